@@ -1,0 +1,107 @@
+"""preheat: learning-rate warm-up and schedules, as values one can read, prove and carry between frameworks.
+
+``import preheat`` loads the standard library only; NumPy, torch, matplotlib and the rest load when first needed.
+
+>>> import preheat
+>>> schedule = preheat.get_schedule("warmuplinear", warmup=100, total=3600)
+>>> schedule(50)
+0.5
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from preheat import torch as torch
+    from preheat.errors import ConfigError as ConfigError
+    from preheat.errors import DataError as DataError
+    from preheat.errors import MissingExtraError as MissingExtraError
+    from preheat.errors import PlanError as PlanError
+    from preheat.errors import PreheatError as PreheatError
+    from preheat.errors import RunError as RunError
+    from preheat.errors import ScheduleError as ScheduleError
+    from preheat.errors import StateError as StateError
+    from preheat.frameworks.dropin import get_constant_schedule as get_constant_schedule
+    from preheat.frameworks.dropin import get_constant_schedule_with_warmup as get_constant_schedule_with_warmup
+    from preheat.frameworks.dropin import (
+        get_cosine_schedule_with_warmup as get_cosine_schedule_with_warmup,
+    )
+    from preheat.frameworks.dropin import (
+        get_cosine_with_hard_restarts_schedule_with_warmup as get_cosine_with_hard_restarts_schedule_with_warmup,
+    )
+    from preheat.frameworks.dropin import (
+        get_cosine_with_min_lr_schedule_with_warmup as get_cosine_with_min_lr_schedule_with_warmup,
+    )
+    from preheat.frameworks.dropin import (
+        get_cosine_with_min_lr_schedule_with_warmup_lr_rate as get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
+    )
+    from preheat.frameworks.dropin import get_inverse_sqrt_schedule as get_inverse_sqrt_schedule
+    from preheat.frameworks.dropin import get_linear_schedule_with_warmup as get_linear_schedule_with_warmup
+    from preheat.frameworks.dropin import (
+        get_polynomial_decay_schedule_with_warmup as get_polynomial_decay_schedule_with_warmup,
+    )
+    from preheat.frameworks.dropin import get_scheduler as get_scheduler
+    from preheat.frameworks.dropin import get_wsd_schedule as get_wsd_schedule
+    from preheat.plan import Plan as Plan
+    from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
+    from preheat.schedule import Phase as Phase
+    from preheat.schedule import PhaseSchedule as PhaseSchedule
+    from preheat.schedule import Schedule as Schedule
+    from preheat.schedule import get_schedule as get_schedule
+    from preheat.view import plot as plot
+
+__version__ = "0.1.0"
+
+# Where each public name lives; modules load when a name of theirs is first used.
+_HOMES: dict[str, str] = {
+    **dict.fromkeys(("Schedule", "PhaseSchedule", "Phase", "get_schedule", "SCHEDULE_NAMES"), "preheat.schedule"),
+    "Plan": "preheat.plan",
+    "plot": "preheat.view",
+    **dict.fromkeys(
+        (
+            "get_constant_schedule",
+            "get_constant_schedule_with_warmup",
+            "get_linear_schedule_with_warmup",
+            "get_cosine_schedule_with_warmup",
+            "get_cosine_with_hard_restarts_schedule_with_warmup",
+            "get_polynomial_decay_schedule_with_warmup",
+            "get_inverse_sqrt_schedule",
+            "get_cosine_with_min_lr_schedule_with_warmup",
+            "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+            "get_wsd_schedule",
+            "get_scheduler",
+        ),
+        "preheat.frameworks.dropin",
+    ),
+    **dict.fromkeys(
+        (
+            "PreheatError",
+            "ScheduleError",
+            "PlanError",
+            "ConfigError",
+            "DataError",
+            "RunError",
+            "StateError",
+            "MissingExtraError",
+        ),
+        "preheat.errors",
+    ),
+}
+
+__all__ = [*_HOMES, "torch"]  # noqa: PLE0604 - names, every one
+
+
+def __getattr__(name: str) -> Any:
+    if name == "torch":
+        return import_module("preheat.torch")
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'preheat' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

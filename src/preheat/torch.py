@@ -1,0 +1,3 @@
+"""``preheat.torch``: the PyTorch driver under its public name."""
+
+from preheat.frameworks.torch import Scheduler as Scheduler
