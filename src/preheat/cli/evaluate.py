@@ -1,0 +1,41 @@
+"""``preheat evaluate``: a run's scores on its own test split or on other data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from preheat.cli.values import print_json
+
+
+def evaluate(
+    run: Annotated[Path, typer.Option(metavar="FOLDER", help="Run folder that preheat train wrote.")],
+    split: Annotated[
+        Literal["train", "validation", "test"], typer.Option(help="Rows to score.")
+    ] = "test",
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Other data, with the run's columns; default the run's own.")
+    ] = None,
+    checkpoint: Annotated[Literal["best", "last"], typer.Option(help="Which checkpoint.")] = "best",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Score a trained run: loss, accuracy and macro F1.
+
+    Example: preheat evaluate --run runs/news --split validation
+    """
+    from preheat.train.predict import Classifier
+
+    classifier = Classifier(run, checkpoint)
+    config = None if data is None else classifier.config.model_copy(update={"data": data})
+    scores = classifier.evaluate(split, config)
+    if as_json:
+        print_json({"run": str(run), "checkpoint": classifier.folder.name, "split": split, **scores})
+    else:
+        typer.echo(", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items()))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(evaluate)

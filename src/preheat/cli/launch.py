@@ -1,0 +1,16 @@
+"""The ``preheat`` script: says what to install when the command line's own parts are missing."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from preheat.cli.main import run
+    except ImportError as error:
+        if error.name not in ("typer", "pydantic"):
+            raise
+        sys.exit(f"{error.name} is not installed: pip install 'preheat[cli]'")
+    run()

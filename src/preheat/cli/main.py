@@ -1,0 +1,59 @@
+"""The commands together, and what every one of them does with an error."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from preheat import __version__
+from preheat.errors import ConfigError, DataError, MissingExtraError, PlanError, PreheatError, ScheduleError
+
+app = typer.Typer(
+    name="preheat",
+    help="Learning-rate warm-up and schedules: see them, count their updates, train with them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"preheat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Learning-rate warm-up and schedules: see them, count their updates, train with them.
+
+    Example: preheat show warmuplinear --warmup 100 --updates 3600 --lr 1e-4
+    """
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line; exit 0 when done, 2 on misuse, 1 on failure, 130 when interrupted."""
+    from preheat.cli import classify, evaluate, plan, show, train
+
+    for command in (show, plan, train, evaluate, classify):
+        command.register(app)
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(words, standalone_mode=True)
+    except PreheatError as error:
+        if "--debug" in words:
+            raise
+        print(f"preheat: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, _MISUSE) and not isinstance(error, MissingExtraError) else 1)
+    except KeyboardInterrupt:
+        print("preheat: interrupted", file=sys.stderr)
+        sys.exit(130)

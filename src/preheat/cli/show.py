@@ -1,0 +1,62 @@
+"""``preheat show``: schedules in the terminal, as a picture or as a table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from preheat.cli.values import parse_length, parse_options, print_json
+from preheat.errors import RunError, refusal
+
+
+def show(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Schedules, as warmuplinear or cosine.")],
+    updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the whole run.")] = 1000,
+    warmup: Annotated[str, typer.Option(metavar="LENGTH", help='Climb: updates, a fraction or "10%".')] = "10%",
+    lr: Annotated[float, typer.Option(metavar="RATE", help="Peak learning rate; 1 shows shares of the peak.")] = 1.0,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the schedule; may be repeated.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a .png, .svg, .pdf or .csv file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the schedules as JSON.")] = False,
+) -> None:
+    """Draw one schedule, or several in one picture.
+
+    Example: preheat show warmuplinear warmupcosine --warmup 100 --updates 3600 --lr 1e-4 --save curves.png
+    """
+    from preheat.schedule import Schedule, get_schedule
+    from preheat.schedule.named import takes_warmup
+    from preheat.view import draw, plot, to_csv
+
+    options = parse_options(option or [])
+    schedules: dict[str, Schedule] = {}
+    for name in names:
+        length = parse_length(warmup) if takes_warmup(name) else 0
+        schedules[name] = get_schedule(name, warmup=length, total=updates, lr=lr, **options)
+    if save is not None:
+        if save.exists() and not force:
+            raise RunError(refusal("save", "a new file", str(save), "Name another one, or add --force."))
+        if save.suffix.lower() == ".csv":
+            beside = save.with_name(f".{save.name}.part")
+            beside.write_text(to_csv(schedules, updates=updates, lr=lr), encoding="utf-8")
+            os.replace(beside, save)
+        else:
+            plot(schedules, path=save, updates=updates, lr=lr, title=", ".join(names))
+        typer.echo(f"wrote {save}", err=True)
+    if as_json:
+        print_json({name: {**schedule.to_dict(), "fingerprint": schedule.fingerprint} for name, schedule in schedules.items()})
+    elif save is None:
+        typer.echo(draw(schedules, updates=updates, lr=lr))
+        for name, schedule in schedules.items():
+            typer.echo(f"\n{name}\n{schedule.describe(lr)}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(show)
+
+

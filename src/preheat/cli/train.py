@@ -1,0 +1,90 @@
+"""``preheat train``: the flags are the fields of :class:`preheat.train.TrainConfig`, so a file and flags say the same."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from preheat.cli.values import parse_length, parse_options, print_json
+
+_METAVARS = {"warmup": "LENGTH", "schedule_options": "NAME=VALUE", "text_column": "COLUMN"}
+
+
+def train(
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Run folder, new or empty; default runs/<data>-<date>.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML or JSON file whose keys are the flags; flags win.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in --out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    **settings: Any,
+) -> None:
+    """Fine-tune or train a text classifier with a learning-rate schedule.
+
+    Example: preheat train --data news.csv --text-column title --label-column topic --model gpt2 --out runs/news
+    """
+    from preheat.errors import RunError, refusal
+    from preheat.train.config import read_config
+    from preheat.train.loop import default_folder
+    from preheat.train.loop import train as run_training
+
+    flags = {name: value for name, value in settings.items() if value not in (None, [])}
+    if "warmup" in flags:
+        flags["warmup"] = parse_length(flags["warmup"])
+    if "schedule_options" in flags:
+        flags["schedule_options"] = parse_options(flags["schedule_options"])
+    if resume and out is None:
+        raise RunError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
+    checked = read_config(config, flags)
+    folder = out or default_folder(checked.data)
+    result = run_training(checked, folder, resume=resume, force=force, given=set(checked.model_fields_set))
+    if as_json:
+        print_json({"run": str(folder), **result})
+        return
+    typer.echo(f"test accuracy {result['test']['accuracy']:.4f}, macro F1 {result['test']['macro_f1']:.4f}")
+    typer.echo(f"run folder {folder}; learning-rate curve {folder / 'lr.png'}")
+
+
+def _flags() -> list[inspect.Parameter]:
+    """A parameter for every field of the configuration; all default to None, "not given"."""
+    from preheat.train.config import TrainConfig
+
+    parameters = []
+    for name, field in TrainConfig.model_fields.items():
+        default = "" if field.default in (None, {}, "") else f" Default: {_shown(field.default)}."
+        words = [f"--{name.replace('_', '-')}"]
+        if name == "schedule_options":
+            words = ["--schedule-option"]
+        option = typer.Option(*words, help=f"{field.description}{default}", show_default=False, metavar=_METAVARS.get(name))
+        kind = Annotated[_word_type(name, field.annotation) | None, option]
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind))
+    return parameters
+
+
+def _shown(default: Any) -> str:
+    return ", ".join(default) if isinstance(default, list) else f"{default}"
+
+
+def _word_type(name: str, annotation: Any) -> Any:
+    """The type that Typer parses a field's words as."""
+    if name in ("text_column", "schedule_options"):
+        return list[str]
+    if name == "warmup" or get_origin(annotation) is Literal:
+        return str
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return kinds[0] if kinds else annotation
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    own = [item for item in inspect.signature(train, eval_str=True).parameters.values() if item.kind is not item.VAR_KEYWORD]
+    everything = [*(item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own), *_flags()]
+    train.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined]
+    train.__annotations__ = {item.name: item.annotation for item in everything}
+    app.command()(train)

@@ -1,0 +1,161 @@
+"""What a training run is made of: one checked record, from flags, a TOML or JSON file, or both."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal
+from preheat.schedule import Length, Schedule, get_schedule
+from preheat.schedule.checks import length
+from preheat.schedule.named import schedule_name, takes_warmup
+
+try:
+    from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+except ImportError as error:
+    raise missing_extra("pydantic", "train") from error
+
+BBC = "bbc"
+
+
+class TrainConfig(BaseModel):
+    """Every setting of a run; the command line's flags and a file's keys are these fields.
+
+    >>> TrainConfig(epochs=3).epochs
+    3
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    data: str = Field(BBC, description="CSV, TSV, JSON Lines or Parquet file, a data set's folder or hub name, or 'bbc'.")
+    text_column: list[str] = Field(["text"], min_length=1, description="Column(s) with the text, joined by a blank.")
+    label_column: str = Field("label", description="Column with the class.")
+    split_column: str | None = Field(
+        None, description="Column with train, validation (or val) and test; without it the split is by a hash of the text."
+    )
+    model: str = Field("small", description="Hub name or local folder of a pretrained model, or 'small': from random weights.")
+    head: Literal["sequence", "double"] = Field("sequence", description="Classification head.")
+    layers: int = Field(2, ge=1, description="Blocks of the small model.")
+    width: int = Field(128, ge=4, description="Width of the small model, a multiple of its heads.")
+    heads: int = Field(4, ge=1, description="Attention heads of the small model.")
+    vocabulary: int = Field(4000, ge=300, description="Tokens of the small model's byte-level BPE.")
+    max_tokens: int = Field(128, ge=2, description="Longer texts are cut.")
+    schedule: str = Field("warmuplinear", description="Name of the schedule.")
+    warmup: int | float | str | None = Field(None, description='Updates, "10%" or a fraction; 10% if the schedule climbs.')
+    schedule_options: dict[str, int | float | str] = Field({}, description="Options of the schedule, as num_cycles.")
+    lr: float | None = Field(None, gt=0, description="Peak learning rate; 1e-3 for the small model, 5e-5 for a pretrained one.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
+    epochs: int | None = Field(None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one.")
+    max_updates: int | None = Field(None, ge=1, description="Most updates of the run; the schedule is shaped for them.")
+    batch_size: int = Field(32, ge=1, description="Texts in a batch.")
+    accumulation: int = Field(1, ge=1, description="Batches that make one update.")
+    clip: float = Field(5.0, ge=0, description="Largest gradient norm; 0 does not clip.")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="Arithmetic of the forward pass.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Fixes weights, dropout and the order of the data.")
+    threads: int = Field(1, ge=0, description="Threads a CPU operation uses; 0 leaves torch's default.")
+    log_every: int = Field(500, ge=1, description="Updates the printed average loss is taken over.")
+    save_every: int = Field(1, ge=1, description="Epochs between checkpoints; the last one is always saved.")
+
+    @field_validator("text_column", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("lr", "weight_decay", "clip", mode="before")
+    @classmethod
+    def _whole_is_fine(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the run starts from trained weights."""
+        return self.model != "small"
+
+    def filled(self) -> TrainConfig:
+        """The same run with every value that depends on others written out."""
+        return self.model_copy(
+            update={
+                "lr": self.lr if self.lr is not None else (5e-5 if self.pretrained else 1e-3),
+                "epochs": self.epochs if self.epochs is not None else (3 if self.pretrained else 8),
+                "warmup": self.warmup if self.warmup is not None else ("10%" if takes_warmup(self.schedule) else 0),
+            }
+        )
+
+    def build_schedule(self, total: int) -> Schedule:
+        """The schedule of a run of ``total`` updates."""
+        full = self.filled()
+        warmup: Length = full.warmup if full.warmup is not None else 0
+        return get_schedule(full.schedule, warmup=warmup, total=total, lr=full.lr or 1.0, **full.schedule_options)
+
+
+def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None = None) -> TrainConfig:
+    """The configuration from a TOML or JSON file and flags; a flag wins over the file.
+
+    Raises:
+        ConfigError: naming the file and every key that does not fit, all at once.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        values.update(_read(Path(path)))
+    values.update(flags or {})
+    where = f"{path}: " if path is not None else ""
+    try:
+        config = TrainConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(where + _sentence(item, values) for item in error.errors())) from None
+    problems = list(_schedule_problems(config))
+    if config.width % config.heads:
+        problems.append(refusal("width", f"a multiple of heads={config.heads}", config.width, "Change one of them."))
+    if problems:
+        raise ConfigError("\n".join(where + problem for problem in problems))
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError(refusal("config", "a file", str(path), "There is no such file.")) from None
+    except (ValueError, OSError) as error:  # both parsers' errors are ValueErrors
+        raise ConfigError(f"{path}: cannot be read as {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(refusal("config", "a table of keys and values", str(path), "Write one key a setting."))
+    return data
+
+
+def _sentence(error: Any, values: Mapping[str, Any]) -> str:
+    """One pydantic error as one of our sentences."""
+    key = ".".join(str(part) for part in error["loc"] if not _is_branch(part, values))
+    if error["type"] == "extra_forbidden":
+        import difflib
+
+        near = difflib.get_close_matches(key, TrainConfig.model_fields, n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(TrainConfig.model_fields)}."
+        return refusal("key", "a setting of a run", key, advice)
+    rule = error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    described = TrainConfig.model_fields[str(error["loc"][0])].description
+    return refusal(key, rule, error["input"], str(described))
+
+
+def _is_branch(part: Any, values: Mapping[str, Any]) -> bool:
+    """Whether a part of pydantic's path names the branch of a union and not something the user wrote."""
+    return part in ("int", "float", "str") and part not in values
+
+
+def _schedule_problems(config: TrainConfig) -> list[str]:
+    """What is wrong with the schedule that can be known before the data is read."""
+    try:
+        name = schedule_name(config.schedule)
+    except ScheduleError as error:
+        return [str(error).replace("name must", "schedule must", 1)]
+    trial = 10**9  # a horizon long enough for any count to fit
+    try:
+        length("warmup", config.filled().warmup, trial)
+        config.build_schedule(trial)
+    except ScheduleError as error:
+        return [str(error)] if name != "warmup_stable_decay" or "num_stable_steps" not in str(error) else []
+    return []

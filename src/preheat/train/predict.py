@@ -1,0 +1,77 @@
+"""Using a trained run: scores on a split, classes for new texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.train.checkpoints import RunFolder
+from preheat.train.config import TrainConfig
+from preheat.train.data import load_data
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A text's class and the probability of every class, in [0, 1]."""
+
+    text: str
+    label: str
+    probabilities: dict[str, float]
+
+
+class Classifier:
+    """The best (or last) checkpoint of a run.
+
+    Args:
+        run: the run folder.
+        checkpoint: ``"best"`` or ``"last"``.
+    """
+
+    def __init__(self, run: str | os.PathLike[str], checkpoint: str = "best") -> None:
+        folder = RunFolder(run)
+        header = folder.header()
+        self.folder = folder.marked(checkpoint)
+        try:
+            from preheat.train.model import load_saved
+        except ImportError as error:
+            raise missing_extra(error.name or "torch", "train") from error
+        self.config = TrainConfig.model_validate(header["config"])
+        self.classes: list[str] = header["classes"]
+        self.model, self.tokenizer = load_saved(self.folder, self.config.head)
+
+    def _loader(self, texts: Sequence[str], labels: Sequence[int]) -> Any:
+        from preheat.train.batches import Tokenised, plain_loader
+        from preheat.train.model import encode
+
+        tokens = encode(self.tokenizer, texts, self.config.max_tokens)
+        return plain_loader(Tokenised(tokens, labels), self.config.batch_size, int(self.tokenizer.pad_token_id or 0))
+
+    def classify(self, texts: Sequence[str]) -> list[Guess]:
+        """The class of each text, in order; empty texts are refused."""
+        import torch
+
+        for number, text in enumerate(texts, 1):
+            if not text.strip():
+                raise ConfigError(refusal(f"text {number}", "text that is not empty", text, "Leave it out."))
+        guesses: list[Guess] = []
+        with torch.no_grad():
+            for batch in self._loader(texts, [0] * len(texts)):
+                batch.pop("labels")
+                for row in self.model(**batch).logits.float().softmax(dim=-1).tolist():
+                    shares = dict(zip(self.classes, row, strict=True))
+                    guesses.append(Guess(texts[len(guesses)], max(shares, key=shares.__getitem__), shares))
+        return guesses
+
+    def evaluate(self, split: str = "test", config: TrainConfig | None = None) -> dict[str, float]:
+        """Loss, accuracy and macro F1 on a split of the run's own data, or of the data that ``config`` names."""
+        from preheat.train.evaluation import evaluate
+
+        data = load_data(config or self.config)
+        if list(data.classes) != self.classes:
+            advice = f"The run knows {', '.join(self.classes)}."
+            raise ConfigError(refusal("data", "rows with the classes of the run", list(data.classes), advice))
+        loader = self._loader([row.text for row in data.split(split)], data.labels(split))
+        return evaluate(self.model, loader).to_dict()

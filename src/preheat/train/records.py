@@ -1,0 +1,56 @@
+"""What a run writes down: one JSON line an update, one an evaluation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write ``data`` beside ``path`` and rename it into place."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_json(path: Path) -> Any:
+    """The data :func:`write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSON Lines file; a last line that a kill left unfinished is dropped."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def keep_lines(path: Path, kept: list[dict[str, Any]]) -> None:
+    """Replace the file by the records of ``kept``: what a resumed run starts from."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+    os.replace(beside, path)
+
+
+class Records:
+    """Appends records to a JSON Lines file, each flushed: a kill loses at most the line being written."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Write one record. NaN and infinities are written as null: JSON has no such numbers."""
+        clean = {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
+        self._file.write(json.dumps(clean) + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()

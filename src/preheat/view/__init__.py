@@ -1,0 +1,7 @@
+"""Floor 2: schedules seen, in the terminal, as an image and as a table. Read-only: views never change what they show."""
+
+from preheat.view.image import plot as plot
+from preheat.view.image import plot_series as plot_series
+from preheat.view.samples import Curves as Curves
+from preheat.view.table import to_csv as to_csv
+from preheat.view.terminal import draw as draw

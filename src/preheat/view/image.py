@@ -1,0 +1,142 @@
+"""Schedules and recorded values as images, drawn with matplotlib (no window, no global state)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.view.samples import Curves, sample
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#4b5563")
+_FORMATS = ("png", "svg", "pdf")
+
+
+def plot(
+    curves: Curves,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    updates: int | None = None,
+    lr: float = 1.0,
+    title: str | None = None,
+) -> Figure:
+    """Draw one schedule or several in one picture, the borders of their phases marked.
+
+    Args:
+        curves: a schedule, a list of them, or a dictionary of labels and schedules.
+        path: ``.png``, ``.svg`` or ``.pdf`` file to write; None only returns the figure.
+        updates: last position shown; None shows the longest horizon.
+        lr: the peak learning rate; 1.0 shows shares of the peak.
+        title: shown above the picture.
+
+    Returns:
+        The ``matplotlib.figure.Figure``.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+
+    >>> from preheat import get_schedule
+    >>> figure = plot(get_schedule("warmupcosine", warmup=100, total=3600), lr=1e-4)
+    >>> figure.axes[0].get_ylabel()
+    'learning rate'
+    """
+    figure, axes = _canvas(title)
+    sampled = sample(curves, updates, lr)
+    for curve, colour in zip(sampled, _colours(len(sampled)), strict=True):
+        axes.plot(curve.positions, curve.values, color=colour, label=curve.label, linewidth=1.8)
+    for border in sorted({border for curve in sampled for border in curve.borders if border}):
+        axes.axvline(border, color="0.6", linestyle=":", linewidth=1)
+        axes.text(border, 1.01, f"{border:,}", transform=axes.get_xaxis_transform(), fontsize=8, color="0.4", ha="center")
+    axes.set_xlabel("update")
+    axes.set_ylabel("learning rate" if lr != 1.0 else "share of the peak")
+    _finish(axes, legend=len(sampled) > 1)
+    _save(figure, path)
+    return figure
+
+
+def plot_series(
+    series: dict[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    ylabel: str,
+    title: str | None = None,
+    faint: Sequence[str] = (),
+) -> Figure:
+    """Draw recorded values against updates, as a run's ``lr.png`` and ``loss.png`` are.
+
+    Args:
+        series: label to (updates, values); a single point is drawn as a dot.
+        path: file to write, as for :func:`plot`.
+        ylabel: what the values are, with their unit if they have one.
+        title: shown above the picture.
+        faint: labels drawn in the background (raw values behind an average).
+    """
+    figure, axes = _canvas(title)
+    for (label, (updates, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
+        style: dict[str, Any] = {"alpha": 0.3, "linewidth": 0.8} if label in faint else {"linewidth": 1.8}
+        axes.plot(updates, values, color=colour, label=label, marker="o" if len(updates) < 30 else None, **style)
+    axes.set_xlabel("update")
+    axes.set_ylabel(ylabel)
+    _finish(axes, legend=len(series) > 1)
+    _save(figure, path)
+    return figure
+
+
+def _canvas(title: str | None) -> tuple[Figure, Axes]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise missing_extra("matplotlib", "plot") from None
+    figure = Figure(figsize=(7.2, 4.0), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    if title:
+        axes.set_title(title, pad=16)
+    return figure, axes
+
+
+def _colours(many: int) -> list[str]:
+    return [_COLOURS[index % len(_COLOURS)] for index in range(many)]
+
+
+def _finish(axes: Axes, *, legend: bool) -> None:
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.02)
+    axes.grid(color="0.92")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value == int(value) else "")
+    axes.yaxis.set_major_formatter(lambda value, _: _short(value))
+    if legend:
+        axes.legend(frameon=False)
+
+
+def _short(value: float) -> str:
+    """A tick as people write learning rates: 8e-5, 0.02, 1."""
+    if not 0 < abs(value) < 1e-3:
+        return f"{value:.4g}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def _save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
+    """Write the figure beside ``path`` and rename it into place."""
+    if path is None:
+        return
+    target = Path(path)
+    kind = target.suffix[1:].lower()
+    if kind not in _FORMATS:
+        raise ConfigError(refusal("path", "a .png, .svg or .pdf file", str(path), "Name one of these."))
+    beside = target.with_name(f".{target.name}.part")
+    # No date and fixed ids: the same picture is the same file.
+    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": "preheat", "svg.fonttype": "none"}):
+        figure.savefig(beside, format=kind, metadata=metadata)
+    os.replace(beside, target)
