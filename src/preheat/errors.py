@@ -1,13 +1,13 @@
 """The one exception tree, and the sentence every refusal is written in.
 
-    PreheatError
-    ├── ScheduleError (ValueError)        a schedule, length or option that cannot be
-    ├── PlanError (ValueError)            a plan that counts no update
-    ├── ConfigError (ValueError)          a configuration file or flag that does not fit
-    ├── DataError (ValueError)            a data file or row that cannot be trained on
-    ├── RunError (RuntimeError)           a run folder that is in use, missing or of another run
-    ├── StateError (ValueError)           a saved state that does not belong to this schedule
-    └── MissingExtraError (ImportError)   an optional dependency that is not installed
+PreheatError
+├── ScheduleError (ValueError)        a schedule, length or option that cannot be
+├── PlanError (ValueError)            a plan that counts no update
+├── ConfigError (ValueError)          a configuration file or flag that does not fit
+├── DataError (ValueError)            a data file or row that cannot be trained on
+├── RunError (RuntimeError)           a run folder that is in use, missing or of another run
+├── StateError (ValueError)           a saved state that does not belong to this schedule
+└── MissingExtraError (ImportError)   an optional dependency that is not installed
 """
 
 from __future__ import annotations

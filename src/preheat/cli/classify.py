@@ -16,7 +16,8 @@ from preheat.errors import ConfigError, DataError, refusal
 def classify(
     run: Annotated[Path, typer.Option(metavar="FOLDER", help="Run folder that preheat train wrote.")],
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; none, or -, reads lines from standard input.")
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts; none, or -, reads lines from standard input."),
     ] = None,
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="Text file, one text a line.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print classes and probabilities as JSON.")] = False,
@@ -31,7 +32,9 @@ def classify(
         raise ConfigError(refusal("texts", "left out with --file", texts, "Give one of the two."))
     lines = _lines(texts, file)
     if not lines:
-        raise ConfigError(refusal("texts", "one text or more", lines, "Give texts as arguments, in a file or on standard input."))
+        raise ConfigError(
+            refusal("texts", "one text or more", lines, "Give texts as arguments, in a file or on standard input.")
+        )
     guesses = Classifier(run).classify(lines)
     if as_json:
         print_json([asdict(guess) for guess in guesses])

@@ -12,9 +12,7 @@ from preheat.cli.values import print_json
 
 def evaluate(
     run: Annotated[Path, typer.Option(metavar="FOLDER", help="Run folder that preheat train wrote.")],
-    split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Rows to score.")
-    ] = "test",
+    split: Annotated[Literal["train", "validation", "test"], typer.Option(help="Rows to score.")] = "test",
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="Other data, with the run's columns; default the run's own.")
     ] = None,

@@ -13,11 +13,11 @@ from preheat.errors import RunError, refusal
 
 
 def show(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Schedules, as warmuplinear or cosine.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Schedules, as warmuplinear or cosine.")],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the whole run.")] = 1000,
     warmup: Annotated[str, typer.Option(metavar="LENGTH", help='Climb: updates, a fraction or "10%".')] = "10%",
     lr: Annotated[float, typer.Option(metavar="RATE", help="Peak learning rate; 1 shows shares of the peak.")] = 1.0,
-    option: Annotated[
+    schedule_options: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the schedule; may be repeated.")
     ] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a .png, .svg, .pdf or .csv file.")] = None,
@@ -32,7 +32,7 @@ def show(
     from preheat.schedule.named import takes_warmup
     from preheat.view import draw, plot, to_csv
 
-    options = parse_options(option or [])
+    options = parse_options(schedule_options or [])
     schedules: dict[str, Schedule] = {}
     for name in names:
         length = parse_length(warmup) if takes_warmup(name) else 0
@@ -48,7 +48,9 @@ def show(
             plot(schedules, path=save, updates=updates, lr=lr, title=", ".join(names))
         typer.echo(f"wrote {save}", err=True)
     if as_json:
-        print_json({name: {**schedule.to_dict(), "fingerprint": schedule.fingerprint} for name, schedule in schedules.items()})
+        print_json(
+            {name: {**schedule.to_dict(), "fingerprint": schedule.fingerprint} for name, schedule in schedules.items()}
+        )
     elif save is None:
         typer.echo(draw(schedules, updates=updates, lr=lr))
         for name, schedule in schedules.items():
@@ -58,5 +60,3 @@ def show(
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command()(show)
-
-

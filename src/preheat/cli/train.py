@@ -1,4 +1,4 @@
-"""``preheat train``: the flags are the fields of :class:`preheat.train.TrainConfig`, so a file and flags say the same."""
+"""``preheat train``: its flags are the fields of ``TrainConfig``, so a file and flags say the same."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ import typer
 
 from preheat.cli.values import parse_length, parse_options, print_json
 
-_METAVARS = {"warmup": "LENGTH", "schedule_options": "NAME=VALUE", "text_column": "COLUMN"}
+_METAVARS = {"out": "FOLDER", "warmup": "LENGTH", "schedule_options": "NAME=VALUE", "text_column": "COLUMN"}
 
 
 def train(
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Run folder, new or empty; default runs/<data>-<date>.")
-    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML or JSON file whose keys are the flags; flags win.")
     ] = None,
@@ -31,7 +28,6 @@ def train(
     """
     from preheat.errors import RunError, refusal
     from preheat.train.config import read_config
-    from preheat.train.loop import default_folder
     from preheat.train.loop import train as run_training
 
     flags = {name: value for name, value in settings.items() if value not in (None, [])}
@@ -39,14 +35,14 @@ def train(
         flags["warmup"] = parse_length(flags["warmup"])
     if "schedule_options" in flags:
         flags["schedule_options"] = parse_options(flags["schedule_options"])
-    if resume and out is None:
-        raise RunError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
     checked = read_config(config, flags)
-    folder = out or default_folder(checked.data)
-    result = run_training(checked, folder, resume=resume, force=force, given=set(checked.model_fields_set))
+    if resume and checked.out is None:
+        raise RunError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
+    result = run_training(checked, resume=resume, force=force, given=set(checked.model_fields_set))
     if as_json:
-        print_json({"run": str(folder), **result})
+        print_json(result)
         return
+    folder = Path(result["run"])
     typer.echo(f"test accuracy {result['test']['accuracy']:.4f}, macro F1 {result['test']['macro_f1']:.4f}")
     typer.echo(f"run folder {folder}; learning-rate curve {folder / 'lr.png'}")
 
@@ -58,17 +54,26 @@ def _flags() -> list[inspect.Parameter]:
     parameters = []
     for name, field in TrainConfig.model_fields.items():
         default = "" if field.default in (None, {}, "") else f" Default: {_shown(field.default)}."
-        words = [f"--{name.replace('_', '-')}"]
-        if name == "schedule_options":
-            words = ["--schedule-option"]
-        option = typer.Option(*words, help=f"{field.description}{default}", show_default=False, metavar=_METAVARS.get(name))
-        kind = Annotated[_word_type(name, field.annotation) | None, option]
+        kind = _word_type(name, field.annotation)
+        option = typer.Option(
+            f"--{name.replace('_', '-')}",
+            help=f"{field.description}{default}",
+            show_default=False,
+            metavar=_METAVARS.get(name) or _metavar(field.annotation, kind),
+        )
+        kind = Annotated[kind | None, option]
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind))
     return parameters
 
 
 def _shown(default: Any) -> str:
     return ", ".join(default) if isinstance(default, list) else f"{default}"
+
+
+def _metavar(annotation: Any, kind: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "|".join(get_args(annotation))
+    return {int: "N", float: "NUMBER"}.get(kind, "TEXT")
 
 
 def _word_type(name: str, annotation: Any) -> Any:
@@ -83,7 +88,11 @@ def _word_type(name: str, annotation: Any) -> Any:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    own = [item for item in inspect.signature(train, eval_str=True).parameters.values() if item.kind is not item.VAR_KEYWORD]
+    own = [
+        item
+        for item in inspect.signature(train, eval_str=True).parameters.values()
+        if item.kind is not item.VAR_KEYWORD
+    ]
     everything = [*(item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own), *_flags()]
     train.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined]
     train.__annotations__ = {item.name: item.annotation for item in everything}

@@ -34,8 +34,8 @@ def parse_options(pairs: list[str]) -> dict[str, int | float | str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            advice = "For example --option num_cycles=3."
-            raise ConfigError(refusal("option", "written name=value", pair, advice))
+            advice = "For example --schedule-options num_cycles=3."
+            raise ConfigError(refusal("schedule option", "written name=value", pair, advice))
         options[name.strip()] = parse_length(value.strip())
     return options
 

@@ -1,8 +1,8 @@
 """The PyTorch driver: the optimizer's own updates drive the clock.
 
-Before an update the driver writes ``base * schedule(position)`` into every parameter group; after an update that really
-happened the position grows by one. So it does not matter how often ``step()`` is called, whether AMP skips an update, or
-in which order optimizer, scheduler and saved states are loaded.
+Before an update the driver writes ``base * schedule(position)`` into every parameter group; after an update that
+really happened the position grows by one. So it does not matter how often ``step()`` is called, whether AMP skips an
+update, or in which order optimizer, scheduler and saved states are loaded.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 
 from preheat.errors import ScheduleError, StateError, missing_extra, refusal
 from preheat.schedule import Schedule
+from preheat.schedule.checks import count, number
 
 try:
     import torch
-    from torch.optim import Optimizer
+    from torch.optim import Optimizer as Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 except ImportError as error:
     raise missing_extra("torch", "train") from error
@@ -65,12 +66,11 @@ class Scheduler(LRScheduler):
         if not isinstance(schedule, Schedule):
             advice = "Make one with preheat.get_schedule."
             raise ScheduleError(refusal("schedule", "a preheat Schedule", schedule, advice))
-        if isinstance(last_epoch, bool) or not isinstance(last_epoch, int) or last_epoch < -1:
-            raise ScheduleError(refusal("last_epoch", "an int >= -1", last_epoch, "-1 starts at update 0."))
+        start = int(count("last_epoch", last_epoch, -1, advice="-1 starts at update 0.")) + 1
         self.optimizer = _innermost(optimizer)
         self.schedule = schedule
-        self.base_lrs = _base_values(self.optimizer, resuming=last_epoch >= 0)
-        self._position = last_epoch + 1
+        self.base_lrs: list[Any] = _base_values(self.optimizer, resuming=start > 0)
+        self._position = start
         self._previewed = 0  # calls of step() while no update has happened yet
         self._updating = False  # whether this object has seen an update
         self._written: list[float] = []
@@ -176,7 +176,7 @@ class Scheduler(LRScheduler):
         return list(self._used[index]) if index < len(self._used) else []
 
     @property
-    def last_epoch(self) -> int:  # type: ignore[override]
+    def last_epoch(self) -> int:
         """torch's name for the position (while previewing: for the value shown)."""
         return self._position + self._previewed
 
@@ -203,8 +203,8 @@ class Scheduler(LRScheduler):
         Raises:
             StateError: if the state is not one of ours, or belongs to another schedule or to other groups.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != _STATE_KEYS:
-            keys = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict
+        if set(state_dict) != _STATE_KEYS:
+            keys = sorted(map(str, state_dict))
             raise StateError(refusal("state_dict", "one that preheat wrote", keys, "Load the state of this scheduler."))
         if state_dict["version"] != STATE_VERSION:
             advice = "It was written by another release of preheat."
@@ -213,7 +213,7 @@ class Scheduler(LRScheduler):
         counts = [state_dict["position"], state_dict["previewed"]]
         if any(isinstance(value, bool) or not isinstance(value, int) or value < 0 for value in counts):
             raise StateError(refusal("position", "an int >= 0", counts[0], "The state is damaged."))
-        self.base_lrs = [_plain(value) for value in state_dict["base_lrs"]]
+        self.base_lrs = [float(number("base_lrs", value, "The state is damaged.")) for value in state_dict["base_lrs"]]
         self._position, self._previewed = counts
         self._updating = False
         self._used = []

@@ -117,6 +117,7 @@ class Schedule(ABC):
 
         Args:
             path: ``.png`` or ``.svg`` file to write; None returns the figure only.
+            **options: ``updates``, ``lr`` and ``title``.
 
         Returns:
             The ``matplotlib.figure.Figure``.

@@ -1,10 +1,10 @@
 """The shapes a phase can follow, each written once over an array namespace.
 
-A curve *falls*: ``fall(done, left, length, xp)`` is 1 where its phase begins and, unless it waves, 0 where the phase ends.
-``done`` and ``left`` are updates since the beginning and until the end (``done + left == length``); ``xp`` is ``math`` for
-one update, NumPy (or a namespace like it) for many. A rising phase runs the same curve backwards in time, so the climb
-of ``1-sqrt`` is the mirror of its descent. Both ends are handed in because ``left / length`` and ``1 - done / length``
-differ in the last bit, and a schedule has to agree with its peers to that bit.
+A curve *falls*: ``fall(done, left, length, xp)`` is 1 where its phase begins and, unless it waves, 0 where the phase
+ends. ``done`` and ``left`` are updates since the beginning and until the end (``done + left == length``); ``xp`` is
+``math`` for one update, NumPy (or a namespace like it) for many. A rising phase runs the same curve backwards in time,
+so the climb of ``1-sqrt`` is the mirror of its descent. Both ends are handed in because ``left / length`` and
+``1 - done / length`` differ in the last bit, and a schedule has to agree with its peers to that bit.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Linear(Curve):
 class Cosine(Curve):
     """Half a cosine wave, or several: ``(1 + cos(2 pi cycles u)) / 2`` with ``u = done / length``.
 
-    ``cycles`` = 0.5 is one descent, 1 goes down and back up. Loshchilov & Hutter 2017, arXiv:1608.03983, is the case 0.5.
+    ``cycles`` = 0.5 is one descent (Loshchilov & Hutter 2017, arXiv:1608.03983), 1 goes down and back up.
     """
 
     cycles: float = 0.5
@@ -100,7 +100,7 @@ class OneMinusSqrt(Curve):
 
 @dataclass(frozen=True, slots=True)
 class InverseSqrt(Curve):
-    """``1 / sqrt(1 + done / timescale)``: never reaches its end, so it can run for ever. ``timescale`` is in updates."""
+    """``1 / sqrt(1 + done / timescale)``: never reaches its end, so it can run for ever; ``timescale`` in updates."""
 
     endless: ClassVar[bool] = True
 

@@ -51,20 +51,20 @@ def get_schedule(
     return build(name, warmup, total, lr=lr, **options)
 
 
-def schedule_name(name: str) -> str:
+def schedule_name(name: Any) -> str:
     """The transformers name that ``name`` stands for.
 
     >>> schedule_name("WarmupLinear")
     'linear'
     """
-    key = name.lower() if isinstance(name, str) else name
+    key = str.lower(name) if isinstance(name, str) else repr(name)  # an enum member that is a str gives its value
     key = ARTICLE_NAMES.get(key, key)
     if key in BUILDERS:
-        return str(key)
+        return key
     if key in _METRIC_DRIVEN:
         advice = "It reacts to a metric and is no function of the update: use transformers' own."
         raise ScheduleError(refusal("name", "a schedule that is a function of the update", name, advice))
-    advice = f"Known: {', '.join(SCHEDULE_NAMES)}.{_nearest(str(key), SCHEDULE_NAMES)}"
+    advice = f"Known: {', '.join(SCHEDULE_NAMES)}.{_nearest(key, SCHEDULE_NAMES)}"
     raise ScheduleError(refusal("name", "the name of a schedule", name, advice))
 
 

@@ -1,8 +1,8 @@
 """The named schedules, as phases.
 
 Formulas    k = completed updates, W = warmup, T = total, u = (k - W) / (T - W).
-Convention  ``transformers``: the climb is k / W, so update 0 runs at 0, and the end value falls on k = T, one update after
-            the last. ``cosine_warmup_with_min_lr`` alone is one update earlier at both ends.
+Convention  ``transformers``: the climb is k / W, so update 0 runs at 0, and the end value falls on k = T, one update
+            after the last. ``cosine_warmup_with_min_lr`` alone is one update earlier at both ends.
 Past T      every schedule holds its end value (transformers' cosines climb again: the one difference).
 Source      transformers 5.23, ``optimization.py``; the article's five names are those of sentence-transformers.
 
@@ -81,7 +81,9 @@ def polynomial(
     curve = Polynomial(positive("power", power, "1 is a straight line."))
     floor = _absolute_floor("lr_end", lr_end, lr)
     if floor >= 1:
-        raise ScheduleError(refusal("lr_end", f"below the peak, lr={lr!r}", lr_end, "Lower it, or give the lr it refers to."))
+        raise ScheduleError(
+            refusal("lr_end", f"below the peak, lr={lr!r}", lr_end, "Lower it, or give the lr it refers to.")
+        )
     return PhaseSchedule((*_climb(warmup), Phase(curve=curve, length=total - warmup, end=floor)))
 
 
@@ -181,14 +183,17 @@ def _stable_and_decay(
     if decay is None:
         advice = 'Say how long the descent takes, for example num_decay_steps="10%".'
         raise ScheduleError(refusal("num_decay_steps", "given for 'warmup_stable_decay'", None, advice))
-    if stable is None and total is None:
-        raise ScheduleError(refusal("total", "given for 'warmup_stable_decay'", None, "Or give num_stable_steps."))
-    if stable is None and total is not None:
+    if total is None:
+        if stable is None:
+            raise ScheduleError(refusal("total", "given for 'warmup_stable_decay'", None, "Or give num_stable_steps."))
+    elif stable is None:
         stable = total - warmup - decay
         if stable < 0:
             sums = f"{warmup} warm-up + {decay} decay = {warmup + decay}, more than {total}"
-            raise ScheduleError(refusal("num_decay_steps", f"at most {total - warmup}", decay, f"{sums}. Shorten a phase."))
-    elif total is not None and warmup + stable + decay != total:
+            raise ScheduleError(
+                refusal("num_decay_steps", f"at most {total - warmup}", decay, f"{sums}. Shorten a phase.")
+            )
+    elif warmup + stable + decay != total:
         sums = f"{warmup} warm-up + {stable} stable + {decay} decay = {warmup + stable + decay}, not {total}"
         raise ScheduleError(refusal("num_stable_steps", f"{total - warmup - decay}", stable, f"{sums}. Leave it out."))
     return stable, decay
@@ -217,7 +222,9 @@ def _either_floor(lr: float, min_lr: float | None, min_lr_rate: float | None) ->
         return ratio("min_lr_rate", min_lr_rate, _FLOOR)
     floor = _absolute_floor("min_lr", min_lr, lr)
     if floor > 1:
-        raise ScheduleError(refusal("min_lr", f"at most the peak, lr={lr!r}", min_lr, "Lower it, or give the lr it refers to."))
+        raise ScheduleError(
+            refusal("min_lr", f"at most the peak, lr={lr!r}", min_lr, "Lower it, or give the lr it refers to.")
+        )
     return floor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,8 +16,7 @@ class Tokenised(Dataset[tuple[list[int], int]]):
     """Token ids and class of every row of a split."""
 
     def __init__(self, tokens: Sequence[list[int]], labels: Sequence[int]) -> None:
-        self.tokens = tokens
-        self.labels = labels
+        self.tokens, self.labels = tokens, labels
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -54,9 +54,10 @@ class Buckets(Sampler[list[int]]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        return math.ceil(len(self.lengths) / self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
+        """The batches of the current epoch."""
         return iter(bucketed(self.lengths, self.batch_size, self.seed, self.epoch))
 
 

@@ -1,11 +1,11 @@
 """Run folders and checkpoints: nothing overwritten, nothing half written, nothing executable.
 
-    RUN/config.json        the run's settings, classes and data fingerprint
-        records.jsonl      one line an update; evaluations.jsonl one an evaluation
-        epoch-003/         model and tokenizer in save_pretrained form, run.json
-            state.pt       optimizer and random state, in the last checkpoint only
-        checkpoints.json   which checkpoint is the last and which the best
-        result.json        written when the run is complete; lr.png and loss.png beside it
+RUN/config.json        the run's settings, classes and data fingerprint
+    records.jsonl      one line an update; evaluations.jsonl one an evaluation
+    epoch-003/         model and tokenizer in save_pretrained form, run.json
+        state.pt       optimizer and random state, in the last checkpoint only
+    checkpoints.json   which checkpoint is the last and which the best
+    result.json        written when the run is complete; lr.png and loss.png beside it
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from preheat.train.records import keep_lines, read_json, read_lines, write_json
 FORMAT = 1
 _FILES = ("config.json", "records.jsonl", "evaluations.jsonl", "checkpoints.json", "result.json", "lr.png", "loss.png")
 # Settings that may differ at resume: they change what is shown and saved, never a number of the run.
-_FREE = {"log_every", "save_every", "threads"}
+_FREE = {"out", "log_every", "save_every", "threads"}
 
 
 class RunFolder:
@@ -44,7 +44,9 @@ class RunFolder:
             advice = "Name another folder, go on with --resume, or start over with --force."
             raise RunError(refusal("out", "a new or empty folder", str(self.path), advice))
         if "config.json" not in content or (foreign := sorted(content - set(_FILES) - self._checkpoint_names())):
-            advice = f"It holds {', '.join(foreign if 'config.json' in content else sorted(content))}: remove it yourself."
+            advice = (
+                f"It holds {', '.join(foreign if 'config.json' in content else sorted(content))}: remove it yourself."
+            )
             raise RunError(refusal("out", "an earlier run's folder", str(self.path), advice))
 
     def start(self, header: dict[str, Any]) -> None:
@@ -59,10 +61,14 @@ class RunFolder:
     def header(self) -> dict[str, Any]:
         """What :meth:`start` wrote."""
         if not (self.path / "config.json").is_file():
-            raise RunError(refusal("run", "a folder that preheat train wrote", str(self.path), "It has no config.json."))
+            raise RunError(
+                refusal("run", "a folder that preheat train wrote", str(self.path), "It has no config.json.")
+            )
         header: dict[str, Any] = read_json(self.path / "config.json")
         if header.get("format") != FORMAT:
-            raise RunError(refusal("run", f"of format {FORMAT}", header.get("format"), "Use the release that wrote it."))
+            raise RunError(
+                refusal("run", f"of format {FORMAT}", header.get("format"), "Use the release that wrote it.")
+            )
         return header
 
     def config(self) -> TrainConfig:
@@ -104,8 +110,9 @@ class RunFolder:
         folder = self.marked("last")
         run = read_json(folder / "run.json")
         state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-        for name, key, end in (("records.jsonl", "update", run["position"]), ("evaluations.jsonl", "epoch", run["epoch"] + 1)):
-            keep_lines(self.path / name, [line for line in read_lines(self.path / name) if line[key] < end])
+        for name in ("records.jsonl", "evaluations.jsonl"):
+            kept = [line for line in read_lines(self.path / name) if line["epoch"] <= run["epoch"]]
+            keep_lines(self.path / name, kept)
         return folder, run, state
 
     def _checkpoint_names(self) -> set[str]:
@@ -125,4 +132,6 @@ def refuse_other_config(saved: TrainConfig, now: TrainConfig, given: set[str]) -
     ]
     if differing:
         listed = "\n  ".join(differing)
-        raise ConfigError(f"the settings of a resumed run must be the saved ones; got\n  {listed}\nLeave them out, or start a new run.")
+        raise ConfigError(
+            f"the settings of a resumed run must be the saved ones; got\n  {listed}\nLeave them out, or start a new run."
+        )

@@ -30,13 +30,19 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    data: str = Field(BBC, description="CSV, TSV, JSON Lines or Parquet file, a data set's folder or hub name, or 'bbc'.")
+    out: str | None = Field(None, description="Run folder, new or empty; without it runs/<data>-<date>.")
+    data: str = Field(
+        BBC, description="CSV, TSV, JSON Lines or Parquet file, a data set's folder or hub name, or 'bbc'."
+    )
     text_column: list[str] = Field(["text"], min_length=1, description="Column(s) with the text, joined by a blank.")
     label_column: str = Field("label", description="Column with the class.")
     split_column: str | None = Field(
-        None, description="Column with train, validation (or val) and test; without it the split is by a hash of the text."
+        None,
+        description="Column with train, validation (or val) and test; without it the split is by a hash of the text.",
     )
-    model: str = Field("small", description="Hub name or local folder of a pretrained model, or 'small': from random weights.")
+    model: str = Field(
+        "small", description="Hub name or local folder of a pretrained model, or 'small': from random weights."
+    )
     head: Literal["sequence", "double"] = Field("sequence", description="Classification head.")
     layers: int = Field(2, ge=1, description="Blocks of the small model.")
     width: int = Field(128, ge=4, description="Width of the small model, a multiple of its heads.")
@@ -44,11 +50,17 @@ class TrainConfig(BaseModel):
     vocabulary: int = Field(4000, ge=300, description="Tokens of the small model's byte-level BPE.")
     max_tokens: int = Field(128, ge=2, description="Longer texts are cut.")
     schedule: str = Field("warmuplinear", description="Name of the schedule.")
-    warmup: int | float | str | None = Field(None, description='Updates, "10%" or a fraction; 10% if the schedule climbs.')
+    warmup: int | float | str | None = Field(
+        None, description='Updates, "10%" or a fraction; 10% if the schedule climbs.'
+    )
     schedule_options: dict[str, int | float | str] = Field({}, description="Options of the schedule, as num_cycles.")
-    lr: float | None = Field(None, gt=0, description="Peak learning rate; 1e-3 for the small model, 5e-5 for a pretrained one.")
+    lr: float | None = Field(
+        None, gt=0, description="Peak learning rate; 1e-3 for the small model, 5e-5 for a pretrained one."
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
-    epochs: int | None = Field(None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one.")
+    epochs: int | None = Field(
+        None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one."
+    )
     max_updates: int | None = Field(None, ge=1, description="Most updates of the run; the schedule is shaped for them.")
     batch_size: int = Field(32, ge=1, description="Texts in a batch.")
     accumulation: int = Field(1, ge=1, description="Batches that make one update.")
@@ -121,10 +133,12 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(refusal("config", "a file", str(path), "There is no such file.")) from None
     except (ValueError, OSError) as error:  # both parsers' errors are ValueErrors
-        raise ConfigError(f"{path}: cannot be read as {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from None
+        raise ConfigError(
+            f"{path}: cannot be read as {'JSON' if path.suffix == '.json' else 'TOML'}: {error}"
+        ) from None
     if not isinstance(data, dict):
         raise ConfigError(refusal("config", "a table of keys and values", str(path), "Write one key a setting."))
-    return data
+    return {key.replace("-", "_"): value for key, value in data.items()}  # batch-size, as the flag is written
 
 
 def _sentence(error: Any, values: Mapping[str, Any]) -> str:

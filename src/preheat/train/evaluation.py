@@ -49,7 +49,7 @@ def macro_f1(guess: torch.Tensor, truth: torch.Tensor) -> float:
     >>> round(macro_f1(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1])), 4)
     0.7333
     """
-    scores = []
+    scores: list[float] = []
     for label in torch.cat([guess, truth]).unique():
         hit = ((guess == label) & (truth == label)).sum().item()
         claimed, true = (guess == label).sum().item(), (truth == label).sum().item()

@@ -35,7 +35,7 @@ def say_to_stderr(line: str) -> None:
 
 def train(
     config: TrainConfig,
-    out: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
     *,
     resume: bool = False,
     force: bool = False,
@@ -46,18 +46,19 @@ def train(
 
     Args:
         config: the run's settings.
-        out: the run folder, new or empty; with ``force`` an earlier run in it is replaced.
+        out: the run folder, new or empty; None takes ``config.out``, or a new one under ``runs``.
+        force: replace an earlier run in the folder.
         resume: go on from the last checkpoint in ``out`` with the settings saved there.
         given: at resume, the settings that were said again and so must equal the saved ones.
         say: receives every line for people.
 
     Returns:
-        The result, as written to ``result.json``: updates, the best epoch and its scores on validation and test.
+        The result, as written to ``result.json``: run folder, updates, best checkpoint, scores on validation and test.
 
     Raises:
         ConfigError, DataError, RunError: before anything is written, for whatever would stop the run later.
     """
-    folder = RunFolder(out)
+    folder = RunFolder(out or config.out or default_folder(config.data))
     if resume:
         saved = folder.config()
         refuse_other_config(saved, config.filled(), given or set())
@@ -75,7 +76,12 @@ def train(
     say(data.summary())
     say(plan.explain() + (f"\nstopped by max_updates: {total}" if total < plan.updates else ""))
     say(schedule.describe(config.lr or 1.0))
-    header = {"config": config.model_dump(), "classes": list(data.classes), "data": data.fingerprint, "updates": total}
+    header = {
+        "config": config.model_dump(exclude={"out"}),
+        "classes": list(data.classes),
+        "data": data.fingerprint,
+        "updates": total,
+    }
     if resume:
         _refuse_other_data(folder.header(), data)
     run = _Run(config, folder, data, schedule, total, say)
@@ -111,7 +117,8 @@ class _Run:
         except ImportError as error:
             raise missing_extra(error.name or "torch", "train") from error
         self.config, self.folder, self.total, self.say = config, folder, total, say
-        self.epoch, self.best = 0, None
+        self.epoch = 0
+        self.best: dict[str, float] | None = None
         if config.threads and not torch.cuda.is_available():
             torch.set_num_threads(config.threads)
         set_seed(config.seed)
@@ -140,7 +147,9 @@ class _Run:
         )
         device = self.accelerator.device
         fused = device.type in ("cpu", "cuda")
-        inner = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=fused)
+        inner = torch.optim.AdamW(
+            model.parameters(), lr=config.lr or 0.0, weight_decay=config.weight_decay, fused=fused
+        )
         self.scheduler = Scheduler(inner, schedule)
         self.model, self.optimizer, self.loader = self.accelerator.prepare(model, inner, loader)
         many = sum(parameter.numel() for parameter in model.parameters())
@@ -266,6 +275,7 @@ class _Run:
         model, _ = load_saved(best, self.config.head)
         scores = evaluate(model.to(self.accelerator.device), self.test, self.accelerator.device)
         result = {
+            "run": str(self.folder.path),
             "updates": self.scheduler.position,
             "best": best.name,
             "validation": self.best,
@@ -293,7 +303,7 @@ def choose_precision(wanted: str) -> str:
         return wanted
     if cuda:
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer than torch 2.6
     return "bf16" if capabilities.get("amx_bf16") else "fp32"
 
 

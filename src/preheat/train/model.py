@@ -1,8 +1,7 @@
-"""The classifier and its tokenizer: pretrained, or small and from random weights; a sequence head or the article's double heads."""
+"""The classifier and its tokenizer, pretrained or small from random weights; a sequence head or double heads."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,14 +37,14 @@ class GPT2DoubleHeadsClassifier(GPT2DoubleHeadsModel):
     """
 
     def __init__(self, config: GPT2Config) -> None:
-        classes = config.num_labels
+        classes = int(config.num_labels or 2)
         super().__init__(config)  # sets num_labels to 1
         config.num_labels = classes
         self.num_labels = classes
         self.multiple_choice_head = GPT2SequenceSummary(config)
         self.post_init()
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
@@ -82,14 +81,17 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens:
 def build_model(config: TrainConfig, classes: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     """The classifier with ``classes`` outputs, on the CPU, in float32."""
     names = dict(enumerate(classes))
-    labels = {"id2label": names, "label2id": {name: index for index, name in names.items()}}
+    labels: dict[str, Any] = {"id2label": names, "label2id": {name: index for index, name in names.items()}}
     if config.pretrained:
         settings = _load(AutoConfig, config.model, **labels, pad_token_id=tokenizer.pad_token_id)
         if config.head == "double" and settings.model_type != "gpt2":
             advice = "Take --head sequence for other models."
-            raise ConfigError(refusal("head", "'sequence' for a model that is not a GPT-2", settings.model_type, advice))
+            raise ConfigError(
+                refusal("head", "'sequence' for a model that is not a GPT-2", settings.model_type, advice)
+            )
         model: PreTrainedModel = _load(_head(config.head, pretrained=True), config.model, config=settings)
-        return model.float()
+        model.float()
+        return model
     settings = GPT2Config(
         vocab_size=len(tokenizer),
         n_positions=config.max_tokens,
@@ -138,7 +140,7 @@ def _no_bars() -> Iterator[None]:
 
 def _load(kind: Any, name: str, **options: Any) -> Any:
     """``from_pretrained`` with one readable line when there is nothing to load."""
-    local = os.path.isdir(name)
+    local = Path(name).is_dir()
     try:
         with _no_bars():
             return kind.from_pretrained(name, local_files_only=local, **options)

@@ -45,12 +45,16 @@ class Records:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Write one record. NaN and infinities are written as null: JSON has no such numbers."""
-        clean = {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
+        clean = {
+            key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()
+        }
         self._file.write(json.dumps(clean) + "\n")
         self._file.flush()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()

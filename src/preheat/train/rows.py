@@ -122,7 +122,7 @@ def _delimited(path: Path, problems: list[str]) -> Iterator[Record]:
             if None in record or None in record.values():
                 many = len(reader.fieldnames or ())
                 found = sum(value is not None for key, value in record.items() if key is not None)
-                found += len(record.get(None) or ())  # type: ignore[call-overload]
+                found += len(record.get(None) or ())
                 problems.append(refusal(where, f"{many} columns as in the header", found, "Mend or remove the row."))
             else:
                 yield where, record, None
@@ -191,11 +191,15 @@ def _row(
     for column in columns:
         if column not in record:
             advice = f"The columns are {', '.join(map(str, record))}. Name yours with --text-column and --label-column."
-            raise DataError(refusal(f"{where.split(', ')[0]}", f"data with a column {column!r}", list(record), advice))
+            raise DataError(
+                refusal(f"{where.split(', ', maxsplit=1)[0]}", f"data with a column {column!r}", list(record), advice)
+            )
     parts = [record[column] for column in config.text_column]
     label = record[config.label_column]
     if not all(isinstance(part, str) for part in parts) or not " ".join(parts).strip():
-        problems.append(refusal(f"{where}: text", "text that is not empty", " ".join(map(str, parts)), "Mend or remove the row."))
+        problems.append(
+            refusal(f"{where}: text", "text that is not empty", " ".join(map(str, parts)), "Mend or remove the row.")
+        )
         return None
     if label is None or isinstance(label, (float, bool, list, dict)) or not str(label).strip():
         problems.append(refusal(f"{where}: label", "a name or a whole number", label, "Mend or remove the row."))

@@ -1,4 +1,4 @@
-"""Floor 2: schedules seen, in the terminal, as an image and as a table. Read-only: views never change what they show."""
+"""Floor 2: schedules seen: in the terminal, as an image, as a table. Views never change what they show."""
 
 from preheat.view.image import plot as plot
 from preheat.view.image import plot_series as plot_series

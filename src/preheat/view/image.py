@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,9 @@ def plot(
         axes.plot(curve.positions, curve.values, color=colour, label=curve.label, linewidth=1.8)
     for border in sorted({border for curve in sampled for border in curve.borders if border}):
         axes.axvline(border, color="0.6", linestyle=":", linewidth=1)
-        axes.text(border, 1.01, f"{border:,}", transform=axes.get_xaxis_transform(), fontsize=8, color="0.4", ha="center")
+        axes.text(
+            border, 1.01, f"{border:,}", transform=axes.get_xaxis_transform(), fontsize=8, color="0.4", ha="center"
+        )
     axes.set_xlabel("update")
     axes.set_ylabel("learning rate" if lr != 1.0 else "share of the peak")
     _finish(axes, legend=len(sampled) > 1)
@@ -61,7 +63,7 @@ def plot(
 
 
 def plot_series(
-    series: dict[str, tuple[Sequence[float], Sequence[float]]],
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     *,
     path: str | os.PathLike[str] | None = None,
     ylabel: str,

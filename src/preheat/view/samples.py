@@ -31,7 +31,9 @@ def named(curves: Curves) -> dict[str, Schedule]:
         return {"schedule": curves}
     if isinstance(curves, Mapping):
         return dict(curves)
-    return {f"schedule {number}": schedule for number, schedule in enumerate(curves, 1)}
+    if isinstance(curves, (list, tuple)):
+        return {f"schedule {number}": schedule for number, schedule in enumerate(curves, 1)}
+    return {}
 
 
 def sample(curves: Curves, updates: int | None = None, lr: float = 1.0, points: int = POINTS) -> list[Sampled]:

@@ -1,0 +1,52 @@
+"""Shared by all tests: one torch thread, no display, no hub."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("preheat", deadline=None, derandomize=True)
+settings.load_profile("preheat")
+
+
+@pytest.fixture
+def make_optimizer():
+    """A factory of small optimizers: ``make_optimizer(lr=0.1, fused=False, groups=1, tensor=False)``."""
+    import torch
+
+    def make(lr=0.1, *, fused=False, groups=1, tensor=False):
+        torch.manual_seed(0)
+        weights = [torch.nn.Parameter(torch.ones(3)) for _ in range(groups)]
+        parts = [
+            {"params": [weight], "lr": torch.tensor(lr / 10**index) if tensor else lr / 10**index}
+            for index, weight in enumerate(weights)
+        ]
+        return torch.optim.AdamW(parts, lr=lr, fused=fused)
+
+    return make
+
+
+@pytest.fixture
+def update():
+    """One real optimizer update: ``update(optimizer)``."""
+
+    def run(optimizer, scaler=None, overflow=False):
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        loss = sum((weight * weight).sum() for weight in weights)
+        if overflow:
+            loss = loss * float("inf")
+        if scaler is None:
+            loss.backward()
+            optimizer.step()
+        else:
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        optimizer.zero_grad()
+
+    return run
