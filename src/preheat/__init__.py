@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
     from preheat import torch as torch
     from preheat.errors import ConfigError as ConfigError
@@ -93,11 +93,11 @@ _HOMES: dict[str, str] = {
 __all__ = [*_HOMES, "torch"]  # noqa: PLE0604 - names, every one
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "torch":
         return import_module("preheat.torch")
     if name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
+        value: object = getattr(import_module(_HOMES[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'preheat' has no attribute {name!r}")

@@ -120,7 +120,7 @@ def test_equal_functions_by_other_names_are_equal():
     assert preheat.get_schedule("linear", warmup="10%", total=1000) == preheat.get_schedule(
         "WarmupLinear", warmup=100, total=1000
     )
-    assert LINEAR != preheat.get_schedule("warmuplinear", warmup=101, total=3600)
+    assert preheat.get_schedule("warmuplinear", warmup=101, total=3600) != LINEAR
 
 
 def test_schedules_are_immutable():

@@ -12,9 +12,11 @@ from preheat.cli.values import print_json
 
 def evaluate(
     run: Annotated[Path, typer.Option(metavar="FOLDER", help="Run folder that preheat train wrote.")],
-    split: Annotated[Literal["train", "validation", "test"], typer.Option(help="Rows to score.")] = "test",
+    split: Annotated[
+        Literal["train", "validation", "test"], typer.Option(help="Rows of the run's own data to score.")
+    ] = "test",
     data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="Other data, with the run's columns; default the run's own.")
+        str | None, typer.Option(metavar="DATA", help="Other data with the run's columns, scored whole.")
     ] = None,
     checkpoint: Annotated[Literal["best", "last"], typer.Option(help="Which checkpoint.")] = "best",
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
@@ -24,14 +26,17 @@ def evaluate(
     Example: preheat evaluate --run runs/news --split validation
     """
     from preheat.train.predict import Classifier
+    from preheat.train.rows import read_rows
 
     classifier = Classifier(run, checkpoint)
-    config = None if data is None else classifier.config.model_copy(update={"data": data})
-    scores = classifier.evaluate(split, config)
-    if as_json:
-        print_json({"run": str(run), "checkpoint": classifier.folder.name, "split": split, **scores})
+    if data is None:
+        scores = classifier.evaluate(split)
     else:
-        typer.echo(", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items()))
+        scores = classifier.evaluate_rows(read_rows(classifier.config.model_copy(update={"data": data})))
+    if as_json:
+        print_json({"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split, **scores.to_dict()})
+    else:
+        typer.echo(str(scores))
 
 
 def register(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from preheat import __version__
+from preheat.cli import classify, evaluate, plan, show, train
 from preheat.errors import ConfigError, DataError, MissingExtraError, PlanError, PreheatError, ScheduleError
 
 app = typer.Typer(
@@ -40,12 +41,12 @@ def _root(
     """
 
 
+for _command in (show, plan, train, evaluate, classify):
+    _command.register(app)
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; exit 0 when done, 2 on misuse, 1 on failure, 130 when interrupted."""
-    from preheat.cli import classify, evaluate, plan, show, train
-
-    for command in (show, plan, train, evaluate, classify):
-        command.register(app)
     words = sys.argv[1:] if arguments is None else arguments
     try:
         app(words, standalone_mode=True)

@@ -171,6 +171,11 @@ class Scheduler(LRScheduler):
         """The learning rate used by every update since this object was made or loaded, in the first group."""
         return self.group_history(0)
 
+    @property
+    def last_used_lr(self) -> float | None:
+        """The learning rate the latest update used, in the first group; None before the first."""
+        return self._used[0][-1] if self._used else None
+
     def group_history(self, index: int) -> list[float]:
         """As :attr:`history`, for the group at ``index``; a group that joined later has a shorter one."""
         return list(self._used[index]) if index < len(self._used) else []

@@ -68,6 +68,7 @@ class Collate:
         self.pad = pad
 
     def __call__(self, rows: Sequence[tuple[list[int], int]]) -> dict[str, torch.Tensor]:
+        """``input_ids`` and ``attention_mask`` of shape (rows, longest), ``labels`` of shape (rows,)."""
         longest = max(len(tokens) for tokens, _ in rows)
         padding = [longest - len(tokens) for tokens, _ in rows]
         tokens = [tokens + [self.pad] * many for (tokens, _), many in zip(rows, padding, strict=True)]

@@ -133,5 +133,6 @@ def refuse_other_config(saved: TrainConfig, now: TrainConfig, given: set[str]) -
     if differing:
         listed = "\n  ".join(differing)
         raise ConfigError(
-            f"the settings of a resumed run must be the saved ones; got\n  {listed}\nLeave them out, or start a new run."
+            f"the settings of a resumed run must be the saved ones; got\n  {listed}\n"
+            "Leave them out, or start a new run."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from preheat.errors import DataError, refusal
@@ -51,33 +52,41 @@ class NewsData:
 
 
 def load_data(config: TrainConfig) -> NewsData:
-    """The three splits, by the data's own split or by a hash of each text (8 : 1 : 1, the same on every machine).
+    """The three splits, by the data's own split or by a hash of each text (8 : 1 : 1 in every class, on any machine).
 
     Raises:
-        DataError: for what :func:`read_rows` finds, for an empty split, for a class with no row in a split, and for a
-            label that training never sees.
+        DataError: for what :func:`read_rows` finds, for a class with no row in a split, and for a label that training
+            never sees.
     """
     rows = read_rows(config)
     parts: dict[str, list[Row]] = {name: [] for name in SPLITS}
-    for row in rows:
-        parts[row.split or hash_split(row.text)].append(row)
+    for row, split in zip(rows, hash_split(rows), strict=True):
+        parts[row.split or split].append(row)
     if not parts["validation"]:  # a data set with training and test rows only: set rows of training aside
-        aside = [row for row in parts["train"] if hash_split(row.text) == "validation"]
-        parts["train"] = [row for row in parts["train"] if hash_split(row.text) != "validation"]
-        parts["validation"] = aside
+        training = parts["train"]
+        aside = [split == "validation" for split in hash_split(training)]
+        parts["validation"] = [row for row, away in zip(training, aside, strict=True) if away]
+        parts["train"] = [row for row, away in zip(training, aside, strict=True) if not away]
     classes = tuple(sorted({row.label for row in rows}))
     _refuse_gaps(parts, classes)
     return NewsData(classes, tuple(parts["train"]), tuple(parts["validation"]), tuple(parts["test"]))
 
 
-def hash_split(text: str) -> str:
-    """The split a text falls into by its SHA-256: 80 % train, 10 % validation, 10 % test.
+def hash_split(rows: Sequence[Row]) -> list[str]:
+    """The split of each row: of every class, the tenth with the smallest SHA-256 of its text is test.
 
-    >>> hash_split("Ad sales boost Time Warner profit")
-    'train'
+    The next tenth is validation, the rest training; at least one row of each for a class of three or more.
     """
-    share = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
-    return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
+    by_class: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        by_class.setdefault(row.label, []).append(number)
+    splits = ["train"] * len(rows)
+    for numbers in by_class.values():
+        numbers.sort(key=lambda number: hashlib.sha256(rows[number].text.encode()).digest())
+        tenth = max(1, len(numbers) // 10)
+        for place, number in enumerate(numbers[: 2 * tenth]):
+            splits[number] = "test" if place < tenth else "validation"
+    return splits
 
 
 def _refuse_gaps(parts: dict[str, list[Row]], classes: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from preheat.errors import ConfigError, missing_extra, refusal
 from preheat.plan import Plan
 from preheat.train.checkpoints import RunFolder, refuse_other_config
 from preheat.train.config import BBC, TrainConfig
-from preheat.train.data import NewsData, load_data
+from preheat.train.data import SPLITS, NewsData, load_data
 from preheat.train.records import Records, write_json
 from preheat.train.rows import BBC_NOTICE
 
@@ -107,13 +107,9 @@ class _Run:
     ) -> None:
         try:
             import torch
-            from accelerate import Accelerator
-            from accelerate.state import AcceleratorState, GradientState
             from accelerate.utils import set_seed
 
-            from preheat.frameworks.torch import Scheduler
-            from preheat.train.batches import Tokenised, plain_loader, train_loader
-            from preheat.train.model import build_model, build_tokenizer, encode
+            from preheat.train.model import build_model, build_tokenizer
         except ImportError as error:
             raise missing_extra(error.name or "torch", "train") from error
         self.config, self.folder, self.total, self.say = config, folder, total, say
@@ -122,21 +118,35 @@ class _Run:
         if config.threads and not torch.cuda.is_available():
             torch.set_num_threads(config.threads)
         set_seed(config.seed)
-
         self.tokenizer = build_tokenizer(config, [row.text for row in data.train])
-        pad = int(self.tokenizer.pad_token_id or 0)
         model = build_model(config, data.classes, self.tokenizer)
         model.config.use_cache = False  # a cache for generation, built in vain at every step otherwise
-        splits = {
-            name: Tokenised(
-                encode(self.tokenizer, [row.text for row in data.split(name)], config.max_tokens), data.labels(name)
-            )
-            for name in ("train", "validation", "test")
-        }
-        loader, self.buckets = train_loader(splits["train"], config.batch_size, config.seed, pad)
-        self.validation = plain_loader(splits["validation"], config.batch_size, pad)
-        self.test = plain_loader(splits["test"], config.batch_size, pad)
+        self._prepare(model, self._load_tokens(data), schedule)
 
+    def _load_tokens(self, data: NewsData) -> Any:
+        """The training loader; those for evaluation stay on this object."""
+        from preheat.train.batches import Tokenised, plain_loader, train_loader
+        from preheat.train.model import encode
+
+        config, pad = self.config, int(self.tokenizer.pad_token_id or 0)
+        tokenised = {}
+        for name in SPLITS:
+            tokens = encode(self.tokenizer, [row.text for row in data.split(name)], config.max_tokens)
+            tokenised[name] = Tokenised(tokens, data.labels(name))
+        self.validation = plain_loader(tokenised["validation"], config.batch_size, pad)
+        self.test = plain_loader(tokenised["test"], config.batch_size, pad)
+        loader, self.buckets = train_loader(tokenised["train"], config.batch_size, config.seed, pad)
+        return loader
+
+    def _prepare(self, model: Any, loader: Any, schedule: Schedule) -> None:
+        """Optimizer and scheduler, and Accelerate around them."""
+        import torch
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState, GradientState
+
+        from preheat.frameworks.torch import Scheduler
+
+        config = self.config
         # Accelerate keeps its settings for the whole process; another run may have left its own.
         AcceleratorState._reset_state()
         GradientState._reset_state()
@@ -153,7 +163,7 @@ class _Run:
         self.scheduler = Scheduler(inner, schedule)
         self.model, self.optimizer, self.loader = self.accelerator.prepare(model, inner, loader)
         many = sum(parameter.numel() for parameter in model.parameters())
-        say(f"model: {config.model}, {config.head} head, {many:,} parameters, {precision} on {device}")
+        self.say(f"model: {config.model}, {config.head} head, {many:,} parameters, {precision} on {device}")
 
     @property
     def bare(self) -> Any:
@@ -194,26 +204,30 @@ class _Run:
                 self.optimizer.step()
                 self.scheduler.step()
                 self.optimizer.zero_grad()
-            if not self.accelerator.sync_gradients:
-                continue
-            if self.scheduler.position > before:  # AMP may have skipped the update
-                mean = sum(value.item() for value in losses) / len(losses)
-                recent.append(mean)
-                records.add(
-                    {
-                        "update": before,
-                        "epoch": self.epoch,
-                        "lr": self.scheduler.history[-1],
-                        "loss": mean,
-                        "grad_norm": None if norm is None else float(norm),
-                    }
-                )
-                if self.scheduler.position % self.config.log_every == 0:
-                    average = sum(recent) / len(recent)
-                    self.say(f"update {self.scheduler.position}: average loss of the last {len(recent)}: {average:.4f}")
-            losses.clear()
-            if self.scheduler.position == self.total:
-                return
+            if self.accelerator.sync_gradients:
+                if self.scheduler.position > before:  # AMP may have skipped the update
+                    self._record(records, recent, losses, norm)
+                losses.clear()
+                if self.scheduler.position == self.total:
+                    return
+
+    def _record(self, records: Records, recent: deque[float], losses: list[torch.Tensor], norm: Any) -> None:
+        """Write down the update that was just made."""
+        position = self.scheduler.position
+        mean = sum(loss.item() for loss in losses) / len(losses)
+        recent.append(mean)
+        records.add(
+            {
+                "update": position - 1,
+                "epoch": self.epoch,
+                "lr": self.scheduler.last_used_lr,
+                "loss": mean,
+                "grad_norm": None if norm is None else float(norm),
+            }
+        )
+        if position % self.config.log_every == 0:
+            average = sum(recent) / len(recent)
+            self.say(f"update {position}: average loss of the last {len(recent)}: {average:.4f}")
 
     def _after_epoch(self, *, last: bool) -> None:
         from preheat.train.evaluation import evaluate

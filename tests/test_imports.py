@@ -1,0 +1,153 @@
+"""What an import loads, and which floor may import which."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import preheat
+
+SOURCE = Path(preheat.__file__).parent
+FLOORS = {
+    "errors": -1,
+    "schedule": 0,
+    "plan": 1,
+    "view": 2,
+    "dialects": 2,
+    "inspect": 2,
+    "theory": 2,
+    "frameworks": 3,
+    "train": 4,
+    "study": 5,
+    "studio": 6,
+    "cli": 6,
+}
+# The face: these name things of every floor, and no floor imports them.
+FACE = {"__init__", "__main__", "torch"}
+
+
+def loaded_by(statement):
+    """Top-level modules a fresh interpreter has after ``statement``."""
+    code = f"import sys\n{statement}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import preheat",
+        "from preheat import get_schedule, Plan, Schedule; get_schedule('warmuplinear', warmup='10%', total=100)(7)",
+        "import preheat; preheat.get_schedule('cosine', total=9).fingerprint; preheat.Plan(10, 2, 1).explain()",
+    ],
+)
+def test_core_loads_the_standard_library_only(statement):
+    """No NumPy until an array comes in."""
+    before = loaded_by("")
+    assert loaded_by(statement) - before - {"preheat"} <= set(sys.stdlib_module_names)
+
+
+def test_import_preheat_loads_next_to_nothing():
+    """Beside the face itself only importlib and what it needs."""
+    assert loaded_by("import preheat") - loaded_by("") <= {"preheat", "__future__", "importlib", "warnings"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["show", "linear"],
+        ["plan", "--examples", "9", "--batch-size", "2", "--epochs", "1"],
+    ],
+)
+def test_light_commands_never_load_torch(words):
+    """Help, show and plan answer at once."""
+    statement = f"""
+from preheat.cli.main import run
+try:
+    run({words!r})
+except SystemExit as stop:
+    assert not stop.code
+"""
+    assert not loaded_by(statement) & {"torch", "transformers", "accelerate", "matplotlib"}
+
+
+def imports_of(path):
+    """(module, line) of every import of ours in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((name.name, node.lineno) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: relative import"
+            yield from ((f"{node.module}.{name.name}", node.lineno) for name in node.names)
+
+
+def floor_of(module):
+    """The floor of a dotted module name of ours; None for the face and for other packages."""
+    parts = module.split(".")
+    return FLOORS.get(parts[1]) if parts[0] == "preheat" and len(parts) > 1 else None
+
+
+def test_no_floor_imports_a_higher_one():
+    """The import contract; also: a driver knows its own framework only."""
+    wrong = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        if own in FACE:
+            continue
+        for module, line in imports_of(path):
+            if module.startswith("preheat") and module.split(".")[1] in FACE - {"__init__"}:
+                wrong.append(f"{path}:{line}: {module} is the face")
+            target = floor_of(module)
+            if target is not None and target > FLOORS[own]:
+                wrong.append(f"{path}:{line}: {own} (floor {FLOORS[own]}) imports {module} (floor {target})")
+    assert wrong == []
+
+
+def test_the_one_door_upstairs_is_the_plot_method():
+    """Nothing but Schedule.plot opens a module of ours by name below the face."""
+    doors = [
+        path.relative_to(SOURCE).as_posix()
+        for path in sorted(SOURCE.rglob("*.py"))
+        if path.name != "__init__.py" and 'import_module("preheat' in path.read_text(encoding="utf-8")
+    ]
+    assert doors == ["schedule/base.py"]
+
+
+def test_every_public_name_exists_is_listed_and_documented():
+    """``__all__``, ``dir`` and the docs agree."""
+    docs = (SOURCE.parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    for name in preheat.__all__:
+        value = getattr(preheat, name)
+        assert name in dir(preheat)
+        assert f"`{name}`" in docs or f"preheat.{name}" in docs, f"{name} is not in docs/api.md"
+        assert value.__doc__ or name == "SCHEDULE_NAMES"
+    with pytest.raises(AttributeError, match="module 'preheat' has no attribute 'nothing'"):
+        preheat.nothing  # noqa: B018 - the access is the test
+
+
+def test_type_checkers_see_the_same_names():
+    """The names under TYPE_CHECKING are those that load at run time."""
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {name.asname or name.name for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert seen == set(preheat.__all__)
+
+
+def test_missing_torch_is_one_line():
+    """The driver says what to install."""
+    code = "import sys; sys.modules['torch'] = None\nimport preheat\npreheat.torch"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == (
+        "preheat.errors.MissingExtraError: torch is not installed: pip install 'preheat[train]'"
+    )
+
+
+def test_script_without_the_cli_extra_is_one_line():
+    """The installed script, where typer is not."""
+    code = "import sys; sys.modules['typer'] = None\nfrom preheat.cli.launch import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (1, "typer is not installed: pip install 'preheat[cli]'")

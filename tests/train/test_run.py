@@ -1,0 +1,384 @@
+"""A run from configuration to result: what it writes, what it refuses, how it resumes."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+import torch
+
+import preheat
+from preheat.train import TrainConfig, read_config
+from preheat.train.batches import bucketed
+from preheat.train.loop import choose_precision, train
+from preheat.train.predict import Classifier
+from preheat.train.records import Records, read_lines
+
+
+def quiet(line):
+    """Receives the lines of a run."""
+
+
+def records_of(folder):
+    return read_lines(folder / "records.jsonl")
+
+
+def weights_of(folder):
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def run(tmp_path, tiny):
+    """A finished run's folder and its result."""
+    lines = []
+    result = train(tiny(), tmp_path / "run", say=lines.append)
+    return tmp_path / "run", result, lines
+
+
+def test_run_writes_everything_about_itself(run):
+    """Configuration, a line an update, checkpoints in save_pretrained form, pictures, result."""
+    folder, result, lines = run
+    names = {entry.name for entry in folder.iterdir()}
+    assert names == {
+        *("config.json", "records.jsonl", "evaluations.jsonl", "checkpoints.json", "result.json", "lr.png", "loss.png"),
+        *("epoch-001", "epoch-002", "epoch-003"),
+    }
+    header = json.loads((folder / "config.json").read_text())
+    assert TrainConfig.model_validate(header["config"]).warmup == "10%"
+    schedule = preheat.Schedule.from_dict(header["schedule"])
+    records = records_of(folder)
+    assert [record["update"] for record in records] == list(range(header["updates"]))
+    assert [record["lr"] for record in records] == [1e-2 * schedule(update) for update in range(header["updates"])]
+    assert all(record["loss"] > 0 and record["grad_norm"] > 0 for record in records)
+    assert [line["epoch"] for line in read_lines(folder / "evaluations.jsonl")] == [0, 1, 2]
+    assert {"model.safetensors", "config.json", "tokenizer.json"} <= {
+        file.name for file in (folder / "epoch-001").iterdir()
+    }
+    assert [name for name in ("epoch-001", "epoch-002", "epoch-003") if (folder / name / "state.pt").exists()] == [
+        "epoch-003"
+    ]
+    assert json.loads((folder / "result.json").read_text()) == result
+    assert result["test"]["accuracy"] > 0.6
+    assert any(line.startswith("batches per epoch: ceil(") for line in lines)
+    assert any("learning rate at update 0: 0; peak 0.01" in line for line in lines)
+
+
+def test_same_seed_same_run(tmp_path, tiny):
+    """Rates, losses and weights to the last bit; another seed differs."""
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(tiny(epochs=1, seed=seed), tmp_path / name, say=quiet)
+    a, b, c = (tmp_path / name for name in "abc")
+    assert records_of(a) == records_of(b) != records_of(c)
+    assert weights_of(a / "epoch-001") == weights_of(b / "epoch-001")
+
+
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_harness_equals_the_articles_loop_with_transformers_scheduler(tmp_path, tiny, accumulation):
+    """The same model, batches and seed in a literal loop: the same rate and loss at every update, to the last bit."""
+    from accelerate.utils import set_seed
+    from transformers import get_linear_schedule_with_warmup
+
+    from preheat.train.batches import Tokenised, train_loader
+    from preheat.train.data import load_data
+    from preheat.train.model import build_model, build_tokenizer, encode
+
+    config = tiny(warmup=5, accumulation=accumulation).filled()
+    train(config, tmp_path / "run", say=quiet)
+
+    data = load_data(config)
+    set_seed(config.seed)
+    tokenizer = build_tokenizer(config, [row.text for row in data.train])
+    model = build_model(config, data.classes, tokenizer).train()
+    tokens = encode(tokenizer, [row.text for row in data.train], config.max_tokens)
+    loader, buckets = train_loader(
+        Tokenised(tokens, data.labels("train")), config.batch_size, config.seed, tokenizer.pad_token_id
+    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    total = -(-len(loader) // accumulation) * config.epochs
+    scheduler = get_linear_schedule_with_warmup(optimizer, num_warmup_steps=5, num_training_steps=total)
+    rates, losses = [], []
+    for epoch in range(config.epochs):
+        buckets.epoch = epoch
+        waiting = []
+        for number, batch in enumerate(loader, 1):
+            loss = model(**batch, use_cache=False).loss
+            (loss / accumulation).backward()
+            waiting.append(loss.item())
+            if number % accumulation and number < len(loader):
+                continue
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5)
+            rates.append(optimizer.param_groups[0]["lr"])
+            losses.append(sum(waiting) / len(waiting))
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+            waiting.clear()
+    records = records_of(tmp_path / "run")
+    assert [record["lr"] for record in records] == rates
+    assert [record["loss"] for record in records] == losses
+
+
+def slow_train(config, folder):
+    """A run in a process of its own, slow enough to be killed in the middle of an epoch."""
+    add = Records.add
+
+    def slow(self, record):
+        time.sleep(0.02)
+        add(self, record)
+
+    Records.add = slow
+    train(config, folder, say=quiet)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_killed_run_resumes_to_the_same_end(tmp_path, tiny, accumulation):
+    """SIGKILL in the second epoch: the first checkpoint is usable, the resumed run ends bit-equal to an uncut one."""
+    config = tiny(accumulation=accumulation)
+    per_epoch = len(records_of_uncut := train_uncut(config, tmp_path / "uncut")) // 3
+    folder = tmp_path / "killed"
+    child = multiprocessing.get_context("fork").Process(target=slow_train, args=(config, folder))
+    child.start()
+    deadline = time.monotonic() + 60
+    while len(records_of(folder)) < per_epoch + 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert per_epoch < len(records_of(folder)) < 2 * per_epoch
+
+    assert Classifier(folder, "last").classify(["goal match cup"])[0].label in ("sport", "tech", "trade")
+    lines = []
+    train(config, folder, resume=True, say=lines.append)
+    assert f"resumed from epoch-001, update {per_epoch} of {3 * per_epoch}" in lines
+    assert records_of(folder) == records_of_uncut
+    assert weights_of(folder / "epoch-003") == weights_of(tmp_path / "uncut" / "epoch-003")
+
+
+def train_uncut(config, folder):
+    train(config, folder, say=quiet)
+    return records_of(folder)
+
+
+def test_resume_before_the_first_checkpoint_says_what_to_do(run):
+    """A run killed in its first epoch has nothing to go on from."""
+    folder, _, _ = run
+    (folder / "checkpoints.json").unlink()
+    with pytest.raises(preheat.RunError, match="run must be one with a checkpoint"):
+        train(TrainConfig(), folder, resume=True, say=quiet)
+
+
+def test_resume_refuses_other_settings_and_other_data(run, settings, news):
+    """Saved against given, all at once; settings not said again are taken from the run."""
+    folder, result, _ = run
+    changed = read_config(flags={"lr": 1e-3, "batch_size": 4, "log_every": 3})
+    with pytest.raises(preheat.ConfigError) as caught:
+        train(changed, folder, resume=True, given=set(changed.model_fields_set), say=quiet)
+    assert "batch_size: saved 8, now 4" in str(caught.value)
+    assert "lr: saved 0.01, now 0.001" in str(caught.value)
+    assert train(TrainConfig(), folder, resume=True, say=quiet)["test"] == result["test"]
+
+    news.write_text(news.read_text() + "goal match more,sport\n")
+    with pytest.raises(preheat.ConfigError, match="data must be the rows of the saved run"):
+        train(TrainConfig(), folder, resume=True, say=quiet)
+
+
+def test_used_folders_are_refused_unless_forced(tmp_path, tiny, run):
+    """Nothing is overwritten without --force, and with it only a run."""
+    folder, _, _ = run
+    before = weights_of(folder / "epoch-003")
+    with pytest.raises(
+        preheat.RunError, match="out must be a new or empty folder; got .*--resume, or start over with --force"
+    ):
+        train(tiny(), folder, say=quiet)
+    assert weights_of(folder / "epoch-003") == before
+
+    train(tiny(epochs=1), folder, force=True, say=quiet)
+    assert not (folder / "epoch-003").exists()
+
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(preheat.RunError, match="It holds thesis.tex: remove it yourself"):
+        train(tiny(), folder, force=True, say=quiet)
+    other = tmp_path / "home"
+    other.mkdir()
+    (other / "letter.txt").write_text("dear")
+    with pytest.raises(preheat.RunError, match="It holds letter.txt"):
+        train(tiny(), other, force=True, say=quiet)
+    assert (other / "letter.txt").exists()
+
+
+def test_bad_data_leaves_no_folder(tmp_path, tiny, news):
+    """Found before training starts: nothing is written, an earlier run stays."""
+    news.write_text(news.read_text() + ",sport\n")
+    with pytest.raises(preheat.DataError, match="line 162: text must be"):
+        train(tiny(), tmp_path / "run", say=quiet)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("head", ["sequence", "double"])
+def test_pretrained_folder_is_fine_tuned_with_either_head(tmp_path, tiny, run, head):
+    """--model takes a local folder: the weights go on from there, the heads are new, both reload."""
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+    folder, _, _ = run
+    tokenizer = AutoTokenizer.from_pretrained(folder / "epoch-003")
+    base = tmp_path / "base"
+    torch.manual_seed(1)
+    size = {"vocab_size": len(tokenizer), "n_positions": 24, "n_embd": 16, "n_layer": 1, "n_head": 2}
+    GPT2LMHeadModel(GPT2Config(**size, bos_token_id=0, eos_token_id=0)).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+
+    result = train(tiny(model=str(base), head=head, epochs=2), tmp_path / head, say=quiet)
+    assert Classifier(tmp_path / head).evaluate("test").to_dict() == pytest.approx(result["test"], abs=1e-6)
+
+
+def test_other_encoders_take_the_sequence_head_only(tmp_path, tiny, run):
+    """A BERT classifies too; the double heads are GPT-2's."""
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    folder, _, _ = run
+    tokenizer = AutoTokenizer.from_pretrained(folder / "epoch-003")
+    base = tmp_path / "bert"
+    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=32, **size)).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    assert train(tiny(model=str(base), epochs=1), tmp_path / "a", say=quiet)["updates"] > 0
+    with pytest.raises(
+        preheat.ConfigError, match="head must be 'sequence' for a model that is not a GPT-2; got 'bert'"
+    ):
+        train(tiny(model=str(base), head="double"), tmp_path / "b", say=quiet)
+
+
+def test_model_that_cannot_be_loaded_is_one_line(tmp_path, tiny):
+    """A hub name without a hub; nothing is written."""
+    with pytest.raises(
+        preheat.ConfigError, match="model must be a local folder or a hub name that can be loaded; got 'no/such-model'"
+    ):
+        train(tiny(model="no/such-model"), tmp_path / "run", say=quiet)
+    assert not (tmp_path / "run").exists()
+
+
+def test_double_head_reads_the_last_token(run, tiny, tmp_path):
+    """Padding on the right changes no score; mc_token_ids may be given."""
+    from preheat.train.data import load_data
+    from preheat.train.model import build_model, build_tokenizer
+
+    config = tiny(head="double")
+    data = load_data(config)
+    tokenizer = build_tokenizer(config, [row.text for row in data.train])
+    model = build_model(config, data.classes, tokenizer).eval()
+    ids = torch.tensor([[5, 6, 7, tokenizer.pad_token_id, tokenizer.pad_token_id]])
+    mask = torch.tensor([[1, 1, 1, 0, 0]])
+    with torch.no_grad():
+        padded = model(ids, attention_mask=mask).logits
+        plain = model(ids[:, :3], mc_token_ids=torch.tensor([2])).logits
+    assert padded.shape == (1, 3)
+    assert torch.allclose(padded, plain, atol=1e-6)
+
+
+def test_max_updates_shapes_and_stops_the_run(tmp_path, tiny):
+    """The schedule ends where the run does, in the middle of an epoch."""
+    train(tiny(max_updates=21), tmp_path / "run", say=quiet)
+    records = records_of(tmp_path / "run")
+    schedule = preheat.get_schedule("warmuplinear", warmup="10%", total=21)
+    assert [record["lr"] for record in records] == [1e-2 * schedule(update) for update in range(21)]
+
+
+@pytest.mark.parametrize("schedule", ["constantlr", "warmupcosinewithhardrestarts", "warmup_stable_decay"])
+def test_any_schedule_trains(tmp_path, tiny, schedule):
+    """constantlr gets no warm-up of its own accord; options go through."""
+    options = {"warmup_stable_decay": {"num_decay_steps": "20%"}, "constantlr": {}}.get(schedule, {"num_cycles": 2})
+    train(tiny(schedule=schedule, schedule_options=options, epochs=1), tmp_path / "run", say=quiet)
+    rates = [record["lr"] for record in records_of(tmp_path / "run")]
+    assert (rates[0] == 1e-2) == (schedule == "constantlr")
+    assert max(rates) == 1e-2
+
+
+def test_average_loss_is_printed_every_n_updates(tmp_path, tiny):
+    """Over the last N updates, as recorded."""
+    lines = []
+    train(tiny(log_every=10, epochs=2), tmp_path / "run", say=lines.append)
+    losses = [record["loss"] for record in records_of(tmp_path / "run")]
+    assert f"update 20: average loss of the last 10: {sum(losses[10:20]) / 10:.4f}" in lines
+
+
+def test_precision_is_chosen_by_what_the_machine_has(monkeypatch):
+    """auto takes bf16 on a processor only with matrix units for it; fp16 needs a GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for capabilities, expected in (({}, "fp32"), ({"avx512_bf16": True}, "fp32"), ({"amx_bf16": True}, "bf16")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capabilities: found, raising=False)
+        assert choose_precision("auto") == expected
+    assert choose_precision("bf16") == "bf16"
+    with pytest.raises(preheat.ConfigError, match="precision must be fp32, bf16 or auto without a GPU; got 'fp16'"):
+        choose_precision("fp16")
+
+
+def test_bf16_run_trains(tmp_path, tiny):
+    """Autocast on the processor."""
+    train(tiny(precision="bf16", max_updates=3), tmp_path / "run", say=quiet)
+    assert len(records_of(tmp_path / "run")) == 3
+
+
+def test_batches_hold_every_row_once_with_similar_lengths():
+    """The order is a function of seed and epoch; padding shrinks."""
+    lengths = [(number * 37) % 90 + 1 for number in range(333)]
+    batches = bucketed(lengths, 8, seed=3, epoch=1)
+    assert sorted(row for batch in batches for row in batch) == list(range(333))
+    assert len(batches) == 42
+    assert sorted(map(len, batches))[1:] == [8] * 41
+    assert batches == bucketed(lengths, 8, seed=3, epoch=1) != bucketed(lengths, 8, seed=3, epoch=2)
+    padded = sum(max(lengths[row] for row in batch) * len(batch) for batch in batches)
+    assert padded < 1.25 * sum(lengths)
+
+
+def test_classifier_gives_probabilities_and_refuses_empty_text(run):
+    """One class a text, the rest of the probability beside it."""
+    folder, _, _ = run
+    guesses = Classifier(folder).classify(["striker goal cup", "bank shares profit oil"])
+    assert [guess.label for guess in guesses] == ["sport", "trade"]
+    assert all(abs(sum(guess.probabilities.values()) - 1) < 1e-6 for guess in guesses)
+    with pytest.raises(preheat.ConfigError, match="text 2 must be text that is not empty; got '  '"):
+        Classifier(folder).classify(["goal", "  "])
+
+
+def test_scores_on_other_rows(run, news, tmp_path):
+    """A whole file; a class the run does not know is named by row."""
+    from preheat.train.rows import read_rows
+
+    folder, _, _ = run
+    classifier = Classifier(folder)
+    rows = read_rows(classifier.config)
+    assert classifier.evaluate_rows(rows).accuracy > 0.6
+    news.write_text(news.read_text() + "goal more,weather\n")
+    with pytest.raises(preheat.DataError, match="line 162: label must be a class of the run; got 'weather'"):
+        classifier.evaluate_rows(read_rows(classifier.config))
+    news.write_text(news.read_text().replace("weather", "sport"))
+    with pytest.raises(preheat.DataError, match="data must be the rows of the run"):
+        classifier.evaluate("test")
+
+
+def test_evaluation_equals_scikit_learn():
+    """Accuracy and macro F1 on drawn labels."""
+    from sklearn.metrics import f1_score
+
+    from preheat.train.evaluation import macro_f1
+
+    generator = torch.Generator().manual_seed(0)
+    for classes in (2, 3, 7):
+        guess, truth = torch.randint(0, classes, (2, 50), generator=generator)
+        assert macro_f1(guess, truth) == pytest.approx(f1_score(truth, guess, average="macro"), abs=1e-12)
+
+
+def test_half_written_records_are_dropped(tmp_path):
+    """What a kill leaves of the last line."""
+    (tmp_path / "r.jsonl").write_text('{"update": 0}\n{"upda')
+    assert read_lines(tmp_path / "r.jsonl") == [{"update": 0}]
+
+
+def test_records_hold_no_invented_numbers(tmp_path):
+    """NaN becomes null, not 0."""
+    with Records(tmp_path / "r.jsonl") as records:
+        records.add({"loss": float("nan"), "norm": float("inf"), "update": 1})
+    assert read_lines(tmp_path / "r.jsonl") == [{"loss": None, "norm": None, "update": 1}]
