@@ -213,7 +213,7 @@ def test_default_run_learns_bbc_news(tmp_path):
     assert "\r" not in done.stderr
     assert "%|" not in done.stderr
     accuracy = float(re.match(r"test accuracy (0\.\d+)", done.stdout)[1])
-    assert accuracy > 0.85
+    assert accuracy > 0.8  # 0.867 over three seeds, standard error 2.4 points on 208 rows
     assert (tmp_path / "demo" / "lr.png").stat().st_size > 5000
 
 
