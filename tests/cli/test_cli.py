@@ -127,7 +127,12 @@ def test_every_mistake_of_a_config_file_is_reported_at_once(cli, tmp_path):
     assert code == 2
     lines = err.removeprefix("preheat: ").splitlines()
     assert all(line.startswith("run.toml: ") for line in lines)
-    for start in ("batch_size must be", "lr must be", "text_column must", "schedule_options.num_cycles must be"):
+    for start in (
+        "batch_size must be",
+        "lr must be",
+        "text_column must be a list of 1 or more; got []",
+        "schedule_options.num_cycles must be",
+    ):
         assert any(line.startswith(f"run.toml: {start}") for line in lines), start
     assert any("got 'warmpu'. Did you mean 'warmup'?" in line for line in lines)
 

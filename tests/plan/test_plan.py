@@ -80,7 +80,7 @@ def test_explain_shows_every_step_that_matters():
     ("settings", "message"),
     [
         ({"examples": 0}, "examples must be >= 1; got 0"),
-        ({"batch_size": 2.5}, "batch_size must be a whole number of updates; got 2.5"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number; got 2.5"),
         ({"epochs": True}, "epochs must be a finite number; got True"),
         ({"epochs": "3"}, "epochs must be a finite number; got '3'"),
         ({"accumulation": -1}, "accumulation must be >= 1; got -1"),

@@ -69,8 +69,8 @@ def test_drop_in_refuses_nonsense(make_optimizer, name, warmup, total, message):
 @pytest.mark.parametrize(
     ("warmup", "total", "message"),
     [
-        (2.5, 10, "warmup must be a whole number of updates; got 2.5"),
-        (2, 10.5, "total must be a whole number of updates; got 10.5"),
+        (2.5, 10, "warmup must be a whole number; got 2.5"),
+        (2, 10.5, "total must be a whole number; got 10.5"),
         (1.0, 10, r"warmup must be an int, or a float in \(0, 1\); got 1.0"),
         ("2", 10, "warmup must be a number or a percent text; got '2'"),
         ("110%", 10, "warmup must be a number or a percent text; got '110%'"),

@@ -28,6 +28,7 @@ def train(
     """
     from preheat.errors import RunError, refusal
     from preheat.train.config import read_config
+    from preheat.train.loop import default_folder
     from preheat.train.loop import train as run_training
 
     flags = {name: value for name, value in settings.items() if value not in (None, [])}
@@ -38,11 +39,15 @@ def train(
     checked = read_config(config, flags)
     if resume and checked.out is None:
         raise RunError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
-    result = run_training(checked, resume=resume, force=force, given=set(checked.model_fields_set))
+    folder = Path(checked.out) if checked.out else default_folder(checked.data)
+    try:
+        result = run_training(checked, folder, resume=resume, force=force, given=set(checked.model_fields_set))
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; the last checkpoint goes on with: preheat train --resume --out {folder}", err=True)
+        raise
     if as_json:
         print_json(result)
         return
-    folder = Path(result["run"])
     typer.echo(f"test accuracy {result['test']['accuracy']:.4f}, macro F1 {result['test']['macro_f1']:.4f}")
     typer.echo(f"run folder {folder}; learning-rate curve {folder / 'lr.png'}")
 

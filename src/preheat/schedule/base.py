@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numbers
 import operator
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
@@ -112,7 +113,7 @@ class Schedule(ABC):
 
         return fingerprint(self)
 
-    def plot(self, path: str | None = None, **options: Any) -> Any:
+    def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
         """Draw the curve with matplotlib; see :func:`preheat.view.plot` for the options.
 
         Args:

@@ -68,7 +68,7 @@ def count(name: str, value: Any, least: int = 0, *, whole: bool = True, advice: 
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)
     if whole and isinstance(plain, float):
-        raise ScheduleError(refusal(name, "a whole number of updates", value, advice))
+        raise ScheduleError(refusal(name, "a whole number", value, advice))
     if plain < least:
         raise ScheduleError(refusal(name, f">= {least}", value, advice))
     return plain

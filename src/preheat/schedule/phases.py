@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +58,8 @@ class Phase:
         """Updates the phase takes of the run; None for ever."""
         return None if self.length is None else self.length - self.skip
 
-    def at(self, done: Any, left: Any, xp: Any = None) -> Any:
+    def at(self, done: Any, left: Any, xp: Any = math) -> Any:
         """The factor ``done`` updates into the curve, ``left`` updates before its end (one position or an array)."""
-        if xp is None:
-            import math as xp
         if self.start < self.end:
             return self.start + (self.end - self.start) * self.curve.fall(left, done, self.length, xp)
         return self.end + (self.start - self.end) * self.curve.fall(done, left, self.length, xp)

@@ -150,7 +150,9 @@ def _sentence(error: Any, values: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(key, TrainConfig.model_fields, n=1)
         advice = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(TrainConfig.model_fields)}."
         return refusal("key", "a setting of a run", key, advice)
-    rule = error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    rule = error["msg"].removeprefix("Input should be ")
+    if error["type"] == "too_short":
+        rule = f"a list of {error['ctx']['min_length']} or more"
     described = TrainConfig.model_fields[str(error["loc"][0])].description
     return refusal(key, rule, error["input"], str(described))
 
