@@ -5,6 +5,7 @@ import gc
 import io
 import itertools
 import json
+import pickle
 import weakref
 
 import pytest
@@ -212,6 +213,30 @@ def test_detach_leaves_the_optimizer_alone(make_optimizer, update):
     update(optimizer)
     assert optimizer.param_groups[0]["lr"] == 0.7
     assert scheduler.position == 3
+
+
+def test_a_copy_drives_its_own_optimizer(make_optimizer, update):
+    """deepcopy and pickle take the optimizer along; the original does not notice."""
+    scheduler = Scheduler(make_optimizer(), SCHEDULE)
+    for _ in range(4):
+        update(scheduler.optimizer)
+    for twin in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))):
+        assert twin.optimizer is not scheduler.optimizer
+        for _ in range(16):
+            update(twin.optimizer)
+        assert twin.history == PLANNED
+    assert scheduler.position == 4
+
+
+def test_a_group_may_vanish(make_optimizer, update):
+    """The groups that are left keep their own base values."""
+    optimizer = make_optimizer(groups=2)
+    scheduler = Scheduler(optimizer, SCHEDULE)
+    update(optimizer)
+    del optimizer.param_groups[1]
+    update(optimizer)
+    scheduler.step()
+    assert scheduler.history == PLANNED[:2]
 
 
 def test_state_is_small_plain_json(make_optimizer):

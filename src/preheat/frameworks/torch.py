@@ -136,8 +136,16 @@ class Scheduler(LRScheduler):
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
         self._write()
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=False):
             group["initial_lr"] = base
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_handles"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy drives the optimizer that was copied with it."""
+        self.__dict__.update(state)
+        self._take_over()
 
     # --- what trainers call ----------------------------------------------------------------------------------------
 
