@@ -12,6 +12,7 @@ import preheat
 SOURCE = Path(preheat.__file__).parent
 FLOORS = {
     "errors": -1,
+    "files": -1,
     "schedule": 0,
     "plan": 1,
     "view": 2,

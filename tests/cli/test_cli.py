@@ -4,8 +4,10 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,55 @@ def test_misuse_exits_2_and_failure_1_without_a_traceback(cli, words, code, mess
     assert message in err
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_failures_of_the_system_are_one_line_and_leave_no_file(cli, tmp_path):
+    """A folder that is not there, a place that cannot be written."""
+    code, _, err = cli("show", "linear", "--save", "nowhere/a.png")
+    assert (code, "Traceback" in err) == (1, False)
+    assert err.startswith("preheat: No such file or directory: ")
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in make_rows(60)))
+    code, _, err = cli("train", "--data", "rows.jsonl", "--out", "rows.jsonl/run")
+    assert (code, err.splitlines()[-1].startswith("preheat: Not a directory: ")) == (1, True)
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_an_unexpected_error_is_one_line_with_its_type(cli, monkeypatch):
+    """And says how to see more."""
+    monkeypatch.setattr("preheat.plan.Plan.explain", lambda *_: 1 / 0)
+    code, _, err = cli("plan", "--examples", 9, "--batch-size", 2, "--epochs", 1)
+    assert (code, err) == (1, "preheat: ZeroDivisionError: division by zero (preheat --debug ... shows where)\n")
+
+
+def test_interrupted_run_says_how_to_go_on(tmp_path):
+    """SIGINT to a real process: exit code 130, one line with the command."""
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in make_rows()))
+    words = [
+        "train",
+        "--data",
+        "rows.jsonl",
+        "--width",
+        "16",
+        "--layers",
+        "1",
+        "--heads",
+        "2",
+        "--epochs",
+        "500",
+        "--out",
+        "r",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "preheat", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "r" / "checkpoints.json").exists() and running.poll() is None:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "stopped; go on with: preheat train --resume --out r\n" in err
+    assert "Traceback" not in err
 
 
 def test_debug_shows_the_traceback():

@@ -9,7 +9,7 @@ import typer
 
 from preheat import __version__
 from preheat.cli import classify, evaluate, plan, show, train
-from preheat.errors import ConfigError, DataError, MissingExtraError, PlanError, PreheatError, ScheduleError
+from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
 
 app = typer.Typer(
     name="preheat",
@@ -45,16 +45,25 @@ for _command in (show, plan, train, evaluate, classify):
     _command.register(app)
 
 
+def _sentence(error: Exception) -> str:
+    """What went wrong, in words: ours as they are, the system's with the file, anything else with its type."""
+    if isinstance(error, PreheatError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror}: {error.filename}"
+    return f"{type(error).__name__}: {error} (preheat --debug ... shows where)"
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; exit 0 when done, 2 on misuse, 1 on failure, 130 when interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
         app(words, standalone_mode=True)
-    except PreheatError as error:
+    except Exception as error:
         if "--debug" in words:
             raise
-        print(f"preheat: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, _MISUSE) and not isinstance(error, MissingExtraError) else 1)
+        print(f"preheat: {_sentence(error)}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, _MISUSE) else 1)
     except KeyboardInterrupt:
         print("preheat: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from preheat.cli.values import parse_length, parse_options, print_json
 from preheat.errors import RunError, refusal
+from preheat.files import replacing
 
 
 def show(
@@ -41,9 +41,8 @@ def show(
         if save.exists() and not force:
             raise RunError(refusal("save", "a new file", str(save), "Name another one, or add --force."))
         if save.suffix.lower() == ".csv":
-            beside = save.with_name(f".{save.name}.part")
-            beside.write_text(to_csv(schedules, updates=updates, lr=lr), encoding="utf-8")
-            os.replace(beside, save)
+            with replacing(save) as beside:
+                beside.write_text(to_csv(schedules, updates=updates, lr=lr), encoding="utf-8")
         else:
             plot(schedules, path=save, updates=updates, lr=lr, title=", ".join(names))
         typer.echo(f"wrote {save}", err=True)

@@ -43,7 +43,9 @@ def train(
     try:
         result = run_training(checked, folder, resume=resume, force=force, given=set(checked.model_fields_set))
     except KeyboardInterrupt:
-        typer.echo(f"stopped; the last checkpoint goes on with: preheat train --resume --out {folder}", err=True)
+        saved = (folder / "checkpoints.json").exists()
+        how = f"; go on with: preheat train --resume --out {folder}" if saved else " before the first checkpoint"
+        typer.echo(f"stopped{how}", err=True)
         raise
     if as_json:
         print_json(result)

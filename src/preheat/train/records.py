@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from preheat.files import replacing
+
 
 def write_json(path: Path, data: Any) -> None:
-    """Write ``data`` beside ``path`` and rename it into place."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    """Write ``data`` as JSON, whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
@@ -32,9 +32,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def keep_lines(path: Path, kept: list[dict[str, Any]]) -> None:
     """Replace the file by the records of ``kept``: what a resumed run starts from."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
-    os.replace(beside, path)
+    with replacing(path) as beside:
+        beside.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
 
 
 class Records:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.files import replacing
 from preheat.view.samples import Curves, sample
 
 if TYPE_CHECKING:
@@ -127,18 +128,15 @@ def _short(value: float) -> str:
 
 
 def _save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
-    """Write the figure beside ``path`` and rename it into place."""
+    """Write the figure, whole or not at all."""
     if path is None:
         return
-    target = Path(path)
-    kind = target.suffix[1:].lower()
+    kind = Path(path).suffix[1:].lower()
     if kind not in _FORMATS:
         raise ConfigError(refusal("path", "a .png, .svg or .pdf file", str(path), "Name one of these."))
-    beside = target.with_name(f".{target.name}.part")
     # No date and fixed ids: the same picture is the same file.
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     import matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": "preheat", "svg.fonttype": "none"}):
+    with replacing(path) as beside, matplotlib.rc_context({"svg.hashsalt": "preheat", "svg.fonttype": "none"}):
         figure.savefig(beside, format=kind, metadata=metadata)
-    os.replace(beside, target)
