@@ -260,7 +260,6 @@ def preheat_process(*words, cwd):
     )
 
 
-@pytest.mark.xdist_group("long-1")
 def test_default_run_learns_bbc_news(tmp_path):
     """The newcomer's command, as a process: real headlines, notice, accuracy, a log file without progress bars."""
     done = preheat_process("train", "--out", "demo", cwd=tmp_path)
@@ -273,7 +272,6 @@ def test_default_run_learns_bbc_news(tmp_path):
     assert (tmp_path / "demo" / "lr.png").stat().st_size > 5000
 
 
-@pytest.mark.xdist_group("long-2")
 @pytest.mark.skipif(not AG_NEWS.exists(), reason=f"AG News is not here: {AG_NEWS}")
 def test_ag_news_reaches_the_anchor_of_its_size(tmp_path):
     """0.83 was measured for this size from random weights; 1,000 test rows have a standard error of 1.2 points."""

@@ -209,6 +209,13 @@ def test_used_folders_are_refused_unless_forced(tmp_path, tiny, run):
     assert (other / "letter.txt").exists()
 
 
+def test_several_processes_are_refused(tmp_path, tiny, monkeypatch):
+    """torchrun with two processes would plan half the updates and write one folder twice."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(preheat.RunError, match="WORLD_SIZE must be 1; got '2'"):
+        train(tiny(), tmp_path / "run", say=quiet)
+
+
 def test_bad_data_leaves_no_folder(tmp_path, tiny, news):
     """Found before training starts: nothing is written, an earlier run stays."""
     news.write_text(news.read_text() + ",sport\n")

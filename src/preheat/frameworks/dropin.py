@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from preheat.errors import ScheduleError, refusal
 from preheat.frameworks.torch import Optimizer, Scheduler
 from preheat.schedule.checks import Count
 from preheat.schedule.named import build, takes_warmup
 
 
 def _scheduler(
-    name: str, optimizer: Optimizer, warmup: Count, total: Count | None, last_epoch: int, **options: Any
+    name: str, optimizer: Optimizer, warmup: Count | None, total: Count | None, last_epoch: int, **options: Any
 ) -> Scheduler:
     schedule = build(
         name,
-        warmup,
+        _given(warmup),
         total,
         lr=float(optimizer.defaults["lr"]),
         whole=False,
@@ -29,6 +30,14 @@ def _scheduler(
         **options,
     )
     return Scheduler(optimizer, schedule, last_epoch)
+
+
+def _given(warmup: Count | None) -> Count:
+    """The warm-up; a forgotten one is refused, because None is not 0."""
+    if warmup is None:
+        advice = "Give the updates of the climb; 0 is none."
+        raise ScheduleError(refusal("num_warmup_steps", "a finite number", None, advice))
+    return warmup
 
 
 def get_constant_schedule(optimizer: Optimizer, last_epoch: int = -1) -> Scheduler:
@@ -189,5 +198,4 @@ def get_scheduler(
     options = dict(scheduler_specific_kwargs or {})
     if not takes_warmup(name):
         return _scheduler(name, optimizer, 0, None, -1, **options)
-    # None is not 0: a climb that was forgotten is refused like any other value that is no number.
-    return _scheduler(name, optimizer, num_warmup_steps, num_training_steps, -1, **options)  # type: ignore[arg-type]
+    return _scheduler(name, optimizer, num_warmup_steps, num_training_steps, -1, **options)

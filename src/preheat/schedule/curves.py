@@ -9,6 +9,7 @@ so the climb of ``1-sqrt`` is the mirror of its descent. Both ends are handed in
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,14 +17,14 @@ from preheat.schedule.checks import positive
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(ABC):
     """Abstract: a falling shape. ``endless`` says whether it can run without an end."""
 
     endless: ClassVar[bool] = False
 
+    @abstractmethod
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         """The share of the height still to fall, 1 at the beginning of the phase."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

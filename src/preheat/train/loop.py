@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.errors import ConfigError, RunError, missing_extra, refusal
 from preheat.plan import Plan
 from preheat.train.checkpoints import RunFolder, refuse_other_config
 from preheat.train.config import BBC, TrainConfig
@@ -58,6 +58,9 @@ def train(
     Raises:
         ConfigError, DataError, RunError: before anything is written, for whatever would stop the run later.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # set by torchrun and accelerate launch
+        advice = "Start it as one process: several would write one folder."
+        raise RunError(refusal("WORLD_SIZE", "1", os.environ["WORLD_SIZE"], advice))
     folder = RunFolder(out or config.out or default_folder(config.data))
     if resume:
         saved = folder.config()

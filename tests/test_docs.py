@@ -1,0 +1,51 @@
+"""Every example in the Markdown pages runs: Python blocks, and the ``$ preheat`` lines of console blocks."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def run_console(example):
+    """Each ``$ preheat ...`` has to succeed; output shown under a command has to be its own."""
+    for command in example.parsed.split("$ ")[1:]:
+        line, _, shown = command.partition("\n")
+        words = shlex.split(line)
+        assert words[0] == "preheat", f"only preheat commands are run: {line}"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
+        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        if shown.strip():
+            assert done.stdout.rstrip() == shown.rstrip()
+
+
+SYBIL = Sybil(parsers=[PythonCodeBlockParser(), CodeBlockParser(language="console", evaluator=run_console)])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    """In order, in one namespace, from an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    examples = list(SYBIL.parse(page).examples())
+    for example in examples:
+        example.evaluate()
+    assert examples or page.name == "architecture.md"
+
+
+def test_both_readmes_hold_the_same_examples():
+    """The Chinese page follows the English one: same commands, same code but for its comments."""
+
+    def code(page):
+        text = page.read_text(encoding="utf-8")
+        blocks = [block.partition("\n")[2] for block in text.split("```")[1::2]]
+        return [[line.split("#")[0].rstrip() for line in block.splitlines()] for block in blocks]
+
+    assert code(PAGES[0]) == code(PAGES[1])
