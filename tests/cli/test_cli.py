@@ -89,6 +89,8 @@ def test_plan_prints_its_arithmetic(cli):
             2,
             "schedule option must be written name=value; got 'power'",
         ),
+        (("show", "linear", "--schedule-options", "warmup=3"), 2, "got 'warmup'. 'warmup' is an argument of its own"),
+        (("train", "--schedule-options", "lr=3"), 2, "option must be one of the schedule's own; got 'lr'"),
         (("show", "linear", "--updates", "ten"), 2, "Invalid value for '--updates'"),
         (("plan", "--examples", "0", "--batch-size", "3", "--epochs", "1"), 2, "examples must be >= 1; got 0"),
         (("plan", "--examples", "5"), 2, "Missing option '--batch-size'"),

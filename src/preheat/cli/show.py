@@ -29,10 +29,11 @@ def show(
     Example: preheat show warmuplinear warmupcosine --warmup 100 --updates 3600 --lr 1e-4 --save curves.png
     """
     from preheat.schedule import Schedule, get_schedule
-    from preheat.schedule.named import takes_warmup
+    from preheat.schedule.named import refuse_reserved, takes_warmup
     from preheat.view import draw, plot, to_csv
 
     options = parse_options(schedule_options or [])
+    refuse_reserved(options)
     schedules: dict[str, Schedule] = {}
     for name in names:
         length = parse_length(warmup) if takes_warmup(name) else 0

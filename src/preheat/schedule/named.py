@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from preheat.errors import ScheduleError, refusal
@@ -113,6 +114,14 @@ def build(
     for key in _LENGTHS & {key for key, value in options.items() if value is not None}:
         options[key] = length(key, options[key], total, whole=whole)
     return BUILDERS[name](**arguments, **options)
+
+
+def refuse_reserved(options: Mapping[str, Any]) -> None:
+    """Refuse options, as read from a file or flags, that are arguments of :func:`get_schedule` itself."""
+    for name in ("name", "warmup", "total", "lr"):
+        if name in options:
+            advice = f"{name!r} is an argument of its own: give it there."
+            raise ScheduleError(refusal("option", "one of the schedule's own", name, advice))
 
 
 def _refuse_unknown(name: str, options: dict[str, Any], parameters: list[str]) -> None:

@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal
 from preheat.schedule import Length, Schedule, get_schedule
-from preheat.schedule.checks import length
-from preheat.schedule.named import schedule_name, takes_warmup
+from preheat.schedule.named import refuse_reserved, schedule_name, takes_warmup
 
 try:
     from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -165,13 +164,13 @@ def _is_branch(part: Any, values: Mapping[str, Any]) -> bool:
 def _schedule_problems(config: TrainConfig) -> list[str]:
     """What is wrong with the schedule that can be known before the data is read."""
     try:
-        name = schedule_name(config.schedule)
+        schedule_name(config.schedule)
     except ScheduleError as error:
         return [str(error).replace("name must", "schedule must", 1)]
-    trial = 10**9  # a horizon long enough for any count to fit
     try:
-        length("warmup", config.filled().warmup, trial)
-        config.build_schedule(trial)
+        refuse_reserved(config.schedule_options)
+        if "num_stable_steps" not in config.schedule_options:  # that one has to fit the run's own total
+            config.build_schedule(10**9)  # a horizon long enough for any count to fit
     except ScheduleError as error:
-        return [str(error)] if name != "warmup_stable_decay" or "num_stable_steps" not in str(error) else []
+        return [str(error)]
     return []
