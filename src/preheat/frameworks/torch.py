@@ -73,6 +73,7 @@ class Scheduler(LRScheduler):
         self._position = start
         self._previewed = 0  # calls of step() while no update has happened yet
         self._updating = False  # whether this object has seen an update
+        self._factor_at, self._factor = -1, 0.0  # the schedule's latest value and its position
         self._written: list[float] = []
         self._used: list[array[float]] = []
         self._step_count = 1  # read by Accelerate
@@ -110,10 +111,10 @@ class Scheduler(LRScheduler):
         if skipped is not None and bool(skipped):
             return
         self._position += 1
-        for index, value in enumerate(self._written):
-            if index == len(self._used):
-                self._used.append(array("d"))
-            self._used[index].append(value)
+        while len(self._used) < len(self._written):
+            self._used.append(array("d"))
+        for used, value in zip(self._used, self._written, strict=False):
+            used.append(value)
 
     def _after_load(self, *_: Any) -> None:
         """The optimizer's state was loaded over the groups: show our values in them again."""
@@ -121,15 +122,13 @@ class Scheduler(LRScheduler):
 
     def _write(self) -> None:
         """Write the value of the coming update (or of the previewed one) into every group."""
-        factor = self.schedule(self._position + self._previewed)
         groups = self.optimizer.param_groups
         for group in groups[len(self.base_lrs) :]:  # joined after the scheduler was made
             self.base_lrs.append(_plain(group["lr"]))
-        self._written = [base * factor for base in self.base_lrs[: len(groups)]]
+        self._written = self.get_lr()
         for group, value in zip(groups, self._written, strict=True):
-            held = group["lr"]
-            if isinstance(held, torch.Tensor):
-                held.fill_(value)
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(value)
             else:
                 group["lr"] = value
 
@@ -164,10 +163,13 @@ class Scheduler(LRScheduler):
         """The learning rate shown in each group, as plain floats: the one the next update uses once ``step()`` ran."""
         return list(self._written)
 
-    def get_lr(self) -> list[float | torch.Tensor]:
+    def get_lr(self) -> list[Any]:
         """The learning rate of the coming update for each group, as plain floats."""
-        factor = self.schedule(self._position + self._previewed)
-        return [base * factor for base in self.base_lrs]
+        position = self._position + self._previewed
+        if position != self._factor_at:
+            self._factor_at, self._factor = position, self.schedule(position)
+        factor = self._factor
+        return [base * factor for base in self.base_lrs[: len(self.optimizer.param_groups)]]
 
     @property
     def position(self) -> int:

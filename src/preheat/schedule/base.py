@@ -60,6 +60,8 @@ class Schedule(ABC):
         Raises:
             ScheduleError: if a position is negative, a float, a bool or text.
         """
+        if type(position) is int and position >= 0:  # once an update in every run: the rest is for the others
+            return self._at(position)
         if isinstance(position, numbers.Integral) and not isinstance(position, bool):
             return self._at(_not_negative(operator.index(position)))
         if isinstance(position, (numbers.Real, str)):
