@@ -122,11 +122,11 @@ def test_harness_equals_the_articles_loop_with_transformers_scheduler(tmp_path, 
 
 
 def slow_train(config, folder):
-    """A run in a process of its own, slow enough to be killed in the middle of an epoch."""
+    """A run in a process of its own, slow enough after its first epoch to be killed in the middle of the second."""
     add = Records.add
 
     def slow(self, record):
-        time.sleep(0.02)
+        time.sleep(0.3 if record.get("epoch") else 0)
         add(self, record)
 
     Records.add = slow
