@@ -98,7 +98,7 @@ def test_plan_prints_its_arithmetic(cli):
         (("train", "--schedule", "warmup"), 2, "schedule must be the name of a schedule; got 'warmup'"),
         (("train", "--warmup", "1.0"), 2, r"warmup must be an int, or a float in (0, 1); got 1.0"),
         (("train", "--width", "30"), 2, "width must be a multiple of heads=4; got 30"),
-        (("train", "--resume"), 1, "out must be given with --resume"),
+        (("train", "--resume"), 2, "out must be given with --resume"),
         (("train", "--config", "none.toml"), 2, "config must be a file; got 'none.toml'"),
         (("train", "--data", "none.csv"), 2, "data must be an existing file"),
         (("evaluate", "--run", "nowhere"), 1, "run must be a folder that preheat train wrote; got 'nowhere'"),

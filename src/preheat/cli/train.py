@@ -26,7 +26,7 @@ def train(
 
     Example: preheat train --data news.csv --text-column title --label-column topic --model gpt2 --out runs/news
     """
-    from preheat.errors import RunError, refusal
+    from preheat.errors import ConfigError, refusal
     from preheat.train.config import read_config
     from preheat.train.loop import default_folder
     from preheat.train.loop import train as run_training
@@ -38,7 +38,7 @@ def train(
         flags["schedule_options"] = parse_options(flags["schedule_options"])
     checked = read_config(config, flags)
     if resume and checked.out is None:
-        raise RunError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
+        raise ConfigError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
     folder = Path(checked.out) if checked.out else default_folder(checked.data)
     try:
         result = run_training(checked, folder, resume=resume, force=force, given=set(checked.model_fields_set))
