@@ -57,8 +57,3 @@ def _lines(texts: list[str] | None, file: Path | None) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(refusal("file", "a UTF-8 text file", str(file), f"{error}.")) from None
     return [line.strip() for line in content.splitlines() if line.strip()]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(classify)

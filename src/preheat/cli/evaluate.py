@@ -37,8 +37,3 @@ def evaluate(
         print_json({"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split, **scores.to_dict()})
     else:
         typer.echo(str(scores))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(evaluate)

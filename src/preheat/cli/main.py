@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 
 from preheat import __version__
-from preheat.cli import classify, evaluate, plan, show, train
+from preheat.cli.classify import classify
+from preheat.cli.evaluate import evaluate
+from preheat.cli.plan import plan
+from preheat.cli.show import show
+from preheat.cli.train import train
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
 
 app = typer.Typer(
@@ -42,7 +46,7 @@ def _root(
 
 
 for _command in (show, plan, train, evaluate, classify):
-    _command.register(app)
+    app.command()(_command)
 
 
 def _sentence(error: Exception) -> str:

@@ -36,8 +36,3 @@ def plan(
         print_json(numbers if length is None else {**numbers, "warmup": counted.warmup(length)})
     else:
         typer.echo(counted.explain(length))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(plan)

@@ -55,8 +55,3 @@ def show(
         typer.echo(draw(schedules, updates=updates, lr=lr))
         for name, schedule in schedules.items():
             typer.echo(f"\n{name}\n{schedule.describe(lr)}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(show)

@@ -28,7 +28,7 @@ def train(
     """
     from preheat.errors import ConfigError, refusal
     from preheat.train.config import read_config
-    from preheat.train.loop import default_folder
+    from preheat.train.loop import run_path
     from preheat.train.loop import train as run_training
 
     flags = {name: value for name, value in settings.items() if value not in (None, [])}
@@ -39,7 +39,7 @@ def train(
     checked = read_config(config, flags)
     if resume and checked.out is None:
         raise ConfigError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
-    folder = Path(checked.out) if checked.out else default_folder(checked.data)
+    folder = run_path(checked)
     try:
         result = run_training(checked, folder, resume=resume, force=force, given=set(checked.model_fields_set))
     except KeyboardInterrupt:
@@ -93,8 +93,8 @@ def _word_type(name: str, annotation: Any) -> Any:
     return kinds[0] if kinds else annotation
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+def _take_the_flags() -> None:
+    """Give :func:`train` the parameters that Typer reads: its own and one for every field."""
     own = [
         item
         for item in inspect.signature(train, eval_str=True).parameters.values()
@@ -103,4 +103,6 @@ def register(app: typer.Typer) -> None:
     everything = [*(item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own), *_flags()]
     train.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined]
     train.__annotations__ = {item.name: item.annotation for item in everything}
-    app.command()(train)
+
+
+_take_the_flags()

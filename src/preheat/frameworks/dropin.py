@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.errors import ScheduleError, refusal
 from preheat.frameworks.torch import Optimizer, Scheduler
 from preheat.schedule.checks import Count
 from preheat.schedule.named import build, takes_warmup
@@ -21,7 +20,7 @@ def _scheduler(
 ) -> Scheduler:
     schedule = build(
         name,
-        _given(warmup),
+        warmup,
         total,
         lr=float(optimizer.defaults["lr"]),
         whole=False,
@@ -30,14 +29,6 @@ def _scheduler(
         **options,
     )
     return Scheduler(optimizer, schedule, last_epoch)
-
-
-def _given(warmup: Count | None) -> Count:
-    """The warm-up; a forgotten one is refused, because None is not 0."""
-    if warmup is None:
-        advice = "Give the updates of the climb; 0 is none."
-        raise ScheduleError(refusal("num_warmup_steps", "a finite number", None, advice))
-    return warmup
 
 
 def get_constant_schedule(optimizer: Optimizer, last_epoch: int = -1) -> Scheduler:

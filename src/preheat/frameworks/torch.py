@@ -124,7 +124,7 @@ class Scheduler(LRScheduler):
         """Write the value of the coming update (or of the previewed one) into every group."""
         groups = self.optimizer.param_groups
         for group in groups[len(self.base_lrs) :]:  # joined after the scheduler was made
-            self.base_lrs.append(_plain(group["lr"]))
+            self.base_lrs.append(float(group["lr"]))
         self._written = self.get_lr()
         for group, value in zip(groups, self._written, strict=True):
             if isinstance(group["lr"], torch.Tensor):
@@ -264,10 +264,6 @@ def _driver(optimizer: Optimizer) -> Scheduler | None:
     return next((owner for owner in owners if isinstance(owner, Scheduler)), None)
 
 
-def _plain(value: Any) -> float:
-    return float(value)
-
-
 def _base_values(optimizer: Optimizer, *, resuming: bool) -> list[float]:
     """Each group's base learning rate.
 
@@ -277,7 +273,7 @@ def _base_values(optimizer: Optimizer, *, resuming: bool) -> list[float]:
     earlier = _driver(optimizer)
     bases = []
     for index, group in enumerate(optimizer.param_groups):
-        shown = _plain(group["lr"])
+        shown = float(group["lr"])
         if resuming and "initial_lr" not in group:
             advice = "Load the optimizer's state first, or resume with the scheduler's own state."
             raise ScheduleError(refusal("last_epoch", "-1 for groups without initial_lr", "a later update", advice))
@@ -285,7 +281,7 @@ def _base_values(optimizer: Optimizer, *, resuming: bool) -> list[float]:
             ours = torch.tensor(earlier._written[index], dtype=_kind(group["lr"])).item()
             bases.append(earlier.base_lrs[index] if shown == ours else shown)
         else:
-            bases.append(_plain(group.get("initial_lr", shown)))
+            bases.append(float(group.get("initial_lr", shown)))
     return bases
 
 

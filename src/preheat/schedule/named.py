@@ -76,7 +76,7 @@ def takes_warmup(name: str) -> bool:
 
 def build(
     name: str,
-    warmup: Length,
+    warmup: Length | None,
     total: Count | None,
     *,
     lr: float = 1.0,
@@ -87,8 +87,8 @@ def build(
 ) -> Schedule:
     """:func:`get_schedule` for callers with their own words: checks every argument, then builds.
 
-    ``warmup_name`` and ``total_name`` are what messages call the two; ``whole=False`` takes any float as a count of
-    updates, as transformers does.
+    ``warmup_name`` and ``total_name`` are what messages call the two; a warm-up of None was forgotten, and is refused
+    like any other that is no number. ``whole=False`` takes any float as a count of updates, as transformers does.
     """
     name = schedule_name(name)
     parameters = inspect.signature(BUILDERS[name]).parameters

@@ -43,10 +43,9 @@ class RunFolder:
         if not force:
             advice = "Name another folder, go on with --resume, or start over with --force."
             raise RunError(refusal("out", "a new or empty folder", str(self.path), advice))
-        if "config.json" not in content or (foreign := sorted(content - set(_FILES) - self._checkpoint_names())):
-            advice = (
-                f"It holds {', '.join(foreign if 'config.json' in content else sorted(content))}: remove it yourself."
-            )
+        foreign = content - set(_FILES) - self._checkpoint_names() if "config.json" in content else content
+        if foreign:
+            advice = f"It holds {', '.join(sorted(foreign))}: remove it yourself."
             raise RunError(refusal("out", "an earlier run's folder", str(self.path), advice))
 
     def start(self, header: dict[str, Any]) -> None:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from preheat.errors import DataError, refusal
+from preheat.errors import refusal
 from preheat.train.config import TrainConfig
-from preheat.train.rows import Row, read_rows
+from preheat.train.rows import Row, read_rows, refuse_all
 
 SPLITS = ("train", "validation", "test")
 
@@ -104,6 +104,4 @@ def _refuse_gaps(parts: dict[str, list[Row]], classes: tuple[str, ...]) -> None:
         if missing:
             advice = f"Class {', '.join(missing)} has no row in the {name} split: add rows."
             problems.append(refusal(name, "a split with rows of every class", sorted(many), advice))
-    if problems:
-        more = f"\n... and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise DataError("\n".join(problems[:10]) + more)
+    refuse_all(problems)

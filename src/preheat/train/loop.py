@@ -61,7 +61,7 @@ def train(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # set by torchrun and accelerate launch
         advice = "Start it as one process: several would write one folder."
         raise RunError(refusal("WORLD_SIZE", "1", os.environ["WORLD_SIZE"], advice))
-    folder = RunFolder(out or config.out or default_folder(config.data))
+    folder = RunFolder(out or run_path(config))
     if resume:
         saved = folder.config()
         refuse_other_config(saved, config.filled(), given or set())
@@ -324,6 +324,6 @@ def choose_precision(wanted: str) -> str:
     return "bf16" if capabilities.get("amx_bf16") else "fp32"
 
 
-def default_folder(data: str) -> Path:
-    """``runs/<data>-<date>-<time>`` in the working folder."""
-    return Path("runs") / f"{Path(data).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+def run_path(config: TrainConfig) -> Path:
+    """``config.out``, or ``runs/<data>-<date>-<time>`` in the working folder."""
+    return Path(config.out or f"runs/{Path(config.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")

@@ -45,12 +45,17 @@ def read_rows(config: TrainConfig) -> list[Row]:
     problems: list[str] = []
     records = _records(path, config.data, problems)
     rows = [row for where, record, split in records if (row := _row(record, where, split, config, problems))]
-    if problems:
-        more = f"\n... and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise DataError("\n".join(problems[:10]) + more)
+    refuse_all(problems)
     if not rows:
         raise DataError(refusal("data", "a file with at least one row", config.data, "It has none."))
     return rows
+
+
+def refuse_all(problems: list[str]) -> None:
+    """Raise the problems found, if any: the first ten and how many more."""
+    if problems:
+        more = f"\n... and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise DataError("\n".join(problems[:10]) + more)
 
 
 def bbc_rows() -> list[Row]:

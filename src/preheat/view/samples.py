@@ -36,14 +36,14 @@ def named(curves: Curves) -> dict[str, Schedule]:
     return {}
 
 
-def sample(curves: Curves, updates: int | None = None, lr: float = 1.0, points: int = POINTS) -> list[Sampled]:
+def sample(curves: Curves, updates: int | None = None, lr: float = 1.0, points: int | None = POINTS) -> list[Sampled]:
     """Each schedule over positions 0..``updates``, times ``lr``.
 
     Args:
         curves: a schedule, several, or several by label.
         updates: last position shown; None takes the longest horizon among the schedules.
         lr: the peak learning rate; 1.0 shows shares of the peak.
-        points: most positions taken between the borders of phases, >= 2.
+        points: most positions taken between the borders of phases, >= 2; None takes every one.
     """
     schedules = named(curves)
     if not schedules or not all(isinstance(schedule, Schedule) for schedule in schedules.values()):
@@ -61,11 +61,11 @@ def _horizon(schedules: list[Schedule]) -> int:
     raise ScheduleError(refusal("updates", "given", None, advice))
 
 
-def _sampled(label: str, schedule: Schedule, last: int, lr: float, points: int) -> Sampled:
+def _sampled(label: str, schedule: Schedule, last: int, lr: float, points: int | None) -> Sampled:
     import numpy as np
 
     borders = [math.ceil(border) for border in schedule.borders if border < last]
     near = [position for border in borders for position in (border - 1, border)]
-    even = np.linspace(0, last, min(points, last + 1)).round().astype(np.int64)
+    even = np.linspace(0, last, min(points or last + 1, last + 1)).round().astype(np.int64)
     positions = np.union1d(even, np.array([0, *near, last], dtype=np.int64))
     return Sampled(label, positions.tolist(), (lr * schedule(positions)).tolist(), borders)

@@ -19,9 +19,8 @@ def to_csv(curves: Curves, *, updates: int | None = None, lr: float = 1.0) -> st
     2,0.1
     3,0.05
     """
-    sampled = sample(curves, updates, lr, points=2)
-    last = sampled[0].positions[-1]
-    every = sample(curves, updates, lr, points=last + 1)
+    every = sample(curves, updates, lr, points=None)
+    last = every[0].positions[-1]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["update", *(["lr"] if len(every) == 1 else [f"lr {curve.label}" for curve in every])])
