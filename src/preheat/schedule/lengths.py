@@ -1,0 +1,183 @@
+"""Lengths with a unit: updates, epochs, samples, tokens, a fraction of the whole, or the rest.
+
+A plain whole number is a number of updates. Everything else is a :class:`Length`, and a plan turns it into updates:
+fractions are exact in decimals and rounded up, so 7 % of 100 is 7 (binary floats say 8).
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Protocol
+
+from preheat.errors import ScheduleError, refusal
+from preheat.schedule.checks import Count, count
+
+UNITS = ("updates", "epochs", "samples", "tokens", "fraction", "rest")
+LengthLike = "int | float | str | Length"
+
+_NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+_TEXT = re.compile(rf"({_NUMBER})\s*(%|[A-Za-z]+)?")
+_SINGULAR = {unit[:-1]: unit for unit in ("updates", "epochs", "samples", "tokens")}
+_ADVICE = 'Give whole updates (100), a percent text ("10%"), a fraction in (0, 1), or a unit as in "2 epochs".'
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A stretch of training in a unit that a plan has to resolve.
+
+    Args:
+        value: an exact decimal > 0; 0 for ``rest``.
+        unit: ``epochs``, ``samples``, ``tokens``, ``fraction`` (value in (0, 1]) or ``rest``.
+
+    Make one with :func:`epochs`, :func:`samples`, :func:`tokens`, :func:`fraction` or :func:`rest`, or let
+    :func:`as_length` read it.
+
+    >>> str(fraction(0.1)), str(epochs(1.5)), str(tokens(2e9)), str(rest())
+    ('10%', '1.5 epochs', '2000000000 tokens', 'rest')
+    """
+
+    value: Decimal
+    unit: str
+
+    def __str__(self) -> str:
+        if self.unit == "rest":
+            return "rest"
+        shown = self.value * 100 if self.unit == "fraction" else self.value
+        return f"{shown.normalize():f}{'%' if self.unit == 'fraction' else ' ' + self.unit}"
+
+    def of(self, total: Count | Fraction) -> int:
+        """This share of ``total``, rounded up; for fractions only."""
+        return math.ceil(Fraction(self.value) * Fraction(total))
+
+
+class Timeline(Protocol):
+    """What turns lengths into updates: a plan."""
+
+    @property
+    def updates(self) -> int | None:
+        """Updates of the whole run; None if nobody knows."""
+
+    def in_updates(self, length: Length) -> int:
+        """``length`` (epochs, samples or tokens) as a number of updates; an error where the plan cannot say."""
+
+
+def updates(value: Any) -> int:
+    """A number of optimizer updates: what a plain int means."""
+    return int(count("updates", value))
+
+
+def epochs(value: Any) -> Length:
+    """Passes over the data; parts of one are allowed."""
+    return _amount("epochs", value)
+
+
+def samples(value: Any) -> Length:
+    """Training examples, over all processes."""
+    return _amount("samples", value)
+
+
+def tokens(value: Any) -> Length:
+    """Training tokens, over all processes."""
+    return _amount("tokens", value)
+
+
+def fraction(value: Any) -> Length:
+    """A share of the whole run, in (0, 1].
+
+    >>> fraction(0.07).of(100)
+    7
+    """
+    length = _amount("fraction", value)
+    if length.value > 1:
+        raise ScheduleError(refusal("fraction", "in (0, 1]", value, "1 is the whole run."))
+    return length
+
+
+def rest() -> Length:
+    """Whatever the other phases leave."""
+    return Length(Decimal(0), "rest")
+
+
+def as_length(name: str, value: Any) -> int | Length:
+    """Read a length: an int (updates), a float in (0, 1) (a fraction), a text, or a :class:`Length` as it is.
+
+    Texts are ``"100"``, ``"100 updates"``, ``"10%"``, ``"0.1"`` (a fraction), ``"2 epochs"``, ``"5e5 samples"``,
+    ``"2e9 tokens"`` and ``"rest"``. ``1.0`` is refused: it could mean one update or the whole run.
+
+    Raises:
+        ScheduleError: for anything else.
+
+    >>> as_length("warmup", 100), str(as_length("warmup", 0.1)), str(as_length("warmup", "2 epochs"))
+    (100, '10%', '2 epochs')
+    """
+    if isinstance(value, Length):
+        return value
+    if isinstance(value, str):
+        return _read(name, value)
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, numbers.Integral)):
+        if value == 1.0:
+            advice = 'Write 1 for one update, or "100%" for all of them.'
+            raise ScheduleError(refusal(name, "an int, or a float in (0, 1)", value, advice))
+        if 0 < value < 1:
+            return fraction(value)
+    return int(count(name, value, advice=_ADVICE))
+
+
+def in_updates(name: str, length: Count | Length, total: Count | Fraction | None, plan: Timeline | None) -> Count:
+    """``length`` as updates: a count as it is, a fraction of ``total``, anything else as ``plan`` says."""
+    if not isinstance(length, Length):
+        return length
+    if length.unit == "fraction":
+        if total is None:
+            advice = "Give total=, of which it is a share, or a number of updates."
+            raise ScheduleError(refusal(name, "a number of updates where total is not given", str(length), advice))
+        return length.of(total)
+    if length.unit == "rest":
+        raise ScheduleError(refusal(name, "a length of its own", "rest", "Only phases in a row have a rest."))
+    if plan is None:
+        advice = "Only a Plan knows how long that is: give one, or a number of updates."
+        raise ScheduleError(refusal(name, "in updates or a fraction without a plan", str(length), advice))
+    return plan.in_updates(length)
+
+
+def _read(name: str, text: str) -> int | Length:
+    word = text.strip()
+    if word.lower() == "rest":
+        return rest()
+    found = _TEXT.fullmatch(word)
+    unit = found[2] if found else None
+    plural = _SINGULAR.get(unit.lower(), unit.lower()) if unit else None
+    if not found or (unit and plural not in ("%", *_SINGULAR.values())):
+        raise ScheduleError(refusal(name, "a length", text, _ADVICE))
+    value = Decimal(found[1].replace("_", ""))
+    if plural == "%":
+        if not 0 <= value <= 100:
+            raise ScheduleError(refusal(name, "at most 100%", text, "100% is the whole run."))
+        return fraction(value / 100) if value else 0
+    if plural in ("epochs", "samples", "tokens"):
+        return _amount(plural, value) if value else 0
+    if plural is None and 0 < value < 1:
+        return fraction(value)
+    if plural is None and "." in found[1]:
+        advice = "A bare number is a whole number of updates, or a fraction below 1."
+        raise ScheduleError(refusal(name, "a length", text, advice))
+    if value != int(value):
+        raise ScheduleError(refusal(name, "a whole number of updates", text, _ADVICE))
+    return int(value)
+
+
+def _amount(unit: str, value: Any) -> Length:
+    if isinstance(value, bool) or not isinstance(value, (numbers.Real, Decimal)):
+        raise ScheduleError(refusal(unit, "a number", value, "Give a number above zero."))
+    if isinstance(value, Decimal):
+        exact = value
+    else:
+        exact = Decimal(int(value)) if isinstance(value, numbers.Integral) else Decimal(repr(float(value)))
+    if not exact.is_finite() or exact <= 0:
+        raise ScheduleError(refusal(unit, "> 0", value, "Give a number above zero."))
+    return Length(exact.normalize(), unit)
