@@ -46,17 +46,46 @@ if TYPE_CHECKING:
     from preheat.frameworks.dropin import get_wsd_schedule as get_wsd_schedule
     from preheat.plan import Plan as Plan
     from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
+    from preheat.schedule import Length as Length
     from preheat.schedule import Phase as Phase
     from preheat.schedule import PhaseSchedule as PhaseSchedule
     from preheat.schedule import Schedule as Schedule
+    from preheat.schedule import absolute as absolute
+    from preheat.schedule import cosine as cosine
+    from preheat.schedule import decay as decay
+    from preheat.schedule import epochs as epochs
+    from preheat.schedule import fraction as fraction
+    from preheat.schedule import from_function as from_function
     from preheat.schedule import get_schedule as get_schedule
+    from preheat.schedule import greedy as greedy
+    from preheat.schedule import hold as hold
+    from preheat.schedule import linear as linear
+    from preheat.schedule import load_schedule as load_schedule
+    from preheat.schedule import maximum as maximum
+    from preheat.schedule import minimum as minimum
+    from preheat.schedule import parse as parse
+    from preheat.schedule import plateau as plateau
+    from preheat.schedule import samples as samples
+    from preheat.schedule import save_schedule as save_schedule
+    from preheat.schedule import tokens as tokens
+    from preheat.schedule import untuned_warmup as untuned_warmup
+    from preheat.schedule import updates as updates
+    from preheat.schedule import warmup as warmup
     from preheat.view import plot as plot
 
 __version__ = "0.1.0"
 
 # Where each public name lives; modules load when a name of theirs is first used.
 _HOMES: dict[str, str] = {
-    **dict.fromkeys(("Schedule", "PhaseSchedule", "Phase", "get_schedule", "SCHEDULE_NAMES"), "preheat.schedule"),
+    **dict.fromkeys(
+        (
+            *("Schedule", "PhaseSchedule", "Phase", "get_schedule", "SCHEDULE_NAMES", "Length", "parse"),
+            *("warmup", "hold", "decay", "linear", "cosine", "minimum", "maximum", "plateau", "greedy"),
+            *("updates", "epochs", "samples", "tokens", "fraction", "absolute", "untuned_warmup"),
+            *("from_function", "load_schedule", "save_schedule"),
+        ),
+        "preheat.schedule",
+    ),
     "Plan": "preheat.plan",
     "plot": "preheat.view",
     **dict.fromkeys(

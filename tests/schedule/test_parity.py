@@ -97,7 +97,7 @@ def test_every_name_of_transformers_is_known_or_metric_driven():
     """A name added to SchedulerType shows up here."""
     for member in SchedulerType:
         if member.value in ("reduce_lr_on_plateau", "greedy"):
-            with pytest.raises(preheat.ScheduleError, match="reacts to a metric"):
+            with pytest.raises(preheat.ScheduleError, match="follows a metric"):
                 preheat.get_schedule(member.value)
         else:
             assert member.value in preheat.SCHEDULE_NAMES

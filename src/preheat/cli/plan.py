@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ def plan(
     from preheat.plan import Plan
 
     counted = Plan(examples, batch_size, epochs, accumulation, world_size, drop_last)
-    length = None if warmup is None else parse_length(warmup)
+    length: Any = None if warmup is None else parse_length(warmup)
     if as_json:
         numbers = {
             "batches_per_epoch": counted.batches_per_epoch,

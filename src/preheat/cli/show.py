@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,14 @@ from preheat.files import replacing
 
 
 def show(
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Schedules, as warmuplinear or cosine.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="SCHEDULE", help='Names, as warmuplinear, or words, as "warmup 10% > cosine to 0.1".'),
+    ],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the whole run.")] = 1000,
-    warmup: Annotated[str, typer.Option(metavar="LENGTH", help='Climb: updates, a fraction or "10%".')] = "10%",
+    warmup: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help='Climb of the named ones: updates, a fraction or "10%" [10%].')
+    ] = None,
     lr: Annotated[float, typer.Option(metavar="RATE", help="Peak learning rate; 1 shows shares of the peak.")] = 1.0,
     schedule_options: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the schedule; may be repeated.")
@@ -28,16 +33,18 @@ def show(
 
     Example: preheat show warmuplinear warmupcosine --warmup 100 --updates 3600 --lr 1e-4 --save curves.png
     """
-    from preheat.schedule import Schedule, get_schedule
-    from preheat.schedule.named import refuse_reserved, takes_warmup
+    from preheat.schedule import Schedule
+    from preheat.schedule.named import is_text, read_schedule, refuse_reserved, takes_warmup
     from preheat.view import draw, plot, to_csv
 
-    options = parse_options(schedule_options or [])
+    options: dict[str, Any] = parse_options(schedule_options or [])
     refuse_reserved(options)
     schedules: dict[str, Schedule] = {}
     for name in names:
-        length = parse_length(warmup) if takes_warmup(name) else 0
-        schedules[name] = get_schedule(name, warmup=length, total=updates, lr=lr, **options)
+        length: Any = None if warmup is None else parse_length(warmup)
+        if not is_text(name):
+            length = 0 if not takes_warmup(name) else "10%" if length is None else length
+        schedules[name] = read_schedule(name, warmup=length, total=updates, lr=lr, **options).for_base(lr)
     if save is not None:
         if save.exists() and not force:
             raise RunError(refusal("save", "a new file", str(save), "Name another one, or add --force."))

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from preheat.errors import PlanError, ScheduleError, refusal
-from preheat.schedule.checks import Length, count, length
+from preheat.schedule.checks import count
+from preheat.schedule.lengths import Length, as_length, in_updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,13 @@ class Plan:
         """Updates of the whole run: the ``total`` of a schedule."""
         return self.updates_per_epoch * self.epochs
 
-    def warmup(self, warmup: Length) -> int:
+    def warmup(self, warmup: int | float | str | Length) -> int:
         """Warm-up in updates, from a fraction in (0, 1), a ``"10%"`` text or updates; fractions are rounded up.
 
         >>> Plan(examples=1000, batch_size=8, epochs=3).warmup("10%")
         38
         """
-        return int(length("warmup", warmup, self.updates))
+        return int(in_updates("warmup", as_length("warmup", warmup), self.updates, None))
 
     def explain(self, warmup: Length | None = None) -> str:
         """The arithmetic, one line a step; steps that change nothing are left out."""

@@ -1,30 +1,47 @@
 """The shapes a phase can follow, each written once over an array namespace.
 
 A curve *falls*: ``fall(done, left, length, xp)`` is 1 where its phase begins and, unless it waves, 0 where the phase
-ends. ``done`` and ``left`` are updates since the beginning and until the end (``done + left == length``); ``xp`` is
-``math`` for one update, NumPy (or a namespace like it) for many. A rising phase runs the same curve backwards in time,
-so the climb of ``1-sqrt`` is the mirror of its descent. Both ends are handed in because ``left / length`` and
-``1 - done / length`` differ in the last bit, and a schedule has to agree with its peers to that bit.
+ends. ``done`` and ``left`` are updates since the beginning and until the end (``done + left == length``); ``u`` below
+is ``done / length``. ``xp`` is :class:`~preheat.schedule.namespaces.Scalar` for one update, and NumPy, ``jax.numpy``
+or ``torch`` for many. Both ends are handed in because ``left / length`` and ``1 - done / length`` differ in the last
+bit, and a schedule has to agree with its peers to that bit.
+
+A rising phase runs the same curve backwards in time, so the climb of ``1-sqrt`` is the mirror of its descent and
+``square`` rises as u². The endless curves, which never arrive, approach their end from either side instead.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
-from preheat.schedule.checks import positive
+from preheat.errors import ScheduleError, refusal
+from preheat.schedule.checks import number, positive
 
 
 @dataclass(frozen=True, slots=True)
 class Curve(ABC):
-    """Abstract: a falling shape. ``endless`` says whether it can run without an end."""
+    """Abstract: a falling shape.
+
+    ``endless`` says whether it can run without an end; ``clocks`` names the options counted in updates.
+    """
 
     endless: ClassVar[bool] = False
+    clocks: ClassVar[tuple[str, ...]] = ()
+    _above_zero: ClassVar[dict[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        for name, advice in self._above_zero.items():
+            object.__setattr__(self, name, positive(name, getattr(self, name), advice))
 
     @abstractmethod
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         """The share of the height still to fall, 1 at the beginning of the phase."""
+
+    def stretched(self, ratio: float) -> Self:
+        """The same curve with its own clocks (time scales) ``ratio`` times as slow."""
+        return replace(self, **{name: getattr(self, name) * ratio for name in self.clocks})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +56,7 @@ class Constant(Curve):
 
 @dataclass(frozen=True, slots=True)
 class Linear(Curve):
-    """A straight line: ``left / length``."""
+    """A straight line: ``1 - u``. Peers call it linear, polynomial with power 1, trapezoidal (as a cool-down)."""
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         return left / length
@@ -47,81 +64,274 @@ class Linear(Curve):
 
 @dataclass(frozen=True, slots=True)
 class Cosine(Curve):
-    """Half a cosine wave, or several: ``(1 + cos(2 pi cycles u)) / 2`` with ``u = done / length``.
+    """Half a cosine wave, or several: ``((1 + cos(2 pi cycles u^k)) / 2) ^ power``.
 
-    ``cycles`` = 0.5 is one descent (Loshchilov & Hutter 2017, arXiv:1608.03983), 1 goes down and back up.
+    ``cycles`` = 0.5 is one descent (Loshchilov & Hutter 2017, arXiv:1608.03983); 1 goes down and back up, as in
+    transformers' ``num_cycles``. ``power`` is optax's and levanter's exponent; ``k`` is timm's k-decay (Zhang & Li
+    2020, arXiv:2004.05909). Past its end transformers, torch and torchtitan climb again; a phase holds.
     """
 
-    cycles: float = 0.5
+    _above_zero: ClassVar[dict[str, str]] = {
+        "cycles": "0.5 is one descent.",
+        "power": "1 is the plain cosine.",
+        "k": "1 is the plain cosine.",
+    }
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "cycles", positive("cycles", self.cycles, "0.5 is one descent."))
+    cycles: float = 0.5
+    power: float = 1.0
+    k: float = 1.0
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        return 0.5 * (1.0 + xp.cos(xp.pi * self.cycles * 2.0 * (done / length)))
+        time = done / length
+        if self.k != 1.0:
+            time = time**self.k
+        wave = 0.5 * (1.0 + xp.cos(xp.pi * self.cycles * 2.0 * time))
+        return wave if self.power == 1.0 else wave**self.power
 
 
 @dataclass(frozen=True, slots=True)
 class CosineRestarts(Curve):
     """``cycles`` equal cosine descents, each starting at the top again: ``(1 + cos(pi (cycles u mod 1))) / 2``.
 
-    At the very end the wave stands at the top of a cycle that is never run: give the schedule its ``end`` value.
-    Loshchilov & Hutter 2017, arXiv:1608.03983, with equal periods.
+    At the very end the wave stands at the top of a cycle that is never run: let a hold follow. For other cycles than
+    these repeat a phase. Loshchilov & Hutter 2017, arXiv:1608.03983, with equal periods.
     """
 
-    cycles: float = 1.0
+    _above_zero: ClassVar[dict[str, str]] = {"cycles": "It counts the descents."}
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "cycles", positive("cycles", self.cycles, "It counts the descents."))
+    cycles: float = 1.0
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         return 0.5 * (1.0 + xp.cos(xp.pi * ((self.cycles * (done / length)) % 1.0)))
 
 
 @dataclass(frozen=True, slots=True)
+class HalfCosine(Curve):
+    """The lower half of a cosine, steep first: ``1 - sin(pi u / 2)``. OLMo-core's half cosine starts it at 0.5."""
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        return 1.0 - xp.sin(0.5 * xp.pi * (done / length))
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorCosine(Curve):
+    """A cosine mirrored in the straight line: ``2 (1 - u) - (1 + cos(pi u)) / 2``.
+
+    Compared with other cool-downs by Dremov et al. 2025, arXiv:2508.01483.
+    """
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        return 2.0 * (left / length) - 0.5 * (1.0 + xp.cos(xp.pi * (done / length)))
+
+
+@dataclass(frozen=True, slots=True)
+class CosineEnvelope(Curve):
+    """A cosine under a falling line: ``(1 - u) (1 + cos(pi u)) / 2``. OLMo's cosine_linear_envelope."""
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        return (left / length) * 0.5 * (1.0 + xp.cos(xp.pi * (done / length)))
+
+
+@dataclass(frozen=True, slots=True)
 class Polynomial(Curve):
-    """A power of what is left: ``(left / length) ** power``."""
+    """A power of what is left: ``(1 - u) ^ power``. ``sqrt`` and ``square`` are powers 0.5 and 2.
+
+    The default power is 1 in transformers, fairseq and Keras, 2 in composer, 0.5 in timm. ``k`` is timm's k-decay.
+    """
+
+    _above_zero: ClassVar[dict[str, str]] = {"power": "1 is a straight line.", "k": "1 is the plain power."}
 
     power: float = 1.0
+    k: float = 1.0
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        height = left / length if self.k == 1.0 else 1.0 - (done / length) ** self.k
+        return height**self.power
+
+
+@dataclass(frozen=True, slots=True)
+class OneMinusPower(Curve):
+    """Falls by a power of what is done: ``1 - u ^ power``. ``1-sqrt`` (0.5) is steep first, ``1-square`` (2) last.
+
+    Haegele et al. 2024, arXiv:2405.18392, found 1-sqrt the best cool-down. torchtitan calls it sqrt, Megatron
+    minus_sqrt, NeMo OneMinusSquareRoot.
+    """
+
+    _above_zero: ClassVar[dict[str, str]] = {"power": "0.5 is 1-sqrt."}
+
+    power: float = 0.5
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        return 1.0 - (done / length) ** self.power
+
+
+@dataclass(frozen=True, slots=True)
+class Geometric(Curve):
+    """Equal ratios: ``(ratio^u - ratio) / (1 - ratio)``; with ratio = end / start a straight line on a log axis.
+
+    Megatron's exponential WSD cool-down is ratio 0.5 to 0, timm's 0.1 to 0, fairseq's tri-stage ratio = end.
+    """
+
+    ratio: float = 0.1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "power", positive("power", self.power, "1 is a straight line."))
+        ratio = number("ratio", self.ratio)
+        if not 0 < ratio < 1:
+            raise ScheduleError(refusal("ratio", "in (0, 1)", self.ratio, "It is end / start for a geometric fall."))
+        object.__setattr__(self, "ratio", float(ratio))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        return (left / length) ** self.power
+        return (self.ratio ** (done / length) - self.ratio) / (1.0 - self.ratio)
 
 
 @dataclass(frozen=True, slots=True)
-class OneMinusSqrt(Curve):
-    """Steep first, flat at the end: ``1 - sqrt(done / length)``. Haegele et al. 2024, arXiv:2405.18392."""
+class Logarithmic(Curve):
+    """``ln(1 + left) / ln(1 + length)``; rising, DeepSpeed's default warm-up (``warmup_num_steps`` = length + 1)."""
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        return 1.0 - xp.sqrt(done / length)
+        return xp.log(1.0 + left) / xp.log(1.0 + length + 0.0 * left)
 
 
 @dataclass(frozen=True, slots=True)
-class InverseSqrt(Curve):
-    """``1 / sqrt(1 + done / timescale)``: never reaches its end, so it can run for ever; ``timescale`` in updates."""
+class Rex(Curve):
+    """``(1 - u) / (1 - beta u)``: late and steep. Chen et al. 2021, arXiv:2107.04197 (beta 0.5); axolotl has 0.9."""
+
+    beta: float = 0.5
+
+    def __post_init__(self) -> None:
+        beta = number("beta", self.beta)
+        if not 0 <= beta < 1:
+            raise ScheduleError(refusal("beta", "in [0, 1)", self.beta, "0 is a straight line."))
+        object.__setattr__(self, "beta", float(beta))
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        height = left / length
+        return height / ((1.0 - self.beta) + self.beta * height)
+
+
+@dataclass(frozen=True, slots=True)
+class Tanh(Curve):
+    """``(1 - tanh(lower (1 - u) + upper u)) / 2``: begins just under 1 and ends just above 0. timm has -7 and 3.
+
+    Hsueh et al. 2019, arXiv:1806.01593 (hyperbolic-tangent decay).
+    """
+
+    lower: float = -7.0
+    upper: float = 3.0
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            object.__setattr__(self, name, float(number(name, getattr(self, name))))
+        if self.lower >= self.upper:
+            raise ScheduleError(refusal("lower", f"below upper={self.upper:g}", self.lower, "timm has -7 and 3."))
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        return 0.5 * (1.0 - xp.tanh(self.lower * (left / length) + self.upper * (done / length)))
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperbolic(Curve):
+    """``1 + f(n) - f(0)`` with ``f(n) = sqrt((N - n) / U (2 - (N + n) / U))``, N updates under an upper bound U >= N.
+
+    The early curve depends on U alone, so it stays when N changes. Kim et al. 2024, arXiv:2407.15200. Reaches 0 for
+    U = N (the default, 0, means that).
+    """
+
+    clocks: ClassVar[tuple[str, ...]] = ("upper_bound",)
+
+    upper_bound: float = 0.0
+
+    def __post_init__(self) -> None:
+        bound = number("upper_bound", self.upper_bound)
+        if bound < 0:
+            raise ScheduleError(refusal("upper_bound", ">= 0", self.upper_bound, "0 takes the phase's own length."))
+        object.__setattr__(self, "upper_bound", float(bound))
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        bound = self.upper_bound or length
+        if bound < length:
+            raise ScheduleError(refusal("upper_bound", f">= {length}", bound, "It bounds the length of the phase."))
+        begin = (length / bound * (2.0 - length / bound)) ** 0.5
+        return 1.0 - begin + xp.sqrt(left / bound * (2.0 - (length + done) / bound))
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLaw(Curve):
+    """``(1 + done / timescale) ^ -power``, without end. ``inverse_sqrt`` is power 0.5, ``inverse_time`` power 1.
+
+    With timescale = W after a climb of W updates this is Vaswani et al. 2017 (arXiv:1706.03762), fairseq, Megatron,
+    T5X; a timescale of its own is big_vision's, timm's and llm-foundry's shifted form. transformers takes 10 000
+    where there is no climb.
+    """
+
+    endless: ClassVar[bool] = True
+    clocks: ClassVar[tuple[str, ...]] = ("timescale",)
+    _above_zero: ClassVar[dict[str, str]] = {
+        "power": "0.5 is the inverse square root.",
+        "timescale": "It is a number of updates.",
+    }
+
+    power: float = 0.5
+    timescale: float = 10_000.0
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        return 1.0 / ((done + self.timescale) / self.timescale) ** self.power
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(Curve):
+    """``rate ^ (done / steps)``, without end; ``staircase`` takes whole steps only (then it is ``step``).
+
+    torch's and Paddle's gamma is ``rate`` with steps = 1, Keras' and optax' decay_rate has decay_steps.
+    """
+
+    endless: ClassVar[bool] = True
+    clocks: ClassVar[tuple[str, ...]] = ("steps",)
+
+    rate: float = 0.1
+    steps: float = 1.0
+    staircase: bool = False
+
+    def __post_init__(self) -> None:
+        rate = number("rate", self.rate)
+        if not 0 < rate <= 1:
+            raise ScheduleError(refusal("rate", "in (0, 1]", self.rate, "It multiplies the factor every steps."))
+        object.__setattr__(self, "rate", float(rate))
+        object.__setattr__(self, "steps", positive("steps", self.steps, "It is a number of updates."))
+        if not isinstance(self.staircase, bool):
+            raise ScheduleError(refusal("staircase", "True or False", self.staircase, "True falls in whole steps."))
+
+    def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        time = done / self.steps
+        return self.rate ** (xp.floor(time) if self.staircase else time)
+
+
+@dataclass(frozen=True, slots=True)
+class Rectification(Curve):
+    """1 minus RAdam's rectification of Adam's second moment, without end: a climb that needs no length.
+
+    ``sqrt((r - 4)(r - 2) R / ((R - 4)(R - 2) r))`` with ``R = 2 / (1 - beta2) - 1`` and ``r = R - 2 t beta2^t /
+    (1 - beta2^t)``; t starts at the first count with r > 4. Liu et al. 2020, arXiv:1908.03265. Needs beta2 > 0.6.
+    """
 
     endless: ClassVar[bool] = True
 
-    timescale: float = 10_000.0
+    beta2: float = 0.999
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "timescale", positive("timescale", self.timescale, "It is a number of updates."))
+        beta2 = number("beta2", self.beta2)
+        if not 0.6 < beta2 < 1:
+            raise ScheduleError(refusal("beta2", "in (0.6, 1)", self.beta2, "It is Adam's second beta."))
+        object.__setattr__(self, "beta2", float(beta2))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        return 1.0 / xp.sqrt((done + self.timescale) / self.timescale)
+        limit = 2.0 / (1.0 - self.beta2) - 1.0
+        first = next(t for t in range(1, 1000) if self._terms(t, limit) > 4.0)
+        terms = self._terms(done + float(first), limit)
+        square = (terms - 4.0) * (terms - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * terms)
+        return 1.0 - xp.sqrt(square)
 
-
-# The explicit table of names used in files: with slots=True a registering __init_subclass__ would fire twice.
-CURVES: dict[str, type[Curve]] = {
-    "constant": Constant,
-    "linear": Linear,
-    "cosine": Cosine,
-    "cosine_restarts": CosineRestarts,
-    "polynomial": Polynomial,
-    "1-sqrt": OneMinusSqrt,
-    "inverse_sqrt": InverseSqrt,
-}
-CURVE_NAMES: dict[type[Curve], str] = {curve: name for name, curve in CURVES.items()}
+    def _terms(self, t: Any, limit: float) -> Any:
+        """How many terms the moving average effectively holds after ``t`` updates."""
+        weight = self.beta2**t
+        return limit - 2.0 * t * weight / (1.0 - weight)

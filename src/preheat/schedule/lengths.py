@@ -18,7 +18,6 @@ from preheat.errors import ScheduleError, refusal
 from preheat.schedule.checks import Count, count
 
 UNITS = ("updates", "epochs", "samples", "tokens", "fraction", "rest")
-LengthLike = "int | float | str | Length"
 
 _NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _TEXT = re.compile(rf"({_NUMBER})\s*(%|[A-Za-z]+)?")
@@ -119,7 +118,7 @@ def as_length(name: str, value: Any) -> int | Length:
         return value
     if isinstance(value, str):
         return _read(name, value)
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, numbers.Integral)):
+    if isinstance(value, float):
         if value == 1.0:
             advice = 'Write 1 for one update, or "100%" for all of them.'
             raise ScheduleError(refusal(name, "an int, or a float in (0, 1)", value, advice))

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule.base import Schedule
-from preheat.schedule.checks import Count, number
+from preheat.schedule.checks import Count
+from preheat.schedule.factors import known
+from preheat.schedule.lengths import Length
+from preheat.schedule.namespaces import Scalar
 from preheat.schedule.phases import Phase
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    Part = Phase | Schedule
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseSchedule(Schedule):
-    """Phases one after the other.
+    """Phases one after the other; any of them may be a whole schedule, which then takes its horizon.
 
     Args:
         phases: at least one; only the last may be endless.
-        end: factor held from the end of the last phase on; None holds the value the last phase arrives at.
 
-    A phase owns the positions from its beginning up to, not including, its end.
+    A phase owns the positions from its beginning up to, not including, its end; a phase of length 0 owns none, but
+    where it arrives counts for what follows. Past the last phase its arrival is held.
 
     >>> from preheat.schedule.curves import Linear
     >>> climb = Phase(curve=Linear(), length=2, start=0.0, end=1.0)
@@ -34,84 +36,162 @@ class PhaseSchedule(Schedule):
     array([0.  , 0.5 , 1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
     """
 
-    phases: tuple[Phase, ...]
-    end: float | None = None
-    _spans: tuple[tuple[Count, float, Phase], ...] = field(init=False, repr=False, compare=False)
-    _held: float = field(init=False, repr=False, compare=False)
+    phases: tuple[Part, ...]
+    _spans: tuple[tuple[Count, float, Part], ...] = field(init=False, repr=False, compare=False)
+    _held: float = field(init=False, repr=False, compare=False, default=0.0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "phases", tuple(self.phases))
-        if not self.phases or not all(isinstance(phase, Phase) for phase in self.phases):
-            raise ScheduleError(refusal("phases", "one Phase or more", self.phases, "Give at least one phase."))
-        if any(phase.length is None for phase in self.phases[:-1]):
-            advice = "Only the last phase may be endless."
-            raise ScheduleError(refusal("length", "given before the last phase", None, advice))
-        if self.end is not None:
-            end = number("end", self.end)
-            if end < 0:
-                raise ScheduleError(refusal("end", ">= 0", self.end, "A learning rate cannot be negative."))
-            object.__setattr__(self, "end", float(end))
-        object.__setattr__(self, "_spans", tuple(self._lay_out()))
-        object.__setattr__(self, "_held", self._end_value())
-
-    def _lay_out(self) -> Iterator[tuple[Count, float, Phase]]:
-        """Each phase with the positions of its beginning and its end."""
-        begin: Count = 0
+        flat: list[Part] = []
         for phase in self.phases:
-            if phase.updates is None:
-                yield begin, math.inf, phase
-            else:
-                yield begin, begin + phase.updates, phase
-                begin += phase.updates
+            flat += phase.phases if isinstance(phase, PhaseSchedule) else [phase]
+        object.__setattr__(self, "phases", tuple(flat))
+        if not self.phases or not all(isinstance(phase, (Phase, Schedule)) for phase in self.phases):
+            raise ScheduleError(refusal("phases", "one Phase or more", self.phases, "Give at least one phase."))
+        if sum(isinstance(phase, Phase) and _unit(phase) == "rest" for phase in self.phases) > 1:
+            advice = "Only one phase can take what the others leave: give the others a length."
+            raise ScheduleError(refusal("length", "rest in one phase at most", "rest", advice))
+        object.__setattr__(self, "_spans", () if self.waits_for else tuple(self._lay_out()))
 
-    def _end_value(self) -> float:
-        """What is held past the last phase (never reached if that is endless)."""
-        phase = self.phases[-1]
-        if self.end is not None:
-            return self.end
-        if phase.length is None:
-            return phase.end
-        return float(phase.at(phase.length, 0)) if phase.length else phase.end
+    def _lay_out(self) -> Iterator[tuple[Count, float, Part]]:
+        """Each phase, its start known, with the positions of its beginning and its end."""
+        begin: Count = 0
+        arrived = 1.0
+        for index, phase in enumerate(self.phases):
+            known_phase = phase.following(arrived)
+            updates = known_phase.updates if isinstance(known_phase, Phase) else known_phase.horizon
+            if updates is None:
+                if index < len(self.phases) - 1:
+                    advice = "Only the last phase may be endless: give it a length, or cut it with until()."
+                    raise ScheduleError(refusal("length", "given before the last phase", None, advice))
+                yield begin, math.inf, known_phase
+                arrived = known_phase.arrival if isinstance(known_phase, Phase) else 0.0
+            else:
+                yield begin, begin + updates, known_phase
+                arrived = known_phase.arrival if isinstance(known_phase, Phase) else known_phase._at(updates)
+                begin += updates
+        object.__setattr__(self, "_held", arrived)
 
     @property
     def horizon(self) -> Count | None:
-        return None if self.phases[-1].length is None else cast("Count", self._spans[-1][1])
+        self._refuse_waiting()
+        end = self._spans[-1][1]
+        return None if end == math.inf else cast("Count", end)
 
     @property
     def borders(self) -> tuple[Count, ...]:
-        return tuple(dict.fromkeys(cast("Count", end) for begin, end, _ in self._spans if begin < end < math.inf))
+        self._refuse_waiting()
+        found: list[Count] = []
+        for begin, end, phase in self._spans:
+            if isinstance(phase, Schedule):
+                found += [begin + border for border in phase.borders if begin + border < end]
+            if begin < end < math.inf:
+                found.append(cast("Count", end))
+        return tuple(dict.fromkeys(found))
 
-    def _at(self, position: int) -> float:
+    @property
+    def waits_for(self) -> str:
+        return next((phase.waits_for for phase in self.phases if phase.waits_for), "")
+
+    def _at(self, position: Count) -> float:
         for begin, end, phase in self._spans:
             if position < end:
-                return float(phase.at(position - begin + phase.skip, end - position))
+                if isinstance(phase, Phase):
+                    return float(phase.at(position - begin, end - position))
+                return phase._at(position - begin)
+        self._refuse_waiting()
         return self._held
 
-    def _over(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        import numpy as np
+    def _value(self, position: Any, xp: Any) -> Any:
+        if xp is Scalar:
+            return self._at(position)
+        self._refuse_waiting()
+        if xp.__name__ == "numpy":
+            return self._over(position, xp)
+        value = self._held
+        for begin, end, phase in reversed(self._spans):
+            if begin < end:
+                value = xp.where(position < end, _inside(phase, begin, end, position, xp), value)
+        return value
 
-        factors = np.full(positions.shape, self._held)
+    def _over(self, positions: Any, xp: Any) -> Any:
+        if xp.__name__ != "numpy":
+            return self._value(positions, xp) + 0.0 * positions
+        self._refuse_waiting()
+        factors = xp.full(positions.shape, self._held)
+        ordered = positions.ndim == 1 and bool((positions[1:] >= positions[:-1]).all())
         for begin, end, phase in self._spans:
-            inside = (positions >= begin) & (positions < end)
-            if inside.any():
-                here = positions[inside]
-                factors[inside] = phase.at(here - begin + phase.skip, end - here, np)
+            if ordered:  # slices are views: no copy in, none out
+                chosen: Any = slice(*xp.searchsorted(positions, (begin, end)))
+            else:
+                chosen = (positions >= begin) & (positions < end)
+            here = positions[chosen]
+            if here.size:
+                factors[chosen] = _inside(phase, begin, end, here, xp)
         return factors
 
-    def to_dict(self) -> dict[str, Any]:
-        from preheat.schedule.files import phases_to_dict
+    def following(self, arrived: float) -> PhaseSchedule:
+        return replace(self, phases=(self.phases[0].following(arrived), *self.phases[1:]))
 
-        return phases_to_dict(self)
+    def for_base(self, base: float) -> Schedule:
+        return replace(self, phases=tuple(phase.for_base(base) for phase in self.phases))
 
-    def describe(self, lr: float = 1.0) -> str:
-        """The phases, one a line, then the values at update 0, at the peak, at the last update and after it.
+    def with_convention(self, convention: str) -> Schedule:
+        return replace(self, phases=tuple(phase.with_convention(convention) for phase in self.phases))
 
-        >>> from preheat.schedule import get_schedule
-        >>> print(get_schedule("warmuplinear", warmup=100, total=3600).describe(lr=1e-4))
-        updates 0 to 99: linear, 0 -> 0.0001
-        updates 100 to 3599: linear, 0.0001 -> 0
-        learning rate at update 0: 0; peak 0.0001 at update 100; at the last update, 3599: 2.85714e-08; then held at 0
-        """
-        from preheat.schedule.description import describe
+    def _report(self, metric: float, position: int, *, climbing: bool) -> Schedule:
+        phases = list(self.phases)
+        for index, (begin, _, phase) in enumerate(self._spans):
+            if isinstance(phase, Schedule):
+                phases[index] = phase._report(metric, int(position - begin), climbing=climbing)
+        return replace(self, phases=tuple(phases))
 
-        return describe(self, lr)
+    def fresh(self) -> Schedule:
+        return replace(self, phases=tuple(part.fresh() if isinstance(part, Schedule) else part for part in self.phases))
+
+    @property
+    def climb(self) -> Count:
+        climbed: Count = 0
+        for begin, end, phase in self._spans:
+            if isinstance(phase, Schedule):
+                return begin + phase.climb
+            if end == begin or (_rises(phase) and end < math.inf):
+                climbed = cast("Count", end)
+            else:
+                break
+        return climbed
+
+    def _resolved(self, total: Any, plan: Any) -> Schedule:
+        from preheat.schedule.resolving import resolve_phases
+
+        return PhaseSchedule(resolve_phases(self.phases, total, plan))
+
+    def _stretched(self, ratio: float) -> Schedule:
+        return replace(self, phases=tuple(phase._stretched(ratio) for phase in self.phases))
+
+
+def then(before: Schedule, after: Any) -> PhaseSchedule:
+    """``before`` for its horizon, then ``after``; sequences of phases join into one.
+
+    >>> from preheat import hold, warmup
+    >>> (warmup(4) >> hold())(range(6))
+    Traceback (most recent call last):
+    ...
+    preheat.errors.ScheduleError: schedule must be resolved; got 'warmup 4 > hold'. Call over(total) or over(plan).
+    """
+    if not isinstance(after, Schedule):
+        raise ScheduleError(refusal("schedule", "a Schedule on both sides of >>", after, "Compose schedules."))
+    return PhaseSchedule((before, after))
+
+
+def _rises(phase: Phase) -> bool:
+    return phase.start is not None and phase.end is not None and known(phase.start) < known(phase.end)
+
+
+def _unit(phase: Phase) -> str:
+    return phase.length.unit if isinstance(phase.length, Length) else "updates"
+
+
+def _inside(phase: Part, begin: Count, end: float, positions: Any, xp: Any) -> Any:
+    if isinstance(phase, Phase):
+        return phase.at(positions - begin, end - positions, xp)
+    return phase._value(positions - begin, xp)

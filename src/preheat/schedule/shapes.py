@@ -22,10 +22,10 @@ from preheat.schedule.curves import (
     Cosine,
     CosineRestarts,
     Curve,
-    InverseSqrt,
     Linear,
-    OneMinusSqrt,
+    OneMinusPower,
     Polynomial,
+    PowerLaw,
 )
 from preheat.schedule.phases import Phase
 from preheat.schedule.sequence import PhaseSchedule
@@ -33,12 +33,18 @@ from preheat.schedule.sequence import PhaseSchedule
 _FLOOR = "A floor lies between 0 and the peak."
 
 
-def _climb(warmup: Count, start: float = 0.0, curve: Curve | None = None) -> tuple[Phase, ...]:
+def climb(warmup: Count, start: float = 0.0, curve: Curve | None = None) -> tuple[Phase, ...]:
     """The warm-up from ``start`` to the peak; no phase at all when it takes no update."""
     return (Phase(curve=curve or Linear(), length=warmup, start=start, end=1.0),) if warmup else ()
 
 
-def _rest(warmup: Count, total: Count | None) -> Count | None:
+def stay_at(factor: float) -> Phase:
+    """A phase of no update: what is held from there on."""
+    return Phase(curve=Constant(), length=0, start=factor, end=factor)
+
+
+def rest_of(warmup: Count, total: Count | None) -> Count | None:
+    """What the climb leaves of the run."""
     return None if total is None else total - warmup
 
 
@@ -49,12 +55,12 @@ def constant(total: Count | None = None) -> PhaseSchedule:
 
 def constant_with_warmup(warmup: Count, total: Count | None = None) -> PhaseSchedule:
     """k / W, then 1 for ever."""
-    return PhaseSchedule((*_climb(warmup), Phase(curve=Constant(), length=_rest(warmup, total), start=1.0, end=1.0)))
+    return PhaseSchedule((*climb(warmup), Phase(curve=Constant(), length=rest_of(warmup, total), start=1.0, end=1.0)))
 
 
 def linear(warmup: Count, total: Count) -> PhaseSchedule:
     """k / W, then (T - k) / (T - W); 0 from T on. Devlin et al. 2018, arXiv:1810.04805."""
-    return PhaseSchedule((*_climb(warmup), Phase(curve=Linear(), length=total - warmup)))
+    return PhaseSchedule((*climb(warmup), Phase(curve=Linear(), length=total - warmup)))
 
 
 def cosine(warmup: Count, total: Count, *, num_cycles: float = 0.5) -> PhaseSchedule:
@@ -62,7 +68,7 @@ def cosine(warmup: Count, total: Count, *, num_cycles: float = 0.5) -> PhaseSche
 
     Loshchilov & Hutter 2017, arXiv:1608.03983.
     """
-    return PhaseSchedule((*_climb(warmup), Phase(curve=_cosine(num_cycles), length=total - warmup)))
+    return PhaseSchedule((*climb(warmup), Phase(curve=_cosine(num_cycles), length=total - warmup)))
 
 
 def cosine_with_restarts(warmup: Count, total: Count, *, num_cycles: float = 1) -> PhaseSchedule:
@@ -71,7 +77,7 @@ def cosine_with_restarts(warmup: Count, total: Count, *, num_cycles: float = 1) 
     A fractional count stops its last descent midway, as transformers does. Loshchilov & Hutter 2017, arXiv:1608.03983.
     """
     curve = CosineRestarts(positive("num_cycles", num_cycles, "It counts the descents."))
-    return PhaseSchedule((*_climb(warmup), Phase(curve=curve, length=total - warmup)), end=0.0)
+    return PhaseSchedule((*climb(warmup), Phase(curve=curve, length=total - warmup), stay_at(0.0)))
 
 
 def polynomial(
@@ -84,7 +90,7 @@ def polynomial(
         raise ScheduleError(
             refusal("lr_end", f"below the peak, lr={lr!r}", lr_end, "Lower it, or give the lr it refers to.")
         )
-    return PhaseSchedule((*_climb(warmup), Phase(curve=curve, length=total - warmup, end=floor)))
+    return PhaseSchedule((*climb(warmup), Phase(curve=curve, length=total - warmup, end=floor)))
 
 
 def inverse_sqrt(warmup: Count, total: Count | None = None, *, timescale: float | None = None) -> PhaseSchedule:
@@ -92,8 +98,8 @@ def inverse_sqrt(warmup: Count, total: Count | None = None, *, timescale: float 
 
     timescale (updates) defaults to W, or 10 000 without warm-up. Vaswani et al. 2017, arXiv:1706.03762, has W.
     """
-    curve = InverseSqrt(warmup or 10_000) if timescale is None else _inverse_sqrt(timescale)
-    return PhaseSchedule((*_climb(warmup), Phase(curve=curve, length=_rest(warmup, total))))
+    curve = PowerLaw(timescale=warmup or 10_000) if timescale is None else _inverse_sqrt(timescale)
+    return PhaseSchedule((*climb(warmup), Phase(curve=curve, length=rest_of(warmup, total))))
 
 
 def cosine_with_min_lr(
@@ -107,7 +113,7 @@ def cosine_with_min_lr(
 ) -> PhaseSchedule:
     """k / W from 0, then f + (1 - f) (1 + cos(2 pi num_cycles u)) / 2; the floor f is min_lr_rate or min_lr / lr."""
     floor = _either_floor(lr, min_lr, min_lr_rate)
-    return PhaseSchedule((*_climb(warmup), Phase(curve=_cosine(num_cycles), length=total - warmup, end=floor)))
+    return PhaseSchedule((*climb(warmup), Phase(curve=_cosine(num_cycles), length=total - warmup, end=floor)))
 
 
 def cosine_warmup_with_min_lr(
@@ -129,24 +135,21 @@ def cosine_warmup_with_min_lr(
     start = None
     if warmup_lr_rate is not None:
         start = ratio("warmup_lr_rate", warmup_lr_rate, "It is the share of the peak that the climb starts at.")
-    climb = _early_climb(warmup, start) if warmup else ()
-    taken = sum(phase.updates or 0 for phase in climb)
-    descent = Phase(curve=_cosine(num_cycles), length=total - warmup, end=floor, skip=taken - warmup + 1)
-    arrived = descent.at(descent.length, 0)
-    return PhaseSchedule((*climb, descent, Phase(curve=Constant(), length=1, start=arrived, end=arrived)))
+    rise = _early_climb(warmup, start) if warmup else ()
+    late = math.ceil(warmup) - warmup  # 0 for whole counts
+    descent = Phase(curve=_cosine(num_cycles), length=total - warmup, end=floor, skip=late, convention="native")
+    return PhaseSchedule((*rise, descent))
 
 
 def _early_climb(warmup: Count, start: float | None) -> tuple[Phase, ...]:
     """The climb that reaches the peak at update ``warmup - 1``.
 
     For a float count, which only the drop-in functions let through, transformers keeps climbing past the peak until
-    ``warmup`` itself: there the line is as long as that, here it stops at the peak.
+    ``warmup`` itself: so the line goes on, over as many updates.
     """
-    if start is None and warmup == int(warmup):
-        return (Phase(curve=Linear(), length=warmup, start=0.0, end=1.0, skip=1),)
     updates = math.ceil(warmup)
     if start is None:
-        return (Phase(curve=Linear(), length=updates + 1, start=0.0, end=(updates + 1) / max(1, warmup), skip=1),)
+        return (Phase(curve=Linear(), length=updates, start=0.0, end=updates / max(1, warmup), convention="native"),)
     top = start + (1.0 - start) * updates / max(1, warmup - 1)
     return (Phase(curve=Linear(), length=updates, start=start, end=top),)
 
@@ -167,13 +170,13 @@ def warmup_stable_decay(
     Shapes: linear, cosine or 1-sqrt, the climb being the descent mirrored in time. Hu et al. 2024, arXiv:2404.06395.
     """
     floor = ratio("min_lr_ratio", min_lr_ratio, _FLOOR)
-    shapes = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": OneMinusSqrt()}
-    climb = _climb(warmup, floor, shapes[choice("warmup_type", warmup_type, tuple(shapes))])
+    shapes = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": OneMinusPower()}
+    rise = climb(warmup, floor, shapes[choice("warmup_type", warmup_type, tuple(shapes))])
     shapes["cosine"] = _cosine(num_cycles)
     descent = shapes[choice("decay_type", decay_type, tuple(shapes))]
     stable, decay = _stable_and_decay(warmup, total, num_stable_steps, num_decay_steps)
     plateau = Phase(curve=Constant(), length=stable, start=1.0, end=1.0)
-    return PhaseSchedule((*climb, plateau, Phase(curve=descent, length=decay, end=floor)), end=floor)
+    return PhaseSchedule((*rise, plateau, Phase(curve=descent, length=decay, end=floor), stay_at(floor)))
 
 
 def _stable_and_decay(
@@ -203,8 +206,8 @@ def _cosine(num_cycles: float) -> Cosine:
     return Cosine(positive("num_cycles", num_cycles, "0.5 is one descent."))
 
 
-def _inverse_sqrt(timescale: float) -> InverseSqrt:
-    return InverseSqrt(positive("timescale", timescale, "It is a number of updates."))
+def _inverse_sqrt(timescale: float) -> PowerLaw:
+    return PowerLaw(timescale=positive("timescale", timescale, "It is a number of updates."))
 
 
 def _absolute_floor(name: str, value: float, lr: float) -> float:

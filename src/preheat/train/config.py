@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal
-from preheat.schedule import Length, Schedule, get_schedule
-from preheat.schedule.named import refuse_reserved, schedule_name, takes_warmup
+from preheat.schedule import Schedule
+from preheat.schedule.named import is_text, read_schedule, refuse_reserved, schedule_name, takes_warmup
 
 try:
     from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -48,7 +48,7 @@ class TrainConfig(BaseModel):
     heads: int = Field(4, ge=1, description="Attention heads of the small model.")
     vocabulary: int = Field(4000, ge=300, description="Tokens of the small model's byte-level BPE.")
     max_tokens: int = Field(128, ge=2, description="Longer texts are cut.")
-    schedule: str = Field("warmuplinear", description="Name of the schedule.")
+    schedule: str = Field("warmuplinear", description="Name of the schedule, or the whole of it in words.")
     warmup: int | float | str | None = Field(
         None, description='Updates, "10%" or a fraction; 10% if the schedule climbs.'
     )
@@ -91,15 +91,20 @@ class TrainConfig(BaseModel):
             update={
                 "lr": self.lr if self.lr is not None else (5e-5 if self.pretrained else 1e-3),
                 "epochs": self.epochs if self.epochs is not None else (3 if self.pretrained else 8),
-                "warmup": self.warmup if self.warmup is not None else ("10%" if takes_warmup(self.schedule) else 0),
+                "warmup": self._filled_warmup(),
             }
         )
+
+    def _filled_warmup(self) -> int | float | str | None:
+        if self.warmup is not None or is_text(self.schedule):
+            return self.warmup
+        return "10%" if takes_warmup(self.schedule) else 0
 
     def build_schedule(self, total: int) -> Schedule:
         """The schedule of a run of ``total`` updates."""
         full = self.filled()
-        warmup: Length = full.warmup if full.warmup is not None else 0
-        return get_schedule(full.schedule, warmup=warmup, total=total, lr=full.lr or 1.0, **full.schedule_options)
+        options: dict[str, Any] = dict(full.schedule_options)
+        return read_schedule(full.schedule, warmup=full.warmup, total=total, lr=full.lr or 1.0, **options)
 
 
 def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -164,7 +169,8 @@ def _is_branch(part: Any, values: Mapping[str, Any]) -> bool:
 def _schedule_problems(config: TrainConfig) -> list[str]:
     """What is wrong with the schedule that can be known before the data is read."""
     try:
-        schedule_name(config.schedule)
+        if not is_text(config.schedule):
+            schedule_name(config.schedule)
     except ScheduleError as error:
         return [str(error).replace("name must", "schedule must", 1)]
     try:
