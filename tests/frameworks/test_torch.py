@@ -257,8 +257,10 @@ def saved_state(make_optimizer, **changes):
         ({"get_lr": 3}, "state_dict must be one that preheat wrote"),
         ({"position": -1}, "position must be an int >= 0; got -1"),
         ({"position": True}, "position must be an int >= 0; got True"),
-        ({"base_lrs": [0.1, 0.2]}, r"base_lrs must be 1 values; got \[0.1, 0.2\]"),
-        ({"base_lrs": [float("nan")]}, "base_lrs must be a finite number; got nan"),
+        ({"groups": {"0": {"lr": 0.1}, "1": {"lr": 0.1}}}, "groups must be those of the saved state; got 'no 1'"),
+        ({"groups": {"0": {"lr": float("nan")}}}, "must be a finite number; got nan"),
+        ({"groups": 3}, "state_dict must be readable"),
+        ({"schedules": {"lr": {}}}, "state_dict must be readable"),
     ],
 )
 def test_damaged_states_are_refused_and_change_nothing(make_optimizer, changes, message):
@@ -284,7 +286,7 @@ def test_state_of_another_schedule_is_refused_with_both_values(make_optimizer, u
         update(optimizer)
     longer = Scheduler(make_optimizer(), preheat.get_schedule("warmuplinear", warmup=5, total=40))
     with pytest.raises(
-        preheat.StateError, match=r"At update 10 the saved one gives 0\.666667 of the peak, this one 0\.857143"
+        preheat.StateError, match=r"phases\[1\]\.length: 15 -> 35\. .* was 0\.0666667 and would be 0\.0857143"
     ):
         longer.load_state_dict(scheduler.state_dict())
 

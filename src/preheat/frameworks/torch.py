@@ -7,13 +7,20 @@ update, or in which order optimizer, scheduler and saved states are loaded.
 
 from __future__ import annotations
 
-from array import array
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.errors import ScheduleError, StateError, missing_extra, refusal
+from preheat.errors import ScheduleError, missing_extra, refusal
+from preheat.frameworks.record import Chapter, Record
+from preheat.frameworks.spec import EVERY, Spec
+from preheat.frameworks.states import load_state, read_state, saved_state
+from preheat.frameworks.targets import Group, Rule, Target, base_value, group_names, named_rules, rule_for
 from preheat.schedule import Schedule
-from preheat.schedule.checks import count, number
+from preheat.schedule.checks import choice, count
+from preheat.schedule.clocks import everything_in
+from preheat.schedule.combine import Strict
 
 try:
     import torch
@@ -22,12 +29,13 @@ try:
 except ImportError as error:
     raise missing_extra("torch", "train") from error
 
-STATE_VERSION = 1
-_STATE_KEYS = {"version", "position", "previewed", "base_lrs", "schedule", "fingerprint"}
+_LOG = logging.getLogger("preheat")
+_JOIN = ("current", "fresh")
+RESUME = ("error", "keep", "replace", "rescale", "bridge", "rebase")
 
 
 class Scheduler(LRScheduler):
-    """Drives the learning rates of an optimizer along a schedule.
+    """Drives the learning rates of an optimizer, and other numbers in its groups, along schedules.
 
     Attach it and train: nothing has to be called. ``step()`` may be called as with any torch scheduler, once, never or
     several times per update; it only shows the next value in the groups.
@@ -37,9 +45,25 @@ class Scheduler(LRScheduler):
         schedule: completed updates to a share of the peak.
         last_epoch: -1 starts at update 0; ``n`` goes on after update n, from groups that carry ``initial_lr``
             (torch's convention for resuming without a scheduler state).
+        groups: rules for groups by their ``name`` (or index): a schedule of their own, or a number that multiplies
+            the shared one.
+        also: schedules for other numbers in the groups, as ``{"weight_decay": schedule, "betas[0]": schedule}``, on
+            the same clock; their base is what each group holds. A dictionary by group name limits one to some groups.
+            The whole way is checked: betas and momentum stay in [0, 1).
+        join: what a group added later follows: ``"current"`` the shared schedule at the present position,
+            ``"fresh"`` the shared schedule from its own beginning; a Schedule multiplies the present value by a climb
+            of its own, from its own beginning.
+        on_foreign: what happens when somebody else has written a driven number: ``"error"``, ``"warn"`` (logged, and
+            written over) or ``"adopt"`` (the value becomes the one the schedule has there, so the base changes).
+        on_skip: ``"hold"`` counts real updates; ``"advance"`` counts attempts, so that a schedule ends on time.
+        resume: what loading the state of another schedule or other base values does: ``"error"``; ``"keep"`` the saved
+            ones; ``"replace"``, ``"rescale"`` or ``"bridge"`` to the new ones (:func:`preheat.resume`); ``"rebase"``
+            keeps the saved schedule on the new base values.
+        bridge: updates that a bridge takes.
 
     Attributes:
-        position: completed updates.
+        position: completed updates (attempts, with ``on_skip="advance"``).
+        skipped: positions before which an update was attempted and skipped.
         history: the learning rate used by every update since the scheduler was made or loaded (first group).
 
     A loop that calls ``step()`` and never the optimizer sees the successive values, as people draw curves; the first
@@ -60,29 +84,134 @@ class Scheduler(LRScheduler):
 
     # LRScheduler.__init__ is left out on purpose: it replaces optimizer.step to warn about call orders that cannot
     # matter here, and steps once. What trainers read of a scheduler is provided below.
-    def __init__(self, optimizer: Optimizer, schedule: Schedule, last_epoch: int = -1) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        last_epoch: int = -1,
+        *,
+        groups: Mapping[Any, Rule] | None = None,
+        also: Mapping[str, Any] | None = None,
+        join: str | Schedule = "current",
+        on_foreign: str = "error",
+        on_skip: str = "hold",
+        resume: str = "error",
+        bridge: int = 0,
+    ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ScheduleError(refusal("optimizer", "a torch optimizer", optimizer, "Give the optimizer to drive."))
         if not isinstance(schedule, Schedule):
             advice = "Make one with preheat.get_schedule."
             raise ScheduleError(refusal("schedule", "a preheat Schedule", schedule, advice))
         start = int(count("last_epoch", last_epoch, -1, advice="-1 starts at update 0.")) + 1
+        self.join = join if isinstance(join, Schedule) else choice("join", join, _JOIN)
+        self.on_foreign = choice("on_foreign", on_foreign, ("error", "warn", "adopt"))
+        self.on_skip = choice("on_skip", on_skip, ("hold", "advance"))
+        self.resume = choice("resume", resume, RESUME)
+        self.bridge = int(count("bridge", bridge, 1 if resume == "bridge" else 0))
         self.optimizer = _innermost(optimizer)
-        self.schedule = schedule
-        self.base_lrs: list[Any] = _base_values(self.optimizer, resuming=start > 0)
+        names = group_names(self.optimizer.param_groups)
+        self._given = self._spec = _spec(schedule, named_rules("groups", groups or {}, names), also or {}, names)
         self._position = start
         self._previewed = 0  # calls of step() while no update has happened yet
         self._updating = False  # whether this object has seen an update
-        self._factor_at, self._factor = -1, 0.0  # the schedule's latest value and its position
-        self._written: list[float] = []
-        self._used: list[array[float]] = []
+        self._attempted = False  # whether an update was made since step() was last called
+        self.skipped: list[int] = []
+        self._record = Record()
         self._step_count = 1  # read by Accelerate
-        self._take_over()
+        if start and _driver(self.optimizer) is None:
+            _refuse_without_initial_lr(self.optimizer)
+        earlier = self._take_over()
+        self._targets = self._new_targets(names, self.optimizer.param_groups)
+        self._asked = {(target.name, target.key): target.base for target in self._targets}
+        try:
+            self._compile()
+        except ScheduleError:
+            self.detach()
+            if earlier is not None:
+                earlier._take_over()
+            raise
         self._publish()
+
+    # --- what is driven --------------------------------------------------------------------------------------------
+
+    def _new_targets(self, names: list[str], groups: list[Group], joined: int = 0) -> list[Target]:
+        """A target for every number of ``groups`` that the spec has a schedule for."""
+        targets = []
+        for name, group in zip(names, groups, strict=True):
+            for key in self._spec.rules:
+                schedule = self._spec.of(key, name)
+                if schedule is None:
+                    continue
+                held = "initial_lr" if key == "lr" and "initial_lr" in group else key
+                target = Target(group, name, key, base_value(group, held), schedule, joined)
+                target.check_range()
+                targets.append(target)
+        return targets
+
+    def _compile(self) -> None:
+        """Lay out who is written what: equal schedules are evaluated once, plain learning rates take the short way."""
+        effective = [target.effective() for target in self._targets]
+        for schedule in effective:
+            schedule._refuse_waiting()
+        self._lines = list(dict.fromkeys(effective))
+        columns = [self._lines.index(schedule) for schedule in effective]
+        self._columns = columns
+        self._rates = [target for target in self._targets if target.key == "lr"]
+        self._groups = self.optimizer.param_groups
+        self._bases = [target.base for target in self._targets]
+        self._held = [target.group for target in self._targets]
+        self._plain = len(self._lines) == 1 and all(
+            target.key == "lr" and not isinstance(target.group["lr"], torch.Tensor) for target in self._targets
+        )
+        self._shown: list[Any] = [None] * len(self._targets)
+        self._factors = [0.0] * len(self._lines)
+        self._at = -1  # the position the factors are for
+        self._stale = True
+        horizons = [schedule.horizon for schedule in self._lines]
+        self._end = math.inf if None in horizons else max(math.ceil(h) for h in horizons if h is not None)
+        strict = any(isinstance(part, Strict) for schedule in self._lines for part in everything_in(schedule))
+        self._last_shown = self._end if strict else math.inf
+        bases = {
+            (target.name, target.key): (target.base, column)
+            for target, column in zip(self._targets, columns, strict=True)
+        }
+        self._chapter: Chapter = self._record.begin(bases, len(self._lines))
+        self._used = self._chapter.columns[0].append if self._lines else lambda _: None
+
+    def _regroup(self) -> None:
+        """Groups have joined, left, or been replaced by load_state_dict: find every target's group again."""
+        groups = self.optimizer.param_groups
+        known = {id(target.group) for target in self._targets}
+        present = {id(group) for group in groups}
+        left = {target.name for target in self._targets if id(target.group) not in present}
+        if left:
+            _LOG.info("parameter groups left: %s", ", ".join(sorted(left)))
+            self._targets = [target for target in self._targets if target.name not in left]
+        names = group_names(groups)
+        new = [(name, group) for name, group in zip(names, groups, strict=True) if id(group) not in known]
+        for name, group in new:
+            while any(target.name == name for target in self._targets):
+                name = f"{name}'"  # an index that was taken before groups left
+            joining = self._new_targets([name], [group])
+            for target in joining:
+                self._let_join(target)
+            self._targets += joining
+        self._asked |= {(target.name, target.key): target.base for target in self._targets}
+        self._compile()
+
+    def _let_join(self, target: Target) -> None:
+        position = self._position
+        own = target.name in self._spec.rules.get(target.key, {})
+        if self.join == "fresh" or own:
+            target.joined = position
+        elif isinstance(self.join, Schedule) and target.key == "lr":
+            target.schedule = target.schedule * self.join.shift(-position)
+        _LOG.info("parameter group %s joined at update %d", target.name, position)
 
     # --- the clock -------------------------------------------------------------------------------------------------
 
-    def _take_over(self) -> None:
+    def _take_over(self) -> Scheduler | None:
         """Hook the optimizer; an earlier driver of it lets go."""
         earlier = _driver(self.optimizer)
         if earlier is not None:
@@ -92,58 +221,145 @@ class Scheduler(LRScheduler):
             self.optimizer.register_step_post_hook(self._after_update),
             self.optimizer.register_load_state_dict_post_hook(self._after_load),
         ]
+        return earlier
 
     def detach(self) -> None:
-        """Let go of the optimizer: its groups keep the values they show, and later updates no longer move them."""
+        """Let go of the optimizer: every driven number goes back to its base value, unless somebody else wrote it."""
+        if self._handles:
+            self._find_groups()
+            for target, shown in zip(self._targets, self._shown, strict=True):
+                if _is_ours(target.read(), shown):
+                    target.write(target.base)
+                if target.key == "lr":
+                    target.group.pop("initial_lr", None)
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
     def _before_update(self, *_: Any) -> None:
-        self._previewed = 0
+        groups = self.optimizer.param_groups
+        if groups is not self._groups or len(groups) != len(self._rates):
+            self._regroup()
+        if self._previewed:
+            self._previewed = 0
+            self._stale = True
         self._updating = True
-        self._write()
+        if self._plain:
+            for group, shown in zip(self._held, self._shown, strict=False):
+                if group["lr"] is not shown:
+                    self._check_foreign()
+                    break
+        else:
+            self._check_foreign()
+        if self._stale:
+            self._write()
+        if self._position >= self._end:
+            self._warn_past_end()
 
     def _after_update(self, optimizer: Optimizer, *_: Any) -> None:
         # A fused optimizer is called even when the gradients overflowed, and then does nothing. Reading the flag waits
         # for the device, but only under a GradScaler.
-        skipped = getattr(optimizer, "found_inf", None)
-        if skipped is not None and bool(skipped):
+        found_inf = getattr(optimizer, "found_inf", None)
+        if found_inf is not None and bool(found_inf):
+            self._skip()
             return
+        self._attempted = True
+        if self._plain:
+            self._used(self._factors[0])
+        else:
+            for column, factor in zip(self._chapter.columns, self._factors, strict=True):
+                column.append(factor)
         self._position += 1
-        while len(self._used) < len(self._written):
-            self._used.append(array("d"))
-        for used, value in zip(self._used, self._written, strict=False):
-            used.append(value)
+        self._stale = True
+
+    def _skip(self) -> None:
+        self.skipped.append(self._position)
+        self._attempted = True
+        if self.on_skip == "advance":
+            self._position += 1
+            self._stale = True
 
     def _after_load(self, *_: Any) -> None:
         """The optimizer's state was loaded over the groups: show our values in them again."""
+        self._find_groups()
+        self._regroup()
         self._publish()
+
+    def _find_groups(self) -> None:
+        """After load_state_dict the groups are new dictionaries in the old order."""
+        groups = self.optimizer.param_groups
+        if groups is self._groups or len(groups) != len(self._rates):
+            return
+        homes = {id(target.group): group for target, group in zip(self._rates, groups, strict=True)}
+        for target in self._targets:
+            target.group = homes.get(id(target.group), target.group)
+        self._groups = groups
+        self._held = [target.group for target in self._targets]
 
     def _write(self) -> None:
         """Write the value of the coming update (or of the previewed one) into every group."""
-        groups = self.optimizer.param_groups
-        for group in groups[len(self.base_lrs) :]:  # joined after the scheduler was made
-            self.base_lrs.append(float(group["lr"]))
-        self._written = self.get_lr()
-        for group, value in zip(groups, self._written, strict=True):
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(value)
-            else:
+        self._stale = False
+        position = self._position + self._previewed
+        if position != self._at:
+            self._factors = [schedule(position) for schedule in self._lines]
+            self._at = position
+        if self._plain:
+            factor = self._factors[0]
+            shown = [base * factor for base in self._bases]
+            for group, value in zip(self._held, shown, strict=False):
                 group["lr"] = value
+            self._shown = shown
+            return
+        for index, target in enumerate(self._targets):
+            value = target.base * self._factors[self._columns[index]]
+            target.write(value)
+            self._shown[index] = _mark(target.read(), value)
 
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
         self._write()
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=False):
-            group["initial_lr"] = base
+        for target in self._rates:
+            target.group["initial_lr"] = target.base
+
+    def _check_foreign(self) -> None:
+        """Find numbers that somebody else has written since we did, and do what was asked for."""
+        foreign = [
+            (target, shown)
+            for target, shown in zip(self._targets, self._shown, strict=True)
+            if shown is not None and not _is_ours(target.read(), shown)
+        ]
+        for target, shown in foreign:
+            found, ours = float(target.read()), float(shown[0] if isinstance(shown, tuple) else shown)
+            what = f"{target.key} of group {target.name}"
+            if self.on_foreign == "error":
+                advice = "Change the schedule, or pass on_foreign='adopt' to go on from that value, or 'warn'."
+                raise ScheduleError(refusal(what, f"left to the scheduler, which wrote {ours:g}", found, advice))
+            _LOG.warning("%s was set to %g where the scheduler had written %g", what, found, ours)
+            if self.on_foreign == "adopt":
+                target.base = found * target.base / ours if ours else found
+        if foreign:
+            if self.on_foreign == "adopt":
+                self._compile()
+                self._publish()
+            self._stale = True
+
+    def _warn_past_end(self) -> None:
+        """Once: the schedule is over and the run is not."""
+        end, self._end = self._end, math.inf
+        _LOG.warning(
+            "update %d is past the schedule's horizon of %g updates; the learning rate is held at %g."
+            " Plan more updates, or extend the schedule.",
+            self._position, end, self._shown_rates()[0],
+        )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_handles"}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_handles", "_used")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy drives the optimizer that was copied with it."""
         self.__dict__.update(state)
+        self._used = self._chapter.columns[0].append
+        self._handles = []
         self._take_over()
 
     # --- what trainers call ----------------------------------------------------------------------------------------
@@ -155,21 +371,45 @@ class Scheduler(LRScheduler):
         if not self._handles:
             advice = "Another scheduler took the optimizer over, or detach() was called: step that one."
             raise ScheduleError(refusal("scheduler", "attached to its optimizer", "a detached one", advice))
-        if not self._updating:
+        if self.on_skip == "advance" and not self._attempted:
+            self._skip()
+        elif not self._updating:
             self._previewed += 1
-        self._write()
+            self._stale = True
+        self._attempted = False
+        if self._stale and self._position + self._previewed < self._last_shown:
+            self._write()
+
+    def report(self, metric: float) -> None:
+        """Tell the metric-driven parts of the schedules what was measured after the updates so far."""
+        self._spec = self._spec.map(lambda schedule: schedule.report(metric, self._position))
+        for target in self._targets:
+            target.schedule = target.schedule.report(metric, self._position - target.joined)
+        self._compile()
+        self._publish()
+
+    def _shown_rates(self) -> list[float]:
+        return [float(target.read()) for target in self._rates]
 
     def get_last_lr(self) -> list[float | torch.Tensor]:
         """The learning rate shown in each group, as plain floats: the one the next update uses once ``step()`` ran."""
-        return list(self._written)
+        factors = [self._factors[column] for column in self._columns]
+        return [t.base * factor for t, factor in zip(self._targets, factors, strict=True) if t.key == "lr"]
 
     def get_lr(self) -> list[Any]:
         """The learning rate of the coming update for each group, as plain floats."""
         position = self._position + self._previewed
-        if position != self._factor_at:
-            self._factor_at, self._factor = position, self.schedule(position)
-        factor = self._factor
-        return [base * factor for base in self.base_lrs[: len(self.optimizer.param_groups)]]
+        return [target.base * target.effective()(position) for target in self._rates]
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of the groups without one of their own."""
+        return self._spec.shared
+
+    @property
+    def base_lrs(self) -> list[float]:  # type: ignore[override] # torch keeps a list anyone may write to
+        """Each group's base learning rate."""
+        return [target.base for target in self._rates]
 
     @property
     def position(self) -> int:
@@ -179,16 +419,25 @@ class Scheduler(LRScheduler):
     @property
     def history(self) -> list[float]:
         """The learning rate used by every update since this object was made or loaded, in the first group."""
-        return self.group_history(0)
+        return self.group_history(self._rates[0].name)
 
     @property
-    def last_used_lr(self) -> float | None:
+    def used_lr(self) -> float | None:
         """The learning rate the latest update used, in the first group; None before the first."""
-        return self._used[0][-1] if self._used else None
+        column = self._chapter.columns[self._columns[0]] if self._columns else None
+        if column:
+            return self._rates[0].base * column[-1]
+        history = self.history
+        return history[-1] if history else None
 
-    def group_history(self, index: int) -> list[float]:
-        """As :attr:`history`, for the group at ``index``; a group that joined later has a shorter one."""
-        return list(self._used[index]) if index < len(self._used) else []
+    @property
+    def next_lr(self) -> float:
+        """The learning rate the coming update will use, in the first group."""
+        return float(self.get_lr()[0])
+
+    def group_history(self, group: str | int, key: str = "lr") -> list[float]:
+        """As :attr:`history`, for any group (by name or index) and any driven number, ``"weight_decay"`` say."""
+        return self._record.used(str(group), key)
 
     @property
     def last_epoch(self) -> int:
@@ -202,54 +451,56 @@ class Scheduler(LRScheduler):
     # --- saving ----------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Position, base values and the schedule itself, as plain data ready for JSON."""
-        return {
-            "version": STATE_VERSION,
-            "position": self._position,
-            "previewed": self._previewed,
-            "base_lrs": list(self.base_lrs),
-            "schedule": self.schedule.to_dict(),
-            "fingerprint": self.schedule.fingerprint,
-        }
+        """Position, base values and the schedules themselves, as plain data ready for JSON."""
+        return saved_state(self)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], *, resume: str | None = None, bridge: int | None = None
+    ) -> None:
         """Go on from a saved state, whatever is in the optimizer's groups.
 
-        Raises:
-            StateError: if the state is not one of ours, or belongs to another schedule or to other groups.
-        """
-        if set(state_dict) != _STATE_KEYS:
-            keys = sorted(map(str, state_dict))
-            raise StateError(refusal("state_dict", "one that preheat wrote", keys, "Load the state of this scheduler."))
-        if state_dict["version"] != STATE_VERSION:
-            advice = "It was written by another release of preheat."
-            raise StateError(refusal("version", str(STATE_VERSION), state_dict["version"], advice))
-        self._refuse_other_schedule(state_dict)
-        counts = [state_dict["position"], state_dict["previewed"]]
-        if any(isinstance(value, bool) or not isinstance(value, int) or value < 0 for value in counts):
-            raise StateError(refusal("position", "an int >= 0", counts[0], "The state is damaged."))
-        self.base_lrs = [float(number("base_lrs", value, "The state is damaged.")) for value in state_dict["base_lrs"]]
-        self._position, self._previewed = counts
-        self._updating = False
-        self._used = []
-        self._publish()
+        Args:
+            state_dict: what :meth:`state_dict` gave.
+            resume: what to do if the schedule or a base value is another one now; None takes the constructor's.
+            bridge: updates a bridge takes; None takes the constructor's.
 
-    def _refuse_other_schedule(self, state: Mapping[str, Any]) -> None:
-        position = state["position"]
-        if state["fingerprint"] != self.schedule.fingerprint:
-            saved = Schedule.from_dict(state["schedule"])
-            advice = (
-                f"At update {position} the saved one gives {saved(position):g} of the peak, this one"
-                f" {self.schedule(position):g}. Build the scheduler with the saved schedule, or leave its state out."
-            )
-            raise StateError(refusal("schedule", f"the saved one, {saved!r}", self.schedule, advice))
-        groups = len(self.optimizer.param_groups)
-        if len(state["base_lrs"]) != groups:
-            advice = f"The optimizer has {groups} groups."
-            raise StateError(refusal("base_lrs", f"{groups} values", state["base_lrs"], advice))
+        Raises:
+            StateError: if the state is not one of ours; or, unless a policy says what wins, if it belongs to another
+                schedule or other base values: with the fields that differ and the learning rates before and after.
+        """
+        policy = self.resume if resume is None else choice("resume", resume, RESUME)
+        updates = self.bridge if bridge is None else int(count("bridge", bridge, 1))
+        load_state(self, read_state(state_dict), policy, updates)
 
 
 _COMPOSE = "The optimizer's updates move the clock: compose schedules, or load a state, to start elsewhere."
+
+
+def _spec(schedule: Schedule, groups: Mapping[str, Rule], also: Mapping[str, Any], names: list[str]) -> Spec:
+    """The schedules of everything that is to be driven."""
+    rules: dict[str, dict[str, Schedule]] = {
+        "lr": {EVERY: schedule, **{name: rule_for(groups, name, schedule) for name in groups}}
+    }
+    for key, rule in also.items():
+        if key == "lr":
+            raise ScheduleError(refusal("also", "about other numbers than lr", key, "Give lr as schedule and groups."))
+        own = {EVERY: rule} if isinstance(rule, Schedule) else named_rules(f"also[{key!r}]", rule, names)
+        for name, one in own.items():
+            if not isinstance(one, Schedule):
+                raise ScheduleError(refusal(f"also[{key!r}]", "a Schedule", one, f"For group {name}."))
+        rules[key] = dict(own)  # type: ignore[arg-type]
+    return Spec(rules)
+
+
+def _mark(held: Any, value: float) -> Any:
+    """What is kept to notice foreign writes: for a tensor its value, itself and its write counter (no device wait)."""
+    return (value, held, held._version) if isinstance(held, torch.Tensor) else held
+
+
+def _is_ours(held: Any, shown: Any) -> bool:
+    if isinstance(held, torch.Tensor):
+        return isinstance(shown, tuple) and held is shown[1] and held._version == shown[2]
+    return bool(held is shown or (not isinstance(shown, tuple) and held == shown))
 
 
 def _innermost(optimizer: Optimizer) -> Optimizer:
@@ -264,26 +515,7 @@ def _driver(optimizer: Optimizer) -> Scheduler | None:
     return next((owner for owner in owners if isinstance(owner, Scheduler)), None)
 
 
-def _base_values(optimizer: Optimizer, *, resuming: bool) -> list[float]:
-    """Each group's base learning rate.
-
-    The groups hold what a scheduler wrote last, not the base. If that was ours and nobody changed it since, the base is
-    the one it had. Otherwise torch's ``initial_lr`` counts (a restored optimizer carries it), then ``lr``.
-    """
-    earlier = _driver(optimizer)
-    bases = []
-    for index, group in enumerate(optimizer.param_groups):
-        shown = float(group["lr"])
-        if resuming and "initial_lr" not in group:
-            advice = "Load the optimizer's state first, or resume with the scheduler's own state."
-            raise ScheduleError(refusal("last_epoch", "-1 for groups without initial_lr", "a later update", advice))
-        if earlier is not None and index < len(earlier._written):
-            ours = torch.tensor(earlier._written[index], dtype=_kind(group["lr"])).item()
-            bases.append(earlier.base_lrs[index] if shown == ours else shown)
-        else:
-            bases.append(float(group.get("initial_lr", shown)))
-    return bases
-
-
-def _kind(value: Any) -> torch.dtype:
-    return value.dtype if isinstance(value, torch.Tensor) else torch.float64
+def _refuse_without_initial_lr(optimizer: Optimizer) -> None:
+    if not all("initial_lr" in group for group in optimizer.param_groups):
+        advice = "Load the optimizer's state first, or resume with the scheduler's own state."
+        raise ScheduleError(refusal("last_epoch", "-1 for groups without initial_lr", "a later update", advice))

@@ -26,7 +26,7 @@ class Phase:
             (``"10%"``, ``"2 epochs"``, ``"rest"``), which :meth:`Schedule.over` turns into updates.
         start: factor where the phase begins, >= 0 (1.0 is the peak); None goes on from where the phase before
             arrived (from 1.0 in a first phase). A learning rate as :func:`~preheat.schedule.factors.absolute`.
-        end: factor the phase moves towards, >= 0; for a constant phase None or equal to ``start``.
+        end: factor the phase moves towards, >= 0; None is 0. A constant phase has its start for an end.
         skip: updates of the curve left out at its beginning, in [0, length].
         convention: ``"transformers"``: update j of the phase stands at j / length, so that its first update is at
             ``start`` and ``end`` is reached one update after its last. ``"native"``: it stands at (j + 1) / length, so
@@ -40,8 +40,8 @@ class Phase:
 
     curve: Curve
     length: Count | Length | None
-    start: Factor | None = 1.0
-    end: Factor | None = 0.0
+    start: Factor | None = None
+    end: Factor | None = None
     skip: Count = 0
     convention: str = "transformers"
 
@@ -74,7 +74,7 @@ class Phase:
             object.__setattr__(self, "end", self.start)
             object.__setattr__(self, "convention", "native")  # it stands the same in both
         elif self.end is None:
-            raise ScheduleError(refusal("end", "a factor", None, "Say where the phase goes."))
+            object.__setattr__(self, "end", 0.0)
 
     @property
     def updates(self) -> Count | None:

@@ -50,12 +50,12 @@ def rest_of(warmup: Count, total: Count | None) -> Count | None:
 
 def constant(total: Count | None = None) -> PhaseSchedule:
     """1 at every update."""
-    return PhaseSchedule((Phase(curve=Constant(), length=total, start=1.0, end=1.0),))
+    return PhaseSchedule((Phase(curve=Constant(), length=total),))
 
 
 def constant_with_warmup(warmup: Count, total: Count | None = None) -> PhaseSchedule:
     """k / W, then 1 for ever."""
-    return PhaseSchedule((*climb(warmup), Phase(curve=Constant(), length=rest_of(warmup, total), start=1.0, end=1.0)))
+    return PhaseSchedule((*climb(warmup), Phase(curve=Constant(), length=rest_of(warmup, total))))
 
 
 def linear(warmup: Count, total: Count) -> PhaseSchedule:
@@ -137,7 +137,9 @@ def cosine_warmup_with_min_lr(
         start = ratio("warmup_lr_rate", warmup_lr_rate, "It is the share of the peak that the climb starts at.")
     rise = _early_climb(warmup, start) if warmup else ()
     late = math.ceil(warmup) - warmup  # 0 for whole counts
-    descent = Phase(curve=_cosine(num_cycles), length=total - warmup, end=floor, skip=late, convention="native")
+    descent = Phase(
+        curve=_cosine(num_cycles), length=total - warmup, start=1.0, end=floor, skip=late, convention="native"
+    )
     return PhaseSchedule((*rise, descent))
 
 
@@ -175,7 +177,7 @@ def warmup_stable_decay(
     shapes["cosine"] = _cosine(num_cycles)
     descent = shapes[choice("decay_type", decay_type, tuple(shapes))]
     stable, decay = _stable_and_decay(warmup, total, num_stable_steps, num_decay_steps)
-    plateau = Phase(curve=Constant(), length=stable, start=1.0, end=1.0)
+    plateau = Phase(curve=Constant(), length=stable)
     return PhaseSchedule((*rise, plateau, Phase(curve=descent, length=decay, end=floor), stay_at(floor)))
 
 

@@ -223,7 +223,7 @@ class _Run:
             {
                 "update": position - 1,
                 "epoch": self.epoch,
-                "lr": self.scheduler.last_used_lr,
+                "lr": self.scheduler.used_lr,
                 "loss": mean,
                 "grad_norm": None if norm is None else float(norm),
             }

@@ -1,0 +1,164 @@
+"""What is done to a schedule in the middle of a run: cool down, extend, resume with another one.
+
+Each is a function from schedules to a schedule. The past stays as it is, bit for bit, so one saved run can go on along
+any number of branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from preheat.errors import ScheduleError, refusal
+from preheat.schedule.base import Schedule
+from preheat.schedule.builders import decay, hold
+from preheat.schedule.checks import choice, count, number
+from preheat.schedule.factors import Factor
+from preheat.schedule.lengths import as_length, in_updates
+
+POLICIES = ("keep", "replace", "rescale", "bridge")
+
+
+def cooldown(schedule: Schedule, at: int, length: int, shape: str = "1-sqrt", to: Factor = 0.0) -> Schedule:
+    """``schedule`` until update ``at``, then a decay of ``length`` updates from the value it would have used there.
+
+    Args:
+        schedule: the trunk; it need not have an end.
+        at: completed updates at the branch, >= 0.
+        length: updates of the cool-down, >= 1; the last of them is at ``to``.
+        shape: any curve's name.
+        to: where it ends, a share of the peak or ``preheat.absolute``.
+
+    Haegele et al. 2024 (arXiv:2405.18392): 1-sqrt over 20 % of the run. Hu et al. 2024 (arXiv:2404.06395): over 10 %.
+
+    >>> from preheat import hold, warmup
+    >>> trunk = warmup(100) >> hold("forever")
+    >>> branch = cooldown(trunk, at=800, length=200, shape="linear")
+    >>> branch(799), branch(899), branch(999)
+    (1.0, 0.5, 0.0)
+    """
+    at, length = int(count("at", at)), int(count("length", length, 1))
+    return schedule.until(at) >> decay(shape, length, to)
+
+
+def extend(
+    schedule: Schedule,
+    extra: int,
+    how: str = "rewarm",
+    *,
+    at: int | None = None,
+    level: float | None = None,
+    climb: Any = "10%",
+    shape: str = "cosine",
+) -> Schedule:
+    """``schedule`` until its end, then ``extra`` updates more.
+
+    Args:
+        schedule: a schedule with a horizon (or one cut by ``at``).
+        extra: further updates, >= 1.
+        how: ``"rewarm"`` climbs to ``level`` and decays to where the schedule had ended; ``"constant_tail"`` stays at
+            ``level``; ``"rescale"`` goes on as if the horizon had been that long from the start: it jumps to the value
+            the longer schedule has there.
+        at: the update to go on from; None takes the horizon.
+        level: factor to climb to (default 1.0) or to stay at (default: the last value used).
+        climb: length of the climb, in updates or as a share of ``extra``.
+        shape: curve of the decay after the climb.
+
+    Raises:
+        ScheduleError: if a constant tail would train at 0.
+
+    >>> from preheat import get_schedule
+    >>> longer = extend(get_schedule("linear", warmup=10, total=100), 50)
+    >>> longer(99) == get_schedule("linear", warmup=10, total=100)(99), longer(104), longer(149)
+    (True, 1.0, 0.0)
+    """
+    choice("how", how, ("rewarm", "constant_tail", "rescale"))
+    extra = int(count("extra", extra, 1))
+    end = schedule.horizon if at is None else int(count("at", at))
+    if end is None:
+        raise ScheduleError(refusal("at", "given for a schedule without an end", None, "Say where to go on from."))
+    past = schedule.until(end)
+    if how == "rescale":
+        return past >> schedule.stretch(int(end) + extra).shift(int(end))
+    if how == "constant_tail":
+        stay = number("level", schedule(max(0, int(end) - 1)) if level is None else level)
+        if not stay:
+            raise ScheduleError(
+                refusal("level", "> 0", stay, "Updates at 0 change nothing: give the level to stay at.")
+            )
+        return past >> hold(extra, at=stay)
+    updates = int(in_updates("climb", as_length("climb", climb), extra, None))
+    if updates >= extra:
+        raise ScheduleError(refusal("climb", f"below extra={extra}", climb, "Leave updates for the decay."))
+    ended = schedule(int(end))
+    rise = decay("linear", updates, 1.0 if level is None else level)
+    return past >> rise >> decay(shape, extra - updates, ended)
+
+
+def resume(saved: Schedule, new: Schedule, position: int, policy: str, *, bridge: int = 0) -> Schedule:
+    """The schedule of a run that followed ``saved`` for ``position`` updates and goes on with ``new``.
+
+    Args:
+        saved: what the run followed.
+        new: what it is asked to follow now.
+        position: completed updates, >= 0.
+        policy: ``"keep"``: the saved one. ``"replace"``: the new one, at the same update. ``"rescale"``: the new one,
+            at the same fraction of its horizon. ``"bridge"``: the new one at the same update, come to from the saved
+            value in a line over ``bridge`` updates, so that no step is larger than its own plus gap / bridge.
+        bridge: updates the bridge takes, >= 1 for that policy.
+
+    >>> from preheat import get_schedule
+    >>> saved, new = get_schedule("linear", total=100), get_schedule("linear", total=200)
+    >>> [resume(saved, new, 50, policy)(50) for policy in ("keep", "replace", "rescale")]
+    [0.5, 0.75, 0.5]
+    >>> resume(saved, new, 50, "bridge", bridge=10)(50)
+    0.5
+    """
+    choice("policy", policy, POLICIES)
+    position = int(count("position", position))
+    if policy == "keep":
+        return saved
+    past = saved.until(position)
+    if policy == "replace":
+        return past >> new.shift(position)
+    if policy == "bridge":
+        updates = int(count("bridge", bridge, 1, advice="It is the number of updates to come over in."))
+        return past >> new.shift(position).blend(updates)
+    if not saved.horizon or not new.horizon:
+        advice = "A fraction needs a whole: take replace or bridge."
+        raise ScheduleError(refusal("policy", "another one for schedules without an end", policy, advice))
+    return past >> new.shift(round(position * new.horizon / saved.horizon))
+
+
+def changed_fields(saved: Any, now: Any, path: str = "") -> list[str]:
+    """The fields in which the data of two schedules differ, as ``phases[1].length: 3500 -> 7000``.
+
+    >>> changed_fields({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}], "c": 4})
+    ['a[1].b: 2 -> 3', 'c: nothing -> 4']
+    """
+    if isinstance(saved, Mapping) and isinstance(now, Mapping):
+        return [
+            line
+            for key in dict.fromkeys((*saved, *now))
+            for line in changed_fields(
+                saved.get(key, _NOTHING), now.get(key, _NOTHING), f"{path}.{key}" if path else str(key)
+            )
+        ]
+    if isinstance(saved, (list, tuple)) and isinstance(now, (list, tuple)):
+        longest = max(len(saved), len(now))
+        both = [[*side, *([_NOTHING] * (longest - len(side)))] for side in (saved, now)]
+        return [
+            line
+            for index, (before, after) in enumerate(zip(*both, strict=True))
+            for line in changed_fields(before, after, f"{path}[{index}]")
+        ]
+    return [] if saved == now else [f"{path}: {_shown(saved)} -> {_shown(now)}"]
+
+
+_NOTHING = object()
+
+
+def _shown(value: Any) -> str:
+    if value is _NOTHING:
+        return "nothing"
+    return "..." if isinstance(value, (dict, list)) else f"{value}"
