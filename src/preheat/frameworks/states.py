@@ -91,7 +91,7 @@ def load_state(scheduler: Scheduler, state: dict[str, Any], policy: str, bridge:
     scheduler._position, scheduler._previewed = position, state["previewed"]
     scheduler.skipped = list(state["skipped"])
     scheduler._spec = spec
-    scheduler._updating = False
+    scheduler._updating = scheduler._usual = False
     scheduler._record.chapters.clear()
     for target in scheduler._targets:
         slot = (target.name, target.key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from preheat.errors import ScheduleError, missing_extra, refusal
@@ -30,6 +31,7 @@ except ImportError as error:
     raise missing_extra("torch", "train") from error
 
 _LOG = logging.getLogger("preheat")
+_RATE = itemgetter("lr")
 _JOIN = ("current", "fresh")
 RESUME = ("error", "keep", "replace", "rescale", "bridge", "rebase")
 
@@ -115,7 +117,8 @@ class Scheduler(LRScheduler):
         self._position = start
         self._previewed = 0  # calls of step() while no update has happened yet
         self._updating = False  # whether this object has seen an update
-        self._attempted = False  # whether an update was made since step() was last called
+        self._usual = False  # whether step() has nothing to do but to write
+        self._stepped_at = start  # the position when step() was last called
         self.skipped: list[int] = []
         self._record = Record()
         self._step_count = 1  # read by Accelerate
@@ -151,6 +154,8 @@ class Scheduler(LRScheduler):
 
     def _compile(self) -> None:
         """Lay out who is written what: equal schedules are evaluated once, plain learning rates take the short way."""
+        order = {id(group): index for index, group in enumerate(self.optimizer.param_groups)}
+        self._targets.sort(key=lambda target: order[id(target.group)])
         effective = [target.effective() for target in self._targets]
         for schedule in effective:
             schedule._refuse_waiting()
@@ -160,14 +165,16 @@ class Scheduler(LRScheduler):
         self._rates = [target for target in self._targets if target.key == "lr"]
         self._groups = self.optimizer.param_groups
         self._bases = [target.base for target in self._targets]
-        self._held = [target.group for target in self._targets]
         self._plain = len(self._lines) == 1 and all(
             target.key == "lr" and not isinstance(target.group["lr"], torch.Tensor) for target in self._targets
         )
+        self._count = len(self._rates)
+        self._one = self._plain and self._count == 1
+        self._first, self._base = self._groups[0], self._bases[0]
+        self._first_shown: float | None = None
         self._shown: list[Any] = [None] * len(self._targets)
         self._factors = [0.0] * len(self._lines)
-        self._at = -1  # the position the factors are for
-        self._stale = True
+        self._settled = False  # whether the groups hold what the coming update uses
         horizons = [schedule.horizon for schedule in self._lines]
         self._end = math.inf if None in horizons else max(math.ceil(h) for h in horizons if h is not None)
         strict = any(isinstance(part, Strict) for schedule in self._lines for part in everything_in(schedule))
@@ -177,7 +184,8 @@ class Scheduler(LRScheduler):
             for target, column in zip(self._targets, columns, strict=True)
         }
         self._chapter: Chapter = self._record.begin(bases, len(self._lines))
-        self._used = self._chapter.columns[0].append if self._lines else lambda _: None
+        self._factor_at = self._lines[0]._at
+        self._use = self._chapter.columns[0].append
 
     def _regroup(self) -> None:
         """Groups have joined, left, or been replaced by load_state_dict: find every target's group again."""
@@ -227,7 +235,7 @@ class Scheduler(LRScheduler):
         """Let go of the optimizer: every driven number goes back to its base value, unless somebody else wrote it."""
         if self._handles:
             self._find_groups()
-            for target, shown in zip(self._targets, self._shown, strict=True):
+            for target, shown in zip(self._targets, self._all_shown(), strict=True):
                 if _is_ours(target.read(), shown):
                     target.write(target.base)
                 if target.key == "lr":
@@ -235,49 +243,51 @@ class Scheduler(LRScheduler):
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        self._usual = False
 
-    def _before_update(self, *_: Any) -> None:
-        groups = self.optimizer.param_groups
-        if groups is not self._groups or len(groups) != len(self._rates):
+    # Three methods run at every update and come to a microsecond or so together; what is rare is left to others.
+
+    def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
+        groups = optimizer.param_groups
+        if groups is not self._groups or len(groups) != self._count:
             self._regroup()
-        if self._previewed:
-            self._previewed = 0
-            self._stale = True
-        self._updating = True
-        if self._plain:
-            for group, shown in zip(self._held, self._shown, strict=False):
-                if group["lr"] is not shown:
-                    self._check_foreign()
-                    break
-        else:
+        if self._one:
+            if self._first["lr"] is not self._first_shown:
+                self._check_foreign()
+        elif not self._plain or [*map(_RATE, groups)] != self._shown:
             self._check_foreign()
-        if self._stale:
-            self._write()
+        if not self._settled:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Before an update: forget what was only looked at, write what step() has not written, see the end."""
+        if not self._updating:
+            self._updating = True
+            self._usual = self.on_skip == "hold" and self._last_shown == math.inf
+            self._previewed = 0
+        self._write()
         if self._position >= self._end:
             self._warn_past_end()
 
     def _after_update(self, optimizer: Optimizer, *_: Any) -> None:
         # A fused optimizer is called even when the gradients overflowed, and then does nothing. Reading the flag waits
         # for the device, but only under a GradScaler.
-        found_inf = getattr(optimizer, "found_inf", None)
-        if found_inf is not None and bool(found_inf):
+        if "found_inf" in optimizer.__dict__ and bool(optimizer.__dict__["found_inf"]):
             self._skip()
             return
-        self._attempted = True
         if self._plain:
-            self._used(self._factors[0])
+            self._use(self._factor)
         else:
             for column, factor in zip(self._chapter.columns, self._factors, strict=True):
                 column.append(factor)
         self._position += 1
-        self._stale = True
+        self._settled = False
 
     def _skip(self) -> None:
         self.skipped.append(self._position)
-        self._attempted = True
         if self.on_skip == "advance":
             self._position += 1
-            self._stale = True
+            self._settled = False
 
     def _after_load(self, *_: Any) -> None:
         """The optimizer's state was loaded over the groups: show our values in them again."""
@@ -294,22 +304,22 @@ class Scheduler(LRScheduler):
         for target in self._targets:
             target.group = homes.get(id(target.group), target.group)
         self._groups = groups
-        self._held = [target.group for target in self._targets]
 
     def _write(self) -> None:
         """Write the value of the coming update (or of the previewed one) into every group."""
-        self._stale = False
+        self._settled = True
         position = self._position + self._previewed
-        if position != self._at:
-            self._factors = [schedule(position) for schedule in self._lines]
-            self._at = position
-        if self._plain:
-            factor = self._factors[0]
-            shown = [base * factor for base in self._bases]
-            for group, value in zip(self._held, shown, strict=False):
-                group["lr"] = value
-            self._shown = shown
+        if self._one:
+            self._factor = factor = self._factor_at(position)
+            self._first["lr"] = self._first_shown = self._base * factor
             return
+        if self._plain:
+            self._factor = factor = self._factor_at(position)
+            self._shown = shown = [base * factor for base in self._bases]
+            for group, value in zip(self._groups, shown):  # noqa: B905 - they are as many
+                group["lr"] = value
+            return
+        self._factors = [schedule(position) for schedule in self._lines]
         for index, target in enumerate(self._targets):
             value = target.base * self._factors[self._columns[index]]
             target.write(value)
@@ -318,14 +328,19 @@ class Scheduler(LRScheduler):
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
         self._write()
+        self._settled = self._updating
         for target in self._rates:
             target.group["initial_lr"] = target.base
+
+    def _all_shown(self) -> list[Any]:
+        """What was written last, by target."""
+        return [self._first_shown] if self._one else self._shown
 
     def _check_foreign(self) -> None:
         """Find numbers that somebody else has written since we did, and do what was asked for."""
         foreign = [
             (target, shown)
-            for target, shown in zip(self._targets, self._shown, strict=True)
+            for target, shown in zip(self._targets, self._all_shown(), strict=True)
             if shown is not None and not _is_ours(target.read(), shown)
         ]
         for target, shown in foreign:
@@ -340,8 +355,7 @@ class Scheduler(LRScheduler):
         if foreign:
             if self.on_foreign == "adopt":
                 self._compile()
-                self._publish()
-            self._stale = True
+            self._publish()
 
     def _warn_past_end(self) -> None:
         """Once: the schedule is over and the run is not."""
@@ -353,12 +367,12 @@ class Scheduler(LRScheduler):
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_handles", "_used")}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_handles", "_use")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy drives the optimizer that was copied with it."""
         self.__dict__.update(state)
-        self._used = self._chapter.columns[0].append
+        self._use = self._chapter.columns[0].append
         self._handles = []
         self._take_over()
 
@@ -366,19 +380,24 @@ class Scheduler(LRScheduler):
 
     def step(self, epoch: int | None = None) -> None:
         """Show the value of the next update in the groups. Until an update has happened, each call shows the next."""
+        if self._usual and epoch is None:
+            if not self._settled:
+                self._write()
+                self._settled = self._position < self._end
+            return
         if epoch is not None:
             raise ScheduleError(refusal("epoch", "left out of step()", epoch, _COMPOSE))
         if not self._handles:
             advice = "Another scheduler took the optimizer over, or detach() was called: step that one."
             raise ScheduleError(refusal("scheduler", "attached to its optimizer", "a detached one", advice))
-        if self.on_skip == "advance" and not self._attempted:
+        if self.on_skip == "advance" and self._position == self._stepped_at:
             self._skip()
         elif not self._updating:
             self._previewed += 1
-            self._stale = True
-        self._attempted = False
-        if self._stale and self._position + self._previewed < self._last_shown:
+        self._stepped_at = self._position
+        if self._position + self._previewed < self._last_shown:
             self._write()
+            self._settled = self._updating
 
     def report(self, metric: float) -> None:
         """Tell the metric-driven parts of the schedules what was measured after the updates so far."""
@@ -393,7 +412,7 @@ class Scheduler(LRScheduler):
 
     def get_last_lr(self) -> list[float | torch.Tensor]:
         """The learning rate shown in each group, as plain floats: the one the next update uses once ``step()`` ran."""
-        factors = [self._factors[column] for column in self._columns]
+        factors = [self._factor if self._plain else self._factors[column] for column in self._columns]
         return [t.base * factor for t, factor in zip(self._targets, factors, strict=True) if t.key == "lr"]
 
     def get_lr(self) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,20 +102,30 @@ class Phase:
 
         ``done`` and ``left`` are one number each or arrays of ``xp``; the phase is taken as its convention says.
         """
-        if self.convention == "native":
-            return self.value(done + self.skip + 1, left - 1, xp)
-        return self.value(done + self.skip, left, xp)
+        late = int(self.convention == "native")
+        return self.value(done + self.skip + late, left - late, xp)
+
+    def laid_out(self, begin: Count, end: float) -> tuple[Any, ...]:
+        """What one value of the phase takes, where it owns the positions from ``begin`` to ``end``.
+
+        As ``(mirrored, fall, low, height, done at position 0, left at position 0, length)``: a training loop asks for a
+        value an update, and looking these up each time would cost more than the curve.
+        """
+        late = int(self.convention == "native")
+        start, low = known(1.0 if self.start is None else self.start), known(0.0 if self.end is None else self.end)
+        mirrored = start < low and not self.curve.endless
+        if mirrored:
+            start, low = low, start
+        whole = self.length is None or (begin == int(begin) and end == int(end))
+        fall = self.curve.fall if whole else _clamped(self.curve.fall)
+        return mirrored, fall, low, start - low, self.skip + late - begin, end - late, self.length
 
     def value(self, done: Any, left: Any, xp: Any = Scalar) -> Any:
         """The factor ``done`` updates into the curve itself."""
-        start, end = 1.0 if self.start is None else self.start, self.end
-        if isinstance(start, Absolute) or isinstance(end, Absolute):
-            start, end = known(start), known(end)  # type: ignore[arg-type]
-        if end is None:
-            end = start
-        if start < end and not self.curve.endless:
-            return start + (end - start) * self.curve.fall(left, done, self.length, xp)
-        return end + (start - end) * self.curve.fall(done, left, self.length, xp)
+        mirrored, fall, low, height, *_ = self.laid_out(0, 0)
+        if mirrored:
+            done, left = left, done
+        return low + height * fall(done, left, self.length, xp)
 
     @property
     def waits_for(self) -> str:
@@ -145,3 +156,18 @@ class Phase:
         """The phase ``ratio`` times as long, its own time scales too."""
         length = self.length * ratio if isinstance(self.length, (int, float)) else self.length
         return replace(self, curve=self.curve.stretched(ratio), length=length, skip=self.skip * ratio)
+
+
+def _clamped(fall: Callable[..., Any]) -> Callable[..., Any]:
+    """``fall`` for a phase that ends between two updates: the last one does not reach past the end."""
+
+    def within(done: Any, left: Any, length: Any, xp: Any) -> Any:
+        done, left = xp.where(done < 0, 0 * done, done), xp.where(left < 0, 0 * left, left)
+        return fall(
+            xp.where(done > length, length + 0 * done, done),
+            xp.where(left > length, length + 0 * left, left),
+            length,
+            xp,
+        )
+
+    return within

@@ -38,6 +38,7 @@ class PhaseSchedule(Schedule):
 
     phases: tuple[Part, ...]
     _spans: tuple[tuple[Count, float, Part], ...] = field(init=False, repr=False, compare=False)
+    _layout: tuple[tuple[float, Count, Part, Any], ...] = field(init=False, repr=False, compare=False)
     _held: float = field(init=False, repr=False, compare=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -51,6 +52,12 @@ class PhaseSchedule(Schedule):
             advice = "Only one phase can take what the others leave: give the others a length."
             raise ScheduleError(refusal("length", "rest in one phase at most", "rest", advice))
         object.__setattr__(self, "_spans", () if self.waits_for else tuple(self._lay_out()))
+        layout = [
+            (end, begin, phase, phase.laid_out(begin, end) if isinstance(phase, Phase) else None)
+            for begin, end, phase in self._spans
+            if end > begin
+        ]
+        object.__setattr__(self, "_layout", tuple(layout))
 
     def _lay_out(self) -> Iterator[tuple[Count, float, Part]]:
         """Each phase, its start known, with the positions of its beginning and its end."""
@@ -93,12 +100,11 @@ class PhaseSchedule(Schedule):
         return next((phase.waits_for for phase in self.phases if phase.waits_for), "")
 
     def _at(self, position: Count) -> float:
-        for begin, end, phase in self._spans:
+        for end, begin, phase, layout in self._layout:
             if position < end:
-                if isinstance(phase, Phase):
-                    return float(phase.at(position - begin, end - position))
-                return phase._at(position - begin)
-        self._refuse_waiting()
+                return _inside(phase, begin, layout, position, Scalar)  # type: ignore[no-any-return]
+        if not self._spans:
+            self._refuse_waiting()
         return self._held
 
     def _value(self, position: Any, xp: Any) -> Any:
@@ -108,9 +114,8 @@ class PhaseSchedule(Schedule):
         if xp.__name__ == "numpy":
             return self._over(position, xp)
         value = self._held
-        for begin, end, phase in reversed(self._spans):
-            if begin < end:
-                value = xp.where(position < end, _inside(phase, begin, end, position, xp), value)
+        for end, begin, phase, layout in reversed(self._layout):
+            value = xp.where(position < end, _inside(phase, begin, layout, position, xp), value)
         return value
 
     def _over(self, positions: Any, xp: Any) -> Any:
@@ -119,14 +124,14 @@ class PhaseSchedule(Schedule):
         self._refuse_waiting()
         factors = xp.full(positions.shape, self._held)
         ordered = positions.ndim == 1 and bool((positions[1:] >= positions[:-1]).all())
-        for begin, end, phase in self._spans:
+        for end, begin, phase, layout in self._layout:
             if ordered:  # slices are views: no copy in, none out
                 chosen: Any = slice(*xp.searchsorted(positions, (begin, end)))
             else:
                 chosen = (positions >= begin) & (positions < end)
             here = positions[chosen]
             if here.size:
-                factors[chosen] = _inside(phase, begin, end, here, xp)
+                factors[chosen] = _inside(phase, begin, layout, here, xp)
         return factors
 
     def following(self, arrived: float) -> PhaseSchedule:
@@ -191,7 +196,11 @@ def _unit(phase: Phase) -> str:
     return phase.length.unit if isinstance(phase.length, Length) else "updates"
 
 
-def _inside(phase: Part, begin: Count, end: float, positions: Any, xp: Any) -> Any:
-    if isinstance(phase, Phase):
-        return phase.at(positions - begin, end - positions, xp)
-    return phase._value(positions - begin, xp)
+def _inside(phase: Part, begin: Count, layout: Any, position: Any, xp: Any) -> Any:
+    """The factor at positions that a phase owns."""
+    if layout is None:
+        return phase._value(position - begin, xp)  # type: ignore[union-attr]
+    mirrored, fall, low, height, done, left, length = layout
+    if mirrored:
+        return low + height * fall(left - position, position + done, length, xp)
+    return low + height * fall(position + done, left - position, length, xp)
