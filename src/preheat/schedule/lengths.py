@@ -119,11 +119,11 @@ def as_length(name: str, value: Any) -> int | Length:
         return value
     if isinstance(value, str):
         return _read(name, value)
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, numbers.Integral)):
+    if isinstance(value, float):
         if value == 1.0:
             advice = 'Write 1 for one update, or "100%" for all of them.'
             raise ScheduleError(refusal(name, "an int, or a float in (0, 1)", value, advice))
-        if 0 < float(value) < 1:
+        if 0 < value < 1:
             return fraction(value)
     return int(count(name, value, advice=_ADVICE))
 
