@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from preheat.frameworks.dropin import get_scheduler as get_scheduler
     from preheat.frameworks.dropin import get_wsd_schedule as get_wsd_schedule
     from preheat.plan import Plan as Plan
+    from preheat.plan import scale_lr as scale_lr
     from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
     from preheat.schedule import Phase as Phase
     from preheat.schedule import PhaseSchedule as PhaseSchedule
@@ -57,7 +58,7 @@ __version__ = "0.1.0"
 # Where each public name lives; modules load when a name of theirs is first used.
 _HOMES: dict[str, str] = {
     **dict.fromkeys(("Schedule", "PhaseSchedule", "Phase", "get_schedule", "SCHEDULE_NAMES"), "preheat.schedule"),
-    "Plan": "preheat.plan",
+    **dict.fromkeys(("Plan", "scale_lr"), "preheat.plan"),
     "plot": "preheat.view",
     **dict.fromkeys(
         (

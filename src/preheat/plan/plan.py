@@ -173,6 +173,10 @@ class Plan(Presets):
             raise PlanError(refusal("tokens_per_sample", "given to count in tokens", None, "Give tokens in a row."))
         return exact(self.tokens_per_sample) * self.samples_per_update
 
+    def samples_at(self, position: int) -> int:
+        """Samples seen after ``position`` completed updates, each counted as a full one."""
+        return self.samples_per_update * whole("position", position, 0, "Positions count completed updates.")
+
     def updates_at_epoch(self, epoch: float | Fraction) -> int:
         """Updates of a run that ends after ``epoch`` epochs, counted from the start; parts of one are allowed.
 

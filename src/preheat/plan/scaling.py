@@ -41,17 +41,11 @@ def scale_lr(lr: float, *, reference_batch: float, batch: float, rule: str) -> f
 
 
 def explain_scaling(lr: float, *, reference_batch: float, batch: float, rule: str) -> str:
-    """:func:`scale_lr` as one line: both batches, the factor and the rate.
+    """:func:`scale_lr` as one line: both batches, the factor and the rates.
 
     >>> print(explain_scaling(0.1, reference_batch=256, batch=1024, rule="sqrt"))
-    learning rate: sqrt rule, sqrt(1024 / 256) = 2; 0.1 x 2 = 0.2
+    learning rate: sqrt rule, reference batch 256, batch 1024: factor 2, 0.1 -> 0.2
     """
     rate = scale_lr(lr, reference_batch=reference_batch, batch=batch, rule=rule)
-    share = f"{batch} / {reference_batch}"
-    shown = {
-        "none": f"1 (batch {batch}, reference {reference_batch})",
-        "linear": f"{share} = {batch / reference_batch:g}",
-        "sqrt": f"sqrt({share}) = {math.sqrt(batch / reference_batch):g}",
-    }[rule]
-    factor = shown.split(" ")[0] if rule == "none" else shown.rsplit(" ", 1)[1]
-    return f"learning rate: {rule} rule, {shown}; {lr:g} x {factor} = {rate:g}"
+    factor = f"factor {rate / lr:g}, {lr:g} -> {rate:g}"
+    return f"learning rate: {rule} rule, reference batch {reference_batch}, batch {batch}: {factor}"
