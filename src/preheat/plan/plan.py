@@ -41,7 +41,8 @@ class Plan(Presets):
         world_size: processes that share the data, >= 1.
         drop_last: leave an incomplete batch out instead of training on it.
         tail: what becomes of the last, smaller group of batches of an epoch: ``flush`` (an update of its own),
-            ``drop`` (left out) or ``carry`` (filled up from the next epoch; left out at the end of the run).
+            ``drop`` (left out) or ``carry`` (filled up from the next epoch; left out at the end of the run). Left
+            empty, it is what the trainer does, like the next one: ``flush`` and ``pad`` in a plain loop.
         sharding: how rows come to processes: ``pad`` (dealt one by one, the first rows repeated until all have as
             many: torch's DistributedSampler), ``drop`` (the same, surplus rows left out) or ``batches`` (whole
             batches, or equal pieces of a bigger one: Accelerate). It matters only with several processes.
