@@ -58,8 +58,9 @@ __version__ = "0.1.0"
 # Where each public name lives; modules load when a name of theirs is first used.
 _HOMES: dict[str, str] = {
     **dict.fromkeys(("Schedule", "PhaseSchedule", "Phase", "get_schedule", "SCHEDULE_NAMES"), "preheat.schedule"),
-    **dict.fromkeys(("Plan", "scale_lr"), "preheat.plan"),
+    "Plan": "preheat.plan",
     "plot": "preheat.view",
+    "scale_lr": "preheat.plan",
     **dict.fromkeys(
         (
             "get_constant_schedule",
