@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from preheat.frameworks.dropin import get_scheduler as get_scheduler
     from preheat.frameworks.dropin import get_wsd_schedule as get_wsd_schedule
     from preheat.plan import Plan as Plan
+    from preheat.plan import scale_lr as scale_lr
     from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
     from preheat.schedule import Length as Length
     from preheat.schedule import Phase as Phase
@@ -88,6 +89,7 @@ _HOMES: dict[str, str] = {
     ),
     "Plan": "preheat.plan",
     "plot": "preheat.view",
+    "scale_lr": "preheat.plan",
     **dict.fromkeys(
         (
             "get_constant_schedule",

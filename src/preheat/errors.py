@@ -2,7 +2,7 @@
 
 PreheatError
 ├── ScheduleError (ValueError)        a schedule, length or option that cannot be
-├── PlanError (ValueError)            a plan that counts no update
+├── PlanError (ValueError)            a plan that cannot be, or counts no update
 ├── ConfigError (ValueError)          a configuration file or flag that does not fit
 ├── DataError (ValueError)            a data file or row that cannot be trained on
 ├── RunError (RuntimeError)           a run folder that is in use, missing or of another run
@@ -22,7 +22,7 @@ class ScheduleError(PreheatError, ValueError):
 
 
 class PlanError(PreheatError, ValueError):
-    """A plan that does not count to at least one update."""
+    """A plan that cannot be, or does not count to at least one update."""
 
 
 class ConfigError(PreheatError, ValueError):

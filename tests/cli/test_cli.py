@@ -75,7 +75,13 @@ def test_plan_prints_its_arithmetic(cli):
     _, out, _ = cli(*words)
     assert out.splitlines()[-2:] == ["updates: 120 batches x 30 epochs = 3600", "warm-up: 0.1 of 3600 updates = 360"]
     _, out, _ = cli(*words, "--json")
-    assert json.loads(out) == {"batches_per_epoch": 120, "updates_per_epoch": 120, "updates": 3600, "warmup": 360}
+    assert json.loads(out) == {
+        "batches_per_epoch": 120,
+        "updates_per_epoch": 120,
+        "updates": 3600,
+        "samples_per_update": 32,
+        "warmup": 360,
+    }
 
 
 @pytest.mark.parametrize(

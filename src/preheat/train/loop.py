@@ -74,10 +74,12 @@ def train(
         say(BBC_NOTICE)
     data = load_data(config)
     plan = Plan(len(data.train), config.batch_size, config.epochs or 1, config.accumulation)
-    total = min(plan.updates, config.max_updates or plan.updates)
+    planned = plan.updates
+    assert planned is not None  # epochs are given, so the end is known
+    total = min(planned, config.max_updates or planned)
     schedule = config.build_schedule(total)
     say(data.summary())
-    say(plan.explain() + (f"\nstopped by max_updates: {total}" if total < plan.updates else ""))
+    say(plan.explain() + (f"\nstopped by max_updates: {total}" if total < planned else ""))
     say(schedule.describe(config.lr or 1.0))
     header = {
         "config": config.model_dump(exclude={"out"}),
