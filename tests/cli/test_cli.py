@@ -89,7 +89,7 @@ def test_plan_prints_its_arithmetic(cli):
     [
         (("show", "linaer"), 2, "Did you mean 'linear'?"),
         (("show", "linear", "--warmup", "2000"), 2, "warmup must be below total=1000; got 2000"),
-        (("show", "linear", "--warmup", "lots"), 2, "warmup must be a number or a percent text; got 'lots'"),
+        (("show", "linear", "--warmup", "lots"), 2, "warmup must be a length; got 'lots'"),
         (
             ("show", "linear", "--schedule-options", "power"),
             2,

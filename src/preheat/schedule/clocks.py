@@ -204,8 +204,10 @@ class Shift(Schedule):
 class Blend(Schedule):
     """``of``, come to from ``start``: the gap at update 0 closes in a straight line and is gone after ``updates``.
 
-    No step is larger than the schedule's own plus gap / updates. ``start`` None goes on from where the part before
-    arrived.
+    Formula  the middle one of ``start``, ``of(k)`` and ``of(k) + gap (1 - k / updates)`` with gap = start - of(0).
+
+    So no value lies outside start and schedule, and no step is larger than the schedule's own plus gap / updates.
+    ``start`` None goes on from where the part before arrived.
     """
 
     of: Schedule
@@ -234,7 +236,11 @@ class Blend(Schedule):
             return value
         gap = self.start - self.of._at(0)
         left = self.updates - position
-        return value + gap * xp.where(left > 0, left / self.updates, 0.0 * position)
+        start, value = self.start + 0.0 * position, value + 0.0 * position
+        line = value + gap * xp.where(left > 0, left / self.updates, 0.0 * position)
+        low, high = xp.where(start < value, start, value), xp.where(start < value, value, start)
+        line = xp.where(line < low, low, line)
+        return xp.where(left > 0, xp.where(line > high, high, line), value)
 
     def _stretched(self, ratio: float) -> Schedule:
         return replace(self, of=self.of._stretched(ratio), updates=round(self.updates * ratio))
