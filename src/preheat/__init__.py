@@ -52,9 +52,11 @@ if TYPE_CHECKING:
     from preheat.schedule import PhaseSchedule as PhaseSchedule
     from preheat.schedule import Schedule as Schedule
     from preheat.schedule import absolute as absolute
+    from preheat.schedule import cooldown as cooldown
     from preheat.schedule import cosine as cosine
     from preheat.schedule import decay as decay
     from preheat.schedule import epochs as epochs
+    from preheat.schedule import extend as extend
     from preheat.schedule import fraction as fraction
     from preheat.schedule import from_function as from_function
     from preheat.schedule import get_schedule as get_schedule
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from preheat.schedule import minimum as minimum
     from preheat.schedule import parse as parse
     from preheat.schedule import plateau as plateau
+    from preheat.schedule import resume as resume
     from preheat.schedule import samples as samples
     from preheat.schedule import save_schedule as save_schedule
     from preheat.schedule import tokens as tokens
@@ -83,7 +86,7 @@ _HOMES: dict[str, str] = {
             *("Schedule", "PhaseSchedule", "Phase", "get_schedule", "SCHEDULE_NAMES", "Length", "parse"),
             *("warmup", "hold", "decay", "linear", "cosine", "minimum", "maximum", "plateau", "greedy"),
             *("updates", "epochs", "samples", "tokens", "fraction", "absolute", "untuned_warmup"),
-            *("from_function", "load_schedule", "save_schedule"),
+            *("from_function", "load_schedule", "save_schedule", "cooldown", "extend", "resume"),
         ),
         "preheat.schedule",
     ),

@@ -23,6 +23,9 @@ from preheat.schedule.metric import greedy as greedy
 from preheat.schedule.metric import plateau as plateau
 from preheat.schedule.named import SCHEDULE_NAMES as SCHEDULE_NAMES
 from preheat.schedule.named import get_schedule as get_schedule
+from preheat.schedule.operations import cooldown as cooldown
+from preheat.schedule.operations import extend as extend
+from preheat.schedule.operations import resume as resume
 from preheat.schedule.phases import Phase as Phase
 from preheat.schedule.sequence import PhaseSchedule as PhaseSchedule
 from preheat.schedule.text import parse as parse
