@@ -7,6 +7,7 @@ turns any of them over.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -390,8 +391,10 @@ def piecewise(
     """
     if len(milestones) != len(values) or len(values) < 2:
         raise ScheduleError(refusal("values", "as many as milestones, two or more", values, "Give a factor for each."))
-    last = total if total is not None else milestones[-1]
-    borders = [0, *_rising("milestones", milestones[1:], 0, last + 1)]
+    borders = _rising("milestones", milestones, -1, math.inf if total is None else total + 1)
+    if borders[0]:
+        raise ScheduleError(refusal("milestones", "0 at first", milestones, "Say where the schedule begins."))
+    last = borders[-1] if total is None else total
     phases = [
         Phase(curve=named_curve(shape), length=after - before, start=start, end=end)
         for (before, after), (start, end) in zip(pairwise(borders), pairwise(values), strict=True)

@@ -102,7 +102,10 @@ class Phase:
         ``done`` and ``left`` are one number each or arrays of ``xp``; the phase is taken as its convention says.
         """
         if self.convention == "native":
-            return self.value(done + self.skip + 1, left - 1, xp)
+            done, left = done + self.skip + 1, left - 1
+            if isinstance(self.length, float):  # it ends between two updates, and stands at its end by the first
+                done, left = xp.where(left < 0, self.length, done), xp.where(left < 0, 0.0, left)
+            return self.value(done, left, xp)
         return self.value(done + self.skip, left, xp)
 
     def value(self, done: Any, left: Any, xp: Any = Scalar) -> Any:
