@@ -11,7 +11,7 @@ from preheat.schedule.base import Schedule
 from preheat.schedule.checks import Count, count, number, ratio
 from preheat.schedule.factors import as_factor, known
 from preheat.schedule.metric import MetricFactor
-from preheat.schedule.namespaces import Scalar
+from preheat.schedule.namespaces import Scalar, quotient
 from preheat.schedule.phases import Phase
 from preheat.schedule.sequence import PhaseSchedule
 
@@ -102,7 +102,7 @@ class Repeat(Schedule):
         self._refuse_waiting()
         length = self.of.horizon
         if self.growth == 1.0:
-            cycle = xp.floor(position / length)
+            cycle = xp.floor(quotient(position, length))
             if self.times is not None:
                 cycle = xp.where(cycle >= self.times, self.times - 1.0, cycle)
             return self._scaled(cycle, self.of._value(position - cycle * length, xp))

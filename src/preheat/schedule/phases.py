@@ -103,7 +103,7 @@ class Phase:
         """
         if self.convention == "native":
             done, left = done + self.skip + 1, left - 1
-            if isinstance(self.length, float):  # it ends between two updates, and stands at its end by the first
+            if self.length is not None:  # where it ends between two updates, it is at its end by the first of them
                 done, left = xp.where(left < 0, self.length, done), xp.where(left < 0, 0.0, left)
             return self.value(done, left, xp)
         return self.value(done + self.skip, left, xp)

@@ -107,7 +107,7 @@ class PhaseSchedule(Schedule):
         self._refuse_waiting()
         if xp.__name__ == "numpy":
             return self._over(position, xp)
-        value = self._held
+        value = self._held + 0.0 * position
         for begin, end, phase in reversed(self._spans):
             if begin < end:
                 value = xp.where(position < end, _inside(phase, begin, end, position, xp), value)
