@@ -115,8 +115,8 @@ class Repeat(Schedule):
 
     def _cycles_for(self, position: Any, xp: Any) -> int:
         """How many cycles the positions reach into; a traced array says nothing, so there the count has to be given."""
-        if xp.__name__ == "numpy":
-            return self._cycle_at(float(position.max())) + 1 if position.size else 0
+        if xp.__name__ in ("numpy", "torch"):
+            return self._cycle_at(float(position.max())) + 1 if 0 not in position.shape else 0
         if self.times is None:
             advice = "Positions are unknown while a function is traced: say how many cycles."
             raise ScheduleError(refusal("times", "given for growing cycles", None, advice))

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule.checks import number, positive
-from preheat.schedule.namespaces import quotient
+from preheat.schedule.namespaces import power_of, quotient
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,8 @@ class Exponential(Curve):
             raise ScheduleError(refusal("staircase", "True or False", self.staircase, "True falls in whole steps."))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        return self.rate ** (xp.floor(quotient(done, self.steps)) if self.staircase else done / self.steps)
+        time = xp.floor(quotient(done, self.steps)) if self.staircase else done / self.steps
+        return power_of(self.rate, time, xp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,10 @@ def sgdr(
     """
     low = ratio("floor", floor)
     descent = PhaseSchedule((Phase(curve=Cosine(), length=period, start=1.0, end=low),))
-    restarts = descent.repeat(growth=growth, scale=scale, floor=low)
+    times = None
+    if total is not None and growth > 1:  # as many cycles as the run reaches into, so that compilers can lay them out
+        times = int(math.log1p((total - warmup) * (growth - 1) / max(1, period)) / math.log(growth)) + 2
+    restarts = descent.repeat(times, growth=growth, scale=scale, floor=low)
     return _cut(PhaseSchedule((*climb(warmup), restarts)), total)
 
 

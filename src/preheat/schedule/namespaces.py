@@ -30,3 +30,10 @@ def quotient(part: Any, whole: Any) -> Any:
     XLA multiplies by the reciprocal of a constant instead, which makes 49 / 49 less than 1; so ``whole`` is none.
     """
     return part / (whole + 0.0 * part)
+
+
+def power_of(base: float, exponent: Any, xp: Any) -> Any:
+    """``base ** exponent`` for many updates; float32 cannot hold a base near 1, its logarithm it can."""
+    if xp is Scalar or xp.__name__ == "numpy":
+        return base**exponent
+    return xp.exp(math.log(base) * exponent)
