@@ -251,7 +251,7 @@ def sgdr(
     low = ratio("floor", floor)
     descent = PhaseSchedule((Phase(curve=Cosine(), length=period, start=1.0, end=low),))
     times = None
-    if total is not None and growth > 1:  # as many cycles as the run reaches into, so that compilers can lay them out
+    if total is not None and number("growth", growth) > 1:  # as many as the run needs: compilers lay them all out
         times = int(math.log1p((total - warmup) * (growth - 1) / max(1, period)) / math.log(growth)) + 2
     restarts = descent.repeat(times, growth=growth, scale=scale, floor=low)
     return _cut(PhaseSchedule((*climb(warmup), restarts)), total)
@@ -355,7 +355,6 @@ def tri_stage(warmup: Count, total: Count, *, decay: Count, start: float = 0.01,
     """A straight climb from ``start``, a plateau, a geometric fall to ``end``: fairseq's tri_stage.
 
     Park et al. 2019, arXiv:1904.08779.
-
     """
     last = positive("end", end, "A geometric fall never reaches 0.")
     return PhaseSchedule(
