@@ -121,6 +121,8 @@ def test_get_schedule_refuses_lengths_that_could_mean_two_things(name, warmup, t
         ),
         ("warmup_stable_decay", {"num_decay_steps": 2, "warmup_type": 3}, "warmup_type must be one of"),
         ("linear", {"lr": 0}, "lr must be > 0; got 0"),
+        ("sgdr", {"period": 3, "growth": "2"}, "growth must be a finite number; got '2'"),
+        ("sgdr", {"period": 3, "growth": 0.5}, "growth must be >= 1; got 0.5"),
     ],
 )
 def test_options_are_refused_by_name(name, options, message):
@@ -187,3 +189,18 @@ def test_any_warmup_gives_a_schedule_or_a_schedule_error(name, warmup, total):
     except preheat.ScheduleError:
         return
     assert 0 <= schedule(0) <= 1
+
+
+@pytest.mark.parametrize(
+    ("milestones", "message"),
+    [
+        ([10, 20], r"milestones must be 0 at first; got \[10, 20\]. Say where"),
+        ([0, 0], "milestones must be rising"),
+        ([0, 200], "milestones must be rising, above -1 and below 101"),
+        ([0, 1.5], "milestones must be a whole number; got 1.5"),
+    ],
+)
+def test_piecewise_refuses_knots_it_would_have_to_move(milestones, message):
+    """The first knot is where the schedule begins; none is moved in silence."""
+    with pytest.raises(preheat.ScheduleError, match=message):
+        preheat.get_schedule("piecewise", total=100, milestones=milestones, values=[1.0, 0.5])

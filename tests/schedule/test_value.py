@@ -134,6 +134,16 @@ def test_repeating_is_the_schedule_again_and_again(schedule, times):
         assert np.allclose(second, schedule.with_convention("transformers")(np.arange(length)), atol=1e-12)
 
 
+@pytest.mark.parametrize("curve", ["linear", "cosine", "1-sqrt", "rex", "polynomial(power=2)"])
+def test_cycles_that_end_between_two_updates_end_at_their_end(curve):
+    """Native phases of 5, 7.5, 11.25... updates: the last update of each is at its end or above, never beyond it."""
+    factors = preheat.parse(f"repeat({curve} 5 from 1 to 0.2, times=6, growth=1.5)")(np.arange(120))
+    assert factors.min() == 0.2
+    assert factors.max() < 1.0
+    one_cycle = preheat.get_schedule("one_cycle", total=15, pct_start=0.3, convention="native")  # a climb of 3.5
+    assert one_cycle(3) == 1.0 == max(one_cycle(range(15)))
+
+
 @given(schedules, st.integers(0, 60), st.integers(0, 30), st.floats(0, 1))
 def test_a_blend_never_steps_further_than_its_parts(schedule, at, updates, start):
     """From ``start`` at update 0 to the schedule itself after ``updates``, no step above its own plus gap / updates."""

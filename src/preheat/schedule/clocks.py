@@ -11,7 +11,7 @@ from preheat.schedule.base import Schedule
 from preheat.schedule.checks import Count, count, number, ratio
 from preheat.schedule.factors import as_factor, known
 from preheat.schedule.metric import MetricFactor
-from preheat.schedule.namespaces import Scalar
+from preheat.schedule.namespaces import Scalar, quotient
 from preheat.schedule.phases import Phase
 from preheat.schedule.sequence import PhaseSchedule
 
@@ -102,7 +102,7 @@ class Repeat(Schedule):
         self._refuse_waiting()
         length = self.of.horizon
         if self.growth == 1.0:
-            cycle = xp.floor(position / length)
+            cycle = xp.floor(quotient(position, length))
             if self.times is not None:
                 cycle = xp.where(cycle >= self.times, self.times - 1.0, cycle)
             return self._scaled(cycle, self.of._value(position - cycle * length, xp))
@@ -115,8 +115,8 @@ class Repeat(Schedule):
 
     def _cycles_for(self, position: Any, xp: Any) -> int:
         """How many cycles the positions reach into; a traced array says nothing, so there the count has to be given."""
-        if xp.__name__ == "numpy":
-            return self._cycle_at(float(position.max())) + 1 if position.size else 0
+        if xp.__name__ in ("numpy", "torch"):
+            return self._cycle_at(float(position.max())) + 1 if 0 not in position.shape else 0
         if self.times is None:
             advice = "Positions are unknown while a function is traced: say how many cycles."
             raise ScheduleError(refusal("times", "given for growing cycles", None, advice))

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule.checks import number, positive
+from preheat.schedule.namespaces import power_of, quotient
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class CosineRestarts(Curve):
     cycles: float = 1.0
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        return 0.5 * (1.0 + xp.cos(xp.pi * ((self.cycles * (done / length)) % 1.0)))
+        return 0.5 * (1.0 + xp.cos(xp.pi * ((self.cycles * quotient(done, length)) % 1.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +303,8 @@ class Exponential(Curve):
             raise ScheduleError(refusal("staircase", "True or False", self.staircase, "True falls in whole steps."))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        time = done / self.steps
-        return self.rate ** (xp.floor(time) if self.staircase else time)
+        time = xp.floor(quotient(done, self.steps)) if self.staircase else done / self.steps
+        return power_of(self.rate, time, xp)
 
 
 @dataclass(frozen=True, slots=True)

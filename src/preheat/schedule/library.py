@@ -7,6 +7,7 @@ turns any of them over.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -249,7 +250,10 @@ def sgdr(
     """
     low = ratio("floor", floor)
     descent = PhaseSchedule((Phase(curve=Cosine(), length=period, start=1.0, end=low),))
-    restarts = descent.repeat(growth=growth, scale=scale, floor=low)
+    times = None
+    if total is not None and number("growth", growth) > 1:  # as many as the run needs: compilers lay them all out
+        times = int(math.log1p((total - warmup) * (growth - 1) / max(1, period)) / math.log(growth)) + 2
+    restarts = descent.repeat(times, growth=growth, scale=scale, floor=low)
     return _cut(PhaseSchedule((*climb(warmup), restarts)), total)
 
 
@@ -351,7 +355,6 @@ def tri_stage(warmup: Count, total: Count, *, decay: Count, start: float = 0.01,
     """A straight climb from ``start``, a plateau, a geometric fall to ``end``: fairseq's tri_stage.
 
     Park et al. 2019, arXiv:1904.08779.
-
     """
     last = positive("end", end, "A geometric fall never reaches 0.")
     return PhaseSchedule(
@@ -390,8 +393,10 @@ def piecewise(
     """
     if len(milestones) != len(values) or len(values) < 2:
         raise ScheduleError(refusal("values", "as many as milestones, two or more", values, "Give a factor for each."))
-    last = total if total is not None else milestones[-1]
-    borders = [0, *_rising("milestones", milestones[1:], 0, last + 1)]
+    borders = _rising("milestones", milestones, -1, math.inf if total is None else total + 1)
+    if borders[0]:
+        raise ScheduleError(refusal("milestones", "0 at first", milestones, "Say where the schedule begins."))
+    last = borders[-1] if total is None else total
     phases = [
         Phase(curve=named_curve(shape), length=after - before, start=start, end=end)
         for (before, after), (start, end) in zip(pairwise(borders), pairwise(values), strict=True)

@@ -125,12 +125,11 @@ class MetricFactor(Schedule):
     def _better(self, metric: float) -> bool:
         if self.best is None:
             return True
-        gain = self.best - metric if self.mode == "min" else metric - self.best
         if self.threshold_mode == "abs":
-            return gain > self.threshold
-        if self.mode == "min":
-            return metric < self.best * (1.0 - self.threshold)
-        return metric > self.best * (1.0 + self.threshold)
+            least, most = self.best - self.threshold, self.best + self.threshold
+        else:
+            least, most = self.best * (1.0 - self.threshold), self.best * (1.0 + self.threshold)
+        return metric < least if self.mode == "min" else metric > most
 
     def _cut(self) -> float:
         return max(self.latest * self.factor, self.least)

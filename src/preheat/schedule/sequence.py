@@ -113,7 +113,7 @@ class PhaseSchedule(Schedule):
         self._refuse_waiting()
         if xp.__name__ == "numpy":
             return self._over(position, xp)
-        value = self._held
+        value = self._held + 0.0 * position
         for end, begin, phase, layout in reversed(self._layout):
             value = xp.where(position < end, _inside(phase, begin, layout, position, xp), value)
         return value
