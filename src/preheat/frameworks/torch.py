@@ -170,6 +170,7 @@ class Scheduler(LRScheduler):
         )
         self._count = len(self._rates)
         self._one = self._plain and self._count == 1
+        self._even = len(set(self._bases)) == 1
         self._first, self._base = self._groups[0], self._bases[0]
         self._first_shown: float | None = None
         self._shown: list[Any] = [None] * len(self._targets)
@@ -184,7 +185,7 @@ class Scheduler(LRScheduler):
             for target, column in zip(self._targets, columns, strict=True)
         }
         self._chapter: Chapter = self._record.begin(bases, len(self._lines))
-        self._factor_at = self._lines[0]._at
+        self._upcoming = -1  # the position the next factor of the stream belongs to
         self._use = self._chapter.columns[0].append
 
     def _regroup(self) -> None:
@@ -247,7 +248,7 @@ class Scheduler(LRScheduler):
 
     # Three methods run at every update and come to a microsecond or so together; what is rare is left to others.
 
-    def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
+    def _before_update(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         groups = optimizer.param_groups
         if groups is not self._groups or len(groups) != self._count:
             self._regroup()
@@ -269,7 +270,7 @@ class Scheduler(LRScheduler):
         if self._position >= self._end:
             self._warn_past_end()
 
-    def _after_update(self, optimizer: Optimizer, *_: Any) -> None:
+    def _after_update(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         # A fused optimizer is called even when the gradients overflowed, and then does nothing. Reading the flag waits
         # for the device, but only under a GradScaler.
         if "found_inf" in optimizer.__dict__ and bool(optimizer.__dict__["found_inf"]):
@@ -307,17 +308,24 @@ class Scheduler(LRScheduler):
 
     def _write(self) -> None:
         """Write the value of the coming update (or of the previewed one) into every group."""
-        self._settled = True
         position = self._position + self._previewed
-        if self._one:
-            self._factor = factor = self._factor_at(position)
-            self._first["lr"] = self._first_shown = self._base * factor
-            return
+        self._settled = position < self._end
         if self._plain:
-            self._factor = factor = self._factor_at(position)
-            self._shown = shown = [base * factor for base in self._bases]
-            for group, value in zip(self._groups, shown):  # noqa: B905 - they are as many
-                group["lr"] = value
+            if position != self._upcoming:
+                self._next_factor = self._lines[0]._from(position).__next__
+            self._upcoming = position + 1
+            self._factor = factor = self._next_factor()
+            if self._one:
+                self._first["lr"] = self._first_shown = self._base * factor
+            elif self._even:
+                value = self._base * factor
+                self._shown = [value] * self._count
+                for group in self._groups:
+                    group["lr"] = value
+            else:
+                self._shown = shown = [base * factor for base in self._bases]
+                for group, value in zip(self._groups, shown):  # noqa: B905 - they are as many
+                    group["lr"] = value
             return
         self._factors = [schedule(position) for schedule in self._lines]
         for index, target in enumerate(self._targets):
@@ -367,12 +375,13 @@ class Scheduler(LRScheduler):
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_handles", "_use")}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_handles", "_use", "_next_factor")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy drives the optimizer that was copied with it."""
         self.__dict__.update(state)
         self._use = self._chapter.columns[0].append
+        self._upcoming = -1
         self._handles = []
         self._take_over()
 
@@ -383,7 +392,6 @@ class Scheduler(LRScheduler):
         if self._usual and epoch is None:
             if not self._settled:
                 self._write()
-                self._settled = self._position < self._end
             return
         if epoch is not None:
             raise ScheduleError(refusal("epoch", "left out of step()", epoch, _COMPOSE))

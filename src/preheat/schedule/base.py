@@ -10,7 +10,7 @@ import numbers
 import operator
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
@@ -102,6 +102,12 @@ class Schedule(ABC):
 
     def _at(self, position: Count) -> float:
         return float(self._value(position, Scalar))
+
+    def _from(self, position: int) -> Iterator[float]:
+        """The factors from ``position`` on, one an update: what a training loop asks for, at less than a call each."""
+        while True:
+            yield self._at(position)
+            position += 1
 
     def _over(self, positions: Any, xp: Any) -> Any:
         return self._value(positions, xp) + 0.0 * positions

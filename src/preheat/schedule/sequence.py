@@ -107,6 +107,19 @@ class PhaseSchedule(Schedule):
             self._refuse_waiting()
         return self._held
 
+    def _from(self, position: int) -> Iterator[float]:
+        for end, _, _, layout in self._layout:
+            if layout is None or end == math.inf:
+                break
+            mirrored, fall, low, height, done, left, length = layout
+            for here in range(position, math.ceil(end)):
+                if mirrored:
+                    yield low + height * fall(left - here, here + done, length, Scalar)
+                else:
+                    yield low + height * fall(here + done, left - here, length, Scalar)
+            position = max(position, math.ceil(end))
+        yield from Schedule._from(self, position)
+
     def _value(self, position: Any, xp: Any) -> Any:
         if xp is Scalar:
             return self._at(position)
