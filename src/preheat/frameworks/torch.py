@@ -169,10 +169,9 @@ class Scheduler(LRScheduler):
             target.key == "lr" and not isinstance(target.group["lr"], torch.Tensor) for target in self._targets
         )
         self._count = len(self._rates)
-        self._one = self._plain and self._count == 1
-        self._even = len(set(self._bases)) == 1
-        self._first, self._base = self._groups[0], self._bases[0]
-        self._first_shown: float | None = None
+        self._even = self._plain and len(set(self._bases)) == 1
+        self._base = self._bases[0]
+        self._shown_by_all: float | None = None
         self._shown: list[Any] = [None] * len(self._targets)
         self._factors = [0.0] * len(self._lines)
         self._settled = False  # whether the groups hold what the coming update uses
@@ -252,9 +251,12 @@ class Scheduler(LRScheduler):
         groups = optimizer.param_groups
         if groups is not self._groups or len(groups) != self._count:
             self._regroup()
-        if self._one:
-            if self._first["lr"] is not self._first_shown:
-                self._check_foreign()
+        if self._even:
+            shown = self._shown_by_all
+            for group in groups:
+                if group["lr"] is not shown:
+                    self._check_foreign()
+                    break
         elif not self._plain or [*map(_RATE, groups)] != self._shown:
             self._check_foreign()
         if not self._settled:
@@ -315,11 +317,8 @@ class Scheduler(LRScheduler):
                 self._next_factor = self._lines[0]._from(position).__next__
             self._upcoming = position + 1
             self._factor = factor = self._next_factor()
-            if self._one:
-                self._first["lr"] = self._first_shown = self._base * factor
-            elif self._even:
-                value = self._base * factor
-                self._shown = [value] * self._count
+            if self._even:
+                self._shown_by_all = value = self._base * factor
                 for group in self._groups:
                     group["lr"] = value
             else:
@@ -342,7 +341,7 @@ class Scheduler(LRScheduler):
 
     def _all_shown(self) -> list[Any]:
         """What was written last, by target."""
-        return [self._first_shown] if self._one else self._shown
+        return [self._shown_by_all] * self._count if self._even else self._shown
 
     def _check_foreign(self) -> None:
         """Find numbers that somebody else has written since we did, and do what was asked for."""
