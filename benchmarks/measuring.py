@@ -7,6 +7,7 @@ least of them; a ratio is one of medians, inside one run. Processor time is char
 import argparse
 import datetime
 import gc
+import inspect
 import json
 import os
 import platform
@@ -132,7 +133,7 @@ def report(about: str, sections: dict[str, Section], packages: Iterable[str]) ->
     for title, section in sections.items():
         text, numbers[title], found = section(options.quick)
         verdicts += found
-        parts.append(f"## {title}\n\n{section.__doc__}\n\n{text}")
+        parts.append(f"## {title}\n\n{inspect.cleandoc(section.__doc__ or '')}\n\n{text}")
         print(f"\n{parts[-1]}", flush=True)
     heads = ["what", "preheat", "beside", "ratio", "target", "met"]
     parts.insert(1, f"## Summary\n\n{table(heads, (line.cells() for line in verdicts))}")

@@ -1,6 +1,6 @@
 """What schedules cost: an update, a whole curve, a resume and a start, beside the libraries people use today.
 
-python benchmarks/schedules.py                                # tables on the terminal, about two minutes
+python benchmarks/schedules.py                                # tables on the terminal; a minute and a half
 python benchmarks/schedules.py --quick --json numbers.json    # fewer rounds; the numbers as JSON too
 python benchmarks/schedules.py --page docs/performance.md     # renews the tables of the page
 
