@@ -174,7 +174,7 @@ class Scheduler(LRScheduler):
         self._shown_by_all: float | None = None
         self._shown: list[Any] = [None] * len(self._targets)
         self._factors = [0.0] * len(self._lines)
-        self._settled = False  # whether the groups hold what the coming update uses
+        self._shown_at = -1  # the position whose values the groups hold; -1 if there is something to settle first
         horizons = [schedule.horizon for schedule in self._lines]
         self._end = math.inf if None in horizons else max(math.ceil(h) for h in horizons if h is not None)
         strict = any(isinstance(part, Strict) for schedule in self._lines for part in everything_in(schedule))
@@ -184,7 +184,6 @@ class Scheduler(LRScheduler):
             for target, column in zip(self._targets, columns, strict=True)
         }
         self._chapter: Chapter = self._record.begin(bases, len(self._lines))
-        self._upcoming = -1  # the position the next factor of the stream belongs to
         self._use = self._chapter.columns[0].append
 
     def _regroup(self) -> None:
@@ -259,7 +258,7 @@ class Scheduler(LRScheduler):
                     break
         elif not self._plain or [*map(_RATE, groups)] != self._shown:
             self._check_foreign()
-        if not self._settled:
+        if self._shown_at != self._position:
             self._settle()
 
     def _settle(self) -> None:
@@ -284,13 +283,11 @@ class Scheduler(LRScheduler):
             for column, factor in zip(self._chapter.columns, self._factors, strict=True):
                 column.append(factor)
         self._position += 1
-        self._settled = False
 
     def _skip(self) -> None:
         self.skipped.append(self._position)
         if self.on_skip == "advance":
             self._position += 1
-            self._settled = False
 
     def _after_load(self, *_: Any) -> None:
         """The optimizer's state was loaded over the groups: show our values in them again."""
@@ -311,11 +308,10 @@ class Scheduler(LRScheduler):
     def _write(self) -> None:
         """Write the value of the coming update (or of the previewed one) into every group."""
         position = self._position + self._previewed
-        self._settled = position < self._end
         if self._plain:
-            if position != self._upcoming:
+            if position != self._shown_at + 1 or not position:
                 self._next_factor = self._lines[0]._from(position).__next__
-            self._upcoming = position + 1
+            self._shown_at = position if position < self._end else -1
             self._factor = factor = self._next_factor()
             if self._even:
                 self._shown_by_all = value = self._base * factor
@@ -326,6 +322,7 @@ class Scheduler(LRScheduler):
                 for group, value in zip(self._groups, shown):  # noqa: B905 - they are as many
                     group["lr"] = value
             return
+        self._shown_at = position
         self._factors = [schedule(position) for schedule in self._lines]
         for index, target in enumerate(self._targets):
             value = target.base * self._factors[self._columns[index]]
@@ -335,7 +332,8 @@ class Scheduler(LRScheduler):
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
         self._write()
-        self._settled = self._updating
+        if not self._updating:
+            self._shown_at = -1
         for target in self._rates:
             target.group["initial_lr"] = target.base
 
@@ -380,7 +378,7 @@ class Scheduler(LRScheduler):
         """A copy drives the optimizer that was copied with it."""
         self.__dict__.update(state)
         self._use = self._chapter.columns[0].append
-        self._upcoming = -1
+        self._shown_at = -1
         self._handles = []
         self._take_over()
 
@@ -389,7 +387,7 @@ class Scheduler(LRScheduler):
     def step(self, epoch: int | None = None) -> None:
         """Show the value of the next update in the groups. Until an update has happened, each call shows the next."""
         if self._usual and epoch is None:
-            if not self._settled:
+            if self._shown_at != self._position:
                 self._write()
             return
         if epoch is not None:
@@ -404,7 +402,8 @@ class Scheduler(LRScheduler):
         self._stepped_at = self._position
         if self._position + self._previewed < self._last_shown:
             self._write()
-            self._settled = self._updating
+            if not self._updating:
+                self._shown_at = -1
 
     def report(self, metric: float) -> None:
         """Tell the metric-driven parts of the schedules what was measured after the updates so far."""
