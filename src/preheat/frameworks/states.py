@@ -109,7 +109,7 @@ def _difference(scheduler: Scheduler, state: dict[str, Any], other_schedule: boo
     lines = []
     if other_schedule:
         before_data, now_data = (one.map(lambda part: part.fresh()).to_data() for one in (saved, scheduler._given))
-        lines += changed_fields(before_data, now_data)
+        lines += [line.removeprefix("lr.*.") for line in changed_fields(before_data, now_data)]
     lines += [
         f"base {key} of group {name}: {base:g} -> {scheduler._asked[name, key]:g}"
         for (name, key), base in state["bases"].items()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     Part = Phase | Schedule
 
 
+_BLOCK = 16_384  # positions worked on at once: what fits into a processor's cache is done twice as fast
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseSchedule(Schedule):
     """Phases one after the other; any of them may be a whole schedule, which then takes its horizon.
@@ -136,6 +139,15 @@ class PhaseSchedule(Schedule):
             return self._value(positions, xp) + 0.0 * positions
         self._refuse_waiting()
         factors = xp.full(positions.shape, self._held)
+        if positions.ndim == 1:
+            for first in range(0, len(positions), _BLOCK):
+                self._fill(factors[first : first + _BLOCK], positions[first : first + _BLOCK], xp)
+        else:
+            self._fill(factors, positions, xp)
+        return factors
+
+    def _fill(self, factors: Any, positions: Any, xp: Any) -> None:
+        """Write the factors at ``positions`` into ``factors``, phase by phase."""
         ordered = positions.ndim == 1 and bool((positions[1:] >= positions[:-1]).all())
         for end, begin, phase, layout in self._layout:
             if ordered:  # slices are views: no copy in, none out
@@ -145,7 +157,6 @@ class PhaseSchedule(Schedule):
             here = positions[chosen]
             if here.size:
                 factors[chosen] = _inside(phase, begin, layout, here, xp)
-        return factors
 
     def following(self, arrived: float) -> PhaseSchedule:
         return replace(self, phases=(self.phases[0].following(arrived), *self.phases[1:]))
