@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     )
     from preheat.frameworks.dropin import get_scheduler as get_scheduler
     from preheat.frameworks.dropin import get_wsd_schedule as get_wsd_schedule
+    from preheat.inspect import check as check
+    from preheat.inspect import diff as diff
     from preheat.plan import Plan as Plan
     from preheat.plan import scale_lr as scale_lr
     from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
@@ -92,6 +94,7 @@ _HOMES: dict[str, str] = {
     ),
     "Plan": "preheat.plan",
     "plot": "preheat.view",
+    **dict.fromkeys(("check", "diff"), "preheat.inspect"),
     "scale_lr": "preheat.plan",
     **dict.fromkeys(
         (

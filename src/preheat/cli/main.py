@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from preheat import __version__
+from preheat.cli.check import check
 from preheat.cli.classify import classify
+from preheat.cli.diff import diff
 from preheat.cli.evaluate import evaluate
 from preheat.cli.plan import plan
 from preheat.cli.show import show
@@ -45,7 +47,7 @@ def _root(
     """
 
 
-for _command in (show, plan, train, evaluate, classify):
+for _command in (show, check, diff, plan, train, evaluate, classify):
     app.command()(_command)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from preheat.errors import ConfigError, refusal
+
+if TYPE_CHECKING:
+    from preheat.schedule import Schedule
 
 
 def parse_length(word: str) -> int | float | str:
@@ -38,6 +41,18 @@ def parse_options(pairs: list[str]) -> dict[str, int | float | str]:
             raise ConfigError(refusal("schedule option", "written name=value", pair, advice))
         options[name.strip()] = parse_length(value.strip())
     return options
+
+
+def named_schedule(words: str, updates: int, warmup: str | None, lr: float, options: list[str] | None) -> Schedule:
+    """The schedule a command line asks for: a name with its arguments (a climb of 10 % unless told), or words."""
+    from preheat.schedule.named import is_text, read_schedule, refuse_reserved, takes_warmup
+
+    own: dict[str, Any] = parse_options(options or [])
+    refuse_reserved(own)
+    length: Any = None if warmup is None else parse_length(warmup)
+    if not is_text(words):
+        length = 0 if not takes_warmup(words) else "10%" if length is None else length
+    return read_schedule(words, warmup=length, total=updates, lr=lr, **own)
 
 
 def print_json(data: Any) -> None:

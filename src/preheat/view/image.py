@@ -26,6 +26,7 @@ def plot(
     updates: int | None = None,
     lr: float = 1.0,
     title: str | None = None,
+    log: bool = False,
 ) -> Figure:
     """Draw one schedule or several in one picture, the borders of their phases marked.
 
@@ -35,6 +36,7 @@ def plot(
         updates: last position shown; None shows the longest horizon.
         lr: the peak learning rate; 1.0 shows shares of the peak.
         title: shown above the picture.
+        log: a logarithmic learning-rate axis; values of 0 are left out.
 
     Returns:
         The ``matplotlib.figure.Figure``.
@@ -51,13 +53,17 @@ def plot(
     sampled = sample(curves, updates, lr)
     for curve, colour in zip(sampled, _colours(len(sampled)), strict=True):
         axes.plot(curve.positions, curve.values, color=colour, label=curve.label, linewidth=1.8)
-    for border in sorted({border for curve in sampled for border in curve.borders if border}):
+    borders = sorted({border for curve in sampled for border in curve.borders if border})
+    for border in borders:
         axes.axvline(border, color="0.6", linestyle=":", linewidth=1)
+    for border in _apart(borders, sampled[0].positions[-1] / 20):
         axes.text(
             border, 1.01, f"{border:,}", transform=axes.get_xaxis_transform(), fontsize=8, color="0.4", ha="center"
         )
     axes.set_xlabel("update")
     axes.set_ylabel("learning rate" if lr != 1.0 else "share of the peak")
+    if log:
+        axes.set_yscale("log")
     _finish(axes, legend=len(sampled) > 1)
     _save(figure, path)
     return figure
@@ -103,12 +109,22 @@ def _canvas(title: str | None) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _apart(borders: list[int], least: float) -> list[int]:
+    """Those borders whose numbers would not be written over each other."""
+    chosen: list[int] = []
+    for border in borders:
+        if not chosen or border - chosen[-1] >= least:
+            chosen.append(border)
+    return chosen
+
+
 def _colours(many: int) -> list[str]:
     return [_COLOURS[index % len(_COLOURS)] for index in range(many)]
 
 
 def _finish(axes: Axes, *, legend: bool) -> None:
-    axes.set_ylim(bottom=0)
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
     axes.grid(color="0.92")
     axes.set_axisbelow(True)

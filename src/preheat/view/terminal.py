@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 
 from preheat.errors import missing_extra
@@ -19,6 +20,7 @@ def draw(
     width: int | None = None,
     height: int = 18,
     colour: bool = False,
+    log: bool = False,
 ) -> str:
     """The curve of one schedule or several as lines of text; phase borders are vertical lines.
 
@@ -29,6 +31,7 @@ def draw(
         width: columns; None takes the terminal's, at most 100.
         height: rows.
         colour: add ANSI colours.
+        log: show the decimal logarithm; values of 0 are left out.
     """
     try:
         import plotext
@@ -42,10 +45,13 @@ def draw(
     for border in sorted({border for curve in sampled for border in curve.borders if border}):
         figure.line(border, "v")
     for index, curve in enumerate(sampled):
-        signal = figure.signal(curve.positions, curve.values, marker=_MARKERS[index % len(_MARKERS)])
+        points = zip(curve.positions, curve.values, strict=True)
+        shown = [(at, math.log10(value) if log else value) for at, value in points if value > 0 or not log]
+        signal = figure.signal(*zip(*shown, strict=True), marker=_MARKERS[index % len(_MARKERS)])
         signal.lines()
         figure.draw(signal)
-    figure.title(f"{'learning rate' if lr != 1.0 else 'share of the peak'} by update")
+    what = "learning rate" if lr != 1.0 else "share of the peak"
+    figure.title(f"{'log10 of the ' if log else ''}{what} by update")
     text = figure.build().string(colorless=not colour)
     lines = [line.rstrip() for line in text.splitlines()]
     if len(sampled) > 1:  # plotext puts its legend over the curves
