@@ -40,7 +40,7 @@ def codes(schedule, **options):
             {"updates": 100},
             "(warmup 10 > hold forever) * plateau()",
         ),
-        ("floor-above-base", "error", "warmup 9 > cosine 90 to lr 1e-3", {"lr": 1e-4}, "warmup 9 > cosine 90 to lr 1e-6"),
+        ("floor-above-base", "error", "warmup 9 > cosine 9 to lr 1e-3", {"lr": 1e-4}, "warmup 9 > cosine 9 to lr 1e-6"),
     ],
 )  # fmt: skip
 def test_each_finding_is_found_and_goes_when_mended(code, severity, schedule, options, mended):

@@ -119,7 +119,7 @@ def _evaluated(schedule: Schedule, updates: int | None, lr: float, base: float) 
     return _Run(known, last, lr, positions, known(positions), updates is not None)
 
 
-# --- the rules ---------------------------------------------------------------------------------------------------------
+# --- the rules -------------------------------------------------------------------------------------------------------
 
 
 def _nothing_trained(run: _Run) -> Iterator[Finding]:

@@ -43,16 +43,11 @@ class Difference:
     def __str__(self) -> str:
         if self.same:
             return f"no difference over {self.updates} updates"
-        share = f", {abs(self.sums[1] / self.sums[0] - 1):.2%} {self._more} in sum" if self.sums[0] else ""
         return (
             f"first difference at update {self.first}; largest at update {self.gap_at}:"
             f" {self.values[0]:g} and {self.values[1]:g} ({self.gap:g} apart);"
-            f" area between them {self.area:g} over {self.updates} updates{share}"
+            f" area between them {self.area:g}, sums {self.sums[0]:g} and {self.sums[1]:g}, over {self.updates} updates"
         )
-
-    @property
-    def _more(self) -> str:
-        return "more" if self.sums[1] >= self.sums[0] else "less"
 
 
 def diff(first: Schedule | str, second: Schedule | str, *, updates: int | None = None, lr: float = 1.0) -> Difference:
@@ -69,7 +64,7 @@ def diff(first: Schedule | str, second: Schedule | str, *, updates: int | None =
 
     >>> print(diff("warmup 10 > hold forever", "warmup 20 > hold forever", updates=100))
     first difference at update 0; largest at update 9: 1 and 0.5 (0.5 apart);
-    area between them 5 over 100 updates, 5.24% less in sum
+    area between them 5, sums 95.5 and 90.5, over 100 updates
     """
     import numpy as np
 
