@@ -9,7 +9,7 @@ from html import escape
 from preheat.view.samples import Curves, Sampled, named, sample
 
 _WIDTH, _HEIGHT = 640, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 18, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 24, 18, 34
 _COLOURS = ("#c2410c", "#2563eb", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#6b7280")
 # currentColor is the text's own colour, so the drawing can be read on light and on dark pages.
 _STYLE = "font:12px system-ui,sans-serif;max-width:660px"
