@@ -389,3 +389,14 @@ def test_records_hold_no_invented_numbers(tmp_path):
     with Records(tmp_path / "r.jsonl") as records:
         records.add({"loss": float("nan"), "norm": float("inf"), "update": 1})
     assert read_lines(tmp_path / "r.jsonl") == [{"loss": None, "norm": None, "update": 1}]
+
+
+def test_schedule_in_words_takes_epochs_and_learning_rates():
+    """A configuration's schedule may be the whole of it: resolved by the run's plan and its learning rate."""
+    config = TrainConfig(schedule="warmup 1 epoch > hold > 1-sqrt 20% to lr 1e-6", lr=1e-3, epochs=2)
+    schedule = config.build_schedule(preheat.Plan(162, 16, 2))
+    assert schedule == preheat.parse("warmup 11 > hold 6 > 1-sqrt 5 to 0.001")
+    with pytest.raises(preheat.ConfigError, match="Did you mean 'cosine'"):
+        read_config(None, {"schedule": "warmup 10% > cosin"})
+    with pytest.raises(preheat.ConfigError, match="The text says how it climbs"):
+        read_config(None, {"schedule": "warmup 10% > cosine", "warmup": 10})

@@ -77,6 +77,9 @@ def resumed(saved: Spec, new: Spec, position: int, policy: str, bridge: int, rat
                     rules.setdefault(key, {})[name] = after
                 continue
             ratio = ratios.get(name, 1.0) if key == "lr" else 1.0
+            if ratio == 1.0 and before.fresh() == after:  # nothing to go over to
+                rules.setdefault(key, {})[name] = before
+                continue
             past = before if ratio == 1.0 else before * ratio
             rules.setdefault(key, {})[name] = resume(past, after, position, policy, bridge=bridge)
     return Spec(rules)

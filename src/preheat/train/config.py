@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal
+from preheat.plan import Plan
 from preheat.schedule import Schedule
 from preheat.schedule.named import is_text, read_schedule, refuse_reserved, schedule_name, takes_warmup
 
@@ -100,11 +101,12 @@ class TrainConfig(BaseModel):
             return self.warmup
         return "10%" if takes_warmup(self.schedule) else 0
 
-    def build_schedule(self, total: int) -> Schedule:
-        """The schedule of a run of ``total`` updates."""
+    def build_schedule(self, run: int | Plan) -> Schedule:
+        """The schedule of a run: of so many updates, or of a plan where its lengths need one."""
         full = self.filled()
+        lr = full.lr or 1.0
         options: dict[str, Any] = dict(full.schedule_options)
-        return read_schedule(full.schedule, warmup=full.warmup, total=total, lr=full.lr or 1.0, **options)
+        return read_schedule(full.schedule, warmup=full.warmup, total=run, lr=lr, **options).for_base(lr)
 
 
 def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -176,7 +178,7 @@ def _schedule_problems(config: TrainConfig) -> list[str]:
     try:
         refuse_reserved(config.schedule_options)
         if "num_stable_steps" not in config.schedule_options:  # that one has to fit the run's own total
-            config.build_schedule(10**9)  # a horizon long enough for any count to fit
+            config.build_schedule(Plan(10**9, 1, config.filled().epochs))  # a run long enough for any count to fit
     except ScheduleError as error:
         return [str(error)]
     return []

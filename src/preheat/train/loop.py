@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def train(
     planned = plan.updates
     assert planned is not None  # epochs are given, so the end is known
     total = min(planned, config.max_updates or planned)
-    schedule = config.build_schedule(total)
+    schedule = config.build_schedule(plan if total == planned else replace(plan, epochs=None, max_steps=total))
     say(data.summary())
     say(plan.explain() + (f"\nstopped by max_updates: {total}" if total < planned else ""))
     say(schedule.describe(config.lr or 1.0))
