@@ -125,14 +125,15 @@ class Scheduler(LRScheduler):
         if start and _driver(self.optimizer) is None:
             _refuse_without_initial_lr(self.optimizer)
         earlier = self._take_over()
-        self._targets = self._new_targets(names, self.optimizer.param_groups)
-        self._asked = {(target.name, target.key): target.base for target in self._targets}
         try:
+            self._targets = self._new_targets(names, self.optimizer.param_groups)
+            self._asked = {(target.name, target.key): target.base for target in self._targets}
             self._compile()
         except ScheduleError:
-            self.detach()
+            self._let_go()
             if earlier is not None:
                 earlier._take_over()
+                earlier._publish()
             raise
         self._publish()
 
@@ -239,6 +240,9 @@ class Scheduler(LRScheduler):
                     target.write(target.base)
                 if target.key == "lr":
                     target.group.pop("initial_lr", None)
+        self._let_go()
+
+    def _let_go(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
