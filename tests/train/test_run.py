@@ -133,6 +133,8 @@ def slow_train(config, folder):
     train(config, folder, say=quiet)
 
 
+# JAX, which other tests of this process may have loaded, warns at every fork; the child uses torch only.
+@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_killed_run_resumes_to_the_same_end(tmp_path, tiny, accumulation):
     """SIGKILL in the second epoch: the first checkpoint is usable, the resumed run ends bit-equal to an uncut one."""

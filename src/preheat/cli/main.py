@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from preheat import __version__
-from preheat.cli.check import check
-from preheat.cli.classify import classify
-from preheat.cli.diff import diff
-from preheat.cli.evaluate import evaluate
-from preheat.cli.plan import plan
-from preheat.cli.show import show
-from preheat.cli.train import train
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
 
-app = typer.Typer(
-    name="preheat",
-    help="Learning-rate warm-up and schedules: see them, count their updates, train with them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+# In the order of the help page; a command's module, with all it needs, loads when it is called.
+COMMANDS = ("show", "check", "diff", "plan", "train", "evaluate", "classify")
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 
@@ -34,7 +22,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
@@ -47,8 +34,20 @@ def _root(
     """
 
 
-for _command in (show, check, diff, plan, train, evaluate, classify):
-    app.command()(_command)
+def _app(words: list[str]) -> typer.Typer:
+    """The command that ``words`` name alone; all of them for the help page and for what is no command."""
+    app = typer.Typer(
+        name="preheat",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_root)
+    named = next((word for word in words if not word.startswith("-")), None)
+    for name in (named,) if named in COMMANDS else COMMANDS:
+        app.command()(getattr(import_module(f"preheat.cli.{name}"), name))
+    return app
 
 
 def _sentence(error: Exception) -> str:
@@ -64,7 +63,7 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line; exit 0 when done, 2 on misuse, 1 on failure, 130 when interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        app(words, standalone_mode=True)
+        _app(words)(words, standalone_mode=True)
     except Exception as error:
         if "--debug" in words:
             raise
