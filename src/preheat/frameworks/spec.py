@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from preheat.errors import ScheduleError, refusal
+from preheat.frameworks.targets import Rule, named_rules, rule_for
 from preheat.schedule import Schedule
 from preheat.schedule.operations import resume
 
@@ -82,4 +84,20 @@ def resumed(saved: Spec, new: Spec, position: int, policy: str, bridge: int, rat
                 continue
             past = before if ratio == 1.0 else before * ratio
             rules.setdefault(key, {})[name] = resume(past, after, position, policy, bridge=bridge)
+    return Spec(rules)
+
+
+def build_spec(schedule: Schedule, groups: Mapping[str, Rule], also: Mapping[str, Any], names: list[str]) -> Spec:
+    """The schedules of everything that is to be driven."""
+    rules: dict[str, dict[str, Schedule]] = {
+        "lr": {EVERY: schedule, **{name: rule_for(groups, name, schedule) for name in groups}}
+    }
+    for key, rule in also.items():
+        if key == "lr":
+            raise ScheduleError(refusal("also", "about other numbers than lr", key, "Give lr as schedule and groups."))
+        own = {EVERY: rule} if isinstance(rule, Schedule) else named_rules(f"also[{key!r}]", rule, names)
+        for name, one in own.items():
+            if not isinstance(one, Schedule):
+                raise ScheduleError(refusal(f"also[{key!r}]", "a Schedule", one, f"For group {name}."))
+        rules[key] = dict(own)  # type: ignore[arg-type]
     return Spec(rules)

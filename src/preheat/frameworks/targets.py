@@ -137,3 +137,15 @@ def base_value(group: Group, key: str) -> float:
         known = ", ".join(name for name, value in group.items() if name not in ("params", "name") and value is not None)
         advice = f"The optimizer's groups hold {known}."
         raise ScheduleError(refusal("hyperparameter", "a number in the groups", key, advice)) from None
+
+
+def mark(held: Any, value: float) -> Any:
+    """What is kept to notice foreign writes: for a tensor its value, itself and its write counter (no device wait)."""
+    return (value, held, held._version) if hasattr(held, "fill_") else held
+
+
+def is_ours(held: Any, shown: Any) -> bool:
+    """Whether a group still holds what was written."""
+    if hasattr(held, "fill_"):
+        return isinstance(shown, tuple) and held is shown[1] and held._version == shown[2]
+    return bool(held is shown or (not isinstance(shown, tuple) and held == shown))

@@ -15,9 +15,9 @@ from typing import Any
 
 from preheat.errors import ScheduleError, missing_extra, refusal
 from preheat.frameworks.record import Chapter, Record
-from preheat.frameworks.spec import EVERY, Spec
+from preheat.frameworks.spec import build_spec
 from preheat.frameworks.states import load_state, read_state, saved_state
-from preheat.frameworks.targets import Group, Rule, Target, base_value, group_names, named_rules, rule_for
+from preheat.frameworks.targets import Group, Rule, Target, base_value, group_names, is_ours, mark, named_rules
 from preheat.schedule import Schedule
 from preheat.schedule.checks import choice, count
 from preheat.schedule.clocks import everything_in
@@ -113,7 +113,7 @@ class Scheduler(LRScheduler):
         self.bridge = int(count("bridge", bridge, 1 if resume == "bridge" else 0))
         self.optimizer = _innermost(optimizer)
         names = group_names(self.optimizer.param_groups)
-        self._given = self._spec = _spec(schedule, named_rules("groups", groups or {}, names), also or {}, names)
+        self._given = self._spec = build_spec(schedule, named_rules("groups", groups or {}, names), also or {}, names)
         self._position = start
         self._previewed = 0  # calls of step() while no update has happened yet
         self._updating = False  # whether this object has seen an update
@@ -236,7 +236,7 @@ class Scheduler(LRScheduler):
         if self._handles:
             self._find_groups()
             for target, shown in zip(self._targets, self._all_shown(), strict=True):
-                if _is_ours(target.read(), shown):
+                if is_ours(target.read(), shown):
                     target.write(target.base)
                 if target.key == "lr":
                     target.group.pop("initial_lr", None)
@@ -331,7 +331,7 @@ class Scheduler(LRScheduler):
         for index, target in enumerate(self._targets):
             value = target.base * self._factors[self._columns[index]]
             target.write(value)
-            self._shown[index] = _mark(target.read(), value)
+            self._shown[index] = mark(target.read(), value)
 
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
@@ -350,7 +350,7 @@ class Scheduler(LRScheduler):
         foreign = [
             (target, shown)
             for target, shown in zip(self._targets, self._all_shown(), strict=True)
-            if shown is not None and not _is_ours(target.read(), shown)
+            if shown is not None and not is_ours(target.read(), shown)
         ]
         for target, shown in foreign:
             found, ours = float(target.read()), float(shown[0] if isinstance(shown, tuple) else shown)
@@ -503,33 +503,6 @@ class Scheduler(LRScheduler):
 
 
 _COMPOSE = "The optimizer's updates move the clock: compose schedules, or load a state, to start elsewhere."
-
-
-def _spec(schedule: Schedule, groups: Mapping[str, Rule], also: Mapping[str, Any], names: list[str]) -> Spec:
-    """The schedules of everything that is to be driven."""
-    rules: dict[str, dict[str, Schedule]] = {
-        "lr": {EVERY: schedule, **{name: rule_for(groups, name, schedule) for name in groups}}
-    }
-    for key, rule in also.items():
-        if key == "lr":
-            raise ScheduleError(refusal("also", "about other numbers than lr", key, "Give lr as schedule and groups."))
-        own = {EVERY: rule} if isinstance(rule, Schedule) else named_rules(f"also[{key!r}]", rule, names)
-        for name, one in own.items():
-            if not isinstance(one, Schedule):
-                raise ScheduleError(refusal(f"also[{key!r}]", "a Schedule", one, f"For group {name}."))
-        rules[key] = dict(own)  # type: ignore[arg-type]
-    return Spec(rules)
-
-
-def _mark(held: Any, value: float) -> Any:
-    """What is kept to notice foreign writes: for a tensor its value, itself and its write counter (no device wait)."""
-    return (value, held, held._version) if isinstance(held, torch.Tensor) else held
-
-
-def _is_ours(held: Any, shown: Any) -> bool:
-    if isinstance(held, torch.Tensor):
-        return isinstance(shown, tuple) and held is shown[1] and held._version == shown[2]
-    return bool(held is shown or (not isinstance(shown, tuple) and held == shown))
 
 
 def _innermost(optimizer: Optimizer) -> Optimizer:
