@@ -33,11 +33,6 @@ def describe(schedule: Schedule, lr: float = 1.0, updates: int | None = None) ->
     return "\n".join(lines)
 
 
-def one_line(schedule: Schedule) -> str:
-    """The canonical text."""
-    return str(schedule)
-
-
 def peak_position(schedule: Schedule) -> int:
     """The first position with the largest factor among the borders of the phases, where curves have their tops."""
     candidates = {0}

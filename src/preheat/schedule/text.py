@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any, NoReturn
 
 from preheat.errors import ScheduleError, refusal
@@ -26,8 +27,10 @@ from preheat.schedule.combine import Product, Several, constant
 from preheat.schedule.curve_names import CURVE_NAMES, name_of, named_curve
 from preheat.schedule.curves import Constant, Linear
 from preheat.schedule.factors import Absolute, Factor, absolute
-from preheat.schedule.kinds import KINDS, given, kind_of
+from preheat.schedule.function import UserFunction
+from preheat.schedule.kinds import KINDS, given, kind_of, options_of
 from preheat.schedule.lengths import Length, as_length, rest
+from preheat.schedule.metric import MetricFactor
 from preheat.schedule.phases import CONVENTIONS, Phase
 from preheat.schedule.sequence import PhaseSchedule
 
@@ -158,10 +161,21 @@ class _Reader:
             if len(inside) > 1 and not several:
                 self.fail("one schedule only")
             options["of"] = tuple(inside) if several else inside[0]
-        try:
-            return kind(**options)
-        except TypeError as error:
-            self.fail(f"{self.text[: self.position].strip()!r} with the options it takes", f" {error}.")
+        self._check_options(kind, options)
+        return kind(**options)
+
+    def _check_options(self, kind: type[Schedule], options: dict[str, Any]) -> None:
+        """Refuse unknown and missing options by name."""
+        name = next(name for name, one in KINDS.items() if one is kind)
+        known = options_of(kind)
+        unknown = [option for option in options if option not in (*known, "of")]
+        missing = [option for option, default in known.items() if default is MISSING and option not in options]
+        if "of" not in options and not issubclass(kind, (MetricFactor, UserFunction)):
+            missing.insert(0, "a schedule")
+        if unknown or missing:
+            wrong = f"{unknown[0]!r} is unknown" if unknown else f"{missing[0]} is missing"
+            advice = f"In {name}(...) {wrong}; its options are {', '.join(known) or 'none'}."
+            raise ScheduleError(refusal("text", "a schedule", self.text, advice))
 
     def _next_sign(self) -> str:
         return self.text[self.end :].lstrip()[:1]
