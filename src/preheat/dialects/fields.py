@@ -1,0 +1,169 @@
+"""A configuration read field by field, each checked, with the field's name in every refusal."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from preheat.errors import ConfigError, refusal
+
+REQUIRED: Any = object()
+_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
+
+
+class Fields:
+    """The fields of one section of a configuration.
+
+    A field that is absent or null has its default. Numbers may be written as text, as YAML and flags do. Spellings with
+    dashes and underscores are the same field.
+
+    Args:
+        values: the section.
+        where: its name in messages, such as ``scheduler.params``; empty for the whole file.
+
+    Raises:
+        ConfigError: naming the field, from every method.
+
+    >>> fields = Fields({"lr": "1e-4", "warmup-steps": 10})
+    >>> fields.number("lr"), fields.count("warmup_steps"), fields.count("total", 100)
+    (0.0001, 10, 100)
+    """
+
+    def __init__(self, values: Any, where: str = "") -> None:
+        if not isinstance(values, Mapping):
+            raise ConfigError(
+                refusal(where or "configuration", "a mapping of fields", values, "Give names and values.")
+            )
+        self.raw = values
+        self.where = where
+        self._values = {str(name).replace("-", "_"): value for name, value in values.items()}
+        self._read: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return self._values.get(name) is not None
+
+    def path(self, name: str) -> str:
+        """The field's name with its section."""
+        return f"{self.where}.{name}" if self.where else name
+
+    def refusal(self, name: str, rule: str, advice: str) -> ConfigError:
+        """The error that this field is not what it has to be."""
+        return ConfigError(refusal(self.path(name), rule, self._values.get(name), advice))
+
+    def value(self, name: str, default: Any = REQUIRED) -> Any:
+        """The field as it stands."""
+        self._read.add(name)
+        value = self._values.get(name)
+        if value is not None:
+            return value
+        if default is REQUIRED:
+            raise self.refusal(name, "given", "The schedule cannot do without it.")
+        return default
+
+    def number(
+        self, name: str, default: Any = REQUIRED, *, low: float = -math.inf, high: float = math.inf, advice: str = ""
+    ) -> Any:
+        """A finite number in [low, high]; int where it is whole and not written as a float."""
+        value = self.value(name, default)
+        if value is default:
+            return value
+        if isinstance(value, str):
+            value = _parsed(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self.refusal(name, "a finite number", advice or "Give a plain number.")
+        if not low <= value <= high:
+            bounds = f">= {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+            raise self.refusal(name, bounds, advice or "Change it.")
+        return value
+
+    def count(self, name: str, default: Any = REQUIRED, *, low: int = 0, advice: str = "") -> Any:
+        """A whole number >= low; ``100.0`` is one."""
+        value = self.number(name, default, low=low, high=2**53, advice=advice)
+        if value is default:
+            return value
+        if value != int(value):
+            raise self.refusal(name, "a whole number", advice or "Give a number of updates.")
+        return int(value)
+
+    def rate(self, name: str, default: Any = REQUIRED) -> Any:
+        """A learning rate: a number > 0."""
+        value = self.number(name, default, low=0.0, advice="It is a learning rate.")
+        if value is not default and value <= 0:
+            raise self.refusal(name, "> 0", "It is a learning rate.")
+        return value if value is default else float(value)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """True or False, also in words."""
+        value = self.value(name, default)
+        word = str(value).lower()
+        if isinstance(value, bool) or word in (*_TRUE, *_FALSE):
+            return word in _TRUE
+        raise self.refusal(name, "true or false", "Say one of them.")
+
+    def word(self, name: str, known: Iterable[str], default: Any = REQUIRED) -> Any:
+        """One of ``known``, refused with the nearest."""
+        value = self.value(name, default)
+        known = tuple(known)
+        if value is default or (isinstance(value, str) and value in known):
+            return value
+        near = difflib.get_close_matches(str(value), known, n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else "Others are not known here."
+        raise self.refusal(name, f"one of {', '.join(known)}", advice)
+
+    def text(self, name: str, default: Any = REQUIRED) -> Any:
+        """A piece of text."""
+        value = self.value(name, default)
+        if value is not default and not isinstance(value, str):
+            raise self.refusal(name, "text", "Write it in quotes.")
+        return value
+
+    def list(self, name: str, default: Any = REQUIRED) -> Any:
+        """A list; text is read as JSON."""
+        value = self.value(name, default)
+        if value is default:
+            return value
+        if isinstance(value, str):
+            value = _parsed(value)
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [*value]
+        raise self.refusal(name, "a list", "Write its items in brackets.")
+
+    def section(self, name: str, default: Any = REQUIRED) -> Fields:
+        """A mapping inside this one; text is read as JSON."""
+        value = self.value(name, default)
+        if isinstance(value, str):
+            value = _parsed(value)
+        return Fields(value, self.path(name))
+
+    def refuse(self, *names: str, why: str, unless: Iterable[Any] = ()) -> None:
+        """Refuse fields that cannot be expressed, if they are given and say more than ``unless``."""
+        harmless = (None, *unless)
+        for name in names:
+            self._read.add(name)
+            value = self._values.get(name)
+            if not any(value is item or (value == item and type(value) is not bool) for item in harmless):
+                raise self.refusal(name, "left out", why)
+
+    def finish(self) -> None:
+        """Refuse what nobody has read, with the nearest field known: for sections where every field matters."""
+        for name in self._values:
+            if name not in self._read and self._values[name] is not None:
+                near = difflib.get_close_matches(name, sorted(self._read - {name}), n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                known = ", ".join(sorted(self._read)) or "none"
+                raise self.refusal(name, f"a field known here ({known})", f"Take it out.{hint}")
+
+
+def _parsed(text: str) -> Any:
+    """Text as the JSON value it spells, or as it is; ``1_000`` and ``1e-4`` are numbers."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,199 @@
+"""A configuration from a mapping, a piece of text or a file: JSON, TOML, YAML, command-line flags, Python literals."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from preheat.errors import ConfigError, missing_extra, refusal
+
+_SUFFIXES = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML", ".cfg": "INI", ".ini": "INI"}
+_LARGEST = 10_000_000  # bytes; a configuration is never longer, a checkpoint given by mistake is
+
+
+def load(config: Any) -> Any:
+    """``config`` as plain data: a mapping, a list, or text that only its dialect can read.
+
+    Args:
+        config: data, passed on; a path of a file; or the text of one.
+
+    Raises:
+        ConfigError: for a file that is not there, is too long or does not parse.
+
+    >>> load("--lr 1e-4 --lr-decay-style cosine")
+    {'lr': '1e-4', 'lr_decay_style': 'cosine'}
+    """
+    if isinstance(config, os.PathLike):
+        return _read_file(Path(config))
+    if not isinstance(config, str):
+        return config
+    if "\n" not in config and len(config) < 4096 and "\0" not in config:
+        path = Path(config).expanduser()
+        if _is_file(path):
+            return _read_file(path)
+        if path.suffix.lower() in _SUFFIXES and " " not in config:
+            raise ConfigError(refusal("config", "a file that exists", config, "Check the path."))
+    return parse_text(config)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text that cannot be a path
+        return False
+
+
+def _read_file(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _LARGEST:
+            advice = f"{path} has {path.stat().st_size:,} bytes."
+            raise ConfigError(refusal("config", f"a file below {_LARGEST:,} bytes", str(path), advice))
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(refusal("config", "a file that can be read", str(path), f"{error.strerror}.")) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(refusal("config", "a text file", str(path), "It is not UTF-8.")) from error
+    return parse_text(text, _SUFFIXES.get(path.suffix.lower()))
+
+
+def parse_text(text: str, kind: str | None = None) -> Any:
+    """The data that ``text`` spells; ``kind`` where a file name says it."""
+    if kind is not None:
+        return _READERS[kind](text)
+    stripped = text.strip()
+    if re.match(r"--?\w", stripped):
+        return flags(stripped)
+    if stripped.startswith(("{", "[")) and not re.match(r"\[[\w.]+\]", stripped):
+        return _data(stripped)
+    if re.search(r"^\s*\[[\w.]+\]\s*$", text, re.MULTILINE):
+        return _toml_or_ini(text)
+    if re.match(r"[\w.]+\s*\(|[\w.]+\s*=\s*[\[{d]", stripped) or ("\n" not in stripped and ":" not in stripped):
+        return stripped  # an expression: its dialect reads it
+    return _yaml(text)
+
+
+def flags(text: str) -> dict[str, Any]:
+    """Command-line flags as a mapping: ``--name value``, ``--name=value``, ``--name a b``, ``--switch``.
+
+    >>> flags("python train.py --lr 1e-4 --betas 0.9 0.95 --use-x")
+    {'lr': '1e-4', 'betas': ['0.9', '0.95'], 'use_x': True}
+    """
+    try:
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
+    except ValueError as error:
+        raise ConfigError(refusal("config", "flags with closed quotes", text[:80], f"{error}.")) from error
+    found: dict[str, Any] = {}
+    for name, values in _groups(words):
+        found[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
+    return found
+
+
+def _groups(words: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each flag with the words that follow it."""
+    name, values = None, []
+    for word in words:
+        if re.match(r"--?[A-Za-z]", word):
+            if name is not None:
+                yield name, values
+            name, equals, value = word.lstrip("-").partition("=")
+            values = [value] if equals else []
+        else:
+            values.append(word)
+    if name is not None:
+        yield name, values
+
+
+def _data(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        try:
+            return literal(text)
+        except ConfigError:
+            raise ConfigError(refusal("config", "JSON", text[:80], f"{error}.")) from error
+
+
+def literal(text: str) -> Any:
+    """A Python literal, where ``dict(a=1)`` is one too.
+
+    >>> literal("[dict(type='LinearLR', begin=0)]")
+    [{'type': 'LinearLR', 'begin': 0}]
+    """
+    try:
+        return _plain(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError) as error:
+        raise ConfigError(refusal("config", "data, not code to run", text[:80], f"{error}.")) from error
+
+
+def _plain(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        return {str(item.arg): _plain(item.value) for item in node.keywords}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_plain(item) for item in node.elts]
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        return {ast.literal_eval(key): _plain(item) for key, item in zip(node.keys, node.values, strict=True) if key}
+    return ast.literal_eval(node)
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(refusal("config", "TOML", text[:80], f"{error}.")) from error
+
+
+def _ini(text: str) -> dict[str, Any]:
+    """Sections of ``name = JSON value``, as thinc and spaCy write them; dots in a section's name nest."""
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text)
+    except Error as error:
+        raise ConfigError(refusal("config", "INI", text[:80], f"{error.message}.")) from error
+    found: dict[str, Any] = {}
+    for section in parser.sections():
+        inner = found
+        for part in section.split("."):
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(refusal(section, "a section", inner, "It is a field already."))
+        inner.update({name: _json_or_text(value) for name, value in parser[section].items()})
+    return found
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _toml_or_ini(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return _ini(text)
+
+
+def _yaml(text: str) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise missing_extra("PyYAML", "cli") from error
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(refusal("config", "YAML", text[:80], f"{' '.join(str(error).split())}.")) from error
+    return data if isinstance(data, (Mapping, list)) else text.strip()
+
+
+_READERS = {"JSON": _data, "TOML": _toml, "YAML": _yaml, "INI": _ini}

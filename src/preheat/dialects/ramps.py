@@ -1,0 +1,42 @@
+"""Climbs in the step conventions of the field, as phases.
+
+W is the climb's length in the source's own words; ``start`` the factor it begins at. Which convention a framework has
+is measured: see each dialect.
+"""
+
+from __future__ import annotations
+
+from preheat.schedule.checks import Count
+from preheat.schedule.curves import Constant, Curve, Linear
+from preheat.schedule.phases import Phase
+
+Phases = tuple[Phase, ...]
+
+
+def ramp(warmup: Count, start: float = 0.0, curve: Curve | None = None) -> Phases:
+    """n / W for n < W: update 0 at ``start``, the peak at update W. transformers, optax, Megatron, most others."""
+    return (Phase(curve=curve or Linear(), length=warmup, start=start, end=1.0),) if warmup else ()
+
+
+def early_ramp(warmup: Count, start: float = 0.0, curve: Curve | None = None) -> Phases:
+    """(n + 1) / W for n < W: the peak at update W - 1. torchtitan, fairseq's ``fixed``, OLMo's trainers."""
+    if not warmup:
+        return ()
+    return (Phase(curve=curve or Linear(), length=warmup, start=start, end=1.0, convention="native"),)
+
+
+def wide_ramp(warmup: Count, start: float = 0.0) -> Phases:
+    """(n + 1) / (W + 1) for n <= W: the peak at update W, update 0 above ``start``. NeMo's warm-up policies."""
+    return (Phase(curve=Linear(), length=warmup + 1, start=start, end=1.0, convention="native"),) if warmup else ()
+
+
+def full_ramp(warmup: Count, start: float = 0.0) -> Phases:
+    """n / (W - 1) for n < W: update 0 at ``start``, the peak at update W - 1. mmengine, ignite."""
+    if warmup <= 1:
+        return (hold(warmup),) if warmup else ()
+    return (Phase(curve=Linear(), length=warmup - 1, start=start, end=1.0), hold(1))
+
+
+def hold(updates: Count | None, factor: float = 1.0) -> Phase:
+    """A constant factor for so many updates; None: for ever."""
+    return Phase(curve=Constant(), length=updates, start=factor, end=factor)

@@ -1,0 +1,118 @@
+"""What every dialect owes: its examples read, are recognised, come back; and nothing crashes it."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preheat import get_schedule
+from preheat.dialects import DIALECTS, Imported, detect, dialect, read, write
+from preheat.errors import ConfigError, PreheatError
+
+EXAMPLES = [
+    pytest.param(name, example, id=f"{name}-{example.name}") for name in DIALECTS for example in dialect(name).examples
+]
+WRITTEN = [name for name in DIALECTS if dialect(name).write is not None]
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_examples_read_and_are_recognised(name, example):
+    """Every name the dialect knows gives finite factors, never negative, and is found by ``auto``."""
+    found = read(example.config, name, **example.context)
+    total = found.total or example.context.get("total", 100)
+    factors = found.schedule(np.arange(2 * total))
+    assert np.isfinite(factors).all()
+    assert (factors >= 0).all()
+    assert factors.max() > 0
+    assert detect(example.config) == name == found.dialect
+
+
+@pytest.mark.parametrize(("name", "example"), [item for item in EXAMPLES if item.values[0] in WRITTEN])
+def test_what_a_dialect_reads_it_writes(name, example):
+    """Its own schedules come back exactly, and the text it writes is read as the same."""
+    found = read(example.config, name, **example.context)
+    total = found.total or example.context["total"]
+    base = found.base_lr or 1.0
+    written = write(found.schedule, name, total=total, base_lr=base)
+    assert written.exact, written
+    for again in (written.config, written.text):
+        back = read(again, name, total=total)
+        if back.base_lr is None:
+            back = read(again, name, total=total, peak=base)
+        expected = base * found.schedule(np.arange(total))
+        np.testing.assert_allclose((back.base_lr or base) * back.schedule(np.arange(total)), expected, atol=1e-9 * base)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_stated_error_is_the_real_one(name):
+    """A curve that the dialect may not have: what is written is as far away as it says."""
+    schedule = get_schedule("rex", warmup=7, total=90)
+    written = write(schedule, name, base_lr=0.5)
+    back = read(written.config, name, total=90)
+    if back.base_lr is None:
+        back = read(written.config, name, total=90, peak=0.5)
+    apart = np.abs((back.base_lr or 0.5) * back.schedule(np.arange(90)) - 0.5 * schedule(np.arange(90)))
+    assert math.isclose(apart.max(), written.error, rel_tol=1e-9, abs_tol=1e-9)
+    assert written.error < 0.25
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@given(data=st.data())
+def test_mutated_configurations_never_crash(name, data):
+    """A schedule or a PreheatError, whatever stands in a field."""
+    example = data.draw(st.sampled_from(dialect(name).examples))
+    config = _mutated(example.config, data)
+    try:
+        found = read(config, name, **example.context)
+        assert isinstance(found, Imported)
+        assert math.isfinite(found.schedule(7))
+    except PreheatError:
+        pass
+
+
+def _mutated(config, data):
+    """One field somewhere in ``config`` replaced, added or taken out."""
+    if isinstance(config, dict) and config:
+        key = data.draw(st.sampled_from(sorted(config)))
+        how = data.draw(st.sampled_from(["deeper", "replace", "drop", "add"]))
+        changed = dict(config)
+        if how == "deeper":
+            changed[key] = _mutated(config[key], data)
+        elif how == "replace":
+            changed[key] = data.draw(JUNK)
+        elif how == "drop":
+            del changed[key]
+        else:
+            changed[data.draw(st.text(max_size=8))] = data.draw(JUNK)
+        return changed
+    if isinstance(config, list) and config:
+        at = data.draw(st.integers(0, len(config) - 1))
+        return [*config[:at], _mutated(config[at], data), *config[at + 1 :]]
+    if isinstance(config, str):
+        at = data.draw(st.integers(0, len(config)))
+        return config[:at] + data.draw(st.text(max_size=3)) + config[at + data.draw(st.integers(0, 3)) :]
+    return data.draw(JUNK)
+
+
+@given(JUNK)
+def test_junk_is_refused_by_name(junk):
+    """Nothing is recognised in it, and the refusal says what to do."""
+    with pytest.raises(PreheatError):
+        read(json.loads(json.dumps(junk, default=str)) if not isinstance(junk, str) else {"junk": junk})
+
+
+def test_refusals_name_the_nearest():
+    with pytest.raises(ConfigError, match="Did you mean 'transformers'"):
+        read({}, "transformer")
+    with pytest.raises(ConfigError, match="Did you mean 'total'"):
+        read({"lr_scheduler_type": "linear"}, totl=3)
+    with pytest.raises(ConfigError, match="max_steps must be 200, the total you gave; got 100"):
+        read({"lr_scheduler_type": "linear", "max_steps": 100}, total=200)
