@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from preheat.cli.values import named_schedule, print_json
-from preheat.errors import RunError, refusal
+from preheat.cli.values import named_schedule, new_file, print_json
 from preheat.files import replacing
 
 
@@ -40,8 +39,7 @@ def show(
 
     schedules = {name: named_schedule(name, updates, warmup, lr, schedule_options).for_base(lr) for name in names}
     if save is not None:
-        if save.exists() and not force:
-            raise RunError(refusal("save", "a new file", str(save), "Name another one, or add --force."))
+        new_file(save, force)
         write = {".csv": to_csv, ".html": to_html}.get(save.suffix.lower())
         if write is None:
             plot(schedules, path=save, updates=updates, lr=lr, title=", ".join(names), log=log)

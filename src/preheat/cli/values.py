@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from preheat.errors import ConfigError, refusal
+from preheat.errors import ConfigError, RunError, refusal
 
 if TYPE_CHECKING:
     from preheat.schedule import Schedule
@@ -53,6 +54,12 @@ def named_schedule(words: str, updates: int, warmup: str | None, lr: float, opti
     if not is_text(words):
         length = 0 if not takes_warmup(words) else "10%" if length is None else length
     return read_schedule(words, warmup=length, total=updates, lr=lr, **own)
+
+
+def new_file(path: Path, force: bool) -> None:
+    """Refuse to write over a file that is there, unless told to."""
+    if path.exists() and not force:
+        raise RunError(refusal("save", "a new file", str(path), "Name another one, or add --force."))
 
 
 def print_json(data: Any) -> None:

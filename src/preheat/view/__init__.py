@@ -7,3 +7,4 @@ from preheat.view.page import to_svg as to_svg
 from preheat.view.samples import Curves as Curves
 from preheat.view.table import to_csv as to_csv
 from preheat.view.terminal import draw as draw
+from preheat.view.terminal import draw_series as draw_series

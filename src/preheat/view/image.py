@@ -76,6 +76,7 @@ def plot_series(
     ylabel: str,
     title: str | None = None,
     faint: Sequence[str] = (),
+    points: Sequence[str] = (),
 ) -> Figure:
     """Draw recorded values against updates, as a run's ``lr.png`` and ``loss.png`` are.
 
@@ -85,11 +86,16 @@ def plot_series(
         ylabel: what the values are, with their unit if they have one.
         title: shown above the picture.
         faint: labels drawn in the background (raw values behind an average).
+        points: labels drawn as dots instead of lines.
     """
     figure, axes = _canvas(title)
     for (label, (updates, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
         style: dict[str, Any] = {"alpha": 0.3, "linewidth": 0.8} if label in faint else {"linewidth": 1.8}
-        axes.plot(updates, values, color=colour, label=label, marker="o" if len(updates) < 30 else None, **style)
+        if label in points:
+            style = {"linestyle": "none", "marker": ".", "markersize": 4}
+        elif len(updates) < 30:
+            style["marker"] = "o"
+        axes.plot(updates, values, color=colour, label=label, **style)
     axes.set_xlabel("update")
     axes.set_ylabel(ylabel)
     _finish(axes, legend=len(series) > 1)
