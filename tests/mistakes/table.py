@@ -38,7 +38,7 @@ MISTAKES = [
     Mistake("resumed_twice", LINEAR, "jump", "goes on from position 80", "restored twice"),
     Mistake("resumed_lower", LINEAR, "jump", "the peak is 0.0005", "another learning rate"),
     Mistake("other_optimizer", LINEAR, "frozen", "from update 50 on", "another optimizer"),
-    Mistake("never_stepped", "transformers: cosine 120", "frozen", "from the first update on", "is not called"),
+    Mistake("never_stepped", "transformers: cosine 120", "frozen", "from the first update on", "Nobody calls"),
     Mistake("past_the_end", "transformers: warmup 12 > cosine 68", "rises-past-end", "80 updates", "up again"),
     Mistake("counted_batches", LINEAR, "other-horizon", "480 updates, not 120", "accumulation"),
     Mistake("warmup_ratio_one", LINEAR, "other-warm-up", "1 updates, not 12", "share"),

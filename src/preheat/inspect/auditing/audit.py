@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.errors import ConfigError, refusal
-from preheat.inspect.auditing.causes import words_for
+from preheat.inspect.auditing.causes import clock_words_for, words_for
 from preheat.inspect.auditing.clock import (
     Explanation,
     Reference,
@@ -32,11 +32,14 @@ from preheat.inspect.auditing.recognise import Recognised, recognise
 from preheat.inspect.auditing.reshaping import other_base, other_floor, other_lengths
 from preheat.inspect.auditing.stairs import every
 from preheat.inspect.logs import Log, Series, read_log
-from preheat.schedule import Schedule, parse
+from preheat.schedule import Phase, PhaseSchedule, Schedule, parse
 from preheat.schedule.checks import positive
+from preheat.schedule.curves import Linear
 
 if TYPE_CHECKING:
-    from preheat.inspect.auditing.observed import Floats
+    from preheat.inspect.auditing.observed import Counts, Floats
+
+_LONGEST = 2**40  # updates: longer than any run
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ def _explanations(seen: Observed, plan: Reference, epoch: float | None, total: i
     """Whatever explains the log, the plainest first."""
     # Where the peak is left to the log: hypotheses that keep the plan's beginning take it from there.
     begun = plan if plan.base is not None else Reference(plan.schedule, base_of_beginning(seen, plan))
-    hypotheses: tuple[Callable[[], Explanation | None], ...] = (
+    yield from _first_found(
         lambda: frozen(seen, plan),
         lambda: shifted(seen, plan),
         lambda: other_base(seen, plan),
@@ -218,14 +221,43 @@ def _explanations(seen: Observed, plan: Reference, epoch: float | None, total: i
         lambda: skipped(seen, begun),
         lambda: in_pieces(seen, begun),
     )
-    for hypothesis in hypotheses:
-        found = hypothesis()
-        if found is not None:
-            yield found
     known = recognise(seen, total)
     if known is not None and known.exact:
         rates = known.base_lr * known.schedule(seen.updates)
         yield Explanation("other-schedule", rates, numbers={"text": str(known), "schedule": known.schedule})
+
+
+def _first_found(*hypotheses: Callable[[], Explanation | None]) -> Iterator[Explanation]:
+    for hypothesis in hypotheses:
+        found = hypothesis()
+        if found is not None:
+            yield found
+
+
+def clock_finding(updates: Counts, positions: Floats) -> Finding:
+    """What a scheduler's clock did: its position at each update, where every update should move it by one.
+
+    The curve is of no account here, so this can be said of any scheduler whose positions are known.
+    """
+    clock = PhaseSchedule((Phase(curve=Linear(), length=_LONGEST, start=0.0, end=1.0),))
+    plan = Reference(clock, float(_LONGEST))
+    seen = Observed(updates, positions, np.full(len(updates), 1e-3))
+    planned = plan.rates(updates, seen)
+    found = Explanation("equal", planned)
+    if not seen.agrees(planned).all():
+        hypotheses = _first_found(
+            lambda: frozen(seen, plan),
+            lambda: shifted(seen, plan),
+            lambda: fast(seen, plan),
+            lambda: slow(seen, plan, None),
+            lambda: skipped(seen, plan),
+            lambda: in_pieces(seen, plan),
+        )
+        found = next(hypotheses, _unexplained(seen, plan))
+    kind = "ahead" if found.kind == "logged-late" else found.kind
+    sentence, cause = clock_words_for(kind, found.numbers)
+    return Finding("clock", kind, sentence, cause, _evidence(found), found.scale, found.offset,
+                   updates, positions, planned, found.numbers)  # fmt: skip
 
 
 def _unexplained(seen: Observed, plan: Reference) -> Explanation:
@@ -264,22 +296,26 @@ def _epoch_of(series: Series) -> float | None:
 def _worded(series: Series, seen: Observed, plan: Reference, found: Explanation, first: int) -> Finding:
     planned = plan.rates(seen.updates, seen)
     sentence, cause = words_for(found.kind, found.numbers)
-    evidence = [_counted(seen, found.predicted, planned, found.kind)]
-    if found.kind in ("logged-late", "ahead", "fast-clock"):
-        evidence.append(
-            f"position = {found.scale:g} x update {'+' if found.offset >= 0 else '-'} {abs(found.offset):g}"
-        )
-    if found.kind == "slow-clock":
-        evidence.append(f"position = (update + {found.numbers['offset']}) // {found.numbers['every']}")
+    evidence = [_counted(seen, found.predicted, planned, found.kind), *_evidence(found)]
     if found.kind != "equal":
         at = int(np.abs(seen.rates - planned).argmax())
-        both = f"logged {seen.rates[at]:.6g}, planned {planned[at]:.6g}"
-        evidence.append(f"largest distance from the plan at update {seen.updates[at]}: {both}")
+        both = f"{seen.rates[at]:.6g} instead of {planned[at]:.6g}"
+        evidence.append(f"furthest from the plan at update {seen.updates[at]}: {both}")
     if plan.base is None:
-        evidence.append(f"peak taken from the log: {_peak(seen, plan, found):.6g}")
+        evidence.append(f"peak taken from the rates: {_peak(seen, plan, found):.6g}")
     evidence.append(f"step {first} of the log is the first update")
     return Finding(series.name, found.kind, sentence, cause, tuple(evidence), found.scale, found.offset,
                    seen.updates, seen.rates, planned, found.numbers)  # fmt: skip
+
+
+def _evidence(found: Explanation) -> tuple[str, ...]:
+    """The clock that explains what was seen."""
+    if found.kind in ("logged-late", "ahead", "fast-clock"):
+        sign = "+" if found.offset >= 0 else "-"
+        return (f"position = {found.scale:g} x update {sign} {abs(found.offset):g}",)
+    if found.kind == "slow-clock":
+        return (f"position = (update + {found.numbers['offset']}) // {found.numbers['every']}",)
+    return ()
 
 
 def _counted(seen: Observed, predicted: Floats, planned: Floats, kind: str) -> str:
@@ -287,9 +323,9 @@ def _counted(seen: Observed, predicted: Floats, planned: Floats, kind: str) -> s
     span = f"updates {seen.updates[0]} to {seen.updates[-1]}"
     agree = int(seen.agrees(planned).sum())
     if kind == "equal":
-        return f"{many} of {many} logged rates agree to the digits they are written with ({span})"
+        return f"{many} of {many} rates agree to the digits they are written with ({span})"
     explained = int(seen.agrees(predicted).sum())
-    return f"explains {explained} of {many} logged rates, the plan itself {agree} ({span})"
+    return f"explains {explained} of {many} rates, the plan itself {agree} ({span})"
 
 
 def _peak(seen: Observed, plan: Reference, found: Explanation) -> float:

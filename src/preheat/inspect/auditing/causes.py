@@ -7,14 +7,34 @@ from typing import Any
 
 Words = tuple[str, str]
 
+_RESUMED = "The run was resumed and its scheduler's position was not restored, was restored twice, or counts epochs."
+
 
 def words_for(kind: str, numbers: dict[str, Any]) -> Words:
     """What happened, and the likely cause with what to do about it."""
     return _WORDS[kind](numbers)
 
 
+def clock_words_for(kind: str, numbers: dict[str, Any]) -> Words:
+    """As :func:`words_for`, where the positions of a scheduler are all that is known."""
+    at = numbers.get("at")
+    if kind == "equal":
+        return "the scheduler moved by one position an update", ""
+    if kind == "frozen":
+        where = f"from update {at} on" if at else "from the first update on"
+        return f"frozen: the scheduler stays at position {numbers['rate']:g} {where}", _frozen(numbers)[1]
+    if kind == "jump" and numbers["what"] == "odd":
+        return f"the scheduler's position is {numbers['found']:g} at update {at}, then right again", _jump(numbers)[1]
+    if kind == "jump":
+        moved = f"{numbers['from']:g} -> {numbers['to']:g}"
+        return f"the scheduler's position jumps at update {at}: {moved}", _RESUMED
+    if kind == "unexplained":
+        return f"the scheduler's positions follow no rule; they leave the updates at update {at}", ""
+    return words_for(kind, numbers)
+
+
 def _equal(_numbers: dict[str, Any]) -> Words:
-    return "the log is the plan", ""
+    return "as planned", ""
 
 
 def _late(_numbers: dict[str, Any]) -> Words:
@@ -29,7 +49,7 @@ def _late(_numbers: dict[str, Any]) -> Words:
 def _ahead(numbers: dict[str, Any]) -> Words:
     offset = numbers["offset"]
     return (
-        f"{offset} updates ahead: the schedule began at position {offset}",
+        f"{offset} {_updates(offset)} ahead: the schedule began at position {offset}",
         "The scheduler was stepped before the first update, or the run goes on from an earlier one.",
     )
 
@@ -129,13 +149,11 @@ def _group(numbers: dict[str, Any]) -> Words:
 
 def _frozen(numbers: dict[str, Any]) -> Words:
     where = f"from update {numbers['at']} on" if numbers["at"] else "from the first update on"
-    cause = "scheduler.step() is not called"
-    if numbers["at"]:
-        cause += " any more"
+    more = " any more" if numbers["at"] else ""
     return (
         f"frozen: the rate stays at {numbers['rate']:.6g} {where}, where the plan moves",
-        f"{cause[0].upper()}{cause[1:]}, it drives another optimizer than the one that is stepped, or its end came"
-        " early.",
+        f"Nobody calls scheduler.step(){more}, or it drives another optimizer than the one that is stepped, or its end"
+        " came early.",
     )
 
 
@@ -162,7 +180,7 @@ def _jump(numbers: dict[str, Any]) -> Words:
     if what == "moved":
         return (
             f"{step}; the schedule goes on from position {numbers['position']}",
-            "The run was resumed and its scheduler's position was not restored, was restored twice, or counts epochs.",
+            _RESUMED,
         )
     if what == "other-lengths":
         return (

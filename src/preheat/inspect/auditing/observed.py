@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 SEARCHED = 400  # points a search looks at; the answer is held against all of them
+_NEIGHBOURS = 8  # points below which nothing can stand off the others
+_FAR_OFF = 0.02  # of the peak
 SLACK = 1.02  # on half a unit of the last digit: half-way cases are rounded both ways
 
 
@@ -61,6 +63,20 @@ class Observed:
         near = np.concatenate([even, np.arange(points // 8), sharp])
         chosen = np.unique(near)
         return Observed(self.updates[chosen], self.rates[chosen], self.rounding[chosen])
+
+    def without_odd(self) -> Observed:
+        """The points without those few that stand far off a line between their neighbours, which are on one."""
+        if len(self) < _NEIGHBOURS:
+            return self
+        before, here, after = self.rates[:-2], self.rates[1:-1], self.rates[2:]
+        off = np.abs(here - (before + after) / 2)
+        beside = np.minimum(
+            np.roll(off, 1), np.roll(off, -1)
+        )  # half as far off, because of the point; a corner has none
+        around = np.maximum(np.roll(off, 2), np.roll(off, -2))
+        odd = np.flatnonzero((off > _FAR_OFF * self.peak) & (beside > off / 3) & (off > 8 * around)) + 1
+        odd = odd[(odd > 2) & (odd < len(self) - 3)]
+        return self if not len(odd) or len(odd) > 0.01 * len(self) else self.part(~np.isin(np.arange(len(self)), odd))
 
     def agrees(self, predicted: Floats) -> NDArray[np.bool_]:
         """Which points lie within their rounding of a prediction."""

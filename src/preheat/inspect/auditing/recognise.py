@@ -71,7 +71,7 @@ def recognise(seen: Observed, total: int | None = None) -> Recognised | None:
     if steps is not None:
         error, at = seen.distance(seen.peak * steps(seen.updates))
         return Recognised(steps, seen.peak, exact=True, error=error, error_at=at)
-    few = seen.thinned(_POINTS)
+    few = seen.without_odd().thinned(_POINTS)
     tried: list[tuple[float, int, Family, Point]] = []
     for alike in families(few):
         exact: list[tuple[int, int, Recognised]] = []
@@ -154,7 +154,7 @@ def _rounded(family: Family, point: Point, seen: Observed, total: int | None) ->
     """The fit with the shortest numbers that still explain the points, or as it is; and how many digits it takes."""
     nearest: tuple[int, Recognised | None] = (0, None)
     for lengths in _likely(family, point, seen, total):
-        fitted = _fit(family, lengths, seen)
+        fitted = _fit(family, lengths, seen.without_odd())
         if fitted is None or fitted[1] <= 0:
             continue
         _, peak, floor, start = fitted
@@ -174,8 +174,11 @@ def _rounded(family: Family, point: Point, seen: Observed, total: int | None) ->
 
 def _likely(family: Family, point: Point, seen: Observed, total: int | None) -> Iterator[Point]:
     """The lengths found; but a line's end trades with its floor, and runs mostly end where their schedules do."""
+    last = int(seen.updates[-1]) + 1
+    if family.curve is None and point[0] > last:
+        yield (last,)  # still climbing: any longer climb to a higher peak is the same so far
     if family.floors and isinstance(family.curve, Linear):
-        for end in (total, int(seen.updates[-1]) + 1):
+        for end in (total, last):
             if end is not None:
                 yield (*point[:-1], end)
     yield point
@@ -202,7 +205,8 @@ def _base(factors: Floats, seen: Observed, peak: float) -> float:
     large = factors > 0.05
     if not large.any():
         return peak
-    part, shares = seen.part(large), factors[large]
+    calm = np.isin(seen.updates, seen.without_odd().updates)
+    part, shares = seen.part(large & calm), factors[large & calm]
     low = float(((part.rates - SLACK * part.rounding) / shares).max())
     high = float(((part.rates + SLACK * part.rounding) / shares).min())
     return shortest_between(low, high) if 0 < low <= high else peak

@@ -8,12 +8,12 @@ import numpy as np
 
 from preheat.inspect.auditing.observed import Observed
 from preheat.schedule import Phase, PhaseSchedule
-from preheat.schedule.curves import Constant
+from preheat.schedule.curves import Constant, Exponential
 
 if TYPE_CHECKING:
     from preheat.inspect.auditing.observed import Counts
 
-_MOST_PLATEAUS = 12
+_MOST_PLATEAUS = 6
 _LEAST_STAIRS = 4
 
 
@@ -24,18 +24,27 @@ def first_of_each(seen: Observed) -> Counts:
 
 
 def plateaus(seen: Observed) -> PhaseSchedule | None:
-    """A few constant stretches as a schedule whose factors are shares of the highest; None for anything else."""
+    """A few constant stretches, or a fall by equal ratios in equal steps, as a schedule; None for anything else.
+
+    Its factors are shares of the highest rate.
+    """
     begins = first_of_each(seen)
     sizes = np.diff(np.append(begins, len(seen)))
-    if not 2 <= len(begins) <= _MOST_PLATEAUS or (sizes[:-1] < 2).any():
+    if len(begins) < 2 or (sizes[:-1] < 2).any():
         return None
     factors = [float(f"{rate / seen.peak:.6g}") for rate in seen.rates[begins]]
-    starts = [0, *(int(seen.updates[index]) for index in begins[1:])]
-    lengths = [*np.diff(starts).tolist(), None]
+    lengths = np.diff([0, *(int(seen.updates[index]) for index in begins[1:])]).tolist()
+    if len(begins) > _LEAST_STAIRS and len(set(lengths)) == 1 and factors[0] == 1.0:
+        curve = Exponential(rate=factors[1], steps=float(lengths[0]), staircase=True)
+        stepped = PhaseSchedule((Phase(curve=curve, length=None),))
+        if seen.agrees(seen.peak * stepped(seen.updates)).all():
+            return stepped
+    if len(begins) > _MOST_PLATEAUS:
+        return None
     return PhaseSchedule(
         tuple(
             Phase(curve=Constant(), length=length, start=factor, end=factor)
-            for length, factor in zip(lengths, factors, strict=True)
+            for length, factor in zip([*lengths, None], factors, strict=True)
         )
     )
 

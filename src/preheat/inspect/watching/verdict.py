@@ -1,0 +1,245 @@
+"""What a watched run's learning rate did: against a plan, against what the script asked for, or by its clock."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preheat.errors import ConfigError, refusal
+from preheat.inspect.auditing import Audit, Finding, audit, recognise_log
+from preheat.inspect.auditing.audit import clock_finding
+from preheat.inspect.auditing.observed import Observed
+from preheat.inspect.auditing.recognise import recognise
+from preheat.inspect.logs import Log, Series
+from preheat.inspect.watching.asked import asked_for
+from preheat.inspect.watching.record import Line, Watched
+from preheat.schedule import Schedule
+
+if TYPE_CHECKING:
+    from preheat.inspect.auditing import Recognised
+
+_EXACT = 1e-12  # of the peak: the recorder writes all digits
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be said of one line of updates.
+
+    Attributes:
+        line: the updates.
+        title: which optimizer it was, with its counts.
+        plan: what the rates were held against; None if there was nothing to hold them against.
+        source: where the plan comes from: ``"given"``, ``"asked for by the script"``, or nothing.
+        findings: one for each group; of the clock alone where there is no plan.
+        looks_like: what the rates look like, where there is no plan.
+        notes: what else is worth knowing.
+    """
+
+    line: Line
+    title: str
+    plan: Schedule | None
+    source: str
+    findings: tuple[Finding, ...]
+    looks_like: Recognised | None
+    notes: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing was found."""
+        return all(finding.equal for finding in self.findings)
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        if self.plan is not None:
+            lines.append(f"plan ({self.source}): {self.plan}")
+        elif self.looks_like is not None:
+            lines.append(f"looks like: {self.looks_like}")
+        several = len(self.findings) > 1
+        for finding in self.findings:
+            lines.append(f"group {finding.group}: {finding.sentence}" if several else finding.sentence)
+            lines += [f"  {line}" for line in finding.evidence]
+            lines += [f"  likely cause: {finding.cause}"] if finding.cause else []
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def report(watched: Watched, against: Schedule | str | None = None, lr: float | None = None) -> list[Report]:
+    """What each optimizer of the first process did, the one with the most updates first.
+
+    Args:
+        watched: what was recorded.
+        against: the plan of the one with the most updates; None takes what its scheduler was asked for.
+        lr: the plan's peak; None takes it from the rates.
+    """
+    rank = min((line.rank for line in watched.lines), default=0)
+    first = [line for line in watched.lines if line.rank == rank]
+    reports = [_report(line, against if not index else None, lr) for index, line in enumerate(first)]
+    others = [line for line in watched.lines if line.rank != rank]
+    if reports and others:
+        reports[0] = replace(reports[0], notes=(*reports[0].notes, _ranks(first[0], others)))
+    return reports
+
+
+def _report(line: Line, against: Schedule | str | None, lr: float | None) -> Report:
+    notes = _notes(line)
+    plan, source, base = against, "given", lr
+    if plan is None:
+        plan, source, base = _own_plan(line)
+    if plan is None:
+        finding = _undriven(line) or _clock(line)
+        known = next(iter(recognise_log(_log(line)).values()))
+        return Report(line, _title(line), None, "", (finding,) if finding else (), known, notes)
+    found = audit(_log(line), plan, lr=base, total=line.next_update)
+    findings = tuple(_sharpened(finding, line) for finding in found.findings)
+    notes = (*notes, *_run_length(line, found))
+    return Report(line, _title(line), found.schedule, source, findings, None, notes)
+
+
+def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
+    """The schedule that the script's own scheduler follows: as it says, or as its rates by its positions show."""
+    if not line.schedulers:
+        return None, "", None
+    asked = asked_for(line.schedulers[0][2])
+    if asked is not None:
+        return asked, "asked for by the script", _base_of(line)
+    positions = np.array(line.positions)
+    driven = np.isfinite(positions)
+    places, first = np.unique(positions[driven].astype(np.int64), return_index=True)
+    rates = line.rates(line.groups[0])[driven][first]
+    if len(places) > 3 and np.isfinite(rates).all():
+        known = recognise(Observed(places, rates, np.full(len(places), _EXACT * float(np.abs(rates).max() or 1.0))))
+        if known is not None and known.exact:
+            return known.schedule, "read off its scheduler's own curve", known.base_lr
+    return None, "", None
+
+
+def _undriven(line: Line) -> Finding | None:
+    """A scheduler that was left behind with an earlier optimizer."""
+    driven = np.isfinite(np.array(line.positions))
+    if not driven.any() or driven.all() or driven[-1]:
+        return None
+    begin = int(np.flatnonzero(driven)[-1]) + 1
+    rates = line.rates(line.groups[0])
+    at, rate = line.updates[begin], float(rates[begin])
+    sentence = f"from update {at} on no scheduler drives the optimizer; its rate is {rate:.6g} there"
+    cause = "Another optimizer took the parameters over, and the scheduler was left with the earlier one."
+    return Finding(
+        line.groups[0], "frozen", sentence, cause, (), 0.0, 0.0, np.array(line.updates), rates, rates, {"at": at}
+    )
+
+
+def _base_of(line: Line) -> float | None:
+    """The base learning rate that the scheduler took from the first group."""
+    description = line.schedulers[0][2]
+    bases = description.get("bases") if isinstance(description, dict) else None
+    return float(bases[0]) if bases and bases[0] else None
+
+
+def _log(line: Line) -> Log:
+    """The used rates as a log that nobody rounded."""
+    updates = np.array(line.updates, dtype=np.int64)
+    series = []
+    for group in line.groups:
+        rates = line.rates(group) if ("lr", group) in line.values else np.full(len(updates), np.nan)
+        there = np.isfinite(rates)
+        if there.any():
+            rounding = np.full(int(there.sum()), _EXACT * float(np.abs(rates[there]).max() or 1.0))
+            series.append(Series(group, updates[there], rates[there], rounding))
+    if not series:
+        raise ConfigError(refusal("optimizer", "one with learning rates", line.optimizers, "Its groups hold no lr."))
+    return Log(Path("the watched run"), "watched run", tuple(series), first=0)
+
+
+def _clock(line: Line) -> Finding | None:
+    """What the scheduler's positions say, for a scheduler whose curve nobody knows."""
+    positions = np.array(line.positions)
+    if not np.isfinite(positions).all() or any("Plateau" in kind for _, kind, _ in line.schedulers):
+        return None
+    offset = line.resumed if positions[0] == line.resumed else 0
+    finding = clock_finding(np.array(line.updates) - offset, positions - offset)
+    return _sharpened(finding, line)
+
+
+def _sharpened(finding: Finding, line: Line) -> Finding:
+    """A finding with the cause that the counts of backward passes and skips single out."""
+    backwards = int(np.median(line.backwards))
+    evidence = list(finding.evidence[:-1])  # the numbering of a watched run is its own
+    cause = finding.cause
+    if finding.kind == "fast-clock":
+        scale = finding.numbers["scale"]
+        evidence.append(f"{backwards} backward {'pass' if backwards == 1 else 'passes'} an update")
+        one = {**finding.numbers, "offset": scale - 1 if backwards == scale else 0}
+        if backwards in (1, scale):
+            from preheat.inspect.auditing.causes import words_for
+
+            cause = words_for("fast-clock", one)[1]
+    if finding.kind == "skipped-updates":
+        evidence.append(f"{len(line.skips)} attempts were skipped")
+    if finding.kind == "frozen" and len(line.optimizers) > 1:
+        evidence.append(f"{len(line.optimizers)} optimizers had these parameters, one after the other")
+    return replace(finding, evidence=tuple(evidence), cause=cause)
+
+
+def _title(line: Line) -> str:
+    kinds = " then ".join(dict.fromkeys(line.optimizers))
+    groups = "" if len(line.groups) == 1 else f", {len(line.groups)} groups"
+    backwards = int(np.median(line.backwards))
+    each = f", {backwards} backward passes each" if backwards > 1 else ""
+    return f"{kinds}: {len(line.updates)} updates{each}{groups}, scheduler {_driver(line)}"
+
+
+def _driver(line: Line) -> str:
+    return " then ".join(dict.fromkeys(kind.rpartition(".")[2] for _, kind, _ in line.schedulers)) or "none"
+
+
+def _notes(line: Line) -> tuple[str, ...]:
+    notes = []
+    if line.skips:
+        shown = ", ".join(map(str, dict.fromkeys(line.skips[:6])))
+        more = ", ..." if len(line.skips) > 6 else ""
+        notes.append(f"{len(line.skips)} attempts skipped by the gradient scaler, before updates {shown}{more}")
+    if line.resumed:
+        notes.append(f"the optimizer's state had {line.resumed} updates when the run began")
+    moved = sorted({key for (key, _), values in line.values.items() if key != "lr" and np.ptp(_finite(values)) > 0})
+    if moved:
+        notes.append(f"also changed: {', '.join(moved)}")
+    if not line.schedulers:
+        notes.append("no torch scheduler was made for it")
+    return tuple(notes)
+
+
+def _finite(values: list[float]) -> Any:
+    array = np.array(values)
+    return array[np.isfinite(array)] if np.isfinite(array).any() else np.zeros(1)
+
+
+def _run_length(line: Line, found: Audit) -> list[str]:
+    """What a plan for another number of updates meant for the run."""
+    horizon, made = found.schedule.horizon, line.next_update
+    if horizon is None or any(not finding.equal for finding in found.findings):
+        return []
+    last = line.values["lr", line.groups[0]][-1]
+    if made < math.floor(horizon):
+        return [f"the run made {made} of the schedule's {horizon:g} updates and stopped at a rate of {last:.4g}"]
+    if made > math.ceil(horizon):
+        return [f"the run went on for {made - math.ceil(horizon)} updates past the schedule's {horizon:g}"]
+    return []
+
+
+def _ranks(line: Line, others: list[Line]) -> str:
+    """Whether all processes used the same rates."""
+    group = line.groups[0]
+    rates = line.rates(group)
+    different = [
+        other.rank
+        for other in others
+        if other.groups[:1] != [group]
+        or len(other.updates) != len(rates)
+        or not np.array_equal(other.rates(group), rates)
+    ]
+    if different:
+        return f"processes {', '.join(map(str, sorted(set(different))))} used other rates than process {line.rank}"
+    return f"all {1 + len(others)} processes used the same rates"
