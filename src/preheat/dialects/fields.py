@@ -131,6 +131,18 @@ class Fields:
             return [*value]
         raise self.refusal(name, "a list", "Write its items in brackets.")
 
+    def numbers(
+        self, name: str, default: Any = REQUIRED, *, low: float = -math.inf, high: float = math.inf, whole: bool = False
+    ) -> Any:
+        """A list of numbers in [low, high], whole ones where asked; each is named by its place in refusals."""
+        values = self.list(name, default)
+        if values is default:
+            return values
+        inside = Fields({str(index): value for index, value in enumerate(values)}, self.path(name))
+        if whole:
+            return [inside.count(index, low=int(max(low, 0))) for index in inside.raw]
+        return [inside.number(index, low=low, high=high) for index in inside.raw]
+
     def section(self, name: str, default: Any = REQUIRED) -> Fields:
         """A mapping inside this one; text is read as JSON."""
         value = self.value(name, default)

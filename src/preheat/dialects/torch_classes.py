@@ -77,8 +77,7 @@ def _multistep(fields: Fields, reading: Reading) -> Part:
         given = [name for name in given for _ in range(times.count(str(name), low=0))]
     else:
         given = fields.list("milestones")
-    named = Fields({str(index): at for index, at in enumerate(given)}, fields.path("milestones"))
-    borders = [0, *sorted(named.count(name) for name in named.raw)]
+    borders = [0, *sorted(Fields({"milestones": given}, fields.where).numbers("milestones", low=0, whole=True))]
     holds = [
         hold(after - before, gamma**index) for index, (before, after) in enumerate(pairwise(borders)) if after > before
     ]
@@ -106,10 +105,8 @@ def _lambda(fields: Fields, reading: Reading) -> Part:
 
 def _sequential(fields: Fields, reading: Reading, parts: Sequence[Part]) -> Part:
     name = "_milestones" if "_milestones" in fields else "milestones"
-    raw = fields.list(name)
-    at = Fields({str(index): value for index, value in enumerate(raw)}, fields.path(name))
-    milestones = [at.count(key) for key in at.raw]
-    if len(at.raw) != len(parts) - 1 or sorted(milestones) != milestones:
+    milestones = fields.numbers(name, low=0, whole=True)
+    if len(milestones) != len(parts) - 1 or sorted(milestones) != milestones:
         advice = f"There are {len(parts)} schedulers."
         raise fields.refusal(name, "a rising number between each two schedulers", advice)
     base = _base(parts, reading)

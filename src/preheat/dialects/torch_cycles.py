@@ -111,9 +111,10 @@ def _triangle(up: int, down: int, low: float) -> PhaseSchedule:
 
 
 def _of_group(fields: Fields, name: str, reading: Reading) -> float:
-    values = fields.list(name)
-    at = Fields({str(index): value for index, value in enumerate(values)}, fields.path(name))
-    value: float = at.number(str(min(reading.index, max(0, len(values) - 1))), low=0.0)
+    values = fields.numbers(name, low=0.0)
+    if not values:
+        raise fields.refusal(name, "one number at least", "Each parameter group has one.")
+    value: float = values[min(reading.index, len(values) - 1)]
     return value
 
 

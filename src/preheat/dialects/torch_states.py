@@ -137,10 +137,10 @@ def _base_rates(fields: Fields) -> list[float]:
         return _base_rates(Fields(_state_in(inside[0], fields), "_schedulers[0]"))
     if "base_lrs" not in fields and "patience" in fields:
         return [1.0]  # it is refused for another reason
-    rates = Fields({str(i): rate for i, rate in enumerate(fields.list("base_lrs"))}, fields.path("base_lrs"))
-    if not rates.raw:
+    rates: list[float] = fields.numbers("base_lrs", low=0.0)
+    if not rates:
         raise fields.refusal("base_lrs", "one rate at least", "Each parameter group has one.")
-    return [rates.number(name, low=0.0) for name in rates.raw]
+    return rates
 
 
 def _position(fields: Fields) -> int:
