@@ -31,6 +31,7 @@ DIALECTS = (
     "transformers",
     "torch",
     "keras",
+    "optax",
 )
 
 

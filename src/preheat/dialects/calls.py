@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,21 @@ def run_of_calls(text: str) -> list[Any]:
         return _values(ast.parse(text.strip()).body)
     except _DAMAGED as error:
         raise ConfigError(refusal("config", "calls and assignments in Python", text[:80], f"{error}.")) from None
+
+
+def last_call(values: Sequence[Any], functions: Container[str]) -> Call | None:
+    """The last call of one of ``functions``, also as an argument of another call; the outermost of nested ones.
+
+    >>> last_call(run_of_calls("tx = optax.adam(optax.constant_schedule(0.1))"), ("constant_schedule",))
+    optax.constant_schedule(0.1)
+    """
+    for value in reversed(values):
+        if isinstance(value, Call):
+            inside = value.function in functions
+            found = value if inside else last_call([*value.args, *value.keywords.values()], functions)
+            if found is not None:
+                return found
+    return None
 
 
 def _values(statements: Sequence[ast.stmt]) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from preheat.errors import ConfigError, refusal
 
 REQUIRED: Any = object()
+_LARGEST_COUNT = 2**53  # whole numbers beyond are not told apart in floats
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -75,13 +76,13 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise self.refusal(name, "a finite number", advice or "Give a plain number.")
         if not low <= value <= high:
-            bounds = f">= {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+            bounds = f">= {low:g}" if high >= _LARGEST_COUNT else f"in [{low:g}, {high:g}]"
             raise self.refusal(name, bounds, advice or "Change it.")
         return value
 
     def count(self, name: str, default: Any = REQUIRED, *, low: int = 0, advice: str = "") -> Any:
         """A whole number >= low; ``100.0`` is one."""
-        value = self.number(name, default, low=low, high=2**53, advice=advice)
+        value = self.number(name, default, low=low, high=_LARGEST_COUNT, advice=advice)
         if value is default:
             return value
         if value != int(value):

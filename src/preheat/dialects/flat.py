@@ -38,6 +38,12 @@ class Piece:
         """The factor its curve moves to."""
         return known(self.phase.end or 0.0)
 
+    @property
+    def arrival(self) -> float | None:
+        """The factor its curve arrives at and stays at; None for one that is cut, has no end or does not move."""
+        whole = self.updates is not None and self.updates == self.phase.updates
+        return self.goal if whole and not self.phase.curve.endless else None
+
 
 class _NotFlatError(Exception):
     """The schedule is no row of phases."""

@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.calls import Call, run_of_calls
+from preheat.dialects.calls import Call, last_call, run_of_calls
 from preheat.dialects.fields import Fields
 from preheat.dialects.torch_classes import CLASSES, build_spelled, spelled_class
 from preheat.dialects.torch_code import write
@@ -64,11 +64,12 @@ def _first(value: Any) -> Any:
 
 
 def _read_code(text: str, context: Context) -> Imported:
-    calls = [value for value in run_of_calls(text) if isinstance(value, Call)]
-    made = [call for call in calls if call.function in CLASSES]
-    if not made:
+    values = run_of_calls(text)
+    made = last_call(values, CLASSES)
+    if made is None:
         advice = f"Known: {', '.join(CLASSES)}."
         raise ConfigError(refusal("config", "code that makes a torch scheduler", text[:80], advice))
+    calls = [value for value in values if isinstance(value, Call)]
     optimizers = [
         call for call in calls if call.function not in CLASSES and ("lr" in call.keywords or _by_position(call))
     ]
@@ -76,7 +77,7 @@ def _read_code(text: str, context: Context) -> Imported:
     reading = Reading(context.rate("lr", own), context.peak)
     if optimizers and optimizers[-1].function in _WITH_MOMENTUM:
         reading.momentum = "momentum"
-    return _imported(build_spelled(made[-1], reading), reading, context)
+    return _imported(build_spelled(made, reading), reading, context)
 
 
 _WITH_MOMENTUM = ("SGD", "RMSprop")

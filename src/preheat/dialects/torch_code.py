@@ -62,7 +62,7 @@ def compiled(schedule: Schedule, base: float, total: int) -> str | None:
             if expression is None:
                 return None
             made.append(expression)
-        if len(made) > 1 and _held_already(made[-2], pieces[-1]):
+        if len(made) > 1 and made[-2].startswith(_HOLD_THEMSELVES) and pieces[-2].arrival == pieces[-1].start:
             made.pop()
         borders = [piece.begin for piece in pieces[1 : len(made)]]
         return sequential(made, borders) if borders else made[0]
@@ -70,11 +70,6 @@ def compiled(schedule: Schedule, base: float, total: int) -> str | None:
         inside = [compiled(part, base, total) for part in schedule.of]
         return None if None in inside else f"ChainedScheduler([{', '.join(map(str, inside))}])"
     return None
-
-
-def _held_already(before: str, last: Piece) -> bool:
-    """Whether the scheduler before the last one stays by itself where that one is to hold."""
-    return isinstance(last.phase.curve, Constant) and before.startswith(_HOLD_THEMSELVES)
 
 
 def sequential(expressions: list[str], milestones: list[int]) -> str:
