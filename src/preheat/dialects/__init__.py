@@ -32,6 +32,7 @@ DIALECTS = (
     "torch",
     "keras",
     "optax",
+    "timm",
 )
 
 
