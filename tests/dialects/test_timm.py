@@ -8,8 +8,8 @@ from preheat.errors import ConfigError
 
 AT = (0, 1, 9, 10, 11, 52, 98, 99, 100, 101)
 # What the optimizer held at these updates: timm 1.0.31, create_scheduler stepped as train.py does (step_update after
-# each of 5 updates an epoch, step after each epoch), November 2026. lr 0.1, 20 epochs, 2 of warm-up; then the updates of
-# the run. 3,000 drawn sets of arguments agreed within 1e-9 of the peak at every update when this was written.
+# each of 5 updates an epoch, step after each epoch), November 2026. lr 0.1, 20 epochs, 2 of warm-up; then the updates
+# of the run. 3,000 drawn sets of arguments agreed within 1e-9 of the peak at every update when this was written.
 MEASURED = [
     ("cosine", {}, 100, (1e-5, 1e-5, 0.050005, 0.097552826, 0.097552826, 0.05, 0.00061558297, 0.00061558297, 0, 0)),
     (

@@ -33,6 +33,7 @@ DIALECTS = (
     "keras",
     "optax",
     "timm",
+    "fairseq",
 )
 
 

@@ -1,10 +1,11 @@
 """timm's training script: its arguments, as flags, an args.yaml or a mapping.
 
 Fields   sched (cosine, tanh, step, multistep, poly, constant, wsd, rsqrt, none; not plateau), epochs (300),
-         warmup_epochs (5), warmup_lr (1e-5), warmup_prefix, min_lr (0), cooldown_epochs (0), lr_cycle_mul (1), lr_cycle_decay (0.5),
-         lr_cycle_limit (1), lr_k_decay (1), decay_epochs (90; wsd and rsqrt 0.2, a share), decay_milestones (90 180
-         270), decay_rate (0.1, and the power of poly), lr_decay_fn, lr_stable_timescale, sched_on_updates; lr, or
-         lr_base (0.1) times (global batch / lr_base_size (256)), its root for Ada- and Lamb-like optimizers.
+         warmup_epochs (5), warmup_lr (1e-5), warmup_prefix, min_lr (0), cooldown_epochs (0), lr_cycle_mul (1),
+         lr_cycle_decay (0.5), lr_cycle_limit (1), lr_k_decay (1), decay_epochs (90; wsd and rsqrt 0.2, a share),
+         decay_milestones (90 180 270), decay_rate (0.1, and the power of poly), lr_decay_fn, lr_stable_timescale,
+         sched_on_updates; lr, or lr_base (0.1) times (global batch / lr_base_size (256)), its root for optimizers
+         with ada or lamb in their names.
 Step     t counts epochs, so the rate is a staircase, or with ``sched_on_updates`` updates; value t is used during
          epoch (update) t. A climb is t / W from warmup_lr, W = warmup_epochs.
 Prefix   without ``warmup_prefix`` the curve has begun when the climb ends: it jumps from the peak into the curve at W
