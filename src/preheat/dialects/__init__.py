@@ -34,6 +34,10 @@ DIALECTS = (
     "optax",
     "timm",
     "fairseq",
+    "axolotl",
+    "llama-factory",
+    "sentence-transformers",
+    "diffusers",
 )
 
 
