@@ -38,6 +38,7 @@ DIALECTS = (
     "llama-factory",
     "sentence-transformers",
     "diffusers",
+    "thinc",
 )
 
 

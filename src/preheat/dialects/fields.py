@@ -11,7 +11,7 @@ from typing import Any
 from preheat.errors import ConfigError, refusal
 
 REQUIRED: Any = object()
-_LARGEST_COUNT = 2**53  # whole numbers beyond are not told apart in floats
+_MOST = 2**53  # updates that a float counts exactly
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -76,13 +76,13 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise self.refusal(name, "a finite number", advice or "Give a plain number.")
         if not low <= value <= high:
-            bounds = f">= {low:g}" if high >= _LARGEST_COUNT else f"in [{low:g}, {high:g}]"
+            bounds = f">= {low:g}" if value < low and high >= _MOST else f"in [{low:g}, {high:g}]"
             raise self.refusal(name, bounds, advice or "Change it.")
         return value
 
     def count(self, name: str, default: Any = REQUIRED, *, low: int = 0, advice: str = "") -> Any:
         """A whole number >= low; ``100.0`` is one."""
-        value = self.number(name, default, low=low, high=_LARGEST_COUNT, advice=advice)
+        value = self.number(name, default, low=low, high=_MOST, advice=advice)
         if value is default:
             return value
         if value != int(value):

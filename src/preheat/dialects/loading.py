@@ -15,7 +15,6 @@ from typing import Any
 from preheat.errors import ConfigError, missing_extra, refusal
 
 _SUFFIXES = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML", ".cfg": "INI", ".ini": "INI"}
-_COMMAND = re.compile(r"(python3?|torchrun|accelerate|deepspeed|[\w./-]+\.(py|sh)|[\w-]+-train)\s[^\n]*--\w")
 _LARGEST = 10_000_000  # bytes; a configuration is never longer, a checkpoint given by mistake is
 
 
@@ -69,7 +68,7 @@ def parse_text(text: str, kind: str | None = None) -> Any:
     if kind is not None:
         return _READERS[kind](text)
     stripped = text.strip()
-    if re.match(r"--?\w", stripped) or _COMMAND.match(stripped.replace("\\\n", " ")):
+    if re.match(r"--?\w|(?:[\w./=-]+\s+)+--[A-Za-z]", stripped):  # a launch line too
         return flags(stripped)
     if stripped.startswith(("{", "[")) and not re.match(r"\[[\w.]+\]", stripped):
         return _data(stripped)

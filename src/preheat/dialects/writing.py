@@ -1,8 +1,7 @@
 """Writing: of all configurations that might say it, the one whose own reader comes nearest.
 
 A writer proposes configurations; each is read back by the dialect's reader and held against the schedule at every
-update. So a writer cannot disagree with its reader, and the error it states is the one a user would get. Of several
-that are exact the first proposed is taken.
+update. So a writer cannot disagree with its reader, and the error it states is the one a user would get.
 """
 
 from __future__ import annotations
@@ -41,8 +40,7 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     for index, config in enumerate(_distinct(dialect.write(asked))):
         imported = read_back(dialect, config, context, asked.peak)
         if imported is not None:
-            distance = float(_apart(imported, asked, sampled).max())
-            rough.append((0.0 if distance <= _EXACT * asked.peak else distance, index, config))
+            rough.append((float(_apart(imported, asked, sampled).max()), index, config))
     if not rough:
         advice = f"{dialect.title} has nothing near it."
         raise ConfigError(refusal("schedule", f"one that {dialect.title} can say", str(schedule), advice))
@@ -53,13 +51,13 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
         assert imported is not None
         apart = _apart(imported, asked, every)
         at = int(apart.argmax())
-        error = 0.0 if apart[at] <= _EXACT * asked.peak else float(apart[at])
-        if best is None or error < best[0]:
-            best = (error, at, config, imported.notes)
+        if best is None or apart[at] < best[0]:
+            best = (float(apart[at]), at, config, imported.notes)
     assert best is not None
     error, at, config, notes = best
     render = dialect.render or as_json
-    return Exported(config, render(config), dialect.name, error, at, error == 0.0, notes)
+    exact = error <= _EXACT * asked.peak
+    return Exported(config, render(config), dialect.name, 0.0 if exact else error, at, exact, notes)
 
 
 def read_back(dialect: Dialect, config: Any, context: Context, peak: float) -> Imported | None:
@@ -81,7 +79,7 @@ def _apart(imported: Imported, asked: Outline, positions: NDArray[np.int64]) -> 
 
     base = asked.peak if imported.base_lr is None else imported.base_lr
     apart: NDArray[np.float64] = np.abs(base * imported.schedule(positions) - asked.peak * asked.factors[positions])
-    return apart
+    return np.where(apart <= _EXACT * asked.peak, 0.0, apart)  # of several that are exact the first proposed is taken
 
 
 def _distinct(configs: Iterable[Any]) -> list[Any]:
