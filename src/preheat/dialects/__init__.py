@@ -39,6 +39,7 @@ DIALECTS = (
     "sentence-transformers",
     "diffusers",
     "thinc",
+    "mmengine",
 )
 
 

@@ -86,6 +86,19 @@ def run_of_calls(text: str) -> list[Any]:
     >>> run_of_calls("steps = 10 * 100; schedule = optax.linear_schedule(0.0, 1e-3, steps)")
     [1000, optax.linear_schedule(0.0, 0.001, 1000)]
     """
+    return _run(text)[0]
+
+
+def assigned_in(text: str) -> dict[str, Any]:
+    """The values of the names that ``text`` assigns, read as :func:`run_of_calls` does.
+
+    >>> assigned_in("lr = 0.1; schedulers = [dict(type='LinearLR', end=10)]")
+    {'lr': 0.1, 'schedulers': [{'type': 'LinearLR', 'end': 10}]}
+    """
+    return _run(text)[1]
+
+
+def _run(text: str) -> tuple[list[Any], dict[str, Any]]:
     try:
         return _values(ast.parse(text.strip()).body)
     except _DAMAGED as error:
@@ -107,7 +120,7 @@ def last_call(values: Sequence[Any], functions: Container[str]) -> Call | None:
     return None
 
 
-def _values(statements: Sequence[ast.stmt]) -> list[Any]:
+def _values(statements: Sequence[ast.stmt]) -> tuple[list[Any], dict[str, Any]]:
     names: dict[str, Any] = {}
     found = []
     for statement in statements:
@@ -121,7 +134,7 @@ def _values(statements: Sequence[ast.stmt]) -> list[Any]:
         else:
             raise ValueError(f"{ast.unparse(statement).splitlines()[0]!r} would have to be run")
         found.append(value)
-    return found
+    return found, names
 
 
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
