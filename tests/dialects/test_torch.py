@@ -106,6 +106,20 @@ def test_states_are_read_as_torch_goes_on(code, position):
     assert state.bases[0] * state.schedules[0](position) == pytest.approx(expected[position], rel=1e-9, abs=1e-13)
 
 
+def test_checkpoints_and_spellings_of_others():
+    """Lightning's checkpoint and class_path, hydra's _target_, and the plain class: the same schedule."""
+    scheduler, optimizer = make("OneCycleLR(optimizer, 0.4, total_steps=100)")
+    checkpoint = {"lr_schedulers": [scheduler.state_dict()], "optimizer_states": [optimizer.state_dict()]}
+    assert read(checkpoint).base_lr == 0.4
+    arguments = {"T_max": 100, "eta_min": 1e-3}
+    name = "torch.optim.lr_scheduler.CosineAnnealingLR"
+    spelled = [{"class_path": name, "init_args": arguments}, {"_target_": name, **arguments}]
+    plain = read({"class": "CosineAnnealingLR", **arguments}, peak=0.1)
+    assert all(read(one, peak=0.1) == plain for one in spelled)
+    nested = {"class": "SequentialLR", "schedulers": [{"class": "LinearLR", "total_iters": 10}, *spelled[1:]]}
+    assert read({**nested, "milestones": [10]}, peak=0.1).schedule.climb == 10
+
+
 def test_every_group_has_its_own_share_of_an_absolute_floor():
     """eta_min is one rate for all groups: 1e-3 is 1 % of the first base and 10 % of the second."""
     weights = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
@@ -128,6 +142,7 @@ def test_onwards_does_what_torch_does_past_the_end():
     np.testing.assert_allclose(0.5 * found.schedules[0](np.arange(150)), expected, rtol=1e-9)
     held = saved(scheduler.state_dict())
     assert 0.5 * held.schedules[0](80) == pytest.approx(0.1)
+    assert not any("somebody else" in note for note in held.notes)
     assert any("climbs again" in note for note in held.notes)
 
 

@@ -43,9 +43,10 @@ class Function:
 
     argument: str
     body: ast.expr
+    text: str
 
     def __repr__(self) -> str:
-        return f"lambda {self.argument}: {ast.unparse(self.body)}"
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Lambda() if len(node.args.args) == 1 and not node.args.defaults:
             argument = node.args.args[0].arg
             known = {name: value for name, value in names.items() if name != argument}
-            return Function(argument, _WithValues(known).visit(node.body))
+            body = _WithValues(known).visit(node.body)
+            return Function(argument, body, f"lambda {argument}: {ast.unparse(body)}")
     value = number_in(node, names)
     return Name(ast.unparse(node)) if value is None else value
 

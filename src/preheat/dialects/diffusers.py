@@ -73,14 +73,13 @@ def _rules(fields: Fields) -> Schedule:
 
 
 def matches(config: Any) -> int:
-    """3 for its scripts' own flags or for step_rules."""
+    """3 for a scheduler beside its scripts' own flags or step_rules, 2 for the flags alone."""
     if not isinstance(config, Mapping):
         return 0
     names = {str(name).replace("-", "_") for name in config}
-    scheduler = config.get("lr_scheduler", config.get("name", "constant"))
-    if scheduler not in _NAMES:
-        return 0
-    return 3 if names & {"lr_warmup_steps", "lr_num_cycles", "lr_power", "step_rules"} else 0
+    if config.get("lr_scheduler", config.get("name")) in _NAMES:
+        return 3 if names & {"lr_warmup_steps", "lr_num_cycles", "lr_power", "step_rules"} else 0
+    return 2 if {"lr_warmup_steps", "max_train_steps"} <= names else 0
 
 
 def _example(name: str, **more: Any) -> Example:

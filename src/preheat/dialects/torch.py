@@ -99,7 +99,7 @@ def matches(config: Any) -> int:
         state, _ = _state_of(config)
         return 3 if state is not None or spelled_class(config) in CLASSES else 0
     if isinstance(config, str):
-        return 2 if re.search(rf"\b({'|'.join(CLASSES)})\s*\(", config) and "type=" not in config else 0
+        return 2 if re.search(rf"\b({'|'.join(CLASSES)})\s*\(", config) else 0
     return 0
 
 

@@ -212,7 +212,7 @@ def build_spelled(config: Call | Fields, reading: Reading) -> Part:
         parts = [build_spelled(one if isinstance(one, Call) else Fields(one), reading) for one in inside]
     part = build(name, fields, reading, parts)
     fields.refuse("last_epoch", why="Read the state to go on from it.", unless=(-1,))
-    for ignored in ("optimizer", "verbose", *_SPELLINGS, "_partial_", "use_beta1"):
+    for ignored in ("optimizer", "verbose", *_SPELLINGS, "_partial_"):
         fields.value(ignored, None)
     fields.finish()
     return part

@@ -112,7 +112,9 @@ def read_state(state: Mapping[str, Any], reading: Reading) -> Part:
         parts = [read_state(_state_in(part, fields), reading) for part in inside]
         return build(name, fields, reading, parts)
     if name is None:
-        raise fields.refusal("_schedulers", "states of torch schedulers", f"One has the keys {', '.join(state)}.")
+        raise fields.refusal(
+            "_schedulers", "states of torch schedulers", f"One has the keys {', '.join(map(str, state))}."
+        )
     if name == "LambdaLR":
         advice = "It holds no shape. Say which schedule it was: its name, warm-up and horizon."
         raise fields.refusal("lr_lambdas", "known: a function of the update is not saved", advice)
@@ -160,6 +162,9 @@ def _disagreement(state: Mapping[str, Any], part: Part, position: int) -> list[s
     value = last[0] if isinstance(last, (list, tuple)) and last else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or part.base is None:
         return []
+    horizon = part.schedule.horizon
+    if horizon is not None and position > horizon:  # what torch does there is another thing
+        return []
     ours = part.base * part.schedule(position)
     if abs(ours - value) <= 1e-6 * part.base:
         return []
@@ -177,13 +182,12 @@ def _own_state(fields: Fields) -> Saved:
     if not names:
         raise fields.refusal("groups", "one at least", "The state is damaged.")
     bases = [Fields(groups.raw[name], f"groups.{name}").rate("lr") for name in names]
-    lr = [
-        Schedule.from_dict(rates.get(name, rates["*"])).for_base(base) for name, base in zip(names, bases, strict=True)
-    ]
-    also = {
-        str(key): Schedule.from_dict(rules["*"])
-        for key, rules in schedules.raw.items()
-        if key != "lr" and isinstance(rules, Mapping) and "*" in rules
-    }
+    others = {key: rules for key, rules in schedules.raw.items() if key != "lr" and isinstance(rules, Mapping)}
+    try:
+        each = [Schedule.from_dict(rates.get(name, rates["*"])) for name in names]
+        also = {str(key): Schedule.from_dict(rules["*"]) for key, rules in others.items() if "*" in rules}
+    except (AttributeError, TypeError, KeyError) as error:
+        raise fields.refusal("schedules", "readable", f"The state is damaged: {error}.") from None
+    lr = [schedule.for_base(base) for schedule, base in zip(each, bases, strict=True)]
     notes = ["groups have schedules of their own: this is that of the first"] if len({*lr}) > 1 else []
     return Saved(tuple(lr), tuple(bases), fields.count("position"), tuple(notes), also)
