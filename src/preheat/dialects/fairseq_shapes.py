@@ -31,6 +31,8 @@ class Arguments:
         """The one learning rate."""
         if len(self.rates) > 1:
             raise self.fields.refusal("lr", "one rate for this scheduler", "Only fixed takes one an epoch.")
+        if self.rates[0] <= 0:
+            raise self.fields.refusal("lr", "> 0", "It is the learning rate that all others are shares of.")
         return self.rates[0]
 
     @property

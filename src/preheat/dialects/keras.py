@@ -32,7 +32,7 @@ from preheat.schedule.checks import Count
 from preheat.schedule.curves import Constant, Cosine, Exponential, Linear, Polynomial, PowerLaw
 from preheat.schedule.sequence import PhaseSchedule
 
-_MOST_STAIRS = 10_000
+_MOST = 10_000  # cycles or steps that are laid out
 
 
 def read(config: Fields | Any, context: Context) -> Imported:
@@ -104,12 +104,12 @@ def _polynomial(fields: Fields, context: Context, notes: list[str]) -> _Read:
     if not fields.flag("cycle"):
         return PhaseSchedule((_falling(curve, length, floor),)), start
     total = context.updates("cycle")
+    cycles = math.ceil(total / length)
+    if length != int(length) or cycles > _MOST:
+        raise fields.refusal("decay_steps", f"a whole number with cycle, {_MOST} cycles at most", "Take longer ones.")
     phases: list[Phase] = [_falling(curve, length, floor)]
-    for cycle in range(2, math.ceil(total / length) + 1):  # the end of a cycle is used once before the next begins
-        skip = (cycle - 1) * length
-        phases += [hold(1, floor), _falling(curve, cycle * length, floor, skip + 1)]
-    if length != int(length):
-        raise fields.refusal("decay_steps", "a whole number with cycle", "Give a number of updates.")
+    for cycle in range(2, cycles + 1):  # the end of a cycle is used once before the next begins
+        phases += [hold(1, floor), _falling(curve, cycle * length, floor, (cycle - 1) * length + 1)]
     notes.append(f"with cycle the curve starts over, as long again each time: laid out for {total} updates")
     return PhaseSchedule(tuple(phases)).until(total), start
 
@@ -142,8 +142,8 @@ def _inverse_time(fields: Fields, context: Context, notes: list[str]) -> _Read:
         return PhaseSchedule((Phase(curve=PowerLaw(1.0, length / rate), length=None, start=1.0),)), start
     total = context.updates("staircase")
     steps = math.ceil(total / length)
-    if steps > _MOST_STAIRS or length != int(length):
-        raise fields.refusal("decay_steps", f"a whole number, {_MOST_STAIRS} steps at most", "Take smaller rates.")
+    if steps > _MOST or length != int(length):
+        raise fields.refusal("decay_steps", f"a whole number, {_MOST} steps at most", "Take smaller rates.")
     notes.append(f"the staircase is laid out for {total} updates")
     return stairs([1.0 / (1.0 + rate * step) for step in range(steps)], length), start
 

@@ -33,7 +33,9 @@ from preheat.schedule.curves import (
     Tanh,
 )
 from preheat.schedule.factors import known
+from preheat.schedule.sequence import PhaseSchedule
 
+_LATE = 10**6  # an update at which a wild exponent shows
 Slots = Mapping[str, float]
 
 _DONE = ("n / L", "(n + S) / L", "(M - n) / L")
@@ -166,9 +168,11 @@ def _phase(kind: type[Curve], options: Mapping[str, str], slots: Slots) -> Phase
 
 
 def _made(make: Callable[[], Phase]) -> Phase | None:
-    """What ``make`` gives; None where its numbers are none for the phase."""
+    """What ``make`` gives; None where its numbers are none for the phase, or for any value of it."""
     try:
-        return make()
+        phase = make()
+        PhaseSchedule((phase,))(_LATE)
+        return phase
     except (PreheatError, ArithmeticError):
         return None
 

@@ -89,7 +89,7 @@ def _gamma(fields: Fields, *default: float) -> float:
 
 
 def _multistep(one: Scheduler) -> Schedule:
-    gamma = one.fields.number("gamma", 0.1, low=0.0, advice="It multiplies the rate.")
+    gamma = one.fields.number("gamma", 0.1, low=0.0, high=1.0, advice="It multiplies the rate.")
     times = Counter(one.fields.numbers("milestones", low=0, whole=True))
     borders = sorted(times)
     powers = [0, *accumulate(times[border] for border in borders)]

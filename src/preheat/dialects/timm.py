@@ -18,8 +18,8 @@ Read     timm 1.0.31: scheduler/*.py; train.py.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from preheat.dialects.fields import Fields
@@ -42,6 +42,7 @@ from preheat.schedule.curves import (
 from preheat.schedule.sequence import PhaseSchedule
 
 _SCHEDS = ("cosine", "tanh", "step", "multistep", "poly", "constant", "wsd", "rsqrt", "plateau", "none")
+_MOST = 100_000  # epochs
 _CYCLIC = ("cosine", "tanh", "poly")
 _COOLED = (*_CYCLIC, "wsd", "rsqrt")
 _DECAYS = {"1-sqrt": OneMinusPower(), "power": OneMinusPower(), "linear": Linear(), "cosine": Cosine()}
@@ -59,10 +60,12 @@ class _Arguments:
         self.prefix = fields.flag("warmup_prefix")
         self.floor = self.share("min_lr", 0.0)
         self.epochs = fields.count("epochs", 300, low=1)
+        if self.epochs > _MOST:
+            raise fields.refusal("epochs", f"at most {_MOST}", "Each is laid out.")
 
     def steps(self, name: str, default: Any) -> Any:
         """A number of epochs in steps."""
-        value = self.fields.number(name, default, low=0.0)
+        value = self.fields.number(name, default, low=0.0, high=_MOST)
         return value if value is None else _whole(value * self.unit)
 
     def share(self, name: str, default: float) -> float:
@@ -208,16 +211,33 @@ def _steps(arguments: _Arguments) -> Schedule:
     rate = fields.number("decay_rate", 0.1, low=0.0, high=1.0)
     if arguments.sched == "multistep":
         given = fields.numbers("decay_milestones", [90, 180, 270], low=0.0)
-        milestones = sorted(milestone * arguments.unit for milestone in given)
-        last = math.ceil(milestones[-1]) if milestones else 0
-        return stairs([rate ** bisect_right(milestones, t + 1) for t in range(last + 1)], 1)
+        return _falling([max(0, math.ceil(milestone * arguments.unit) - 1) for milestone in sorted(given)], rate)
     every = arguments.steps("decay_epochs", 90)
     if every <= 0 or rate <= 0:
         raise fields.refusal("decay_epochs" if every <= 0 else "decay_rate", "> 0", "It is a step.")
     if isinstance(every, int):
         return PhaseSchedule((Phase(curve=Exponential(rate, every, staircase=True), length=None, start=1.0),))
     # Python's // knows the parts of an epoch better than a quotient that is rounded first.
-    return stairs([rate ** (t // every) for t in range(2 * arguments.epochs * arguments.unit + 1)], 1)
+    last = int(2 * arguments.epochs * arguments.unit // every)
+    if last > _MOST:
+        raise fields.refusal("decay_epochs", f"so long that there are {_MOST} steps at most", "Each is laid out.")
+    return _falling([_first(every, step) for step in range(1, last + 1)], rate)
+
+
+def _falling(changes: list[int], rate: float) -> Schedule:
+    """1, times ``rate`` from each of some steps on."""
+    held = [hold(after - before, rate**times) for times, (before, after) in enumerate(pairwise([0, *changes]))]
+    return PhaseSchedule((*held, hold(None, rate ** len(changes))))
+
+
+def _first(every: float, times: int) -> int:
+    """The first step t with t // every = times."""
+    step = math.ceil(times * every)
+    while (step - 1) // every >= times:
+        step -= 1
+    while step // every < times:
+        step += 1
+    return step
 
 
 def _wsd(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:

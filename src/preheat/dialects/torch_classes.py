@@ -70,7 +70,7 @@ def _step(fields: Fields, reading: Reading) -> Part:
 
 
 def _multistep(fields: Fields, reading: Reading) -> Part:
-    gamma = fields.number("gamma", 0.1, low=0.0, advice="It multiplies the rate.")
+    gamma = fields.number("gamma", 0.1, low=0.0, high=1.0, advice="It multiplies the rate.")
     given = fields.value("milestones")
     if isinstance(given, Mapping):  # a Counter: how often each milestone counts
         times = Fields(given, fields.path("milestones"))
