@@ -27,7 +27,20 @@ from preheat.schedule import Schedule
 from preheat.schedule.checks import count, positive
 
 # In the order people are likely to need them; each is a module of this folder with dashes as underscores.
-DIALECTS = ("transformers",)
+DIALECTS = (
+    "transformers",
+    "torch",
+    "keras",
+    "optax",
+    "timm",
+    "fairseq",
+    "axolotl",
+    "llama-factory",
+    "sentence-transformers",
+    "diffusers",
+    "thinc",
+    "mmengine",
+)
 
 
 @cache

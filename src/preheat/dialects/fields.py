@@ -11,6 +11,7 @@ from typing import Any
 from preheat.errors import ConfigError, refusal
 
 REQUIRED: Any = object()
+_MOST = 2**53  # updates that a float counts exactly
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -75,13 +76,13 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise self.refusal(name, "a finite number", advice or "Give a plain number.")
         if not low <= value <= high:
-            bounds = f">= {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+            bounds = f">= {low:g}" if value < low and high >= _MOST else f"in [{low:g}, {high:g}]"
             raise self.refusal(name, bounds, advice or "Change it.")
         return value
 
     def count(self, name: str, default: Any = REQUIRED, *, low: int = 0, advice: str = "") -> Any:
         """A whole number >= low; ``100.0`` is one."""
-        value = self.number(name, default, low=low, high=2**53, advice=advice)
+        value = self.number(name, default, low=low, high=_MOST, advice=advice)
         if value is default:
             return value
         if value != int(value):
@@ -130,6 +131,18 @@ class Fields:
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [*value]
         raise self.refusal(name, "a list", "Write its items in brackets.")
+
+    def numbers(
+        self, name: str, default: Any = REQUIRED, *, low: float = -math.inf, high: float = math.inf, whole: bool = False
+    ) -> Any:
+        """A list of numbers in [low, high], whole ones where asked; each is named by its place in refusals."""
+        values = self.list(name, default)
+        if values is default:
+            return values
+        inside = Fields({str(index): value for index, value in enumerate(values)}, self.path(name))
+        if whole:
+            return [inside.count(index, low=int(max(low, 0))) for index in inside.raw]
+        return [inside.number(index, low=low, high=high) for index in inside.raw]
 
     def section(self, name: str, default: Any = REQUIRED) -> Fields:
         """A mapping inside this one; text is read as JSON."""

@@ -68,7 +68,7 @@ def parse_text(text: str, kind: str | None = None) -> Any:
     if kind is not None:
         return _READERS[kind](text)
     stripped = text.strip()
-    if re.match(r"--?\w", stripped):
+    if re.match(r"--?\w|(?:[\w./=-]+\s+)+--[A-Za-z]", stripped):  # a launch line too
         return flags(stripped)
     if stripped.startswith(("{", "[")) and not re.match(r"\[[\w.]+\]", stripped):
         return _data(stripped)
@@ -76,7 +76,17 @@ def parse_text(text: str, kind: str | None = None) -> Any:
         return _toml_or_ini(text)
     if re.match(r"[\w.]+\s*\(|[\w.]+\s*=\s*[\[{d]", stripped) or ("\n" not in stripped and ":" not in stripped):
         return stripped  # an expression: its dialect reads it
-    return _yaml(text)
+    return stripped if _is_code(stripped) else _yaml(text)
+
+
+def _is_code(text: str) -> bool:
+    """Whether ``text`` is Python that calls something: assignments, imports and expressions, a call among them."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    plain = all(isinstance(item, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for item in body)
+    return plain and any(isinstance(node, ast.Call) for item in body for node in ast.walk(item))
 
 
 def flags(text: str) -> dict[str, Any]:

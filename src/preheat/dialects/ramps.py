@@ -6,9 +6,14 @@ is measured: see each dialect.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
+
+from preheat.schedule import Schedule
 from preheat.schedule.checks import Count
 from preheat.schedule.curves import Constant, Curve, Linear
 from preheat.schedule.phases import Phase
+from preheat.schedule.sequence import PhaseSchedule
 
 Phases = tuple[Phase, ...]
 
@@ -40,3 +45,20 @@ def full_ramp(warmup: Count, start: float = 0.0) -> Phases:
 def hold(updates: Count | None, factor: float = 1.0) -> Phase:
     """A constant factor for so many updates; None: for ever."""
     return Phase(curve=Constant(), length=updates, start=factor, end=factor)
+
+
+def cut(schedule: Schedule, updates: Count) -> Schedule:
+    """The first updates of a schedule, for another one to follow; a hold without end is simply that long."""
+    if not schedule.waits_for and schedule.horizon == updates:
+        return schedule
+    if isinstance(schedule, PhaseSchedule) and len(schedule.phases) == 1:
+        phase = schedule.phases[0]
+        if isinstance(phase, Phase) and isinstance(phase.curve, Constant):
+            return PhaseSchedule((Phase(curve=Constant(), length=updates, start=phase.start),))
+    return schedule.until(updates)
+
+
+def stairs(factors: Iterable[float], every: Count) -> PhaseSchedule:
+    """Each factor for ``every`` updates, the last one then held: what a rate set once an epoch is to the optimizer."""
+    runs = [(factor, sum(1 for _ in same)) for factor, same in groupby(factors)]
+    return PhaseSchedule(tuple(hold(every * times, factor) for factor, times in runs))

@@ -23,7 +23,7 @@ from preheat.schedule.shapes import BUILDERS
 
 _METRIC = ("reduce_lr_on_plateau", "greedy")
 _CLIMBS_AGAIN = ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr")
-_PAST_END = "past the last update transformers climbs again; here the end value is held"
+PAST_END = "past the last update transformers climbs again; here the end value is held"
 
 
 def read(fields: Fields, context: Context) -> Imported:
@@ -52,7 +52,7 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
         notes.append(f"{name!r} ignores its options {', '.join(options)}")
         options = {}
     if name in _CLIMBS_AGAIN:
-        notes.append(_PAST_END)
+        notes.append(PAST_END)
     shaped = total
     if name == "warmup_stable_decay" and options.get("num_stable_steps") is not None:
         section = Fields(options, "lr_scheduler_kwargs")

@@ -79,7 +79,7 @@ def _apart(imported: Imported, asked: Outline, positions: NDArray[np.int64]) -> 
 
     base = asked.peak if imported.base_lr is None else imported.base_lr
     apart: NDArray[np.float64] = np.abs(base * imported.schedule(positions) - asked.peak * asked.factors[positions])
-    return apart
+    return np.where(apart <= _EXACT * asked.peak, 0.0, apart)  # of several that are exact the first proposed is taken
 
 
 def _distinct(configs: Iterable[Any]) -> list[Any]:

@@ -413,6 +413,11 @@ def jagged_cosine(
 
     Lialin et al. 2023, arXiv:2307.05695; axolotl's jagged restarts: down over ``anneal`` updates, up over ``rewarm``.
     """
+    return cosine(warmup, total) * dips(period, rewarm, anneal, low)
+
+
+def dips(period: Count, rewarm: Count, anneal: Count, low: float) -> PhaseSchedule:
+    """1, but for the last ``anneal`` updates of each period, which fall to ``low``, and ``rewarm`` that climb back."""
     low = ratio("low", low)
     dip = PhaseSchedule(
         (
@@ -423,7 +428,7 @@ def jagged_cosine(
     )
     first = Phase(curve=Constant(), length=_left(period, anneal=anneal), start=1.0, end=1.0)
     last = Phase(curve=Linear(), length=anneal, start=1.0, end=low)
-    return cosine(warmup, total) * PhaseSchedule((first, last, dip.repeat()))
+    return PhaseSchedule((first, last, dip.repeat()))
 
 
 def _left(total: Count, **taken: Count) -> Count:

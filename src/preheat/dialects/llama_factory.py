@@ -1,0 +1,63 @@
+"""LLaMA-Factory: TrainingArguments with one default of its own.
+
+Fields   those of :mod:`preheat.dialects.transformers`, beside LLaMA-Factory's (stage, finetuning_type, ...).
+Differs  for warmup_stable_decay num_stable_steps is a third of what follows the climb, cut to a whole number, and
+         num_decay_steps the rest, where lr_scheduler_kwargs leave them out; transformers itself refuses that.
+Step     transformers'.
+Read     LLaMA-Factory 0.9.5: train/trainer_utils.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from preheat.dialects import transformers
+from preheat.dialects.fields import Fields
+from preheat.dialects.values import Context, Dialect, Example, Imported
+
+
+def read(fields: Fields, context: Context) -> Imported:
+    """LLaMA-Factory's YAML."""
+    notes = []
+    if fields.value("lr_scheduler_type", None) == "warmup_stable_decay":
+        total = transformers.updates_of(fields, context)
+        warmup = transformers.warmup_of(fields, context, total, [])
+        stable = (total - warmup) // 3
+        own = {"num_stable_steps": stable, "num_decay_steps": total - warmup - stable}
+        given = fields.section("lr_scheduler_kwargs", {}).raw
+        left_out = [f"{name}={value}" for name, value in own.items() if given.get(name) is None]
+        if left_out:
+            notes.append(f"LLaMA-Factory adds {', '.join(left_out)}: a third stable, the rest decay")
+        fields = Fields({**fields.raw, "lr_scheduler_kwargs": {**own, **given}})
+    if "loraplus_lr_ratio" in fields:
+        notes.append("loraplus_lr_ratio gives some groups a rate of their own: this is the schedule they share")
+    found = transformers.read(fields, context)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+_ALONE = {"finetuning_type", "stage", "cutoff_len", "dataset_dir", "template", "neat_packing", "loraplus_lr_ratio"}
+
+
+def matches(config: Any) -> int:
+    """3 for fields of its own beside those of TrainingArguments."""
+    if not isinstance(config, Mapping) or not ({"lr_scheduler_type", "learning_rate"} & {*config}):
+        return 0
+    return 3 if _ALONE & {*config} else 0
+
+
+def _example(name: str, **more: Any) -> Example:
+    config = {"stage": "sft", "learning_rate": 1e-4, "lr_scheduler_type": name, "warmup_ratio": 0.1, **more}
+    return Example(name, config, {"total": 100})
+
+
+DIALECT = Dialect(
+    name="llama-factory",
+    title="LLaMA-Factory",
+    source="LLaMA-Factory 0.9.5",
+    convention="transformers': update n runs at n / W in the climb; the end value falls on update T",
+    read=read,
+    matches=matches,
+    examples=(_example("cosine"), _example("warmup_stable_decay")),
+)

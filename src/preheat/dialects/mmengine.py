@@ -1,0 +1,303 @@
+"""mmengine (mmdetection, mmpretrain, ...): ``param_scheduler`` lists.
+
+Shape    a list of ``dict(type='LinearLR', ...)``, or a configuration that has it as ``param_scheduler``, with
+         ``optim_wrapper.optimizer`` (lr) and ``train_cfg`` (max_epochs or max_iters); as data or as Python text.
+Types    ConstantLR (factor 1/3), LinearLR (start_factor 1/3, end_factor 1), ExponentialLR (gamma), StepLR (step_size,
+         gamma 0.1), MultiStepLR (milestones, gamma 0.1), CosineAnnealingLR (T_max = end - begin, eta_min 0 or
+         eta_min_ratio), PolyLR (eta_min 0, power 1), CosineRestartLR (periods, restart_weights, eta_min or
+         eta_min_ratio), OneCycleLR (eta_max, total_steps = end - begin, pct_start 0.3, anneal_strategy cos, div_factor
+         25, final_div_factor 1e4, three_phase); each with by_epoch (True), begin (0), end (of the run) and
+         convert_to_iter_based. ``...Momentum`` drives the momentum, ``...ParamScheduler`` its param_name.
+Step     a scheduler moves at every update from ``begin`` to ``end - 1``, by_epoch at every epoch (then the rate is a
+         staircase). LinearLR and PolyLR arrive at their last step, end - 1; ConstantLR is back at 1 there;
+         CosineAnnealingLR would arrive at T_max, one after it.
+Several  each multiplies what the others left, so one may warm up what another decays. One with a floor, and the
+         restarts, have to have the rate to themselves while they move; OneCycleLR for the whole run.
+Ends     what a scheduler has reached at end - 1 stays. CosineAnnealingLR climbs again past T_max: here it holds.
+Read     mmengine 0.10.7: optim/scheduler/*.py, runner/runner.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from preheat.dialects.calls import assigned_in, run_of_calls
+from preheat.dialects.fields import Fields
+from preheat.dialects.mmengine_shapes import SHAPES, Scheduler
+from preheat.dialects.ramps import hold, stairs
+from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.errors import ConfigError, refusal
+from preheat.schedule import Schedule
+from preheat.schedule.combine import Product
+from preheat.schedule.sequence import PhaseSchedule
+
+_TYPE = re.compile(r"(\w+?)(LR|Momentum|ParamScheduler)")
+_COMMON = ("type", "by_epoch", "begin", "end", "convert_to_iter_based", "last_step", "verbose", "param_name")
+_MOST = 10_000  # steps of a by_epoch staircase
+
+
+@dataclass(slots=True)
+class _Run:
+    """What schedulers are read with: the run's length in updates and epochs, and how long an epoch is."""
+
+    context: Context
+    updates: int | None
+    epochs: int | None
+    notes: list[str]
+
+    def epoch(self) -> int:
+        """Updates of an epoch."""
+        each = self.context.per("epoch", "by_epoch")
+        if each != int(each):
+            raise ConfigError(refusal("by_epoch", "off, or epochs of whole updates", each, "Round it."))
+        return int(each)
+
+
+def read(config: Fields | Any, context: Context) -> Imported:
+    """A param_scheduler list, or a configuration that has one."""
+    data = _parsed(config) if isinstance(config, str) else config.raw if isinstance(config, Fields) else config
+    entries, whole = _entries(data)
+    wrapper = Fields(whole, "").section("optim_wrapper", {})
+    optimizer = wrapper.section("optimizer", {})
+    run = _run(Fields(whole).section("train_cfg", {}), context)
+    own = optimizer.rate("lr", None)
+    base = context.rate("optim_wrapper.optimizer.lr", own)
+    schedulers = [_scheduler(entry, index, run) for index, entry in enumerate(entries)]
+    driven = {"lr": [one for one in schedulers if one.drives == "lr"]}
+    if not driven["lr"]:
+        raise ConfigError(refusal("param_scheduler", "a list with one for the rate", entries, "Give a ...LR."))
+    for one in schedulers:
+        if one.drives != "lr":
+            driven.setdefault(_key(one.drives, optimizer), []).append(one)
+    if driven["lr"][0].kind == "OneCycle":
+        base = driven["lr"][0].fields.rate("eta_max")
+    found = {key: _together(those, _value(key, base, optimizer)) for key, those in driven.items()}
+    return Imported(found.pop("lr"), base, tuple(dict.fromkeys(run.notes)), total=run.updates, also=found)
+
+
+def _parsed(text: str) -> Any:
+    """Python text: what it assigns, or the list that it is."""
+    found = assigned_in(text)
+    if "param_scheduler" in found:
+        return found
+    values = run_of_calls(text)
+    return values[-1] if values else None
+
+
+def _entries(data: Any) -> tuple[list[Any], Mapping[str, Any]]:
+    whole = data if isinstance(data, Mapping) and "param_scheduler" in data else {}
+    entries = whole["param_scheduler"] if whole else data
+    if isinstance(entries, Mapping):
+        entries = [entries]
+    if not isinstance(entries, (list, tuple)) or not entries:
+        raise ConfigError(refusal("param_scheduler", "a list of schedulers", entries, "Each is a dict with a type."))
+    return list(entries), whole
+
+
+def _run(train: Fields, context: Context) -> _Run:
+    epochs, iters = train.count("max_epochs", None, low=1), train.count("max_iters", None, low=1)
+    told = context.total if context.plan is None else context.plan.updates
+    run = _Run(context, told, epochs, [])
+    if iters is not None:
+        run.updates = context.updates("train_cfg.max_iters", iters)
+    elif epochs is not None and (context.updates_per_epoch is not None or context.plan is not None):
+        run.updates = context.updates("train_cfg.max_epochs", epochs * run.epoch())
+    return run
+
+
+def _scheduler(entry: Any, index: int, run: _Run) -> Scheduler:
+    where = f"param_scheduler[{index}]"
+    fields = Fields(entry, where)
+    name = fields.word("type", _NAMES)
+    found = _TYPE.fullmatch(name)
+    assert found is not None
+    kind = found[1]
+    if kind == "ReduceOnPlateau":
+        raise fields.refusal("type", "a function of the update", "Multiply by preheat.plateau() instead.")
+    drives = "lr" if found[2] == "LR" else "momentum" if found[2] == "Momentum" else fields.text("param_name")
+    by_epoch, convert = fields.flag("by_epoch", True), fields.flag("convert_to_iter_based")
+    fields.refuse("last_step", why="It is for going on from a state.", unless=(-1,))
+    fields.value("verbose", None)
+    if convert and not by_epoch:
+        raise fields.refusal("convert_to_iter_based", "left out without by_epoch", "mmengine refuses it too.")
+    times = run.epoch() if convert else 1
+    unit = run.epoch() if by_epoch and not convert else 1
+    begin = fields.number("begin", 0, low=0.0)
+    end = fields.number("end", None, low=0.0)
+    if end is None or end >= 10**9:
+        end = _end_of_run(run, by_epoch)
+    if not convert:
+        begin = fields.count("begin", 0)
+        end = end if end is None else int(end)
+    first, last = int(begin * times), None if end is None else int(end * times)
+    if last is not None and last <= first:
+        raise fields.refusal("end", f"above begin={begin}", "It moves in between.")
+    return Scheduler(kind, drives, _stretched(fields, times), first, last, unit, run.notes)
+
+
+def _end_of_run(run: _Run, by_epoch: bool) -> int | None:
+    """Where the runner lets a scheduler end that does not say it."""
+    if not by_epoch:
+        return run.updates
+    if run.epochs is None and run.updates is not None:
+        return -(-run.updates // run.epoch())
+    return run.epochs
+
+
+def _stretched(fields: Fields, times: int) -> Fields:
+    """The fields that count epochs in updates, where they are converted."""
+    if times == 1:
+        return fields
+    values = {str(name): value for name, value in fields.raw.items()}
+    for name in ("T_max", "step_size", "total_steps"):
+        if values.get(name) is not None:
+            values[name] = fields.number(name, low=0.0) * times
+    for name in ("milestones", "periods"):
+        if values.get(name) is not None:
+            values[name] = [at * times for at in fields.numbers(name, low=0.0)]
+    return Fields(values, fields.where)
+
+
+def _key(drives: str, optimizer: Fields) -> str:
+    """What the number is called in a torch group: Adam's momentum is the first of its betas."""
+    if drives != "momentum":
+        return drives
+    kind = str(optimizer.value("type", "")).lower()
+    return "betas[0]" if "adam" in kind or "lion" in kind or "betas" in optimizer else "momentum"
+
+
+def _value(key: str, base: float | None, optimizer: Fields) -> float | None:
+    """What the group's number is before anybody moves it."""
+    if key == "lr":
+        return base
+    if key == "betas[0]":
+        betas = optimizer.numbers("betas", [0.9, 0.999], low=0.0)
+        return float(betas[0]) if betas else None
+    value = optimizer.number(key, None, low=0.0)
+    return None if value is None else float(value)
+
+
+def _together(schedulers: list[Scheduler], base: float | None) -> Schedule:
+    """The product of all, each as 1 before it begins and as it is left after its end."""
+    if len(schedulers) > 1 and any(one.kind == "OneCycle" for one in schedulers):
+        fields = next(one.fields for one in schedulers if one.kind == "OneCycle")
+        raise fields.refusal("type", "the only scheduler of its number", "OneCycleLR writes rates of its own.")
+    placed: dict[int, Schedule] = {}
+    multiplying = [index for index, one in enumerate(schedulers) if not _has_level(one)]
+    levelled = [index for index in range(len(schedulers)) if index not in multiplying]
+    for index in multiplying:
+        placed[index] = _placed(schedulers[index], 1.0, base)
+    for index in sorted(levelled, key=lambda place: schedulers[place].begin * schedulers[place].unit):
+        one = schedulers[index]
+        others = list(placed.values())
+        at, until = one.begin * one.unit, (one.begin + one.steps) * one.unit
+        reached = _product(others, at)
+        if any(_product(others, position) != reached for position in _probes(others, at, until)):
+            advice = "With a floor its way depends on what the others do: let one end before the other begins."
+            raise one.fields.refusal("begin", "outside of what other schedulers move in", advice)
+        if not reached:
+            raise one.fields.refusal("begin", "where something is left of the rate", "The others have brought it to 0.")
+        placed[index] = _placed(one, reached, base)
+    parts = [placed[index] for index in range(len(schedulers))]
+    return parts[0] if len(parts) == 1 else Product(tuple(parts))
+
+
+def _product(schedules: list[Schedule], position: int) -> float:
+    value = 1.0
+    for schedule in schedules:
+        value *= schedule(position)
+    return value
+
+
+def _probes(schedules: list[Schedule], begin: int, end: int) -> list[int]:
+    """Places where schedules of phases would show that they move between two updates."""
+    borders = [int(border) for schedule in schedules for border in schedule.borders]
+    near = {at + off for at in (begin, end - 1, *borders) for off in (-1, 0, 1)}
+    return sorted(at for at in near | {(begin + end) // 2} if begin <= at < end)
+
+
+def _has_level(one: Scheduler) -> bool:
+    """Whether it moves towards a value of its own instead of multiplying what it finds."""
+    if one.kind in ("CosineRestart", "OneCycle"):
+        return True
+    if one.kind not in ("CosineAnnealing", "Poly"):
+        return False
+    return any(one.fields.number(name, None, low=0.0) for name in ("eta_min", "eta_min_ratio"))
+
+
+def _placed(one: Scheduler, reached: float, base: float | None) -> Schedule:
+    """A scheduler in the run: 1 until it begins, its last value after its end."""
+    shape = SHAPES[one.kind](replace(one, reached=reached, base=base))
+    for common in _COMMON:
+        one.fields.value(common, None)
+    one.fields.finish()
+    if one.unit > 1:
+        if one.begin + one.steps > _MOST:
+            raise one.fields.refusal("end", f"at most {_MOST} epochs", "Each is laid out.")
+        before = [1.0] * one.begin
+        return stairs([*before, *(shape(min(step, one.steps - 1)) for step in range(one.steps))], one.unit)
+    if one.end is not None:
+        shape = shape.until(one.end - one.begin - 1) if shape.horizon != one.end - one.begin - 1 else shape
+    return PhaseSchedule((hold(one.begin), shape)) if one.begin else shape
+
+
+_NAMES = tuple(
+    f"{kind}{ending}"
+    for kind in (*SHAPES, "ReduceOnPlateau")
+    for ending in ("LR", "Momentum", "ParamScheduler")
+    if (kind, ending) != ("OneCycle", "Momentum")
+)
+
+
+def matches(config: Any) -> int:
+    """3 for a param_scheduler, or a list of mappings with one of its types; 2 for text that has them."""
+    if isinstance(config, str):
+        return 2 if re.search(r"\btype\s*=\s*['\"]\w+(LR|Momentum|ParamScheduler)['\"]", config) else 0
+    if isinstance(config, Mapping):
+        return 3 if "param_scheduler" in config else 0
+    entries = config if isinstance(config, list) else []
+    types = [entry.get("type") for entry in entries if isinstance(entry, Mapping)]
+    return 3 if types and all(name in _NAMES for name in types) else 0
+
+
+def _entry(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": name, "by_epoch": False, "begin": 0, "end": 100, **more}
+
+
+def _example(name: str, **more: Any) -> Example:
+    config = {"param_scheduler": [_entry(name, **more)], "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}}}
+    return Example(name, config, {"total": 100})
+
+
+DIALECT = Dialect(
+    name="mmengine",
+    title="mmengine param_scheduler",
+    source="mmengine 0.10.7",
+    convention="step n from begin to end - 1: LinearLR and PolyLR arrive at the last one, CosineAnnealingLR after it",
+    read=read,
+    matches=matches,
+    examples=(
+        Example(
+            "LinearLR and CosineAnnealingLR",
+            [
+                {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0, "end": 10},
+                {"type": "CosineAnnealingLR", "T_max": 90, "by_epoch": False, "begin": 10, "end": 100},
+            ],
+            {"total": 100, "peak": 0.1},
+        ),
+        _example("ConstantLR", end=20),
+        _example("ExponentialLR", gamma=0.98),
+        _example("StepLR", step_size=30),
+        Example(
+            "MultiStepLR",
+            "param_scheduler = [\n    dict(type='MultiStepLR', begin=0, end=12, by_epoch=True, milestones=[8, 11])]",
+            {"total": 120, "updates_per_epoch": 10},
+        ),
+        _example("PolyLR", eta_min=1e-4, power=0.9),
+        _example("CosineRestartLR", periods=[40, 60], restart_weights=[1, 0.5], eta_min=1e-3),
+        _example("OneCycleLR", eta_max=0.1),
+    ),
+)
