@@ -28,6 +28,8 @@ def check(
 ) -> None:
     """Look for mistakes before the run does. Exit 1 if there is an error, 0 otherwise.
 
+    preheat check resume CHECKPOINT --with SPEC says what going on from a checkpoint will do.
+
     Example: preheat check "warmup 10% > cosine to 0.1" --updates 3600 --lr 1e-4
     """
     from preheat.inspect import check as findings_of

@@ -44,10 +44,24 @@ def _app(words: list[str]) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    named = next((word for word in words if not word.startswith("-")), None)
+    plain = [word for word in words if not word.startswith("-")]
+    if plain[:2] == ["check", "resume"]:
+        app.add_typer(_check_resume(), name="check")
+        return app
+    named = next(iter(plain), None)
     for name in (named,) if named in COMMANDS else COMMANDS:
         app.command()(getattr(import_module(f"preheat.cli.{name}"), name))
     return app
+
+
+def _check_resume() -> typer.Typer:
+    """``check resume``, a command of two words beside ``check SCHEDULE``."""
+    from preheat.cli.check_resume import resume
+
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback()(lambda: None)
+    group.command()(resume)
+    return group
 
 
 def _sentence(error: Exception) -> str:

@@ -8,3 +8,5 @@ from preheat.inspect.check import check as check
 from preheat.inspect.difference import Difference as Difference
 from preheat.inspect.difference import diff as diff
 from preheat.inspect.logs import read_log as read_log
+from preheat.inspect.resuming import Forecast as Forecast
+from preheat.inspect.resuming import forecast_resume as forecast_resume

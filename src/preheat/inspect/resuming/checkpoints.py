@@ -1,4 +1,4 @@
-"""The scheduler in other people's checkpoints: its state, the optimizer's groups, and what else says how it was made."""
+"""The scheduler in other people's checkpoints: its state, the optimizer's groups, and what says how it was made."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from preheat.dialects.torch import state_class
+from preheat.dialects.torch_states import OWN_KEYS, state_class
 from preheat.errors import DataError, refusal
 from preheat.inspect.resuming.inert import plain, read_inert
 
 _FILES = ("scheduler.pt", "scheduler.bin", "state.pt")
 _OPTIMIZERS = {"scheduler.pt": "optimizer.pt", "scheduler.bin": "optimizer.bin"}
-_OWN = {"schedules", "position", "fingerprint", "groups"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DataError(refusal("checkpoint", "one with a scheduler", str(path), advice))
     updates = data.get("global_step") if isinstance(data, Mapping) else None
     lightning = isinstance(data, Mapping) and "pytorch-lightning_version" in data
-    own = {*states[0]} >= _OWN
+    own = {*states[0]} >= OWN_KEYS
     framework = "preheat" if own else "lightning" if lightning else "torch"
     kind = {"preheat": "preheat", "lightning": "Lightning", "torch": "torch"}[framework]
     return Checkpoint(
@@ -117,7 +116,7 @@ def _beside(path: Path, data: Any) -> Checkpoint:
     return Checkpoint(
         path,
         "a checkpoint of transformers' Trainer" if transformers else "a state saved by Accelerate",
-        "preheat" if {*data} >= _OWN else "transformers" if transformers else "accelerate",
+        "preheat" if {*data} >= OWN_KEYS else "transformers" if transformers else "accelerate",
         data,
         groups,
         given if isinstance(given, dict) else {},
@@ -138,7 +137,7 @@ def _data(path: Path) -> Any:
 def _states(data: Any, depth: int = 3) -> Iterator[Mapping[str, Any]]:
     """Every scheduler's state in a nest of mappings and lists, the outermost first."""
     if isinstance(data, Mapping):
-        if {*data} >= _OWN or state_class(data) is not None:
+        if {*data} >= OWN_KEYS or state_class(data) is not None:
             yield data
             return
         inside = [value for value in data.values() if isinstance(value, (Mapping, list))]

@@ -11,13 +11,14 @@ Read     torch 2.13, transformers 5.23, lightning 2.6, accelerate 1.15; held to 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from preheat.dialects import read
-from preheat.dialects.torch import saved as saved_in
-from preheat.dialects.torch import state_class
+from preheat.dialects.torch_states import saved as saved_in
+from preheat.dialects.torch_states import state_class
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.inspect.resuming.checkpoints import Checkpoint, read_checkpoint
 from preheat.schedule import Schedule, parse, resume
@@ -26,6 +27,7 @@ from preheat.schedule.operations import POLICIES, changed_fields
 
 _ARGUMENTS = ("lr_scheduler_type", "lr_scheduler_kwargs", "learning_rate", "warmup_steps", "warmup_ratio")
 _SAME = 1e-9  # of the larger rate
+_NOTHING = "goes on: nothing has changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +136,10 @@ def forecast_resume(
     if saved is not None:
         courses.insert(0, Course("as saved", _rates(saved, base, updates)))
     courses += _ours(saved, base, schedule, peak, position, updates, bridge)
-    as_asked = all(
-        abs(rate - planned) <= _SAME * max(rate, planned, 1e-300)
-        for rate, planned in zip(theirs, _rates(schedule, peak, updates), strict=True)
-    )
-    ours = _policy_sentence(saved, base, schedule, peak)
+    inside = [update for update in updates if schedule.horizon is None or update < schedule.horizon]
+    as_asked = _agree(theirs[: len(inside)], _rates(schedule, peak, tuple(inside)))
+    same = saved is not None and _same(saved, base, schedule, peak, updates)
+    ours = _NOTHING if same and found.framework != "preheat" else _policy_sentence(saved, base, schedule, peak)
     if found.others:
         notes.append(f"{found.others} more schedulers are in it: this is the first")
     if found.updates is not None and found.updates != position:
@@ -152,9 +153,9 @@ def forecast_resume(
 
 def _saved_schedule(found: Checkpoint, notes: list[str]) -> tuple[Schedule | None, float, int]:
     """The schedule the run followed, its base rate and its position."""
-    groups = [dict(group) for group in found.groups] or None
+    groups: list[Mapping[str, Any]] | None = list(found.groups) or None
     if state_class(found.state) != "LambdaLR":
-        known = saved_in(found.state, groups, onwards=found.framework != "preheat")
+        known = saved_in(found.state, groups)
         notes += known.notes
         return known.schedules[0], known.bases[0], known.position
     bases = found.state.get("base_lrs")
@@ -211,8 +212,9 @@ def _theirs(
         rates = [base * asked(update) for update in updates]
         if first is not None:
             rates[0] = first  # the groups' own rate, until the scheduler is stepped
-        return tuple(rates), _lambda_sentence(found, saved, base, asked, peak, position, rates)
-    rates = list(_rates(saved, base, updates))
+        return tuple(rates), _lambda_sentence(found, saved, base, peak, position, rates)
+    onwards = saved_in(found.state, list(found.groups) or None, onwards=True)
+    rates = list(_rates(onwards.schedules[0], base, updates))
     sentence = f"goes on with the saved {state_class(found.state)}: its lengths and base rates win over the new ones"
     if _same(saved, base, asked, peak, updates):
         sentence = "goes on as asked: the saved scheduler and the new one are the same"
@@ -225,7 +227,6 @@ def _lambda_sentence(
     found: Checkpoint,
     saved: Schedule | None,
     base: float,
-    asked: Schedule,
     peak: float,
     position: int,
     rates: list[float],
@@ -241,7 +242,11 @@ def _lambda_sentence(
 
 
 def _same(saved: Schedule, base: float, asked: Schedule, peak: float, updates: tuple[int, ...]) -> bool:
-    pairs = zip(_rates(saved, base, updates), _rates(asked, peak, updates), strict=True)
+    return _agree(_rates(saved, base, updates), _rates(asked, peak, updates))
+
+
+def _agree(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    pairs = zip(first, second, strict=True)
     return all(abs(before - after) <= _SAME * max(before, after, 1e-300) for before, after in pairs)
 
 
@@ -278,6 +283,6 @@ def _policy_sentence(saved: Schedule | None, base: float, asked: Schedule, peak:
     if base != peak:
         lines.append(f"base lr: {base:g} -> {peak:g}")
     if not lines:
-        return "goes on: nothing has changed"
+        return _NOTHING
     shown = "; ".join(lines[:4]) + (" ..." if len(lines) > 4 else "")
     return f"refuses ({shown}) until a policy says what wins: resume='keep', 'replace', 'rescale', 'bridge' or 'rebase'"

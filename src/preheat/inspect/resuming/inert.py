@@ -15,7 +15,9 @@ import io
 import pickle
 import struct
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from preheat.errors import DataError, refusal
@@ -33,7 +35,7 @@ _FORMATS = {
     "int32": "<i",
 }
 _REAL: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): dict,
+    ("collections", "OrderedDict"): collections.OrderedDict,
     ("collections", "defaultdict"): lambda *_: {},
     ("collections", "Counter"): collections.Counter,
     ("builtins", "set"): set,
@@ -59,16 +61,11 @@ class Inert:
     """
 
     name = ""
-
-    def __new__(cls, *args: Any, **_: Any) -> Inert:
-        made = object.__new__(cls)
-        made.args = args
-        made.fields = {}
-        return made
+    args: tuple[Any, ...] = ()
+    fields: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, *args: Any, **_: Any) -> None:
-        self.args: tuple[Any, ...] = args
-        self.fields: dict[str, Any]
+        self.args = args
 
     def __setstate__(self, state: Any) -> None:
         self.fields = state if isinstance(state, dict) else {"state": state}

@@ -1,0 +1,67 @@
+"""``preheat check resume``: what going on from a checkpoint will do to the learning rate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from preheat.cli.plans import read_plan
+from preheat.cli.values import print_json
+
+
+def resume(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT", help="A file, or the folder of a checkpoint or run; nothing in it is run."
+        ),
+    ],
+    asked: Annotated[
+        str, typer.Option("--with", metavar="SPEC", help="The schedule to go on with: a name, words, or a file.")
+    ],
+    updates: Annotated[
+        int | None, typer.Option(metavar="UPDATES", help="Updates of the whole run, for schedules in shares of it.")
+    ] = None,
+    warmup: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help='Climb of a named one: updates, a fraction or "10%" [10%].')
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Its peak; left out, the saved base rate is kept.")
+    ] = None,
+    schedule_options: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of a named one; may be repeated.")
+    ] = None,
+    bridge: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the bridge shown.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the forecast as JSON.")] = False,
+) -> None:
+    """Say what resuming a checkpoint does, in its framework and here. Exit 1 if it is not what is asked for.
+
+    Example: preheat check resume runs/gpt2/checkpoint-500 --with warmuplinear --warmup 100 --updates 2000
+    """
+    from preheat.inspect.resuming import forecast_resume
+
+    schedule, peak = read_plan(asked, updates, warmup, lr, schedule_options)
+    found = forecast_resume(checkpoint, schedule, lr=peak, total=updates, bridge=bridge)
+    if as_json:
+        data: dict[str, Any] = {
+            "checkpoint": str(found.checkpoint.path),
+            "framework": found.checkpoint.framework,
+            "position": found.position,
+            "saved": None if found.saved is None else str(found.saved),
+            "saved_base": found.saved_base,
+            "asked": str(found.asked),
+            "asked_base": found.asked_base,
+            "sentence": found.sentence,
+            "preheat": found.ours,
+            "as_asked": found.as_asked,
+            "updates": list(found.updates),
+            "courses": {course.name: list(course.rates) for course in found.courses},
+            "notes": list(found.notes),
+        }
+        print_json(data)
+    else:
+        typer.echo(str(found))
+    if not found.as_asked:
+        raise typer.Exit(1)
