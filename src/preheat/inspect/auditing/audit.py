@@ -30,7 +30,7 @@ from preheat.inspect.auditing.observed import Observed, observed
 from preheat.inspect.auditing.pieces import frozen, in_pieces
 from preheat.inspect.auditing.recognise import Recognised, recognise
 from preheat.inspect.auditing.reshaping import other_base, other_floor, other_lengths
-from preheat.inspect.auditing.stairs import every
+from preheat.inspect.auditing.stairs import every, first_of_each, plateaus
 from preheat.inspect.logs import Log, Series, read_log
 from preheat.schedule import Phase, PhaseSchedule, Schedule, parse
 from preheat.schedule.checks import positive
@@ -166,11 +166,13 @@ def recognise_log(
     found: dict[str, Recognised | None] = {}
     for series in whole.series:
         seen = observed(series, _firsts(series, whole, first, None)[0])
-        known = recognise(seen, whole.total)
         interval = every(seen)
-        if known is not None and interval is not None and not known.exact:
-            note = f"the rate moves only once every {interval} updates: the schedule is stepped so rarely"
-            known = replace(known, notes=(*known.notes, note))
+        if interval is None or plateaus(seen) is not None:
+            known = recognise(seen, whole.total)
+        else:
+            known = recognise(seen.part(first_of_each(seen)))
+            note = f"the rate moves only once every {interval} updates: this is the curve through its steps"
+            known = known and replace(known, exact=False, notes=(note, *known.notes))
         found[series.name] = known
     return found
 

@@ -48,7 +48,7 @@ class Observed:
         """Whether the rate ever changes by more than its rounding."""
         return bool(np.ptp(self.rates) > 2 * self.rounding.max())
 
-    def part(self, chosen: slice | NDArray[np.bool_]) -> Observed:
+    def part(self, chosen: slice | NDArray[np.bool_] | Counts) -> Observed:
         """Some of the points."""
         return Observed(self.updates[chosen], self.rates[chosen], self.rounding[chosen])
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preheat.inspect.auditing.clock import SHARE
 from preheat.inspect.auditing.decimals import shortest_between
 from preheat.inspect.auditing.families import Family, families
 from preheat.inspect.auditing.observed import SLACK, Observed
 from preheat.inspect.auditing.search import Point, descend
 from preheat.inspect.auditing.stairs import plateaus
 from preheat.schedule import Schedule
-from preheat.schedule.curves import Linear
+from preheat.schedule.curves import Linear, OneMinusPower
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 _POINTS = 120
 _LEAST = 4
-_LONGEST = 2**40
+_LONGEST = 64  # times the log: a horizon beyond that cannot be told from it
 _LIKELY = 0.02  # of the peak: the family is worth a closer look
 _GOOD = 2e-3  # of the peak, root mean square: near enough to try whether it is exact
 
@@ -110,7 +109,7 @@ def _nearest(family: Family, few: Observed, total: int | None) -> tuple[float, P
 
     best: tuple[float, Point] = (float("inf"), starts[0])
     for start in sorted(dict.fromkeys(starts), key=cost)[:2]:
-        point, least = descend(cost, start, [0] * len(start), [_LONGEST] * len(start))
+        point, least = descend(cost, start, [0] * len(start), [_LONGEST * last] * len(start))
         best = min(best, (least, point))
     return best
 
@@ -153,17 +152,18 @@ def _solved(columns: list[Floats], rates: Floats) -> list[float]:
 def _rounded(family: Family, point: Point, seen: Observed, total: int | None) -> tuple[int, Recognised | None]:
     """The fit with the shortest numbers that still explain the points, or as it is; and how many digits it takes."""
     nearest: tuple[int, Recognised | None] = (0, None)
+    calm = seen.without_odd()
     for lengths in _likely(family, point, seen, total):
-        fitted = _fit(family, lengths, seen.without_odd())
+        fitted = _fit(family, lengths, calm)
         if fitted is None or fitted[1] <= 0:
             continue
         _, peak, floor, start = fitted
         for digits, low, begin in _short(floor / peak, start / peak):
             schedule = family.schedule(lengths, begin, low)
             factors = schedule(seen.updates)
-            base = _base(factors, seen, peak)
+            base = _base(schedule, calm, peak)
             error, at = seen.distance(base * factors)
-            exact = seen.share(base * factors) >= SHARE
+            exact = bool(calm.agrees(base * schedule(calm.updates)).all())
             found = Recognised(schedule, base, exact, error, at)
             if exact:
                 return digits + len(Decimal(repr(base)).normalize().as_tuple().digits), found
@@ -173,11 +173,11 @@ def _rounded(family: Family, point: Point, seen: Observed, total: int | None) ->
 
 
 def _likely(family: Family, point: Point, seen: Observed, total: int | None) -> Iterator[Point]:
-    """The lengths found; but a line's end trades with its floor, and runs mostly end where their schedules do."""
+    """The lengths found. A line's end trades with its floor, a root's too: runs mostly end where their schedules do."""
     last = int(seen.updates[-1]) + 1
     if family.curve is None and point[0] > last:
         yield (last,)  # still climbing: any longer climb to a higher peak is the same so far
-    if family.floors and isinstance(family.curve, Linear):
+    if family.floors and isinstance(family.curve, (Linear, OneMinusPower)):
         for end in (total, last):
             if end is not None:
                 yield (*point[:-1], end)
@@ -200,13 +200,13 @@ def _digits(value: float) -> Iterator[tuple[int, float]]:
         yield 16, min(value, 1.0)
 
 
-def _base(factors: Floats, seen: Observed, peak: float) -> float:
-    """The shortest base value with which factors fit every point; the fit's own if none does."""
+def _base(schedule: Schedule, seen: Observed, peak: float) -> float:
+    """The shortest base value with which the schedule fits every point; the fit's own if none does."""
+    factors = schedule(seen.updates)
     large = factors > 0.05
     if not large.any():
         return peak
-    calm = np.isin(seen.updates, seen.without_odd().updates)
-    part, shares = seen.part(large & calm), factors[large & calm]
+    part, shares = seen.part(large), factors[large]
     low = float(((part.rates - SLACK * part.rounding) / shares).max())
     high = float(((part.rates + SLACK * part.rounding) / shares).min())
     return shortest_between(low, high) if 0 < low <= high else peak

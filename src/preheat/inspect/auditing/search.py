@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 Point = tuple[int, ...]
+_MOST = 600  # points looked at
 
 
 def descend(
     cost: Callable[[Point], float], start: Point, low: Sequence[int], high: Sequence[int]
 ) -> tuple[Point, float]:
-    """The best point a pattern search finds from ``start``: a step up or down in each number, the steps ever smaller.
+    """The best point a pattern search finds from ``start``, by steps longer while they help, then ever shorter.
+
+    Where there is no bottom, as with a horizon that a log says nothing of, it gives up after some hundred points.
 
     Args:
         cost: what to make small; called at most once a point.
@@ -32,8 +35,8 @@ def descend(
     steps = [max(1, at // 4) for at in best]
     while True:
         better = min(_around(best, steps, low, high), key=cost_of, default=best)
-        if cost_of(better) < cost_of(best):
-            best = better
+        if cost_of(better) < cost_of(best) and len(known) < _MOST:
+            best, steps = better, [2 * step for step in steps]
         elif any(step > 1 for step in steps):
             steps = [max(1, step // 2) for step in steps]
         else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from preheat.inspect.auditing.observed import Observed
 from preheat.schedule import Phase, PhaseSchedule
-from preheat.schedule.curves import Constant, Exponential
+from preheat.schedule.curves import Constant, Exponential, Linear
 
 if TYPE_CHECKING:
     from preheat.inspect.auditing.observed import Counts
@@ -24,29 +25,52 @@ def first_of_each(seen: Observed) -> Counts:
 
 
 def plateaus(seen: Observed) -> PhaseSchedule | None:
-    """A few constant stretches, or a fall by equal ratios in equal steps, as a schedule; None for anything else.
+    """A few constant stretches, or falls by equal ratios in equal steps, perhaps after a climb; None for anything else.
 
     Its factors are shares of the highest rate.
     """
-    begins = first_of_each(seen)
-    sizes = np.diff(np.append(begins, len(seen)))
+    top = int(seen.rates.argmax())
+    climb = _climb(seen, top)
+    stretches = seen.part(slice(top, None)) if climb is not None else seen
+    begun = climb.length if climb is not None else 0
+    begins = first_of_each(stretches)
+    sizes = np.diff(np.append(begins, len(stretches)))
     if len(begins) < 2 or (sizes[:-1] < 2).any():
         return None
-    factors = [float(f"{rate / seen.peak:.6g}") for rate in seen.rates[begins]]
-    lengths = np.diff([0, *(int(seen.updates[index]) for index in begins[1:])]).tolist()
-    if len(begins) > _LEAST_STAIRS and len(set(lengths)) == 1 and factors[0] == 1.0:
-        curve = Exponential(rate=factors[1], steps=float(lengths[0]), staircase=True)
-        stepped = PhaseSchedule((Phase(curve=curve, length=None),))
-        if seen.agrees(seen.peak * stepped(seen.updates)).all():
-            return stepped
+    factors = [float(f"{rate / seen.peak:.6g}") for rate in stretches.rates[begins]]
+    lengths = np.diff([begun, *(int(stretches.updates[index]) for index in begins[1:])]).tolist()
+    phases = (climb,) if climb is not None else ()
+    if len(begins) > _LEAST_STAIRS and factors[0] == 1.0:
+        usual = int(np.median(lengths))
+        # Rows that miss move the borders.
+        for steps, convention in product((usual, usual - 1, usual + 1), ("transformers", "native")):
+            curve = Exponential(rate=factors[1], steps=float(max(1, steps)), staircase=True)
+            stepped = PhaseSchedule((*phases, Phase(curve=curve, length=None, convention=convention)))
+            if seen.agrees(seen.peak * stepped(seen.updates)).all():
+                return stepped
     if len(begins) > _MOST_PLATEAUS:
         return None
-    return PhaseSchedule(
-        tuple(
-            Phase(curve=Constant(), length=length, start=factor, end=factor)
-            for length, factor in zip([*lengths, None], factors, strict=True)
-        )
-    )
+    held = [
+        Phase(curve=Constant(), length=length, start=factor, end=factor)
+        for length, factor in zip([*lengths, None], factors, strict=True)
+    ]
+    whole = PhaseSchedule((*phases, *held))
+    return whole if seen.agrees(seen.peak * whole(seen.updates)).all() else None
+
+
+def _climb(seen: Observed, top: int) -> Phase | None:
+    """A straight climb from 0 to the point ``top``, in either step convention."""
+    if top < 1 or seen.rates[top] <= seen.rates[0]:
+        return None
+    slope = float((seen.rates[top] - seen.rates[0]) / (seen.updates[top] - seen.updates[0]))
+    for late, convention in ((0, "transformers"), (1, "native")):
+        length = round(seen.peak / slope) if slope else 0
+        if length > late:
+            phase = Phase(curve=Linear(), length=length, start=0.0, end=1.0, convention=convention)
+            before = seen.part(slice(0, top))
+            if before.agrees(seen.peak * PhaseSchedule((phase,))(before.updates)).all():
+                return phase
+    return None
 
 
 def every(seen: Observed) -> int | None:

@@ -105,8 +105,10 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
     asked = asked_for(line.schedulers[0][2])
     if asked is not None:
         return asked, "asked for by the script", _base_of(line)
+    # A second scheduler, after a resume say, may follow another curve.
+    begun = [start for start, *_ in line.schedulers[1:]]
     positions = np.array(line.positions)
-    driven = np.isfinite(positions)
+    driven = np.isfinite(positions) & (np.array(line.updates) < (begun[0] if begun else math.inf))
     places, first = np.unique(positions[driven].astype(np.int64), return_index=True)
     rates = line.rates(line.groups[0])[driven][first]
     if len(places) > 3 and np.isfinite(rates).all():
