@@ -27,7 +27,10 @@ from preheat.schedule import Schedule
 from preheat.schedule.checks import count, positive
 
 # In the order people are likely to need them; each is a module of this folder with dashes as underscores.
-DIALECTS = ("transformers",)
+DIALECTS = (
+    "transformers",
+    "deepspeed",
+)
 
 
 @cache
@@ -71,9 +74,9 @@ def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
     Args:
         config: a mapping or a list, the text of a file (JSON, TOML, YAML, flags), or its path.
         dialect_name: one of ``preheat.dialects.DIALECTS``; ``"auto"`` recognises it.
-        **context: what the file leaves to its trainer: the fields of :class:`Context` (``total``, ``peak``, ``plan``,
-            ``examples``, ``world_size``, ``updates_per_epoch``, ``samples_per_update``, ``tokens_per_update``,
-            ``version``).
+        **context: what the file leaves to its trainer: the fields of :class:`Context` (``total``, ``peak``,
+            ``warmup``, ``plan``, ``examples``, ``world_size``, ``updates_per_epoch``, ``samples_per_update``,
+            ``tokens_per_update``, ``version``).
 
     Raises:
         ConfigError: naming the field that is missing, wrong, or cannot be expressed as a function of the update.
@@ -141,6 +144,8 @@ def _context(given: dict[str, Any]) -> Context:
                 raise ConfigError(refusal("plan", "a preheat.Plan", value, "Make one with preheat.Plan."))
         elif name in ("total", "examples", "world_size"):
             count(name, value, 1)
+        elif name == "warmup":
+            count(name, value)
         else:
             positive(name, value, "It is a number above zero.")
     if given.get("total") is not None and given.get("plan") is not None:

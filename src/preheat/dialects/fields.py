@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from preheat.errors import ConfigError, refusal
+from preheat.schedule.factors import Absolute
 
 REQUIRED: Any = object()
+_MOST = 2**53  # updates that a float counts exactly
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -75,13 +77,13 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise self.refusal(name, "a finite number", advice or "Give a plain number.")
         if not low <= value <= high:
-            bounds = f">= {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+            bounds = f">= {low:g}" if value < low and high >= _MOST else f"in [{low:g}, {high:g}]"
             raise self.refusal(name, bounds, advice or "Change it.")
         return value
 
     def count(self, name: str, default: Any = REQUIRED, *, low: int = 0, advice: str = "") -> Any:
         """A whole number >= low; ``100.0`` is one."""
-        value = self.number(name, default, low=low, high=2**53, advice=advice)
+        value = self.number(name, default, low=low, high=_MOST, advice=advice)
         if value is default:
             return value
         if value != int(value):
@@ -94,6 +96,17 @@ class Fields:
         if value is not default and value <= 0:
             raise self.refusal(name, "> 0", "It is a learning rate.")
         return value if value is default else float(value)
+
+    def share(self, name: str, peak: float | None, default: float = 0.0) -> float:
+        """A learning rate in [0, peak], as a share of the peak."""
+        value = self.number(name, default, low=0.0, advice="It is a learning rate.")
+        if not value:
+            return 0.0
+        if peak is None:
+            raise self.refusal(name, "0 where the peak is not known", "Give peak= (--lr).")
+        if value > peak:
+            raise self.refusal(name, f"at most the peak, {peak!r}", "Lower it.")
+        return Absolute(float(value)).share(peak)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """True or False, also in words."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from preheat.schedule import Phase, Schedule
@@ -45,6 +45,12 @@ class Outline:
     def option(self, name: str, *others: float) -> tuple[float, ...]:
         """The values a curve of the schedule has for ``name``, and ``others`` to try."""
         return tuple(dict.fromkeys((*self.options.get(name, ()), *others)))
+
+    def below(self, peak: float) -> Outline:
+        """The same outline in shares of ``peak``, a rate that need not be that of any update."""
+        ratio = self.peak / peak
+        starts, floors = (tuple(share * ratio for share in shares) for shares in (self.starts, self.floors))
+        return replace(self, peak=peak, factors=self.factors * ratio, starts=starts, floors=floors)
 
 
 def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
