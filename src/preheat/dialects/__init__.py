@@ -30,6 +30,7 @@ from preheat.schedule.checks import count, positive
 DIALECTS = (
     "transformers",
     "deepspeed",
+    "megatron",
 )
 
 

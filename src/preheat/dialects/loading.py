@@ -68,7 +68,7 @@ def parse_text(text: str, kind: str | None = None) -> Any:
     if kind is not None:
         return _READERS[kind](text)
     stripped = text.strip()
-    if re.match(r"--?\w", stripped):
+    if re.match(r"--?\w|(?:[\w./=-]+\s+)+--[A-Za-z]", stripped):  # a launch line too
         return flags(stripped)
     if stripped.startswith(("{", "[")) and not re.match(r"\[[\w.]+\]", stripped):
         return _data(stripped)
