@@ -31,6 +31,7 @@ DIALECTS = (
     "transformers",
     "deepspeed",
     "megatron",
+    "gpt-neox",
 )
 
 
