@@ -6,8 +6,8 @@ import numpy as np
 UPDATES = (0, 1, 9, 10, 11, 55, 98, 99, 100, 101)
 
 
-def assert_runs_at(found, rates, updates=UPDATES):
-    """``found``, an Imported, has these learning rates at ``updates``, noted to eight decimals of the largest."""
+def assert_runs_at(found, rates, updates=UPDATES, scale=1.0):
+    """``found``, an Imported, has these rates at ``updates``, noted to eight decimals of ``scale``."""
     base = 1.0 if found.base_lr is None else found.base_lr
     ours = base * found.schedule(np.array(updates))
-    np.testing.assert_allclose(ours, rates, rtol=0, atol=6e-9 * max(rates))
+    np.testing.assert_allclose(ours, rates, rtol=0, atol=6e-9 * scale)

@@ -32,6 +32,7 @@ DIALECTS = (
     "deepspeed",
     "megatron",
     "gpt-neox",
+    "nemo",
 )
 
 
