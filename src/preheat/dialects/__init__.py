@@ -33,6 +33,7 @@ DIALECTS = (
     "megatron",
     "gpt-neox",
     "nemo",
+    "torchtitan",
 )
 
 
