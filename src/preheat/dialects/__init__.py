@@ -34,6 +34,7 @@ DIALECTS = (
     "gpt-neox",
     "nemo",
     "torchtitan",
+    "composer",
 )
 
 

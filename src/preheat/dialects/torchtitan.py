@@ -14,12 +14,12 @@ Read     torchtitan 0.1.0 to 0.3.0, components/lr_scheduler.py and optimizer/lr_
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from preheat.dialects.fields import Fields
+from preheat.dialects.loading import call
 from preheat.dialects.outline import Outline
 from preheat.dialects.ramps import early_ramp, hold
 from preheat.dialects.values import Context, Dialect, Example, Imported
@@ -101,7 +101,8 @@ def _mapping(config: Any) -> dict[str, Any] | None:
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         config = dataclasses.asdict(config)
     if isinstance(config, str):
-        return _call(config)
+        name, arguments = call(config) or ("", None)
+        return {"lr_scheduler": arguments} if "LRSchedulersContainer" in name else arguments
     if not isinstance(config, Mapping):
         return None
     found: dict[str, Any] = {}
@@ -112,32 +113,6 @@ def _mapping(config: Any) -> dict[str, Any] | None:
             found[section] = {**inner, rest: value}
         else:
             found[name] = value
-    return found
-
-
-def _call(text: str) -> dict[str, Any] | None:
-    """``LRSchedulersContainer.Config(...)``, alone or as an argument of ``Trainer.Config(...)``."""
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    if not isinstance(call, ast.Call):
-        return None
-    values = _keywords(call)
-    return {"lr_scheduler": values} if "LRSchedulersContainer" in ast.unparse(call.func) else values
-
-
-def _keywords(call: ast.Call) -> dict[str, Any]:
-    """Arguments by name: literals, and calls as mappings of theirs; what is neither is left out."""
-    found: dict[str, Any] = {}
-    for item in call.keywords:
-        if isinstance(item.value, ast.Call):
-            found[str(item.arg)] = _keywords(item.value)
-        else:
-            try:
-                found[str(item.arg)] = ast.literal_eval(item.value)
-            except (ValueError, TypeError, RecursionError, MemoryError):
-                continue
     return found
 
 
