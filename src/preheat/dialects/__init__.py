@@ -35,6 +35,8 @@ DIALECTS = (
     "nemo",
     "torchtitan",
     "composer",
+    "olmo",
+    "olmo-core",
 )
 
 
