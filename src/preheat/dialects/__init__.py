@@ -37,6 +37,8 @@ DIALECTS = (
     "composer",
     "olmo",
     "olmo-core",
+    "levanter",
+    "nanotron",
 )
 
 
