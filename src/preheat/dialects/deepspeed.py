@@ -20,9 +20,11 @@ Read     DeepSpeed 0.19.8, runtime/lr_schedules.py and engine.py; transformers 5
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
+from preheat.dialects.deepspeed_cycle import MANY, cycle, momentum
 from preheat.dialects.fields import Fields
 from preheat.dialects.outline import Outline
 from preheat.dialects.ramps import Phases, hold, ramp
@@ -30,10 +32,21 @@ from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, Logarithmic, PowerLaw
 
-_SHORT = "The peak would never be used: shorten the warm-up or plan more updates."
 _AUTO = ("warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps")
-_MANY = 10_000  # stairs a schedule may have
 _WITHOUT_BETAS = ("SGD", "RMSprop", "Adagrad", "Adadelta", "ASGD", "Rprop")
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A scheduler's params, the optimizer's lr, what the caller says, and what is to be said."""
+
+    params: Fields
+    lr: float | None
+    context: Context
+    notes: list[str]
+
+
+Found = tuple[Schedule, float | None]  # a schedule and the rate it refers to
 
 
 def read(fields: Fields, context: Context) -> Imported:
@@ -47,15 +60,16 @@ def read(fields: Fields, context: Context) -> Imported:
     if section is not fields:
         section.finish()
     notes: list[str] = []
-    schedule, base = _READERS[name](params, lr, context, notes)
+    schedule, base = _READERS[name](_Section(params, lr, context, notes))
     params.refuse("last_batch_iteration", why="A schedule starts at its beginning.", unless=(-1,))
-    momentum = _momentum(params) if name == "OneCycle" and optimizer.value("type", None) not in _WITHOUT_BETAS else None
+    also: dict[str, Schedule] = {}
+    if name == "OneCycle" and optimizer.value("type", None) not in _WITHOUT_BETAS:
+        mirrored, largest = momentum(params)
+        if mirrored is not None:
+            also = {"betas[0]": mirrored}
+            notes.append(f"betas[0] refers to cycle_max_mom={largest}: the optimizer needs that, and betas[1] = 0.99")
     params.finish()
-    if momentum is None:
-        return Imported(schedule, base, tuple(notes), total=context.told)
-    largest = params.number("cycle_max_mom", 0.9)
-    notes.append(f"betas[0] refers to cycle_max_mom={largest}: give the optimizer that value, and betas[1] = 0.99")
-    return Imported(schedule, base, tuple(notes), total=context.told, also={"betas[0]": momentum})
+    return Imported(schedule, base, tuple(notes), total=context.told, also=also)
 
 
 def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
@@ -78,66 +92,73 @@ def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
     return Fields(values, params.where)
 
 
-def _warmup(params: Fields, lr: float | None, context: Context, notes: list[str]) -> tuple[Schedule, float | None]:
-    peak, start = _rates(params, lr, context, notes, default=None)
-    return _late((*_climb(params, _length(params, notes), start, notes), hold(None))), peak
+def _warmup(section: _Section) -> Found:
+    peak, start = _rates(section, default=None)
+    return _late((*_climb(section, _length(section), start), hold(None))), peak
 
 
-def _decay(params: Fields, lr: float | None, context: Context, notes: list[str]) -> tuple[Schedule, float | None]:
-    peak, start = _rates(params, lr, context, notes, default=0.001)
-    warmup, total = _lengths(params, context, notes)
+def _decay(section: _Section) -> Found:
+    peak, start = _rates(section, default=0.001)
+    warmup, total = _lengths(section)
     descent = Phase(curve=Linear(), length=total - warmup, start=1.0, end=start)
-    return _late((*_climb(params, warmup, start, notes), descent)), peak
+    return _late((*_climb(section, warmup, start), descent)), peak
 
 
-def _cosine(params: Fields, lr: float | None, context: Context, notes: list[str]) -> tuple[Schedule, float | None]:
-    base = context.rate("optimizer.params.lr", lr)
-    if lr is None:
-        notes.append(f"the ratios are of the optimizer's lr{'' if base is None else f', which has to be {base}'}")
+def _cosine(section: _Section) -> Found:
+    base = section.context.rate("optimizer.params.lr", section.lr)
+    if section.lr is None:
+        has = "" if base is None else f", which has to be {base}"
+        section.notes.append(f"the ratios are of the optimizer's lr{has}")
+    params = section.params
     start = params.number("warmup_min_ratio", 0.0, low=0.0, high=1.0)
     floor = params.number("cos_min_ratio", 1e-4, low=0.0, high=1.0)
-    warmup, total = _lengths(params, context, notes)
+    warmup, total = _lengths(section)
     descent = Phase(curve=Cosine(), length=total - warmup, start=1.0, end=floor, skip=1)
-    phases = (*_climb(params, warmup, start, notes), descent)
+    phases = (*_climb(section, warmup, start), descent)
     if not start:
         return _late(phases), base
     return PhaseSchedule((Phase(curve=Linear(), length=1, start=0.0, end=start), *phases)), base
 
 
-def _rates(
-    params: Fields, lr: float | None, context: Context, notes: list[str], default: float | None
-) -> tuple[float | None, float]:
+def _rates(section: _Section, default: float | None) -> tuple[float | None, float]:
     """The peak, and the share of it that the warm-up starts from."""
+    params, lr = section.params, section.lr
     own = params.rate("warmup_max_lr", None)
     if own is None and default is not None and "warmup_max_lr" not in params.raw:
         own = default
-        notes.append(f"warmup_max_lr is left at DeepSpeed's own {default}")
-    if own is not None and lr is not None and own != lr:
-        notes.append(f"warmup_max_lr={own} is what trains: the optimizer's lr={lr} is overridden")
-    peak = context.rate(params.path("warmup_max_lr"), lr if own is None else own)
+        section.notes.append(f"warmup_max_lr is left at DeepSpeed's own {default}")
+    _overridden(section, "warmup_max_lr", own)
+    peak = section.context.rate(params.path("warmup_max_lr"), lr if own is None else own)
     return peak, params.share("warmup_min_lr", peak)
 
 
-def _lengths(params: Fields, context: Context, notes: list[str]) -> tuple[int, int]:
-    warmup = _length(params, notes)
-    total = context.shaped(params.path("total_num_steps"), params.count("total_num_steps", None, low=1), notes)
+def _overridden(section: _Section, name: str, own: float | None) -> None:
+    if own is not None and section.lr is not None and own != section.lr:
+        section.notes.append(f"{name}={own} is what trains: the optimizer's lr={section.lr} is overridden")
+
+
+def _lengths(section: _Section) -> tuple[int, int]:
+    warmup, params = _length(section), section.params
+    own = params.count("total_num_steps", None, low=1)
+    total = section.context.shaped(params.path("total_num_steps"), own, section.notes)
     if warmup >= total:
-        raise params.refusal("warmup_num_steps", f"below {total} updates", _SHORT)
+        advice = "The peak would never be used: shorten the warm-up or plan more updates."
+        raise params.refusal("warmup_num_steps", f"below {total} updates", advice)
     return warmup, total
 
 
-def _length(params: Fields, notes: list[str]) -> int:
-    given: int = params.count("warmup_num_steps", 1000, low=1)
+def _length(section: _Section) -> int:
+    given: int = section.params.count("warmup_num_steps", 1000, low=1)
     if given < 2:
-        notes.append("warmup_num_steps=1 is 2 to DeepSpeed")
+        section.notes.append("warmup_num_steps=1 is 2 to DeepSpeed")
     return max(2, given)
 
 
-def _climb(params: Fields, warmup: int, start: float, notes: list[str]) -> Phases:
+def _climb(section: _Section, warmup: int, start: float) -> Phases:
     """Indices 0 to W - 1."""
-    kind = params.text("warmup_type", "log")
+    kind = section.params.text("warmup_type", "log")
     if kind not in ("log", "linear"):
-        notes.append(f"warmup_type={kind!r} is unknown to DeepSpeed, which climbs along the logarithm")
+        section.notes.append(f"warmup_type={kind!r} is unknown to DeepSpeed, which climbs along the logarithm")
     return ramp(warmup, start) if kind == "linear" else (*ramp(warmup - 1, start, Logarithmic()), hold(1))
 
 
@@ -146,59 +167,19 @@ def _late(phases: Phases) -> Schedule:
     return PhaseSchedule(phases).shift(-1)
 
 
-def _one_cycle(params: Fields, lr: float | None, context: Context, notes: list[str]) -> tuple[Schedule, float | None]:
-    peak = context.rate(params.path("cycle_max_lr"), params.rate("cycle_max_lr"))
+def _one_cycle(section: _Section) -> Found:
+    params = section.params
+    peak = section.context.rate(params.path("cycle_max_lr"), params.rate("cycle_max_lr"))
+    _overridden(section, "cycle_max_lr", peak)
     params.value("cycle_min_lr")
     low = params.share("cycle_min_lr", peak)
-    if lr is not None and lr != peak:
-        notes.append(f"cycle_max_lr={peak} is what trains: the optimizer's lr={lr} is overridden")
     rate, every = params.number("decay_lr_rate", 0.0, low=0.0), params.number("decay_step_size", 0, low=0.0)
     after = (Phase(curve=PowerLaw(1.0, every / rate), length=None, start=low),) if rate and every else ()
-    return PhaseSchedule((*_cycle(params, low, 1.0), *after)), peak
+    return PhaseSchedule((*cycle(params, low, 1.0), *after)), peak
 
 
-def _cycle(params: Fields, rest: float, top: float) -> Phases:
-    """From ``rest`` to ``top`` and back, in a line or in stairs; update n stands at n."""
-    up = params.count("cycle_first_step_size", 2000, low=1)
-    down = params.count("cycle_second_step_size", up, low=1)
-    first = params.count("cycle_first_stair_count", 0)
-    second = params.count("cycle_second_stair_count", first)
-    climb: Phases = (Phase(curve=Linear(), length=up, start=rest, end=top),)
-    fall: Phases = (Phase(curve=Linear(), length=down, start=top, end=rest),)
-    if first:
-        climb = tuple(_stairs(params, "cycle_first_stair_count", up, first, rest, top))
-    if second:
-        stairs = [*_stairs(params, "cycle_second_stair_count", down, second, rest, top)]
-        shorter = hold(stairs[0].length - 1, rest)  # type: ignore[operator]
-        fall = (hold(1, top), *reversed(stairs[1:]), shorter)
-    return (*climb, *fall)
-
-
-def _stairs(params: Fields, name: str, updates: int, stairs: int, rest: float, top: float) -> Iterator[Phase]:
-    """Step k of so many, at rest + (top - rest) k / stairs."""
-    if stairs > min(updates, _MANY):
-        raise params.refusal(name, f"at most {min(updates, _MANY)}", "0 makes it smooth.")
-    borders = [-(-step * updates // stairs) for step in range(stairs + 1)]
-    for step, (begin, end) in enumerate(pairwise(borders)):
-        yield hold(end - begin, rest + (top - rest) * step / stairs)
-
-
-def _momentum(params: Fields) -> Schedule | None:
-    """The mirrored cycle of betas[0], a share of cycle_max_mom; the constructor starts it at the wrong end."""
-    largest = params.number("cycle_max_mom", 0.9, low=0.0, high=1.0)
-    smallest = params.number("cycle_min_mom", 0.8, low=0.0, high=1.0)
-    growing = params.number("decay_mom_rate", 0.0) and params.number("decay_step_size", 0)
-    if not params.flag("cycle_momentum", True):
-        return None
-    if growing:
-        raise params.refusal("decay_mom_rate", "0", "The momentum would grow without end.")
-    if largest == 0 or smallest > largest:
-        raise params.refusal("cycle_min_mom", f"at most cycle_max_mom={largest}, above 0", "Lower it.")
-    low = smallest / largest
-    return PhaseSchedule((hold(1, low), PhaseSchedule(_cycle(params, 1.0, low)).shift(1)))
-
-
-def _range_test(params: Fields, _: float | None, context: Context, notes: list[str]) -> tuple[Schedule, float | None]:
+def _range_test(section: _Section) -> Found:
+    params, context = section.params, section.context
     total = context.updates("total")
     lowest = params.rate("lr_range_test_min_lr", 1e-3)
     size = params.count("lr_range_test_step_size", 2000, low=1)
@@ -206,16 +187,16 @@ def _range_test(params: Fields, _: float | None, context: Context, notes: list[s
     stepped = params.flag("lr_range_test_staircase")
     steps = (total - 1) // size if stepped else total / size
     top = 1.0 + rate * steps
-    notes.append(f"it goes on climbing: after {total} updates the rate is held here")
+    section.notes.append(f"it goes on climbing: after {total} updates the rate is held here")
     base = context.rate("the last rate of the range test", lowest * top)
     if not stepped:
         return PhaseSchedule((Phase(curve=Linear(), length=total, start=1.0 / top, end=1.0),)), base
-    if steps > _MANY:
-        raise params.refusal("lr_range_test_step_size", f"at least {-(-total // _MANY)}", "It makes too many steps.")
+    if steps > MANY:
+        raise params.refusal("lr_range_test_step_size", f"at least {-(-total // MANY)}", "It makes too many steps.")
     return PhaseSchedule(tuple(hold(size, (1.0 + rate * step) / top) for step in range(int(steps) + 1))), base
 
 
-_READERS: dict[str, Callable[[Fields, float | None, Context, list[str]], tuple[Schedule, float | None]]] = {
+_READERS: dict[str, Callable[[_Section], Found]] = {
     "WarmupLR": _warmup,
     "WarmupDecayLR": _decay,
     "WarmupCosineLR": _cosine,
@@ -232,32 +213,27 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
 
 def _warmups(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
     lengths = sorted({max(2, length) for climb in asked.climbs for length in (climb, climb - 1)})
-    for warmup in lengths:
-        for kind in ("linear", "log"):
-            climb = {"warmup_num_steps": warmup, "warmup_type": kind}
-            for start in (*asked.starts, *asked.floors):
-                rates = {"warmup_min_lr": start * asked.peak, "warmup_max_lr": asked.peak, **climb}
-                yield "WarmupLR", rates
-                for total in (asked.total, asked.total - 1):
-                    yield "WarmupDecayLR", {**rates, "total_num_steps": total}
-                    for floor in asked.floors:
-                        ratios = {"warmup_min_ratio": start, "cos_min_ratio": floor, **climb}
-                        yield "WarmupCosineLR", {**ratios, "total_num_steps": total}
+    for warmup, kind in product(lengths, ("linear", "log")):
+        climb = {"warmup_num_steps": warmup, "warmup_type": kind}
+        totals = [{"total_num_steps": total} for total in (asked.total, asked.total - 1)]
+        for low in dict.fromkeys((*asked.starts, *asked.floors)):
+            rates = {"warmup_min_lr": low * asked.peak, "warmup_max_lr": asked.peak, **climb}
+            yield "WarmupLR", rates
+            yield from (("WarmupDecayLR", {**rates, **total}) for total in totals)
+        for start, floor, total in product(asked.starts, asked.floors, totals):
+            yield "WarmupCosineLR", {"warmup_min_ratio": start, "cos_min_ratio": floor, **climb, **total}
 
 
 def _cycles(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
     for up in asked.climbs:
         for down in (asked.total - up, *asked.decays):
-            for floor in asked.floors:
-                params = {"cycle_min_lr": floor * asked.peak, "cycle_max_lr": asked.peak, "cycle_momentum": False}
-                params |= {"cycle_first_step_size": up, "cycle_second_step_size": down}
+            arrived = float(asked.factors[min(up + down, asked.total)])
+            for rest in dict.fromkeys((arrived, *asked.floors)):
+                rates = {"cycle_min_lr": rest * asked.peak, "cycle_max_lr": asked.peak, "cycle_momentum": False}
+                params = {**rates, "cycle_first_step_size": up, "cycle_second_step_size": down}
                 yield "OneCycle", params
-        for down in asked.decays:
-            for timescale in asked.option("timescale"):
-                low = float(asked.factors[min(up + down, asked.total)]) * asked.peak
-                params = {"cycle_min_lr": low, "cycle_max_lr": asked.peak, "cycle_momentum": False}
-                params |= {"cycle_first_step_size": up, "cycle_second_step_size": down}
-                yield "OneCycle", {**params, "decay_lr_rate": 1.0, "decay_step_size": timescale}
+                for timescale in asked.option("timescale"):
+                    yield "OneCycle", {**params, "decay_lr_rate": 1.0, "decay_step_size": timescale}
 
 
 def _range_tests(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
