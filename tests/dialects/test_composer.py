@@ -162,6 +162,13 @@ def test_every_spelling_means_the_same(alias, name):
         assert read(alone, total=100).schedule == expected
 
 
+def test_other_classes_are_refused():
+    with pytest.raises(PreheatError, match="scheduler._target_ must be a scheduler of composer's .*; got 'my.Own'"):
+        read({"max_duration": "100ba", "scheduler": {"_target_": "my.Own"}}, "composer")
+    with pytest.raises(PreheatError, match="t_warmups must be a field known here"):
+        read({"name": "ConstantScheduler", "t_warmups": "10ba"}, total=100)
+
+
 def test_a_number_of_epochs_is_a_duration():
     written = config("linear_decay_with_warmup", {"t_warmup": "10ba"}, 5)
     assert read(written, updates_per_epoch=20).total == 100
@@ -196,6 +203,7 @@ def test_the_constant_goes_back_to_one():
             {**W, **ROOT, "t_cooldown": "0ba", "alpha_f_decay": 0.05},
             "alpha_f_decay must be at least alpha_f_cooldown=0.1; got 0.05",
         ),
+        ("MultiStepScheduler", {"milestones": ["5ba", 6]}, "scheduler.milestones must be a time such as .*; got 6"),
         ("StepScheduler", {"step_size": "0ba"}, "step_size must be above 0; got '0ba'"),
         ("CosineAnnealingWarmRestartsScheduler", {"t_0": "5ba", "t_mult": 0.5}, "t_0 must be long enough"),
         ("LinearWithWarmup", W, "name must be one of .* Did you mean 'LinearWithWarmupScheduler'"),
@@ -213,6 +221,7 @@ def test_refusals_name_the_field(name, own, message):
         ({"scale_schedule_ratio": 0.001}, "max_duration must be above 0 after scale_schedule_ratio=0.001; got '100ba'"),
         ({"step_schedulers_every_batch": False}, "step_schedulers_every_batch must be true; got False"),
         ({"max_duration": "5ep"}, "max_duration must be countable in epochs"),
+        ({"max_duration": "1dur"}, "max_duration must be in ba, ep, sp or tok; got '1dur'"),
         ({"max_duration": "400sp"}, "max_duration must be countable in samples"),
     ],
 )

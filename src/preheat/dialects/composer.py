@@ -24,12 +24,11 @@ from typing import Any
 
 from preheat.dialects.composer_shapes import SHAPES
 from preheat.dialects.composer_times import TIME, Job
-from preheat.dialects.fields import REQUIRED, Fields
+from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
 from preheat.dialects.outline import Outline
 from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.dialects.writing import as_yaml
-from preheat.errors import ConfigError, refusal
 
 # llm-foundry's registry; the first two are names of OLMo too.
 _NAMES = {
@@ -42,10 +41,7 @@ _NAMES = {
 
 def read(config: Any, context: Context) -> Imported:
     """A composer configuration, its scheduler section, or a scheduler's constructor call, as a schedule."""
-    found = _mapping(config.raw if isinstance(config, Fields) else config)
-    if found is None:
-        raise ConfigError(refusal("config", "a composer configuration", config, "Give its YAML, or its mapping."))
-    root = Fields(found)
+    root = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
     root = root.section("parameters") if "parameters" in root else root
     own = root.section("scheduler") if "scheduler" in root else root
     if not root.flag("step_schedulers_every_batch", True):
@@ -53,15 +49,23 @@ def read(config: Any, context: Context) -> Imported:
     ratio = root.number("scale_schedule_ratio", 1.0, low=0.0)
     if not ratio:
         raise root.refusal("scale_schedule_ratio", "above 0", "It multiplies the run's length.")
-    given = own.text("_target_", None)
-    name = own.word("name", (*_NAMES, *SHAPES), REQUIRED if given is None else given.rpartition(".")[2])
     job = Job(own, root, context, ratio, [])
-    schedule = SHAPES[_NAMES.get(name, name)](job).shift(-1)
-    if own is not root:
-        own.finish()
+    schedule = SHAPES[_name(own)](job).shift(-1)
     total = context.updates("max_duration", job.total())
     peak = context.rate("optimizer.lr", root.section("optimizer", {}).rate("lr", None))
+    own.finish()
     return Imported(schedule, peak, tuple(job.notes), total=total)
+
+
+def _name(own: Fields) -> str:
+    """The class that is meant: by its path, its name, or llm-foundry's."""
+    path = own.text("_target_", None)
+    if path is None:
+        name = own.word("name", (*_NAMES, *SHAPES))
+        return str(_NAMES.get(name, name))
+    if path.rpartition(".")[2] not in SHAPES:
+        raise own.refusal("_target_", f"a scheduler of composer's ({', '.join(SHAPES)})", "Others are not known here.")
+    return str(path.rpartition(".")[2])
 
 
 def _mapping(config: Any) -> Mapping[str, Any] | None:
@@ -120,7 +124,7 @@ def _milestones(asked: Outline, name: str, climb: dict[str, Any]) -> Iterator[tu
     """Every border of the schedule behind the climb, an update earlier by composer's clock."""
     borders = [int(border) for border in asked.schedule.borders if climb.get("t_warmup", 0) + 1 < border < asked.total]
     rates = [float(asked.factors[border]) for border in borders]
-    for gamma in {after / before for before, after in pairwise((1.0, *rates)) if 0 < after < before}:
+    for gamma in dict.fromkeys(after / before for before, after in pairwise((1.0, *rates)) if 0 < after < before):
         yield name, {**climb, "milestones": [f"{border - 1}ba" for border in borders], "gamma": gamma}
 
 

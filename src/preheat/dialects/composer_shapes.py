@@ -78,16 +78,15 @@ def _inverse_sqrt(job: Job) -> Schedule:
     down = max(begin, job.length("t_max", "1dur") - cooldown)
     stands = low + (1.0 - low) / ((down - begin + scale) / scale) ** 0.5
     fall = Phase(curve=PowerLaw(timescale=scale), length=down - begin, start=1.0, end=low)
-    return PhaseSchedule(
-        (*rise, fall, Phase(curve=Linear(), length=cooldown, start=stands, end=last if cooldown else stands))
-    )
+    cool = Phase(curve=Linear(), length=cooldown, start=stands, end=last if cooldown else stands)
+    return PhaseSchedule((*rise, fall, cool))
 
 
 def _steps(job: Job, begin: Count = 0) -> Parts:
     """1, times gamma at every milestone that is reached."""
     gamma = job.own.number("gamma", 0.1, low=0.0)
     listed = job.own.list("milestones")
-    times = [job.time("milestone", fields=Fields({"milestone": item}, job.own.where)) for item in listed]
+    times = [job.time("milestones", fields=Fields({"milestones": item}, job.own.where)) for item in listed]
     borders = sorted(job.updates(job.counted(time, job.ratio)) for time in times)
     parts: list[Phase | Schedule] = []
     for passed, border in enumerate([*borders, None]):

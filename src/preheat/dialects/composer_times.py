@@ -50,7 +50,10 @@ class Job:
             return float(self.context.updates("max_duration")), "ba"
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return float(value), "ep"
-        return self.time("max_duration", fields=self.root)
+        time = self.time("max_duration", fields=self.root)
+        if time[1] == "dur":
+            raise self.root.refusal("max_duration", "in ba, ep, sp or tok", "dur is a share of it.")
+        return time
 
     def whole(self, ratio: float) -> Counted:
         """max_duration scaled, in batches, samples or tokens."""

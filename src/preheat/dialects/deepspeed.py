@@ -57,8 +57,7 @@ def read(fields: Fields, context: Context) -> Imported:
     own = optimizer.section("params", {})
     lr = None if own.value("lr", None) == "auto" else own.rate("lr", None)
     params = _filled(section.section("params", {}), lr, context)
-    if section is not fields:
-        section.finish()
+    section.finish()
     notes: list[str] = []
     schedule, base = _READERS[name](_Section(params, lr, context, notes))
     params.refuse("last_batch_iteration", why="A schedule starts at its beginning.", unless=(-1,))

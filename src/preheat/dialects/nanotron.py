@@ -52,8 +52,7 @@ def read(fields: Fields, context: Context) -> Imported:
         end=floor,
         skip=min(length, max(0, warmup + 1 - begin)),
     )
-    if own is not fields:
-        own.finish()
+    own.finish()
     phases = (*climb, hold(max(0, begin - warmup - 1)), fall, hold(0, floor))
     return Imported(PhaseSchedule(phases), peak, tuple(notes), total=total)
 

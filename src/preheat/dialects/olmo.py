@@ -93,8 +93,7 @@ def read(fields: Fields, context: Context) -> Imported:
     schedule = _NAMES[own.word("name", _NAMES, "cosine_with_warmup")](shape).shift(1)
     for of_the_gradient in ("grad_clip_warmup_steps", "grad_clip_warmup_factor"):
         own.value(of_the_gradient, None)
-    if own is not fields:
-        own.finish()
+    own.finish()
     return Imported(schedule, peak, tuple(notes), total=total)
 
 

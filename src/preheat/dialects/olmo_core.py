@@ -21,7 +21,6 @@ from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
 from preheat.dialects.olmo_core_shapes import BUILDERS, CLASSES, Part, build
 from preheat.dialects.values import Context, Dialect, Example, Imported
-from preheat.errors import ConfigError, refusal
 
 # Names that other trainers have too.
 _SHARED = ("constant", "constant_with_warmup", "linear_with_warmup", "inv_sqrt_with_warmup", "exponential")
@@ -29,10 +28,7 @@ _SHARED = ("constant", "constant_with_warmup", "linear_with_warmup", "inv_sqrt_w
 
 def read(config: Any, context: Context) -> Imported:
     """An OLMo-core scheduler, its section or a saved experiment, as a schedule."""
-    found = _mapping(config.raw if isinstance(config, Fields) else config)
-    if found is None:
-        raise ConfigError(refusal("config", "an OLMo-core configuration", config, "Give its YAML, or its mapping."))
-    root = Fields(found)
+    root = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
     module = root.section("train_module") if "train_module" in root else root
     own = module.section("scheduler") if "scheduler" in module else module
     lr = module.section("optim", {}).rate("lr", None) if own is not module else None

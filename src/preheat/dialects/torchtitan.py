@@ -24,7 +24,6 @@ from preheat.dialects.outline import Outline
 from preheat.dialects.ramps import early_ramp, hold
 from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.dialects.writing import as_toml
-from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, PhaseSchedule
 from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower
 
@@ -34,10 +33,8 @@ _OWN = ("decay_ratio", "decay_type", "min_lr_factor", "lr_min")
 
 def read(config: Any, context: Context) -> Imported:
     """A torchtitan configuration, or its lr_scheduler section, as a schedule."""
-    data = _mapping(config.raw if isinstance(config, Fields) else config)
-    if data is None:
-        raise ConfigError(refusal("config", "a torchtitan configuration", config, "Give its TOML, or its mapping."))
-    fields, notes = Fields(data), []
+    fields = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
+    notes: list[str] = []
     own = fields.section("lr_scheduler") if "lr_scheduler" in fields else fields
     run = fields.section("training", {})
     run.refuse("warmup_steps", why="It is of a torchtitan before 0.1: move it to lr_scheduler.")
@@ -73,7 +70,7 @@ def _lengths(own: Fields, total: int, notes: list[str]) -> tuple[int, int]:
     if warmup > total:
         notes.append(f"warmup_steps={warmup} is cut to {total}, all of the run")
         warmup = total
-    share = own.number("decay_ratio", None, low=0.0)
+    share = own.number("decay_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
     if share is None:
         return warmup, total - warmup
     decay = round(total * share)
