@@ -9,7 +9,7 @@ import pytest
 from measured import UPDATES, assert_runs_at
 from preheat import get_schedule
 from preheat.dialects import read, write
-from preheat.errors import ConfigError
+from preheat.errors import ConfigError, PreheatError
 
 LOG = {"warmup_num_steps": 10}
 LINEAR = {**LOG, "warmup_type": "linear"}
@@ -107,6 +107,13 @@ def test_auto_is_what_transformers_fills_in():
         read({"scheduler": config("WarmupLR", auto)["scheduler"]}, total=100, warmup=10)
 
 
+def test_the_warm_up_given_is_a_number_of_updates():
+    with pytest.raises(PreheatError, match="warmup must be >= 0; got -1"):
+        read(config("WarmupLR", LOG), warmup=-1)
+    with pytest.raises(PreheatError, match="warmup must be a whole number; got 0.1"):
+        read(config("WarmupLR", LOG), warmup=0.1)
+
+
 @pytest.mark.parametrize(
     ("name", "params", "note"),
     [
@@ -145,6 +152,11 @@ def test_notes_say_what_deepspeed_does_in_silence(name, params, note):
 def test_refusals_name_the_field(name, params, message):
     with pytest.raises(ConfigError, match=message):
         read(config(name, params), total=100)
+
+
+def test_text_is_no_configuration_of_one_that_reads_mappings():
+    with pytest.raises(ConfigError, match="config must be one of DeepSpeed ds_config; got 'WarmupLR'"):
+        read("WarmupLR", "deepspeed")
 
 
 def test_a_section_alone_is_enough():

@@ -134,7 +134,7 @@ def matches(config: Any) -> int:
         return 0
     if {*_OWN} & {*section} or (isinstance(config, str) and "LRSchedulersContainer" in config):
         return 3
-    return 2 * int("warmup_steps" in section)
+    return 2 * int("warmup_steps" in section and "_name" not in section)  # that is fairseq's
 
 
 def _example(name: str, **own: Any) -> Example:
