@@ -97,7 +97,7 @@ def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
     data = load(config)
     name = detect(data) if dialect_name == "auto" else dialect_name
     spoken = dialect(name)
-    if not isinstance(data, Mapping) and not spoken.matches(data):
+    if spoken.only_fields and not isinstance(data, Mapping) and not spoken.matches(data):
         raise ConfigError(refusal("config", f"one of {spoken.title}", _short(data), "Give a mapping of its fields."))
     imported = spoken.read(Fields(data) if isinstance(data, Mapping) else data, _context(context))
     return Imported(

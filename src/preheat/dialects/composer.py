@@ -153,6 +153,7 @@ DIALECT = Dialect(
     convention="updates 0 and 1 run at time 0, update n at the time after n - 1 updates; the climb is time / W",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         _example("constant_with_warmup", t_warmup="10ba"),
         _example("cosine_with_warmup", t_warmup="0.1dur", alpha_f=0.1),

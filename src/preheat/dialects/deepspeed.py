@@ -275,6 +275,7 @@ DIALECT = Dialect(
     convention="warm-ups stand one update late: updates 0 and 1 run at the start, update n at index n - 1",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         _example("WarmupLR", {"warmup_max_lr": 1e-3, "warmup_num_steps": 10}),
         _example("WarmupLR", {"warmup_max_lr": 1e-3, **_CLIMB}),

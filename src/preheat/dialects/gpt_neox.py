@@ -109,6 +109,7 @@ DIALECT = Dialect(
     convention="update n runs at n / W in the climb; the decay is shaped for D updates and stops after D - 2 W of them",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         *(_example(name) for name in ("constant", "linear", "exponential")),
         _example("cosine", min_lr=1e-4, lr_decay_iters=80),

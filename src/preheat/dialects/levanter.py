@@ -196,6 +196,7 @@ DIALECT = Dialect(
     convention="update n runs at n / W in the climb; the end value falls on update T, one after the last",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         *(_example(name) for name in _DECAYS if name not in ("inv_sqrt", "power")),
         _example({"type": "inv_sqrt", "timescale": 20}),

@@ -262,6 +262,7 @@ DIALECT = Dialect(
     convention="update n runs at n / W in the climb; the end value falls on update D = lr_decay_iters",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         _example("constant"),
         _example("linear", min_lr=1e-4),

@@ -89,6 +89,7 @@ DIALECT = Dialect(
     convention="update n runs at n / W in the climb; the end value falls on the update after the decay",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         _example("linear", lr_decay_style="linear"),
         _example("cosine", lr_decay_style="cosine"),

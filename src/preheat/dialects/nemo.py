@@ -215,6 +215,7 @@ DIALECT = Dialect(
     convention="update n runs at (n + 1) / (W + 1) in the climb, the peak at W; the end value falls on update T",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         *(_example(name) for name in POLICIES if name not in _HOLDING),
         *(_example(name, hold_steps=20) for name in _HOLDING),

@@ -158,6 +158,7 @@ DIALECT = Dialect(
     convention="update n runs at (n + 1) / W in the climb, the peak at W - 1; the last update is at the end value",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         *(_example(name) for name in _NAMES),
         _example("cosine_with_warmup", warmup_min_lr=0.0, alpha_f=0.0),

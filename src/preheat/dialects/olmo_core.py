@@ -105,6 +105,7 @@ DIALECT = Dialect(
     convention="update n runs at (n + 1) / W in the climb, the peak at W - 1; the last update is at the end value",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         *(_example(name) for name in BUILDERS if name not in ("sequential", "composable", "wsds")),
         _example("sequential", schedulers=[*_PARTS], schedulers_max=[50]),

@@ -149,6 +149,7 @@ DIALECT = Dialect(
     convention="update n runs at (n + 1) / W in the climb; the last update stands one step above the end value",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         *(_example(name) for name in _CURVES),
         *(_example(name, decay_ratio=0.2, min_lr_factor=0.1) for name in _CURVES),

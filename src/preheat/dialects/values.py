@@ -170,6 +170,8 @@ class Dialect:
         examples: every name the dialect knows.
         write: configurations that might say what an outlined schedule does; the nearest is taken. None: not written.
         render: a configuration as text.
+        only_fields: whether :attr:`read` takes a mapping of fields alone, and what :attr:`matches` does not know as
+            another shape of it is refused before it is called.
     """
 
     name: str
@@ -181,3 +183,4 @@ class Dialect:
     examples: tuple[Example, ...]
     write: Callable[[Outline], Iterable[Any]] | None = None
     render: Callable[[Any], str] | None = None
+    only_fields: bool = False
