@@ -40,6 +40,16 @@ DIALECTS = (
     "diffusers",
     "thinc",
     "mmengine",
+    "deepspeed",
+    "megatron",
+    "gpt-neox",
+    "nemo",
+    "torchtitan",
+    "composer",
+    "olmo",
+    "olmo-core",
+    "levanter",
+    "nanotron",
 )
 
 
@@ -84,9 +94,9 @@ def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
     Args:
         config: a mapping or a list, the text of a file (JSON, TOML, YAML, flags), or its path.
         dialect_name: one of ``preheat.dialects.DIALECTS``; ``"auto"`` recognises it.
-        **context: what the file leaves to its trainer: the fields of :class:`Context` (``total``, ``peak``, ``plan``,
-            ``examples``, ``world_size``, ``updates_per_epoch``, ``samples_per_update``, ``tokens_per_update``,
-            ``version``).
+        **context: what the file leaves to its trainer: the fields of :class:`Context` (``total``, ``peak``,
+            ``warmup``, ``plan``, ``examples``, ``world_size``, ``updates_per_epoch``, ``samples_per_update``,
+            ``tokens_per_update``, ``version``).
 
     Raises:
         ConfigError: naming the field that is missing, wrong, or cannot be expressed as a function of the update.
@@ -98,6 +108,8 @@ def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
     data = load(config)
     name = detect(data) if dialect_name == "auto" else dialect_name
     spoken = dialect(name)
+    if spoken.only_fields and not isinstance(data, Mapping) and not spoken.matches(data):
+        raise ConfigError(refusal("config", f"one of {spoken.title}", _short(data), "Give a mapping of its fields."))
     imported = spoken.read(Fields(data) if isinstance(data, Mapping) else data, _context(context))
     return Imported(
         imported.schedule, imported.base_lr, imported.notes, spoken.name, imported.total, dict(imported.also)
@@ -154,6 +166,8 @@ def _context(given: dict[str, Any]) -> Context:
                 raise ConfigError(refusal("plan", "a preheat.Plan", value, "Make one with preheat.Plan."))
         elif name in ("total", "examples", "world_size"):
             count(name, value, 1)
+        elif name == "warmup":
+            count(name, value)
         else:
             positive(name, value, "It is a number above zero.")
     if given.get("total") is not None and given.get("plan") is not None:

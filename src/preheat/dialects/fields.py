@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from preheat.errors import ConfigError, refusal
+from preheat.schedule.factors import Absolute
 
 REQUIRED: Any = object()
 _MOST = 2**53  # updates that a float counts exactly
@@ -95,6 +96,17 @@ class Fields:
         if value is not default and value <= 0:
             raise self.refusal(name, "> 0", "It is a learning rate.")
         return value if value is default else float(value)
+
+    def share(self, name: str, peak: float | None, default: float = 0.0) -> float:
+        """A learning rate in [0, peak], as a share of the peak."""
+        value = self.number(name, default, low=0.0, advice="It is a learning rate.")
+        if not value:
+            return 0.0
+        if peak is None:
+            raise self.refusal(name, "0 where the peak is not known", "Give peak= (--lr).")
+        if value > peak:
+            raise self.refusal(name, f"at most the peak, {peak!r}", "Lower it.")
+        return Absolute(float(value)).share(peak)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """True or False, also in words."""

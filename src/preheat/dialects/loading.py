@@ -152,6 +152,33 @@ def _plain(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
+def call(text: str) -> tuple[str, dict[str, Any]] | None:
+    """A constructor call as its name and its arguments by name: literals, and calls as mappings of theirs.
+
+    Arguments that are neither are left out; None for text that is no call. Nothing is executed.
+
+    >>> call("optim.Cosine(t_max='1dur', alpha_f=0.1, state=now)")
+    ('optim.Cosine', {'t_max': '1dur', 'alpha_f': 0.1})
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        return (ast.unparse(node.func), _keywords(node)) if isinstance(node, ast.Call) else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _keywords(node: ast.Call) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in node.keywords:
+        try:
+            found[str(item.arg)] = (
+                _keywords(item.value) if isinstance(item.value, ast.Call) else ast.literal_eval(item.value)
+            )
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            continue
+    return found
+
+
 def _toml(text: str) -> Any:
     try:
         return tomllib.loads(text)

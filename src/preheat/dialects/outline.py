@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from preheat.schedule import Phase, Schedule
@@ -27,7 +27,7 @@ class Outline:
         factors: the values of updates 0 to T (one past the last), as shares of the peak; shape (T + 1,).
         climbs: lengths its warm-up may have, in the conventions of the field; (0,) without one.
         starts: factors the warm-up may begin at.
-        decays: lengths its last descent may have.
+        decays: lengths its last descent may have, beyond the run too.
         floors: factors its last descent may end at.
         options: numbers that its curves carry (``power``, ``cycles``, ``timescale``...), by name.
     """
@@ -46,6 +46,12 @@ class Outline:
         """The values a curve of the schedule has for ``name``, and ``others`` to try."""
         return tuple(dict.fromkeys((*self.options.get(name, ()), *others)))
 
+    def below(self, peak: float) -> Outline:
+        """The same outline in shares of ``peak``, a rate that need not be that of any update."""
+        ratio = self.peak / peak
+        starts, floors = (tuple(share * ratio for share in shares) for shares in (self.starts, self.floors))
+        return replace(self, peak=peak, factors=self.factors * ratio, starts=starts, floors=floors)
+
 
 def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
     """The outline of ``schedule`` over ``total`` updates at base ``base_lr``."""
@@ -53,7 +59,8 @@ def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
 
     factors = schedule(np.arange(total + 1))
     top = float(factors.max())
-    shares = factors / top if top > 0 else factors
+    unit = top or 1.0  # a schedule that is 0 all along is refused elsewhere
+    shares = factors / unit
     at_peak = np.flatnonzero(shares >= 1.0 - _NEAR)
     first, last = (int(at_peak[0]), int(at_peak[-1])) if len(at_peak) else (0, 0)
     climbs = (0,) if first == 0 else tuple(w for w in (first, first + 1, first - 1) if w > 0)
@@ -70,8 +77,8 @@ def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
         factors=shares,
         climbs=climbs,
         starts=_distinct(starts),
-        decays=tuple(dict.fromkeys(d for d in (*_last_lengths(schedule, total), *descent) if 0 < d <= total)),
-        floors=_distinct(ends),
+        decays=tuple(dict.fromkeys(length for length in (*_last_lengths(schedule), *descent) if length > 0)),
+        floors=_distinct((*ends, *(end / unit for end in _ends(schedule)))),
         options=_options(schedule),
     )
 
@@ -94,10 +101,14 @@ def _phases(schedule: Schedule) -> list[Phase]:
     ]
 
 
-def _last_lengths(schedule: Schedule, total: int) -> list[int]:
-    """Lengths of the phases that fall."""
-    lengths = [phase.length for phase in _phases(schedule) if isinstance(phase.length, int)]
-    return [length for length in reversed(lengths) if 0 < length <= total]
+def _last_lengths(schedule: Schedule) -> list[int]:
+    """Lengths of the phases, the last first."""
+    return [phase.length for phase in reversed(_phases(schedule)) if isinstance(phase.length, int)]
+
+
+def _ends(schedule: Schedule) -> list[float]:
+    """Factors that the phases move towards, also where the run stops before."""
+    return [phase.end for phase in _phases(schedule) if isinstance(phase.end, float) and phase.end < 1]
 
 
 def _options(schedule: Schedule) -> dict[str, tuple[float, ...]]:

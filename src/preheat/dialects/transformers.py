@@ -153,6 +153,7 @@ DIALECT = Dialect(
     convention="update n runs at n / W in the climb; the end value falls on update T, one after the last",
     read=read,
     matches=matches,
+    only_fields=True,
     examples=(
         *(_example(name) for name in ("linear", "cosine", "constant_with_warmup", "inverse_sqrt")),
         _example("cosine_with_restarts", num_cycles=3),

@@ -68,6 +68,7 @@ class Context:
     Attributes:
         total: updates of the run, >= 1.
         peak: the peak learning rate.
+        warmup: updates of the climb, for files that leave it to their trainer (DeepSpeed's ``"auto"``).
         plan: counts the run, where the file does not say how long it is.
         examples: rows of the training set, for files that give a batch size and epochs.
         world_size: processes that share the data.
@@ -79,6 +80,7 @@ class Context:
 
     total: int | None = None
     peak: float | None = None
+    warmup: int | None = None
     plan: Plan | None = None
     examples: int | None = None
     world_size: int = 1
@@ -87,18 +89,31 @@ class Context:
     tokens_per_update: float | None = None
     version: str | None = None
 
+    @property
+    def told(self) -> int | None:
+        """Updates of the run, if the caller says them."""
+        return self.total if self.plan is None else self.plan.updates
+
     def updates(self, name: str, own: int | None = None) -> int:
         """Updates of the run: what the file says (``own``), or the caller; refused where they differ or nobody says.
 
         ``name`` is the field of the file that could say it.
         """
-        told = self.total if self.plan is None else self.plan.updates
+        told = self.told
         if own is None and told is None:
             raise ConfigError(refusal(name, "in the file, or the run's updates given", None, "Give total= (--total)."))
         if own is not None and told is not None and own != told:
             advice = "The file and you name different runs: leave one out."
             raise ConfigError(refusal(name, f"{told}, the total you gave", own, advice))
         return int(told if own is None else own)  # type: ignore[arg-type]
+
+    def shaped(self, name: str, own: int | None, notes: list[str]) -> int:
+        """Updates the schedule is shaped for, in a file that says them apart from the run: a note if they differ."""
+        if own is None:
+            return self.updates(name)
+        if self.told is not None and self.told != own:
+            notes.append(f"{name} shapes the schedule for {own} updates, the run takes {self.told}")
+        return own
 
     def rate(self, name: str, own: float | None = None) -> float | None:
         """The peak learning rate: what the file says (``own``), or the caller, or None; refused where they differ."""
@@ -155,6 +170,8 @@ class Dialect:
         examples: every name the dialect knows.
         write: configurations that might say what an outlined schedule does; the nearest is taken. None: not written.
         render: a configuration as text.
+        only_fields: whether :attr:`read` takes a mapping of fields alone, and what :attr:`matches` does not know as
+            another shape of it is refused before it is called.
     """
 
     name: str
@@ -166,3 +183,4 @@ class Dialect:
     examples: tuple[Example, ...]
     write: Callable[[Outline], Iterable[Any]] | None = None
     render: Callable[[Any], str] | None = None
+    only_fields: bool = False

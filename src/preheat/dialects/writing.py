@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from preheat.dialects.fields import Fields
@@ -37,8 +38,9 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     every = np.arange(total)
     sampled = every if total <= _SAMPLED else np.unique(np.linspace(0, total - 1, _SAMPLED).astype(np.int64))
     rough: list[tuple[float, int, Any]] = []
-    for index, config in enumerate(_distinct(dialect.write(asked))):
-        imported = read_back(dialect, config, context, asked.peak)
+    outlines = (asked,) if asked.peak == base_lr else (asked, asked.below(base_lr))
+    for index, config in enumerate(_distinct(chain.from_iterable(map(dialect.write, outlines)))):
+        imported = read_back(dialect, config, context, base_lr)
         if imported is not None:
             rough.append((float(_apart(imported, asked, sampled).max()), index, config))
     if not rough:
@@ -47,7 +49,7 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     rough.sort(key=lambda found: found[:2])
     best: tuple[float, int, Any, tuple[str, ...]] | None = None
     for _, _, config in rough[:_FINALISTS]:
-        imported = read_back(dialect, config, context, asked.peak)
+        imported = read_back(dialect, config, context, base_lr)
         assert imported is not None
         apart = _apart(imported, asked, every)
         at = int(apart.argmax())
@@ -61,7 +63,7 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
 
 
 def read_back(dialect: Dialect, config: Any, context: Context, peak: float) -> Imported | None:
-    """What the dialect's reader makes of a proposal; None if it refuses it."""
+    """What the dialect's reader makes of a proposal, beside an optimizer at ``peak``; None if it refuses it."""
     try:
         imported = dialect.read(Fields(config) if isinstance(config, Mapping) else config, context)
         if imported.base_lr is None:

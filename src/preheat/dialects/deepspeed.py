@@ -1,0 +1,290 @@
+"""DeepSpeed's ``scheduler`` section, alone or in a whole ds_config.
+
+Step     the constructor writes the floor and the first step() brings index 0, the floor again: the first two updates
+         of every warm-up run at its start, and update n stands at index n - 1. OneCycle and LRRangeTest are on time.
+Warm-up  linear: index / W. log, the default: ln(index + 1) / ln(W). Of warmup_num_steps (1000) at least 2 are taken.
+Fields   WarmupLR: warmup_min_lr (0), warmup_max_lr (the optimizer's lr), warmup_num_steps, warmup_type.
+         WarmupDecayLR: the same and total_num_steps; warmup_max_lr is 0.001 unless given, whatever the optimizer says.
+         WarmupCosineLR: total_num_steps, warmup_min_ratio (0), warmup_num_steps, cos_min_ratio (1e-4), warmup_type;
+         ratios of the optimizer's lr, and update 0 runs at 0 whatever the first of them.
+         OneCycle: cycle_min_lr, cycle_max_lr, cycle_first_step_size (2000), cycle_second_step_size (the first),
+         cycle_first_stair_count (0), cycle_second_stair_count (the first), decay_step_size (0), decay_lr_rate (0),
+         cycle_momentum (true), cycle_min_mom (0.8), cycle_max_mom (0.9), decay_mom_rate (0).
+         LRRangeTest: lr_range_test_min_lr (0.001), _step_size (2000), _step_rate (1), _staircase (false).
+"auto"   as transformers fills it: warmup_min_lr 0, warmup_max_lr the learning rate, warmup_num_steps max(1, warm-up),
+         total_num_steps the updates of the run.
+Ends     WarmupDecayLR reaches warmup_min_lr, WarmupCosineLR its floor, one update after the last, and stay there.
+Read     DeepSpeed 0.19.8, runtime/lr_schedules.py and engine.py; transformers 5.23, integrations/deepspeed.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from preheat.dialects.deepspeed_cycle import MANY, cycle, momentum
+from preheat.dialects.fields import Fields
+from preheat.dialects.outline import Outline
+from preheat.dialects.ramps import Phases, hold, ramp
+from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.schedule import Phase, PhaseSchedule, Schedule
+from preheat.schedule.curves import Cosine, Linear, Logarithmic, PowerLaw
+
+_AUTO = ("warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps")
+_WITHOUT_BETAS = ("SGD", "RMSprop", "Adagrad", "Adadelta", "ASGD", "Rprop")
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A scheduler's params, the optimizer's lr, what the caller says, and what is to be said."""
+
+    params: Fields
+    lr: float | None
+    context: Context
+    notes: list[str]
+
+
+Found = tuple[Schedule, float | None]  # a schedule and the rate it refers to
+
+
+def read(fields: Fields, context: Context) -> Imported:
+    """A ds_config or its scheduler section as a schedule."""
+    section = fields.section("scheduler") if "scheduler" in fields else fields
+    optimizer = fields.section("optimizer", {})
+    name = section.word("type", _READERS)
+    own = optimizer.section("params", {})
+    lr = None if own.value("lr", None) == "auto" else own.rate("lr", None)
+    params = _filled(section.section("params", {}), lr, context)
+    section.finish()
+    notes: list[str] = []
+    schedule, base = _READERS[name](_Section(params, lr, context, notes))
+    params.refuse("last_batch_iteration", why="A schedule starts at its beginning.", unless=(-1,))
+    also: dict[str, Schedule] = {}
+    if name == "OneCycle" and optimizer.value("type", None) not in _WITHOUT_BETAS:
+        mirrored, largest = momentum(params)
+        if mirrored is not None:
+            also = {"betas[0]": mirrored}
+            notes.append(f"betas[0] refers to cycle_max_mom={largest}: the optimizer needs that, and betas[1] = 0.99")
+    params.finish()
+    return Imported(schedule, base, tuple(notes), total=context.told, also=also)
+
+
+def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
+    """``params`` with what transformers writes for ``"auto"``."""
+    values = dict(params.raw)
+    for name in [name for name, value in values.items() if value == "auto"]:
+        path = params.path(name)
+        if name == "warmup_min_lr":
+            values[name] = 0.0
+        elif name == "warmup_max_lr":
+            values[name] = context.known_rate(path, lr, 'it is "auto"')
+        elif name == "total_num_steps":
+            values[name] = context.updates(path)
+        elif name == "warmup_num_steps" and context.warmup is not None:
+            values[name] = max(1, context.warmup)
+        elif name == "warmup_num_steps":
+            raise params.refusal(name, "a number, or the warm-up given", "Give warmup= (--warmup).")
+        else:
+            raise params.refusal(name, "a number", "transformers does not fill this one.")
+    return Fields(values, params.where)
+
+
+def _warmup(section: _Section) -> Found:
+    peak, start = _rates(section, default=None)
+    return _late((*_climb(section, _length(section), start), hold(None))), peak
+
+
+def _decay(section: _Section) -> Found:
+    peak, start = _rates(section, default=0.001)
+    warmup, total = _lengths(section)
+    descent = Phase(curve=Linear(), length=total - warmup, start=1.0, end=start)
+    return _late((*_climb(section, warmup, start), descent)), peak
+
+
+def _cosine(section: _Section) -> Found:
+    base = section.context.rate("optimizer.params.lr", section.lr)
+    if section.lr is None:
+        has = "" if base is None else f", which has to be {base}"
+        section.notes.append(f"the ratios are of the optimizer's lr{has}")
+    params = section.params
+    start = params.number("warmup_min_ratio", 0.0, low=0.0, high=1.0)
+    floor = params.number("cos_min_ratio", 1e-4, low=0.0, high=1.0)
+    warmup, total = _lengths(section)
+    descent = Phase(curve=Cosine(), length=total - warmup, start=1.0, end=floor, skip=1)
+    phases = (*_climb(section, warmup, start), descent)
+    if not start:
+        return _late(phases), base
+    return PhaseSchedule((Phase(curve=Linear(), length=1, start=0.0, end=start), *phases)), base
+
+
+def _rates(section: _Section, default: float | None) -> tuple[float | None, float]:
+    """The peak, and the share of it that the warm-up starts from."""
+    params, lr = section.params, section.lr
+    own = params.rate("warmup_max_lr", None)
+    if own is None and default is not None and "warmup_max_lr" not in params.raw:
+        own = default
+        section.notes.append(f"warmup_max_lr is left at DeepSpeed's own {default}")
+    _overridden(section, "warmup_max_lr", own)
+    peak = section.context.rate(params.path("warmup_max_lr"), lr if own is None else own)
+    return peak, params.share("warmup_min_lr", peak)
+
+
+def _overridden(section: _Section, name: str, own: float | None) -> None:
+    if own is not None and section.lr is not None and own != section.lr:
+        section.notes.append(f"{name}={own} is what trains: the optimizer's lr={section.lr} is overridden")
+
+
+def _lengths(section: _Section) -> tuple[int, int]:
+    warmup, params = _length(section), section.params
+    own = params.count("total_num_steps", None, low=1)
+    total = section.context.shaped(params.path("total_num_steps"), own, section.notes)
+    if warmup >= total:
+        advice = "The peak would never be used: shorten the warm-up or plan more updates."
+        raise params.refusal("warmup_num_steps", f"below {total} updates", advice)
+    return warmup, total
+
+
+def _length(section: _Section) -> int:
+    given: int = section.params.count("warmup_num_steps", 1000, low=1)
+    if given < 2:
+        section.notes.append("warmup_num_steps=1 is 2 to DeepSpeed")
+    return max(2, given)
+
+
+def _climb(section: _Section, warmup: int, start: float) -> Phases:
+    """Indices 0 to W - 1."""
+    kind = section.params.text("warmup_type", "log")
+    if kind not in ("log", "linear"):
+        section.notes.append(f"warmup_type={kind!r} is unknown to DeepSpeed, which climbs along the logarithm")
+    return ramp(warmup, start) if kind == "linear" else (*ramp(warmup - 1, start, Logarithmic()), hold(1))
+
+
+def _late(phases: Phases) -> Schedule:
+    """Phases by index: update 0 has its value already, so update 1 runs at the same."""
+    return PhaseSchedule(phases).shift(-1)
+
+
+def _one_cycle(section: _Section) -> Found:
+    params = section.params
+    peak = section.context.rate(params.path("cycle_max_lr"), params.rate("cycle_max_lr"))
+    _overridden(section, "cycle_max_lr", peak)
+    params.value("cycle_min_lr")
+    low = params.share("cycle_min_lr", peak)
+    rate, every = params.number("decay_lr_rate", 0.0, low=0.0), params.number("decay_step_size", 0, low=0.0)
+    after = (Phase(curve=PowerLaw(1.0, every / rate), length=None, start=low),) if rate and every else ()
+    return PhaseSchedule((*cycle(params, low, 1.0), *after)), peak
+
+
+def _range_test(section: _Section) -> Found:
+    params, context = section.params, section.context
+    total = context.updates("total")
+    lowest = params.rate("lr_range_test_min_lr", 1e-3)
+    size = params.count("lr_range_test_step_size", 2000, low=1)
+    rate = params.number("lr_range_test_step_rate", 1.0, low=0.0)
+    stepped = params.flag("lr_range_test_staircase")
+    steps = (total - 1) // size if stepped else total / size
+    top = 1.0 + rate * steps
+    section.notes.append(f"it goes on climbing: after {total} updates the rate is held here")
+    base = context.rate("the last rate of the range test", lowest * top)
+    if not stepped:
+        return PhaseSchedule((Phase(curve=Linear(), length=total, start=1.0 / top, end=1.0),)), base
+    if steps > MANY:
+        raise params.refusal("lr_range_test_step_size", f"at least {-(-total // MANY)}", "It makes too many steps.")
+    return PhaseSchedule(tuple(hold(size, (1.0 + rate * step) / top) for step in range(int(steps) + 1))), base
+
+
+_READERS: dict[str, Callable[[_Section], Found]] = {
+    "WarmupLR": _warmup,
+    "WarmupDecayLR": _decay,
+    "WarmupCosineLR": _cosine,
+    "OneCycle": _one_cycle,
+    "LRRangeTest": _range_test,
+}
+
+
+def write(asked: Outline) -> Iterator[dict[str, Any]]:
+    """Every scheduler type with the lengths, floors and rates of the outline."""
+    for name, params in (*_warmups(asked), *_cycles(asked), *_range_tests(asked)):
+        yield {"scheduler": {"type": name, "params": params}}
+
+
+def _warmups(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
+    lengths = sorted({max(2, length) for climb in asked.climbs for length in (climb, climb - 1)})
+    for warmup, kind in product(lengths, ("linear", "log")):
+        climb = {"warmup_num_steps": warmup, "warmup_type": kind}
+        totals = [{"total_num_steps": total} for total in (asked.total, asked.total - 1)]
+        for low in dict.fromkeys((*asked.starts, *asked.floors)):
+            rates = {"warmup_min_lr": low * asked.peak, "warmup_max_lr": asked.peak, **climb}
+            yield "WarmupLR", rates
+            yield from (("WarmupDecayLR", {**rates, **total}) for total in totals)
+        for start, floor, total in product(asked.starts, asked.floors, totals):
+            yield "WarmupCosineLR", {"warmup_min_ratio": start, "cos_min_ratio": floor, **climb, **total}
+
+
+def _cycles(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
+    for up in asked.climbs:
+        for down in (asked.total - up, *asked.decays):
+            arrived = float(asked.factors[min(up + down, asked.total)])
+            for rest in dict.fromkeys((arrived, *asked.floors)):
+                rates = {"cycle_min_lr": rest * asked.peak, "cycle_max_lr": asked.peak, "cycle_momentum": False}
+                params = {**rates, "cycle_first_step_size": up, "cycle_second_step_size": down}
+                yield "OneCycle", params
+                for timescale in asked.option("timescale"):
+                    yield "OneCycle", {**params, "decay_lr_rate": 1.0, "decay_step_size": timescale}
+
+
+def _range_tests(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
+    low = float(asked.factors[0]) * asked.peak
+    if low <= 0:
+        return
+    params = {"lr_range_test_min_lr": low, "lr_range_test_step_size": asked.total}
+    yield "LRRangeTest", {**params, "lr_range_test_step_rate": asked.peak / low - 1.0}
+    for size in asked.decays:
+        rate = float(asked.factors[min(size, asked.total)]) * asked.peak / low - 1.0
+        params = {"lr_range_test_min_lr": low, "lr_range_test_step_size": size, "lr_range_test_step_rate": rate}
+        yield "LRRangeTest", {**params, "lr_range_test_staircase": True}
+
+
+def matches(config: Any) -> int:
+    """3 for one of its own scheduler names, 2 for a scheduler of type and params under another name."""
+    section = config.get("scheduler", config) if isinstance(config, Mapping) else None
+    if not isinstance(section, Mapping) or "type" not in section:
+        return 0
+    if section["type"] in tuple(_READERS) and (section is not config or "params" in config):
+        return 3
+    return 2 * int(section is not config and {*section} <= {"type", "params"})
+
+
+def _example(name: str, params: Mapping[str, Any], **context: Any) -> Example:
+    config: dict[str, Any] = {"scheduler": {"type": name, "params": params}}
+    if name == "WarmupCosineLR":
+        config["optimizer"] = {"type": "AdamW", "params": {"lr": 1e-3}}
+    return Example(name, config, context or {"total": 100})
+
+
+_CLIMB = {"warmup_num_steps": 10, "warmup_type": "linear"}
+_CYCLE = {"cycle_min_lr": 1e-4, "cycle_max_lr": 1e-3, "cycle_first_step_size": 10, "cycle_second_step_size": 60}
+_RANGE = {"lr_range_test_min_lr": 1e-5, "lr_range_test_step_size": 10}
+
+DIALECT = Dialect(
+    name="deepspeed",
+    title="DeepSpeed ds_config",
+    source="DeepSpeed 0.19.8",
+    convention="warm-ups stand one update late: updates 0 and 1 run at the start, update n at index n - 1",
+    read=read,
+    matches=matches,
+    only_fields=True,
+    examples=(
+        _example("WarmupLR", {"warmup_max_lr": 1e-3, "warmup_num_steps": 10}),
+        _example("WarmupLR", {"warmup_max_lr": 1e-3, **_CLIMB}),
+        _example("WarmupDecayLR", {"warmup_max_lr": 1e-3, "total_num_steps": 100, **_CLIMB}),
+        _example("WarmupDecayLR", dict.fromkeys(_AUTO, "auto"), total=100, peak=1e-3, warmup=10),
+        _example("WarmupCosineLR", {"total_num_steps": 100, **_CLIMB}),
+        _example("OneCycle", {**_CYCLE, "decay_step_size": 10, "decay_lr_rate": 0.5}),
+        _example("LRRangeTest", _RANGE),
+        _example("LRRangeTest", {**_RANGE, "lr_range_test_staircase": True}),
+    ),
+    write=write,
+)
