@@ -17,7 +17,18 @@ from preheat.errors import ScheduleError, missing_extra, refusal
 from preheat.frameworks.record import Chapter, Record
 from preheat.frameworks.spec import build_spec
 from preheat.frameworks.states import load_state, read_state, saved_state
-from preheat.frameworks.targets import Group, Rule, Target, base_value, group_names, is_ours, mark, named_rules
+from preheat.frameworks.targets import (
+    Group,
+    Rule,
+    Target,
+    base_value,
+    group_names,
+    holds_tensors,
+    is_ours,
+    mark,
+    named_rules,
+    refuse_shared_tensors,
+)
 from preheat.schedule import Schedule
 from preheat.schedule.checks import choice, count
 from preheat.schedule.clocks import everything_in
@@ -157,6 +168,7 @@ class Scheduler(LRScheduler):
         """Lay out who is written what: equal schedules are evaluated once, plain learning rates take the short way."""
         order = {id(group): index for index, group in enumerate(self.optimizer.param_groups)}
         self._targets.sort(key=lambda target: order[id(target.group)])
+        refuse_shared_tensors(self._targets)
         effective = [target.effective() for target in self._targets]
         for schedule in effective:
             schedule._refuse_waiting()
@@ -224,9 +236,13 @@ class Scheduler(LRScheduler):
         earlier = _driver(self.optimizer)
         if earlier is not None:
             earlier.detach()
+        before, after = self._before_update, self._after_update
+        if any(map(holds_tensors, self.optimizer.param_groups)):
+            # A tensor's write counter cannot be traced: no compiler looks into the hooks.
+            before, after = map(torch.compiler.disable, (before, after))
         self._handles = [
-            self.optimizer.register_step_pre_hook(self._before_update),
-            self.optimizer.register_step_post_hook(self._after_update),
+            self.optimizer.register_step_pre_hook(before),
+            self.optimizer.register_step_post_hook(after),
             self.optimizer.register_load_state_dict_post_hook(self._after_load),
         ]
         return earlier
@@ -328,10 +344,11 @@ class Scheduler(LRScheduler):
             return
         self._shown_at = position
         self._factors = [schedule(position) for schedule in self._lines]
-        for index, target in enumerate(self._targets):
-            value = target.base * self._factors[self._columns[index]]
+        values = [t.base * self._factors[column] for t, column in zip(self._targets, self._columns, strict=True)]
+        for target, value in zip(self._targets, values, strict=True):
             target.write(value)
-            self._shown[index] = mark(target.read(), value)
+        # When all is written: a tensor may be shared by several groups.
+        self._shown = [mark(target.read(), value) for target, value in zip(self._targets, values, strict=True)]
 
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
@@ -513,7 +530,8 @@ def _innermost(optimizer: Optimizer) -> Optimizer:
 
 def _driver(optimizer: Optimizer) -> Scheduler | None:
     """The scheduler that drives the optimizer now: the owner of its hook."""
-    owners = (getattr(hook, "__self__", None) for hook in optimizer._optimizer_step_pre_hooks.values())
+    hooks = (getattr(hook, "__wrapped__", hook) for hook in optimizer._optimizer_step_pre_hooks.values())
+    owners = (getattr(hook, "__self__", None) for hook in hooks)
     return next((owner for owner in owners if isinstance(owner, Scheduler)), None)
 
 
