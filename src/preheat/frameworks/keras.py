@@ -7,8 +7,10 @@ Computed in float64 over the backend's own arrays, and rounded once at the end. 
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, Self
 
 from preheat.errors import MissingExtraError, ScheduleError, refusal
@@ -121,10 +123,24 @@ def use(optimizer: Any, schedule: Value | str, *, total: int | Timeline | None =
 def _namespace() -> Any:
     """The backend's own arrays: ``keras.ops`` takes the waves of float64 numbers in float32."""
     name = keras.backend.backend()
+    if name == "tensorflow":
+        return _tensorflow()
     if name not in _NAMESPACES:
         advice = "Set KERAS_BACKEND to one of these."
-        raise ScheduleError(refusal("backend", f"one of {', '.join(_NAMESPACES)}", name, advice))
+        known = ", ".join((*_NAMESPACES, "tensorflow"))
+        raise ScheduleError(refusal("backend", f"one of {known}", name, advice))
     return import_module(_NAMESPACES[name])
+
+
+def _tensorflow() -> Any:
+    """TensorFlow under the names of an array namespace; its own ``where`` takes plain numbers for float32."""
+    import tensorflow as tf
+
+    def where(condition: Any, yes: Any, no: Any) -> Any:
+        return tf.where(condition, tf.cast(yes, tf.float64), tf.cast(no, tf.float64))
+
+    names = {name: getattr(tf, name) for name in ("cos", "exp", "floor", "sin", "sqrt", "tanh")}
+    return SimpleNamespace(__name__="tensorflow", pi=math.pi, log=tf.math.log, where=where, **names)
 
 
 def _float64() -> Any:

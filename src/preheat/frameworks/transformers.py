@@ -133,7 +133,8 @@ def _say_what_is_not_used(args: Any) -> None:
     """Log the scheduler settings of the TrainingArguments that say something."""
     fields = type(args).__dataclass_fields__
     names = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps")
-    said = [name for name in names if getattr(args, name, None) not in (None, {}, fields[name].default)]
+    values = {name: getattr(args, name, None) for name in names}
+    said = {name: value for name, value in values.items() if value not in (None, {}, fields[name].default)}
     if said:
-        given = ", ".join(f"{name}={getattr(args, name)}" for name in said)
+        given = ", ".join(f"{name}={getattr(value, 'value', value)}" for name, value in said.items())
         _LOG.warning("of the TrainingArguments %s: not used, the learning rate follows preheat's schedule.", given)
