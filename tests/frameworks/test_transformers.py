@@ -68,8 +68,8 @@ class Used(TrainerCallback):
 
 def trainer(folder, rows=40, callbacks=(), dataset=None, kind=Trainer, model=None, **arguments):
     """A Trainer of 40 rows in batches of 4, everything logged; ``Used`` comes with it as ``used``."""
-    settings = dict(per_device_train_batch_size=4, learning_rate=LR, num_train_epochs=2, weight_decay=0.1)
-    settings |= dict(logging_steps=1, save_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True)
+    settings = {"per_device_train_batch_size": 4, "learning_rate": LR, "num_train_epochs": 2, "weight_decay": 0.1}
+    settings |= {"logging_steps": 1, "save_strategy": "no", "report_to": [], "disable_tqdm": True, "use_cpu": True}
     settings |= arguments
     optimizers = settings.pop("optimizers", (None, None))
     more = {name: settings.pop(name) for name in ("optimizer_cls_and_kwargs",) if name in settings}

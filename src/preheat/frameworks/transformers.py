@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ScheduleError, missing_extra, refusal
+from preheat.frameworks.optimizers import innermost
 from preheat.frameworks.runs import Run, as_schedule, refuse_unknown_options
 from preheat.plan import Plan
 from preheat.schedule import Schedule
@@ -89,9 +90,10 @@ class _Creator:
             return scheduler(schedule, self.trainer.args.deepspeed, **self.options)(optimizer)
         from preheat.frameworks.torch import Scheduler
 
-        if hasattr(optimizer, "optimizer_dict"):
+        stepped = innermost(optimizer)
+        if hasattr(stepped, "optimizer_dict"):
             advice = "Take an optim of TrainingArguments that is not layer-wise."
-            raise ScheduleError(refusal("optim", "one optimizer for all layers", type(optimizer).__name__, advice))
+            raise ScheduleError(refusal("optim", "one optimizer for all layers", type(stepped).__name__, advice))
         return Scheduler(optimizer, schedule, **self.options)
 
 
