@@ -22,7 +22,7 @@ class Pace:
     Args:
         scheduler: a torch scheduler, or Accelerate's wrapper around one. preheat's own keep the pace by themselves.
         run: updates of the run, >= 1; None where nobody knows: then only several moves an update are noticed.
-        after: updates to look at before judging, >= 1; in a short run half of it is enough.
+        after: updates to look at before judging, >= 1 (in a short run half of it), and again at every doubling.
 
     Attributes:
         updates: updates seen so far.
@@ -85,8 +85,10 @@ class Pace:
     def _after_update(self, *_: Any) -> None:
         self.updates += 1
         if self.updates == self.after:
+            self.after *= 2
             found = self.verdict()
             if found:
+                self.remove()
                 _LOG.warning("%s. Step it once an update, or count its length in the steps it makes.", found)
 
 
