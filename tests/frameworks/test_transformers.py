@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from accelerate.utils import DummyScheduler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import LayerWiseDummyOptimizer
 
@@ -346,6 +347,32 @@ def test_layer_wise_optimizers_are_refused(tmp_path):
     made = trainer(tmp_path, optimizers=(LayerWiseDummyOptimizer({}), None))
     preheat.transformers.use(made, WORDS)
     with pytest.raises(preheat.ScheduleError, match="optim must be one optimizer for all layers; got 'LayerWiseDummy"):
+        made.train()
+
+
+def on_deepspeed(made, monkeypatch, scheduler=None):
+    """The Trainer with DeepSpeed's part taken out: what ``deepspeed_init`` would give, and nothing behind it."""
+    made.is_deepspeed_enabled, made.args.deepspeed = True, {"zero_optimization": {"stage": 2}}
+    monkeypatch.setattr(
+        "transformers.trainer.deepspeed_init", lambda made, num_training_steps: (made.create_optimizer(), scheduler)
+    )
+    return made
+
+
+def test_on_deepspeed_the_trainers_calls_are_counted(tmp_path, monkeypatch):
+    """DeepSpeed's driver takes the place of torch's; the log has the rates that were used all the same."""
+    made = on_deepspeed(trainer(tmp_path), monkeypatch)
+    preheat.transformers.use(made, WORDS)
+    made.train()
+    assert type(made.lr_scheduler) is preheat.deepspeed.Scheduler
+    assert made.lr_scheduler.history == logged(made) == [rate for rate, _ in made.used.rates] == along(WORDS, 20)
+
+
+def test_a_scheduler_of_deepspeeds_configuration_is_refused(tmp_path, monkeypatch):
+    """Both are named, before the first update."""
+    made = on_deepspeed(trainer(tmp_path), monkeypatch, DummyScheduler(None))
+    preheat.transformers.use(made, WORDS)
+    with pytest.raises(preheat.ScheduleError, match="the only one of the run; got 'DummyScheduler beside warmup 20%"):
         made.train()
 
 

@@ -13,13 +13,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, ScheduleError, refusal
 from preheat.frameworks import torch as driver
 from preheat.frameworks.runs import as_schedule
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import Timeline
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Scheduler(driver.Scheduler):
@@ -35,8 +38,11 @@ class Scheduler(driver.Scheduler):
         ]
         return earlier
 
+    _stepping = False  # whether the torch optimizer has been stepped since the last step() of ours
+
     def _before_update(self, *_: Any) -> None:
         """Once a group or sub-group: look whether somebody else has written, and whether there is a value at all."""
+        self._stepping = True
         self._check_foreign()
         if self._position >= self._last_shown:
             self._write()
@@ -48,12 +54,23 @@ class Scheduler(driver.Scheduler):
             ScheduleError: if ``epoch`` is given, or another scheduler has taken the optimizer over.
         """
         self._refuse_to_step(epoch)
-        self._updating = True
+        self._updating, self._stepping = True, False
         if self._position >= self._end:
             self._warn_past_end()
         self._after_update(self.optimizer, (), {})
         if self._position < self._last_shown:
             self._write()
+
+    def get_last_lr(self) -> list[float | torch.Tensor]:
+        """The learning rate that the latest update used in each group; before the first, the one it will use.
+
+        Trainers log after an update: whether the engine has called :meth:`step` by then makes no difference.
+        """
+        used = self._chapter.columns
+        if self._stepping or not used[0]:
+            return super().get_last_lr()
+        columns = zip(self._targets, self._columns, strict=True)
+        return [target.base * used[column][-1] for target, column in columns if target.key == "lr"]
 
 
 def scheduler(

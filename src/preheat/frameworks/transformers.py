@@ -67,27 +67,31 @@ class _Creator:
     schedule: Schedule
     tokens_per_sample: float | None
     options: dict[str, Any]
+    made: Any = None
 
     def __call__(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """What the Trainer asks for when its optimizer is in place; DeepSpeed hands over an optimizer of its own."""
         trainer = self.trainer
         if optimizer is None and trainer.lr_scheduler is not None:
+            if getattr(trainer.lr_scheduler, "scheduler", None) is self.made is not None:
+                return trainer.lr_scheduler  # DeepSpeed's engine has asked before, and Accelerate has wrapped it
             owner = f"{type(trainer.lr_scheduler).__name__} beside {self.schedule}"
             advice = "Take the scheduler out of DeepSpeed's configuration, or leave use() out."
             raise ScheduleError(refusal("scheduler", "the only one of the run", owner, advice))
         _say_what_is_not_used(trainer.args)
         schedule = _run(trainer, num_training_steps, self.tokens_per_sample).resolve(self.schedule)
-        made = self._scheduler(trainer.optimizer if optimizer is None else optimizer, schedule)
+        self.made = self._scheduler(trainer.optimizer if optimizer is None else optimizer, schedule)
         if optimizer is None:
-            trainer.lr_scheduler = made
+            trainer.lr_scheduler = self.made
             trainer._created_lr_scheduler = True  # the next train() makes another one
-        return made
+        return self.made
 
     def _scheduler(self, optimizer: Any, schedule: Schedule) -> Scheduler:
         if self.trainer.is_deepspeed_enabled:
             from preheat.frameworks.deepspeed import scheduler
 
-            return scheduler(schedule, self.trainer.args.deepspeed, **self.options)(optimizer)
+            config = self.trainer.args.deepspeed or self.trainer.accelerator.state.deepspeed_plugin.deepspeed_config
+            return scheduler(schedule, config, **self.options)(optimizer)
         from preheat.frameworks.torch import Scheduler
 
         stepped = innermost(optimizer)
