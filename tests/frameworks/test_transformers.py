@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from accelerate.utils import DummyScheduler
+from accelerate.utils.deepspeed import DummyScheduler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import LayerWiseDummyOptimizer
 
