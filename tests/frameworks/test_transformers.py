@@ -353,6 +353,7 @@ def test_layer_wise_optimizers_are_refused(tmp_path):
 def on_deepspeed(made, monkeypatch, scheduler=None):
     """The Trainer with DeepSpeed's part taken out: what ``deepspeed_init`` would give, and nothing behind it."""
     made.is_deepspeed_enabled, made.args.deepspeed = True, {"zero_optimization": {"stage": 2}}
+    made._prepare_inputs = lambda inputs: inputs  # else cast to the engine's type
     monkeypatch.setattr(
         "transformers.trainer.deepspeed_init", lambda made, num_training_steps: (made.create_optimizer(), scheduler)
     )
