@@ -46,7 +46,7 @@ def schedule(schedule: Schedule | str, lr: float, *, total: int | Timeline | Non
 
     def rate(count: Any) -> jax.Array:
         default = jnp.result_type(float)
-        refuse_floats(str(jnp.result_type(count)), count)
+        refuse_floats(str(getattr(count, "dtype", type(count).__name__)), count)
         if not isinstance(count, jax.Array):  # plain and NumPy's numbers: looking at them costs nothing
             resolved(count)
         with jax.enable_x64(True):
