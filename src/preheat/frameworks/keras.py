@@ -23,7 +23,8 @@ try:
     import keras
     from keras import ops
 except ImportError as error:
-    missing = "keras" if error.name == "keras" else f"{error.name}, the backend of keras,"
+    found = str(error.name).split(".")[0]
+    missing = "keras" if found == "keras" else f"{found}, the backend of keras,"
     advice = "pip install 'keras>=3.12' jax, and set KERAS_BACKEND to jax (or torch)"
     raise MissingExtraError(f"{missing} is not installed: {advice}") from error
 
@@ -66,12 +67,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of the batch after ``step`` batches, in Keras' default float type."""
+        namespace = _namespace()
         with _float64():
             position = ops.convert_to_tensor(step)
             refuse_floats(keras.backend.standardize_dtype(position.dtype), step)
             if self.accumulation > 1:
                 position = position // self.accumulation
-            value = self.base * self.schedule(ops.cast(position, "float64"), _namespace())
+            value = self.base * self.schedule(ops.cast(position, "float64"), namespace)
             return ops.cast(value, keras.config.floatx())
 
     def get_config(self) -> dict[str, Any]:
