@@ -16,6 +16,9 @@ import pytest
 import preheat
 from named import named
 
+# Keras, turning its variables into NumPy's.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+HERE = Path(__file__).parent
 LR = 1e-3
 WORDS = "warmup 10% > cosine to 0.1"
 SCHEDULE = preheat.parse(WORDS).over(100)
@@ -31,7 +34,7 @@ def rounded(schedule, positions, lr=LR):
 
 
 def plain(values):
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(values)))
+    return np.asarray(keras.ops.convert_to_numpy(values))
 
 
 @pytest.mark.parametrize("name", preheat.SCHEDULE_NAMES)
@@ -138,21 +141,21 @@ def test_the_config_is_plain_data():
 
 CHILD = """
 import sys
-sys.path[:0] = [{folder!r}]
+sys.path[:0] = {paths!r}
+import preheat.keras  # registers the schedule
 from test_keras import *
 loaded = keras.models.load_model({path!r}, custom_objects={{"OneAtATime": OneAtATime}})
 print(json.dumps(fitted(loaded, np.eye(100, dtype="float32")[40:]).tolist()))
 """
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras, saving its variables
 def test_a_saved_model_goes_on_in_a_new_process(tmp_path):
     """40 updates, saved, 60 more in another process: each used its own rate."""
     model = model_of(keras.optimizers.SGD(rate_of()))
     fitted(model, np.eye(100, dtype="float32")[:40])
     path = str(tmp_path / "model.keras")
     model.save(path)
-    code = CHILD.format(folder=str(Path(__file__).parent), path=path)
+    code = CHILD.format(paths=[str(HERE), str(HERE.parent)], path=path)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     used = np.array(json.loads(done.stdout.splitlines()[-1]), dtype=np.float32)
