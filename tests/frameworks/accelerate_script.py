@@ -42,3 +42,4 @@ def run(split, accumulation, prepared, updates):
 if __name__ == "__main__":
     for line in json.loads(sys.argv[1]):
         print("\n" + json.dumps(run(*line)), flush=True)
+    torch.distributed.destroy_process_group()
