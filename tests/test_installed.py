@@ -25,6 +25,6 @@ def test_every_framework_is_installed_and_pinned(module):
 
 
 def test_no_test_passes_over_a_missing_framework():
-    """Not one ``importorskip``."""
+    """pytest's way to import or else skip is not used anywhere."""
     word = "importor" + "skip"
     assert [str(path) for path in (ROOT / "tests").rglob("*.py") if word in path.read_text(encoding="utf-8")] == []
