@@ -3,6 +3,7 @@
 import copy
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -126,6 +127,25 @@ def test_the_last_rate_is_the_one_that_was_used():
         before = scheduler.get_last_lr()
         scheduler.step()
         assert before == scheduler.get_last_lr() == [0.1 * SCHEDULE(update), 0.01 * SCHEDULE(update)]
+
+
+@pytest.mark.parametrize("stage", [0, 2, 3])
+def test_accelerates_wrapper_counts_an_update_once(stage):
+    """It calls step() once a process."""
+    engine, _ = made(stage=stage)
+    inner = engine.lr_scheduler
+    engine.lr_scheduler = SimpleNamespace(step=lambda: [inner.step() for _ in range(4)])
+    for _ in range(20):
+        engine.step()
+    assert inner.history == [0.1 * SCHEDULE(update) for update in range(20)]
+
+
+def test_an_optimizer_that_is_never_stepped_itself():
+    """Some offloading steps a twin of it: then every call of step() is an update."""
+    engine, _ = made()
+    for _ in range(20):
+        engine.lr_scheduler.step()
+    assert engine.lr_scheduler.history == [0.1 * SCHEDULE(update) for update in range(20)]
 
 
 def test_overflows_do_not_count():

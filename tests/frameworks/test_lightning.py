@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.strategies import SingleDeviceStrategy
 
 import preheat
 from preheat.lightning import Guard, Schedules
@@ -320,6 +321,12 @@ def test_fitting_again_goes_on():
     assert fresh.used[0][0] == [LR * 0.2] * 2
 
 
+class Engine(SingleDeviceStrategy):
+    """As DeepSpeed's strategy says of itself."""
+
+    handles_gradient_accumulation = True
+
+
 def test_refusals():
     """Two owners, a strategy that steps for itself, too many schedules, unknown options: by name."""
     module = Module(scheduler=lambda optimizers: (optimizers, [torch.optim.lr_scheduler.StepLR(optimizers[0], 3)]))
@@ -327,6 +334,8 @@ def test_refusals():
         preheat.ScheduleError, match="the only one of its optimizer; got 'StepLR beside warmup 20% > cosine to 0.1'"
     ):
         fit(module, [Schedules(WORDS)])
+    with pytest.raises(preheat.ScheduleError, match="one that steps torch optimizers itself; got 'Engine'"):
+        fit(Module(), [Schedules(WORDS)], strategy=Engine())
     with pytest.raises(preheat.ScheduleError, match="schedule must be as many as the 1 optimizers; got 2"):
         fit(Module(), [Schedules([WORDS, WORDS])])
     with pytest.raises(preheat.ScheduleError, match="Did you mean 'resume'"):

@@ -39,10 +39,11 @@ class Scheduler(driver.Scheduler):
         return earlier
 
     _stepping = False  # whether the torch optimizer has been stepped since the last step() of ours
+    _seen = False  # whether it has ever been: with some kinds of offloading another one is stepped
 
     def _before_update(self, *_: Any) -> None:
         """Once a group or sub-group: look whether somebody else has written, and whether there is a value at all."""
-        self._stepping = True
+        self._stepping = self._seen = True
         self._check_foreign()
         if self._position >= self._last_shown:
             self._write()
@@ -50,10 +51,14 @@ class Scheduler(driver.Scheduler):
     def step(self, epoch: int | None = None) -> None:
         """An update has happened: record what it used, and write the value of the next one.
 
+        A second call for one update, as Accelerate's wrapper makes it for every process, changes nothing.
+
         Raises:
             ScheduleError: if ``epoch`` is given, or another scheduler has taken the optimizer over.
         """
         self._refuse_to_step(epoch)
+        if self._seen and not self._stepping:
+            return
         self._updating, self._stepping = True, False
         if self._position >= self._end:
             self._warn_past_end()
