@@ -181,6 +181,8 @@ def test_refusals():
     """What cannot be compiled, two owners, no optimizer, no accumulation: by name."""
     with pytest.raises(preheat.ScheduleError, match="use the framework's own plateau rule"):
         rate_of(preheat.hold("forever") * preheat.plateau())
+    with pytest.raises(preheat.ScheduleError, match="learning_rate must be > 0; got 0"):
+        rate_of(lr=0)
     with pytest.raises(preheat.ScheduleError, match="accumulation must be >= 1; got 0"):
         rate_of(accumulation=0)
     optimizer = keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 100))

@@ -120,8 +120,7 @@ def test_shapes_without_a_length(caplog, make):
 
 def test_short_runs_are_judged_at_their_half(caplog):
     """20 updates: after 10 of them."""
-    pace, found = said(caplog, lambda one: CosineAnnealingLR(one, T_max=20), 11, lambda _: 0, run=20)
-    assert pace.after == 20
+    _, found = said(caplog, lambda one: CosineAnnealingLR(one, T_max=20), 11, lambda _: 0, run=20)
     assert found[0].startswith("CosineAnnealingLR moved 0 times in 10 updates: shaped for 20")
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class Scheduler(driver.Scheduler):
     """A :class:`preheat.torch.Scheduler` whose clock is its owner's calls of :meth:`step`, one after each update."""
 
+    _stepping = False  # whether the torch optimizer has been stepped since the last step() of ours
+    _seen = False  # whether it has ever been: with some kinds of offloading another one is stepped
+
     def _take_over(self) -> driver.Scheduler | None:
         earlier = driver.driver_of(self.optimizer)
         if earlier is not None:
@@ -37,9 +40,6 @@ class Scheduler(driver.Scheduler):
             self.optimizer.register_load_state_dict_post_hook(self._after_load),
         ]
         return earlier
-
-    _stepping = False  # whether the torch optimizer has been stepped since the last step() of ours
-    _seen = False  # whether it has ever been: with some kinds of offloading another one is stepped
 
     def _before_update(self, *_: Any) -> None:
         """Once a group or sub-group: look whether somebody else has written, and whether there is a value at all."""

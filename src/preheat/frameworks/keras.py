@@ -61,7 +61,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         accumulation: int = 1,
     ) -> None:
         super().__init__()
-        self.schedule, self.base = traceable(schedule, learning_rate, total)
+        self.schedule, self.base = traceable(schedule, "learning_rate", learning_rate, total)
         advice = "It is the optimizer's gradient_accumulation_steps."
         self.accumulation = int(count("accumulation", accumulation, 1, advice=advice))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from preheat.errors import MissingExtraError, ScheduleError, StateError, refusal
@@ -100,7 +101,7 @@ class Schedules(Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Make the schedulers, and go on where a checkpoint or an earlier fit stopped."""
         states = self._states(trainer)
-        run = _run(trainer, pl_module.automatic_optimization, self._tokens_per_sample)
+        run = replace(_run(trainer, pl_module.automatic_optimization), plan=_plan(trainer, self._tokens_per_sample))
         asked = self._asked * len(trainer.optimizers) if self._one_for_all else self._asked
         resolved = {schedule: run.resolve(schedule) for schedule in dict.fromkeys(asked)}
         self.schedulers = [
@@ -113,7 +114,7 @@ class Schedules(Callback):
 
     def _states(self, trainer: Any) -> list[dict[str, Any]]:
         """What to go on from; nothing at the beginning of a run."""
-        if not self._saved and not trainer.global_step:
+        if not trainer.global_step:
             return []
         states = self._saved or [scheduler.state_dict() for scheduler in self.schedulers]
         if len(states) != len(trainer.optimizers):
@@ -150,7 +151,7 @@ class Guard(Callback):
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin to watch."""
-        run = _run(trainer, pl_module.automatic_optimization, None)
+        run = _run(trainer, pl_module.automatic_optimization)
         self.paces = [
             Pace(config.scheduler, run.updates, after=self._after)
             for config in trainer.lr_scheduler_configs
@@ -163,31 +164,41 @@ class Guard(Callback):
             pace.remove()
 
 
-def _run(trainer: Any, automatic: bool, tokens_per_sample: float | None) -> Run:
-    """Lightning's estimate with its arithmetic, and our plan of the same loader."""
-    estimate, batches = trainer.estimated_stepping_batches, trainer.num_training_batches
+def _run(trainer: Any, automatic: bool) -> Run:
+    """Lightning's estimate with its arithmetic."""
+    estimate = trainer.estimated_stepping_batches
     arithmetic = (
-        f"{batches} batches an epoch, accumulate_grad_batches={trainer.accumulate_grad_batches},"
+        f"{trainer.num_training_batches} batches an epoch, accumulate_grad_batches={trainer.accumulate_grad_batches},"
         f" max_epochs={trainer.max_epochs}, max_steps={trainer.max_steps}: estimated_stepping_batches={estimate}"
     )
     if estimate in (math.inf, -1):
         return Run("Lightning", None, arithmetic)
     if not automatic and len(trainer.optimizers) > 1 and estimate == trainer.max_steps:
         return Run("Lightning", None, f"{arithmetic}; max_steps counts the updates of all optimizers together")
+    changes = _accumulation_changes(trainer)
+    if changes:
+        return Run("Lightning", None, f"accumulation changes on the way: {changes}")
+    return Run("Lightning", int(estimate), arithmetic)
+
+
+def _accumulation_changes(trainer: Any) -> dict[int, int]:
+    """Epoch -> batches an update, where that is not the same in all of them."""
     for callback in trainer.callbacks:
         if isinstance(callback, GradientAccumulationScheduler) and len(set(callback.scheduling.values())) > 1:
-            return Run("Lightning", None, f"accumulation changes on the way: {callback.scheduling}")
-    return Run("Lightning", int(estimate), arithmetic, _plan(trainer, batches, tokens_per_sample))
+            return dict(callback.scheduling)
+    return {}
 
 
-def _plan(trainer: Any, batches: float, tokens_per_sample: float | None) -> Plan | None:
-    """Our plan of the run; None where its loader is not an ordinary one."""
+def _plan(trainer: Any, tokens_per_sample: float | None) -> Plan | None:
+    """Our plan of the run; None where its loader is not an ordinary one, or nothing ends it."""
     loader = trainer.train_dataloader
     if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset) or loader.batch_size is None:
         return None
+    if trainer.max_epochs == trainer.max_steps == -1 or _accumulation_changes(trainer):
+        return None
     rows = len(loader.sampler) if trainer.world_size == 1 else len(loader.dataset)  # type: ignore[arg-type]
     if trainer.limit_train_batches != 1.0 or trainer.overfit_batches:
-        rows = int(batches) * loader.batch_size * trainer.world_size
+        rows = int(trainer.num_training_batches) * loader.batch_size * trainer.world_size
     return Plan.lightning(
         rows,
         loader.batch_size,

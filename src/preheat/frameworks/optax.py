@@ -42,7 +42,7 @@ def schedule(schedule: Schedule | str, lr: float, *, total: int | Timeline | Non
     >>> float(jax.jit(rate)(9)) == float(jnp.float32(1e-3))
     True
     """
-    resolved, base = traceable(schedule, lr, total)
+    resolved, base = traceable(schedule, "lr", lr, total)
 
     def rate(count: Any) -> jax.Array:
         default = jnp.result_type(float)

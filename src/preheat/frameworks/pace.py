@@ -14,6 +14,8 @@ from preheat.schedule.checks import count
 
 _LOG = logging.getLogger("preheat")
 _FACTOR = 2  # off by more than this is said
+# Shapes that are meant for a whole run, with what torch calls their length.
+_LENGTHS = {"OneCycleLR": "total_steps", "CosineAnnealingLR": "T_max", "PolynomialLR": "total_iters"}
 
 
 class Pace:
@@ -50,9 +52,9 @@ class Pace:
         if not isinstance(inner, LRScheduler):
             raise ScheduleError(refusal("scheduler", "a torch scheduler", scheduler, "Give the one to watch."))
         self.run = None if run is None else int(count("run", run, 1))
-        self.after = int(count("after", after, 1))
+        self._judged_at = int(count("after", after, 1))
         if self.run is not None:
-            self.after = min(self.after, max(1, self.run // 2))
+            self._judged_at = min(self._judged_at, max(1, self.run // 2))
         self.updates = 0
         self._scheduler = inner
         self._begin = inner.last_epoch
@@ -84,8 +86,8 @@ class Pace:
 
     def _after_update(self, *_: Any) -> None:
         self.updates += 1
-        if self.updates == self.after:
-            self.after *= 2
+        if self.updates == self._judged_at:
+            self._judged_at *= 2
             found = self.verdict()
             if found:
                 self.remove()
@@ -97,12 +99,8 @@ def shaped_for(scheduler: Any) -> float | None:
     if hasattr(scheduler, "_schedulers"):
         last = shaped_for(scheduler._schedulers[-1])
         return None if last is None else scheduler._milestones[-1] + last
-    for name, kinds in (
-        ("total_steps", ("OneCycleLR",)),
-        ("T_max", ("CosineAnnealingLR",)),
-        ("total_iters", ("PolynomialLR",)),
-    ):
-        if type(scheduler).__name__ in kinds:
-            return float(getattr(scheduler, name))
+    name = _LENGTHS.get(type(scheduler).__name__)
+    if name is not None:
+        return float(getattr(scheduler, name))
     rules = [getattr(rule, "keywords", {}) for rule in getattr(scheduler, "lr_lambdas", ())]
     return next((float(rule["num_training_steps"]) for rule in rules if rule.get("num_training_steps")), None)

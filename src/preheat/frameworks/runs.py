@@ -72,7 +72,7 @@ class Run:
             ScheduleError: where its lengths do not add up to the run, or need one of known length.
             PlanError: for lengths that nobody here can count.
         """
-        if self.plan is not None and self.plan.updates != self.updates:
+        if self.plan is not None and self.updates is not None and self.plan.updates != self.updates:
             _LOG.warning(
                 "%s counts %s updates and preheat %s; the run is as long as %s says.\n%s: %s\npreheat:\n%s",
                 self.trainer, self.updates, self.plan.updates, self.trainer,

@@ -153,8 +153,8 @@ def refuse_shared_tensors(targets: list[Target]) -> None:
         held = target.read()
         if hasattr(held, "fill_"):
             first = holders.setdefault(id(held), target)
-            if first.effective() != target.effective():
-                advice = "Give each group a tensor of its own: its schedule is another one."
+            if (first.base, first.effective()) != (target.base, target.effective()):
+                advice = "Give each group a tensor of its own: they are to hold different values."
                 both = f"one shared by groups {first.name} and {target.name}"
                 raise ScheduleError(refusal(target.key, "a tensor of each group's own", both, advice))
 

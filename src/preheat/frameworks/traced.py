@@ -26,14 +26,16 @@ _REFUSED: tuple[tuple[Callable[[Schedule], bool], str], ...] = (
 )
 
 
-def traceable(schedule: Schedule | str, base: Any, total: int | Timeline | None) -> tuple[Schedule, float]:
+def traceable(schedule: Schedule | str, name: str, base: Any, total: int | Timeline | None) -> tuple[Schedule, float]:
     """The schedule of a peak learning rate ``base``, with nothing in it that cannot be traced, and that rate.
+
+    ``name`` is what messages call the rate.
 
     Raises:
         ScheduleError: naming the part and what to do, also where lengths still wait for ``total``.
     """
     given = as_schedule(schedule)
-    rate = positive("lr", base, "It is the peak learning rate.")
+    rate = positive(name, base, "It is the peak learning rate.")
     resolved = (given if total is None else given.over(total)).for_base(rate)
     resolved._refuse_waiting()
     for part in everything_in(resolved):

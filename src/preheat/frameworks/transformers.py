@@ -37,7 +37,8 @@ def use(trainer: Trainer, schedule: Schedule | str, *, tokens_per_sample: float 
             ``on_skip``, ``resume``, ``bridge``.
 
     ``lr_scheduler_type``, ``lr_scheduler_kwargs`` and ``warmup_steps`` of the TrainingArguments are not used: a warning
-    names those that say anything. After training ``trainer.lr_scheduler`` is the Scheduler, with its ``history``.
+    names those that say anything. A subclass's own ``create_scheduler`` is not called. After training
+    ``trainer.lr_scheduler`` is the Scheduler, with its ``history``.
 
     Raises:
         ScheduleError: for anything but a Trainer, for one that has a scheduler already (both are named), for a schedule
