@@ -26,7 +26,7 @@ FLOORS = {
     "cli": 6,
 }
 # The face: these name things of every floor, and no floor imports them.
-FACE = {"__init__", "__main__", "torch"}
+FACE = {"__init__", "__main__", *preheat._DRIVERS}
 
 
 def loaded_by(statement):

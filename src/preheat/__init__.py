@@ -14,7 +14,12 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
+    from preheat import deepspeed as deepspeed
+    from preheat import keras as keras
+    from preheat import lightning as lightning
+    from preheat import optax as optax
     from preheat import torch as torch
+    from preheat import transformers as transformers
     from preheat.errors import ConfigError as ConfigError
     from preheat.errors import DataError as DataError
     from preheat.errors import MissingExtraError as MissingExtraError
@@ -127,12 +132,15 @@ _HOMES: dict[str, str] = {
     ),
 }
 
-__all__ = [*_HOMES, "torch"]  # noqa: PLE0604 - names, every one
+# Drivers: modules that load their framework.
+_DRIVERS = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras")
+
+__all__ = [*_HOMES, *_DRIVERS]  # noqa: PLE0604 - names, every one
 
 
 def __getattr__(name: str) -> object:
-    if name == "torch":
-        return import_module("preheat.torch")
+    if name in _DRIVERS:
+        return import_module(f"preheat.{name}")
     if name in _HOMES:
         value: object = getattr(import_module(_HOMES[name]), name)
         globals()[name] = value

@@ -339,24 +339,3 @@ def test_optimizer_and_scheduler_are_collected_together(make_optimizer):
     del optimizer
     gc.collect()
     assert dropped() is None
-
-
-@pytest.mark.parametrize("split", [True, False])
-@pytest.mark.parametrize("processes", [1, 4])
-def test_accelerate_wrapper_does_not_speed_the_schedule_up(make_optimizer, update, monkeypatch, processes, split):
-    """AcceleratedScheduler steps once a process; ours keeps to the updates."""
-    from accelerate import Accelerator
-    from accelerate.scheduler import AcceleratedScheduler
-    from accelerate.state import AcceleratorState
-
-    AcceleratorState._reset_state()
-    Accelerator(cpu=True)
-    monkeypatch.setattr(AcceleratorState, "num_processes", processes, raising=False)
-    optimizer = make_optimizer()
-    optimizer.step_was_skipped = False
-    scheduler = Scheduler(optimizer, SCHEDULE)
-    wrapped = AcceleratedScheduler(scheduler, optimizer, split_batches=split)
-    for _ in range(20):
-        update(optimizer)
-        wrapped.step()
-    assert scheduler.history == PLANNED

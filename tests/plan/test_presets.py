@@ -6,11 +6,13 @@ Nothing of a library's formula is repeated here: its own methods are called, and
 import random
 import warnings
 
+import accelerate
+import lightning.pytorch as lightning
 import pytest
+import torch
+import transformers
 
 import preheat
-
-torch = pytest.importorskip("torch")
 
 
 def loader_of(examples, batch_size, drop_last):
@@ -37,7 +39,6 @@ def draw_settings(draw, *, padded=False):
 @pytest.fixture
 def accelerator():
     """A factory of Accelerators that start from nothing."""
-    accelerate = pytest.importorskip("accelerate")
     from accelerate.state import AcceleratorState, GradientState, PartialState
     from accelerate.utils import GradientAccumulationPlugin
 
@@ -129,7 +130,6 @@ def test_accelerate_refuses(settings, message):
 @pytest.fixture(scope="module")
 def trainer_of(tmp_path_factory):
     """A factory of real Trainers on a model of one weight."""
-    transformers = pytest.importorskip("transformers")
     folder = tmp_path_factory.mktemp("trainer")
 
     class Model(torch.nn.Module):
@@ -202,7 +202,6 @@ def test_hf_trainer_really_makes_these_updates(trainer_of):
 @pytest.fixture(scope="module")
 def fit_of():
     """A factory of real Lightning trainers, which pretend to several processes."""
-    lightning = pytest.importorskip("lightning.pytorch")
 
     class Distributed(lightning.strategies.SingleDeviceStrategy):
         is_distributed = True

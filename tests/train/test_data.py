@@ -31,7 +31,7 @@ def as_json_lines(path, rows):
 
 
 def as_parquet(path, rows):
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.Table.from_pylist(rows), path)
@@ -47,7 +47,8 @@ def test_all_kinds_of_files_give_the_same_splits(tmp_path, news, name, writer):
 
 def test_hugging_face_data_set_folder_with_its_own_splits(tmp_path):
     """A local data set: class names from its features, validation set aside from training when it has none."""
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     folder = tmp_path / "set"
     folder.mkdir()
     as_json_lines(folder / "train.jsonl", make_rows(120))

@@ -53,12 +53,13 @@ class Target:
         """Put ``value`` into the group: into a tensor in place, into a tuple by a new tuple."""
         field, index = split_key(self.key)
         held = self.group[field]
-        if index is not None:
-            self.group[field] = type(held)((*held[:index], value, *held[index + 1 :]))
-        elif hasattr(held, "fill_"):
-            held.fill_(value)
-        else:
+        slot = held if index is None else held[index]
+        if hasattr(slot, "fill_"):
+            slot.fill_(value)
+        elif index is None:
             self.group[field] = value
+        else:
+            self.group[field] = type(held)((*held[:index], value, *held[index + 1 :]))
 
     def check_range(self) -> None:
         """Refuse values that the optimizer could not work with, anywhere on the way."""
@@ -137,6 +138,25 @@ def base_value(group: Group, key: str) -> float:
         known = ", ".join(name for name, value in group.items() if name not in ("params", "name") and value is not None)
         advice = f"The optimizer's groups hold {known}."
         raise ScheduleError(refusal("hyperparameter", "a number in the groups", key, advice)) from None
+
+
+def holds_tensors(group: Group) -> bool:
+    """Whether a number of the group, or one of its betas, is a tensor: what compiled optimizers are given."""
+    held = [value for key, value in group.items() if key != "params"]
+    return any(hasattr(value, "fill_") for one in held for value in (one if isinstance(one, tuple) else (one,)))
+
+
+def refuse_shared_tensors(targets: list[Target]) -> None:
+    """Refuse two schedules for one tensor: an optimizer's default ``lr`` tensor is the same object in every group."""
+    holders: dict[int, Target] = {}
+    for target in targets:
+        held = target.read()
+        if hasattr(held, "fill_"):
+            first = holders.setdefault(id(held), target)
+            if (first.base, first.effective()) != (target.base, target.effective()):
+                advice = "Give each group a tensor of its own: they are to hold different values."
+                both = f"one shared by groups {first.name} and {target.name}"
+                raise ScheduleError(refusal(target.key, "a tensor of each group's own", both, advice))
 
 
 def mark(held: Any, value: float) -> Any:

@@ -14,10 +14,23 @@ from operator import itemgetter
 from typing import Any
 
 from preheat.errors import ScheduleError, missing_extra, refusal
+from preheat.frameworks.optimizers import innermost, refuse_parts, refuse_sharded, refuse_without_initial_lr
+from preheat.frameworks.readings import COMPOSE, Readings
 from preheat.frameworks.record import Chapter, Record
 from preheat.frameworks.spec import build_spec
 from preheat.frameworks.states import load_state, read_state, saved_state
-from preheat.frameworks.targets import Group, Rule, Target, base_value, group_names, is_ours, mark, named_rules
+from preheat.frameworks.targets import (
+    Group,
+    Rule,
+    Target,
+    base_value,
+    group_names,
+    holds_tensors,
+    is_ours,
+    mark,
+    named_rules,
+    refuse_shared_tensors,
+)
 from preheat.schedule import Schedule
 from preheat.schedule.checks import choice, count
 from preheat.schedule.clocks import everything_in
@@ -36,7 +49,7 @@ _JOIN = ("current", "fresh")
 RESUME = ("error", "keep", "replace", "rescale", "bridge", "rebase")
 
 
-class Scheduler(LRScheduler):
+class Scheduler(Readings, LRScheduler):  # type: ignore[misc] # torch keeps base_lrs as a list anyone may write to
     """Drives the learning rates of an optimizer, and other numbers in its groups, along schedules.
 
     Attach it and train: nothing has to be called. ``step()`` may be called as with any torch scheduler, once, never or
@@ -111,7 +124,7 @@ class Scheduler(LRScheduler):
         self.on_skip = choice("on_skip", on_skip, ("hold", "advance"))
         self.resume = choice("resume", resume, RESUME)
         self.bridge = int(count("bridge", bridge, 1 if resume == "bridge" else 0))
-        self.optimizer = _innermost(optimizer)
+        self.optimizer = innermost(optimizer)
         names = group_names(self.optimizer.param_groups)
         self._given = self._spec = build_spec(schedule, named_rules("groups", groups or {}, names), also or {}, names)
         self._position = start
@@ -122,8 +135,8 @@ class Scheduler(LRScheduler):
         self.skipped: list[int] = []
         self._record = Record()
         self._step_count = 1  # read by Accelerate
-        if start and _driver(self.optimizer) is None:
-            _refuse_without_initial_lr(self.optimizer)
+        if start and driver_of(self.optimizer) is None:
+            refuse_without_initial_lr(self.optimizer)
         earlier = self._take_over()
         try:
             self._targets = self._new_targets(names, self.optimizer.param_groups)
@@ -157,6 +170,7 @@ class Scheduler(LRScheduler):
         """Lay out who is written what: equal schedules are evaluated once, plain learning rates take the short way."""
         order = {id(group): index for index, group in enumerate(self.optimizer.param_groups)}
         self._targets.sort(key=lambda target: order[id(target.group)])
+        refuse_shared_tensors(self._targets)
         effective = [target.effective() for target in self._targets]
         for schedule in effective:
             schedule._refuse_waiting()
@@ -190,6 +204,8 @@ class Scheduler(LRScheduler):
     def _regroup(self) -> None:
         """Groups have joined, left, or been replaced by load_state_dict: find every target's group again."""
         groups = self.optimizer.param_groups
+        if groups is not self._groups:
+            refuse_parts()
         known = {id(target.group) for target in self._targets}
         present = {id(group) for group in groups}
         left = {target.name for target in self._targets if id(target.group) not in present}
@@ -221,12 +237,16 @@ class Scheduler(LRScheduler):
 
     def _take_over(self) -> Scheduler | None:
         """Hook the optimizer; an earlier driver of it lets go."""
-        earlier = _driver(self.optimizer)
+        earlier = driver_of(self.optimizer)
         if earlier is not None:
             earlier.detach()
+        before, after = self._before_update, self._after_update
+        if any(map(holds_tensors, self.optimizer.param_groups)):
+            # A tensor's write counter cannot be traced: no compiler looks into the hooks.
+            before, after = map(torch.compiler.disable, (before, after))
         self._handles = [
-            self.optimizer.register_step_pre_hook(self._before_update),
-            self.optimizer.register_step_post_hook(self._after_update),
+            self.optimizer.register_step_pre_hook(before),
+            self.optimizer.register_step_post_hook(after),
             self.optimizer.register_load_state_dict_post_hook(self._after_load),
         ]
         return earlier
@@ -268,6 +288,7 @@ class Scheduler(LRScheduler):
     def _settle(self) -> None:
         """Before an update: forget what was only looked at, write what step() has not written, see the end."""
         if not self._updating:
+            refuse_sharded(self._groups)
             self._updating = True
             self._usual = self.on_skip == "hold" and self._last_shown == math.inf
             self._previewed = 0
@@ -328,10 +349,11 @@ class Scheduler(LRScheduler):
             return
         self._shown_at = position
         self._factors = [schedule(position) for schedule in self._lines]
-        for index, target in enumerate(self._targets):
-            value = target.base * self._factors[self._columns[index]]
+        values = [t.base * self._factors[column] for t, column in zip(self._targets, self._columns, strict=True)]
+        for target, value in zip(self._targets, values, strict=True):
             target.write(value)
-            self._shown[index] = mark(target.read(), value)
+        # When all is written: a tensor may be shared by several groups.
+        self._shown = [mark(target.read(), value) for target, value in zip(self._targets, values, strict=True)]
 
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
@@ -394,11 +416,7 @@ class Scheduler(LRScheduler):
             if self._shown_at != self._position:
                 self._write()
             return
-        if epoch is not None:
-            raise ScheduleError(refusal("epoch", "left out of step()", epoch, _COMPOSE))
-        if not self._handles:
-            advice = "Another scheduler took the optimizer over, or detach() was called: step that one."
-            raise ScheduleError(refusal("scheduler", "attached to its optimizer", "a detached one", advice))
+        self._refuse_to_step(epoch)
         if self.on_skip == "advance" and self._position == self._stepped_at:
             self._skip()
         elif not self._updating:
@@ -409,6 +427,13 @@ class Scheduler(LRScheduler):
             if not self._updating:
                 self._shown_at = -1
 
+    def _refuse_to_step(self, epoch: int | None) -> None:
+        if epoch is not None:
+            raise ScheduleError(refusal("epoch", "left out of step()", epoch, COMPOSE))
+        if not self._handles:
+            advice = "Another scheduler took the optimizer over, or detach() was called: step that one."
+            raise ScheduleError(refusal("scheduler", "attached to its optimizer", "a detached one", advice))
+
     def report(self, metric: float) -> None:
         """Tell the metric-driven parts of the schedules what was measured after the updates so far."""
         self._spec = self._spec.map(lambda schedule: schedule.report(metric, self._position))
@@ -416,66 +441,6 @@ class Scheduler(LRScheduler):
             target.schedule = target.schedule.report(metric, self._position - target.joined)
         self._compile()
         self._publish()
-
-    def _shown_rates(self) -> list[float]:
-        return [float(target.read()) for target in self._rates]
-
-    def get_last_lr(self) -> list[float | torch.Tensor]:
-        """The learning rate shown in each group, as plain floats: the one the next update uses once ``step()`` ran."""
-        factors = [self._factor if self._plain else self._factors[column] for column in self._columns]
-        return [t.base * factor for t, factor in zip(self._targets, factors, strict=True) if t.key == "lr"]
-
-    def get_lr(self) -> list[Any]:
-        """The learning rate of the coming update for each group, as plain floats."""
-        position = self._position + self._previewed
-        return [target.base * target.effective()(position) for target in self._rates]
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule of the groups without one of their own."""
-        return self._spec.shared
-
-    @property
-    def base_lrs(self) -> list[float]:  # type: ignore[override] # torch keeps a list anyone may write to
-        """Each group's base learning rate."""
-        return [target.base for target in self._rates]
-
-    @property
-    def position(self) -> int:
-        """Completed updates."""
-        return self._position
-
-    @property
-    def history(self) -> list[float]:
-        """The learning rate used by every update since this object was made or loaded, in the first group."""
-        return self.group_history(self._rates[0].name)
-
-    @property
-    def used_lr(self) -> float | None:
-        """The learning rate the latest update used, in the first group; None before the first."""
-        column = self._chapter.columns[self._columns[0]] if self._columns else None
-        if column:
-            return self._rates[0].base * column[-1]
-        history = self.history
-        return history[-1] if history else None
-
-    @property
-    def next_lr(self) -> float:
-        """The learning rate the coming update will use, in the first group."""
-        return float(self.get_lr()[0])
-
-    def group_history(self, group: str | int, key: str = "lr") -> list[float]:
-        """As :attr:`history`, for any group (by name or index) and any driven number, ``"weight_decay"`` say."""
-        return self._record.used(str(group), key)
-
-    @property
-    def last_epoch(self) -> int:
-        """torch's name for the position (while previewing: for the value shown)."""
-        return self._position + self._previewed
-
-    @last_epoch.setter
-    def last_epoch(self, value: int) -> None:
-        raise ScheduleError(refusal("last_epoch", "left to the optimizer's updates", value, _COMPOSE))
 
     # --- saving ----------------------------------------------------------------------------------------------------
 
@@ -502,22 +467,8 @@ class Scheduler(LRScheduler):
         load_state(self, read_state(state_dict), policy, updates)
 
 
-_COMPOSE = "The optimizer's updates move the clock: compose schedules, or load a state, to start elsewhere."
-
-
-def _innermost(optimizer: Optimizer) -> Optimizer:
-    """The optimizer that is really stepped: wrappers such as Accelerate's keep it in ``.optimizer``."""
-    inner = getattr(optimizer, "optimizer", None)
-    return _innermost(inner) if isinstance(inner, Optimizer) else optimizer
-
-
-def _driver(optimizer: Optimizer) -> Scheduler | None:
+def driver_of(optimizer: Optimizer) -> Scheduler | None:
     """The scheduler that drives the optimizer now: the owner of its hook."""
-    owners = (getattr(hook, "__self__", None) for hook in optimizer._optimizer_step_pre_hooks.values())
+    hooks = (getattr(hook, "__wrapped__", hook) for hook in optimizer._optimizer_step_pre_hooks.values())
+    owners = (getattr(hook, "__self__", None) for hook in hooks)
     return next((owner for owner in owners if isinstance(owner, Scheduler)), None)
-
-
-def _refuse_without_initial_lr(optimizer: Optimizer) -> None:
-    if not all("initial_lr" in group for group in optimizer.param_groups):
-        advice = "Load the optimizer's state first, or resume with the scheduler's own state."
-        raise ScheduleError(refusal("last_epoch", "-1 for groups without initial_lr", "a later update", advice))
