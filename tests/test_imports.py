@@ -100,7 +100,7 @@ def test_no_floor_imports_a_higher_one():
         if own in FACE:
             continue
         for module, line in imports_of(path):
-            if module.startswith("preheat") and module.split(".")[1] in FACE - {"__init__"}:
+            if module.startswith("preheat.") and module.split(".")[1] in FACE - {"__init__"}:
                 wrong.append(f"{path}:{line}: {module} is the face")
             target = floor_of(module)
             if target is not None and target > FLOORS[own]:

@@ -143,11 +143,18 @@ def rounding(rates: Sequence[Decimal], *, float32: bool = False) -> NDArray[np.f
     import numpy as np
 
     values = np.array([float(rate) for rate in rates])
-    peak = float(np.abs(values).max()) if len(values) else 0.0
-    least = (_FLOAT32 if float32 or _is_float32(values) else _FLOAT64) * peak
+    least = arithmetic(values, float32=float32)
     digits = max((_digits(rate) for rate in rates), default=0)
     half = np.zeros(len(values)) if digits >= _EXACT_DIGITS or float32 else _half_units(rates, digits)
     return np.maximum(half, least)
+
+
+def arithmetic(values: NDArray[np.float64], *, float32: bool = False) -> float:
+    """How far rates that nobody rounded may lie from a plan's: several formulas for a curve, in float32 or float64."""
+    import numpy as np
+
+    peak = float(np.abs(values).max()) if len(values) else 0.0
+    return (_FLOAT32 if float32 or _is_float32(values) else _FLOAT64) * peak
 
 
 def _half_units(rates: Sequence[Decimal], digits: int) -> NDArray[np.float64]:

@@ -23,16 +23,18 @@ _TRANSFORMERS = {
 }
 
 
-def asked_for(description: Any) -> Schedule | None:
-    """The schedule that a recorded scheduler follows, as shares of its base; None where it does not say."""
+def asked_for(description: Any) -> tuple[Schedule, float | None] | None:
+    """The schedule that a recorded scheduler follows and the base of the first group; None where it does not say."""
     if not isinstance(description, Mapping):
         return None
     try:
         if "lambdas" in description:
             first = description["lambdas"][0]
-            return _transformers(first["function"], dict(first["keywords"]))
-        found = read(description["state"], "torch")
-        return None if found.schedule.waits_for else found.schedule
+            schedule = _transformers(first["function"], dict(first["keywords"]))
+            bases = description.get("bases")
+            return None if schedule is None else (schedule, float(bases[0]) if bases and bases[0] else None)
+        found = read({"scheduler": description["state"], "optimizer": {"param_groups": description["groups"]}}, "torch")
+        return None if found.schedule.waits_for else (found.schedule, found.base_lr)
     except (PreheatError, KeyError, IndexError, TypeError):
         return None
 

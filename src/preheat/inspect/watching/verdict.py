@@ -15,14 +15,13 @@ from preheat.inspect.auditing.audit import clock_finding
 from preheat.inspect.auditing.observed import Observed
 from preheat.inspect.auditing.recognise import recognise
 from preheat.inspect.logs import Log, Series
+from preheat.inspect.logs.values import arithmetic
 from preheat.inspect.watching.asked import asked_for
 from preheat.inspect.watching.record import Line, Watched
 from preheat.schedule import Schedule
 
 if TYPE_CHECKING:
     from preheat.inspect.auditing import Recognised
-
-_EXACT = 1e-12  # of the peak: the recorder writes all digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
         return None, "", None
     asked = asked_for(line.schedulers[0][2])
     if asked is not None:
-        return asked, "asked for by the script", _base_of(line)
+        return asked[0], "asked for by the script", asked[1]
     # A second scheduler, after a resume say, may follow another curve.
     begun = [start for start, *_ in line.schedulers[1:]]
     positions = np.array(line.positions)
@@ -112,7 +111,7 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
     places, first = np.unique(positions[driven].astype(np.int64), return_index=True)
     rates = line.rates(line.groups[0])[driven][first]
     if len(places) > 3 and np.isfinite(rates).all():
-        known = recognise(Observed(places, rates, np.full(len(places), _EXACT * float(np.abs(rates).max() or 1.0))))
+        known = recognise(Observed(places, rates, _rounding(rates)))
         if known is not None and known.exact:
             return known.schedule, "read off its scheduler's own curve", known.base_lr
     return None, "", None
@@ -133,13 +132,6 @@ def _undriven(line: Line) -> Finding | None:
     )
 
 
-def _base_of(line: Line) -> float | None:
-    """The base learning rate that the scheduler took from the first group."""
-    description = line.schedulers[0][2]
-    bases = description.get("bases") if isinstance(description, dict) else None
-    return float(bases[0]) if bases and bases[0] else None
-
-
 def _log(line: Line) -> Log:
     """The used rates as a log that nobody rounded."""
     updates = np.array(line.updates, dtype=np.int64)
@@ -148,11 +140,15 @@ def _log(line: Line) -> Log:
         rates = line.rates(group) if ("lr", group) in line.values else np.full(len(updates), np.nan)
         there = np.isfinite(rates)
         if there.any():
-            rounding = np.full(int(there.sum()), _EXACT * float(np.abs(rates[there]).max() or 1.0))
-            series.append(Series(group, updates[there], rates[there], rounding))
+            series.append(Series(group, updates[there], rates[there], _rounding(rates[there])))
     if not series:
         raise ConfigError(refusal("optimizer", "one with learning rates", line.optimizers, "Its groups hold no lr."))
     return Log(Path("the watched run"), "watched run", tuple(series), first=0)
+
+
+def _rounding(rates: Any) -> Any:
+    """The recorder writes all digits: what is left is the arithmetic's."""
+    return np.full(len(rates), arithmetic(rates) or 1e-300)
 
 
 def _clock(line: Line) -> Finding | None:

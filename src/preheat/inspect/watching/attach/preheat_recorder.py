@@ -43,17 +43,18 @@ class _Watched:
         groups: how many groups there were then.
         tensors: whether one of them is a tensor, which has to be read to be compared.
         told: the scheduler that has been written down, by a weak reference.
+        position: where it stood before the update under way.
         backwards: backward passes of the process before this update.
         updated: whether the step under way has reached the optimizer.
     """
 
-    __slots__ = ("backwards", "groups", "keys", "last", "number", "tensors", "told", "updated", "values")
+    __slots__ = ("backwards", "groups", "keys", "last", "number", "position", "tensors", "told", "updated")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.keys: tuple[str, ...] = ()
         self.last: list[Any] | None = None
-        self.values: list[Any] = []
+        self.position: Any = None
         self.groups = -1
         self.tensors = False
         self.told: Any = None
@@ -114,37 +115,35 @@ class Recorder:
     # --- what torch calls -------------------------------------------------------------------------------------------
 
     def before_update(self, optimizer: Any) -> None:
-        """The values that this update uses."""
+        """Where the scheduler stands: one that hooks the optimizer moves on before the update is over."""
         watched = self.known.get(optimizer)
         if watched is None or watched.groups != len(optimizer.param_groups):
             watched = self._introduced(optimizer, watched)
-        groups = optimizer.param_groups
-        values = [[group.get(key) for group in groups] for key in watched.keys]
-        if watched.tensors or values != watched.last:
-            values = [[_number(value) for value in row] for row in values]
-        watched.values = values
-
-    def after_update(self, optimizer: Any) -> None:
-        """The update has happened, or a fused optimizer has skipped it."""
-        watched = self.known.get(optimizer)
-        if watched is None:
-            return
-        watched.updated = True
-        if not any(parameter.grad is not None for group in optimizer.param_groups for parameter in group["params"]):
-            return  # called without gradients: no weight has changed
-        if "found_inf" in optimizer.__dict__ and bool(optimizer.__dict__["found_inf"]):
-            self._skip(watched)
-            return
         scheduler = self._driver_of(optimizer)
         if scheduler is not None and (watched.told is None or watched.told() is not scheduler):
             watched.told = weakref.ref(scheduler)
             self.write("scheduler", watched.number, _class_of(scheduler), _described(scheduler))
-        last = watched.last or [None] * len(watched.values)
-        rows = ", ".join(["null" if row == before else _row(row) for row, before in zip(watched.values, last)])
-        watched.last = watched.values
-        position = getattr(scheduler, "last_epoch", None)
-        if type(position) is not int:
-            position = json.dumps(position)
+        watched.position = getattr(scheduler, "last_epoch", None)
+
+    def after_update(self, optimizer: Any) -> None:
+        """The update has happened, or a fused optimizer has skipped it; the groups hold what it used."""
+        watched = self.known.get(optimizer)
+        if watched is None:
+            return
+        watched.updated = True
+        groups = optimizer.param_groups
+        if not any(parameter.grad is not None for group in groups for parameter in group["params"]):
+            return  # called without gradients: no weight has changed
+        if "found_inf" in optimizer.__dict__ and bool(optimizer.__dict__["found_inf"]):
+            self._skip(watched)
+            return
+        values = [[group.get(key) for group in groups] for key in watched.keys]
+        if watched.tensors or values != watched.last:
+            values = [[_number(value) for value in row] for row in values]
+        last = watched.last or [None] * len(values)
+        rows = ", ".join(["null" if row == before else _row(row) for row, before in zip(values, last)])
+        watched.last = values
+        position = watched.position if type(watched.position) is int else json.dumps(watched.position)
         count = self.backwards - watched.backwards
         self._copy(f'["update", {watched.number}, {_clock() - self.begin:.6f}, {count}, {position}, [{rows}]]')
         watched.backwards = self.backwards
@@ -302,6 +301,9 @@ def _described(scheduler: Any) -> Any:
     ]
     description: dict[str, Any] = {"lambdas": functions} if functions else {"state": scheduler.state_dict()}
     description["bases"] = [_number(base) for base in getattr(scheduler, "base_lrs", ())]
+    # OneCycleLR and CyclicLR keep rates there.
+    groups = getattr(scheduler.optimizer, "param_groups", ())
+    description["groups"] = [{key: _number(group[key]) for key in group if _is_number(group[key])} for group in groups]
     try:
         text = json.dumps(description, default=str)
     except (TypeError, ValueError):
