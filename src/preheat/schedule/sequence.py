@@ -223,7 +223,10 @@ def _unit(phase: Phase) -> str:
 def _inside(phase: Part, begin: Count, layout: Any, position: Any, xp: Any) -> Any:
     """The factor at positions that a phase owns."""
     if layout is None:
-        return phase._value(position - begin, xp)  # type: ignore[union-attr]
+        since = position - begin
+        if begin != int(begin):  # begun between two updates: a schedule inside is asked for whole ones
+            since = xp.floor(since)
+        return phase._value(since, xp)  # type: ignore[union-attr]
     mirrored, fall, low, height, done, left, length = layout
     if mirrored:
         return low + height * fall(left - position, position + done, length, xp)
