@@ -15,6 +15,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
     from preheat import deepspeed as deepspeed
+    from preheat import dialects as dialects
     from preheat import keras as keras
     from preheat import lightning as lightning
     from preheat import optax as optax
@@ -49,8 +50,12 @@ if TYPE_CHECKING:
     )
     from preheat.frameworks.dropin import get_scheduler as get_scheduler
     from preheat.frameworks.dropin import get_wsd_schedule as get_wsd_schedule
+    from preheat.inspect import audit as audit
     from preheat.inspect import check as check
     from preheat.inspect import diff as diff
+    from preheat.inspect import forecast_resume as forecast_resume
+    from preheat.inspect import read_log as read_log
+    from preheat.inspect import recognise_log as recognise_log
     from preheat.plan import Plan as Plan
     from preheat.plan import scale_lr as scale_lr
     from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
@@ -99,7 +104,10 @@ _HOMES: dict[str, str] = {
     ),
     "Plan": "preheat.plan",
     "plot": "preheat.view",
-    **dict.fromkeys(("check", "diff"), "preheat.inspect"),
+    **dict.fromkeys(
+        ("check", "diff", "audit", "read_log", "recognise_log", "forecast_resume"),
+        "preheat.inspect",
+    ),
     "scale_lr": "preheat.plan",
     **dict.fromkeys(
         (
@@ -135,11 +143,11 @@ _HOMES: dict[str, str] = {
 # Drivers: modules that load their framework.
 _DRIVERS = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras")
 
-__all__ = [*_HOMES, *_DRIVERS]  # noqa: PLE0604 - names, every one
+__all__ = [*_HOMES, *_DRIVERS, "dialects"]  # noqa: PLE0604 - names, every one
 
 
 def __getattr__(name: str) -> object:
-    if name in _DRIVERS:
+    if name in (*_DRIVERS, "dialects"):
         return import_module(f"preheat.{name}")
     if name in _HOMES:
         value: object = getattr(import_module(_HOMES[name]), name)

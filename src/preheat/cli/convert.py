@@ -30,6 +30,9 @@ def convert(
     lr: Annotated[
         float | None, typer.Option(metavar="RATE", help="Peak learning rate, if the file does not say.")
     ] = None,
+    warmup: Annotated[
+        int | None, typer.Option(metavar="UPDATES", help="Climb, for files that leave it to their trainer (auto).")
+    ] = None,
     examples: Annotated[
         int | None, typer.Option(metavar="ROWS", help="Rows of the training set, for files with epochs and a batch.")
     ] = None,
@@ -62,6 +65,7 @@ def convert(
         source,
         total=updates,
         peak=lr,
+        warmup=warmup,
         examples=examples,
         world_size=world_size,
         updates_per_epoch=updates_per_epoch,

@@ -57,7 +57,7 @@ def updates_of(fields: Fields, context: Context) -> int:
         "gradient_accumulation_steps": fields.count("gradient_accumulation_steps", 1, low=1),
     }
     if context.examples is not None and renamed["max_steps"] is None and fields.flag("sample_packing"):
-        advice = "Packed rows are fewer than examples: give total= (--total) as axolotl logs it."
+        advice = "Packed rows are fewer than examples: give total= (--updates) as axolotl logs it."
         raise fields.refusal("sample_packing", "off where updates are counted from examples", advice)
     return transformers.updates_of(Fields(renamed), context)
 

@@ -43,7 +43,7 @@ class Part:
     def run(self) -> float:
         """The run in the section's own unit, or its own t_max."""
         if self.total is None:
-            raise self.own.refusal("t_max", "known: the run's length", "Give total= (--total).")
+            raise self.own.refusal("t_max", "known: the run's length", "Give total= (--updates).")
         return self.total
 
     def climb(self, top: float = 1.0, of: float | None = None) -> tuple[Phases, Count]:

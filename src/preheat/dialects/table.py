@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from preheat.dialects import DIALECTS, dialect, read
 from preheat.dialects.values import Dialect, Example
@@ -52,3 +54,18 @@ def _words(text: str) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+BEGIN = "<!-- tables: python -m preheat.dialects.table docs/dialects.md -->\n"
+END = "<!-- end of tables -->"
+
+
+def with_tables(page: str) -> str:
+    """A page with everything between the two comments replaced by the tables."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{tables()}\n\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")

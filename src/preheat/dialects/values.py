@@ -101,7 +101,9 @@ class Context:
         """
         told = self.told
         if own is None and told is None:
-            raise ConfigError(refusal(name, "in the file, or the run's updates given", None, "Give total= (--total)."))
+            raise ConfigError(
+                refusal(name, "in the file, or the run's updates given", None, "Give total= (--updates).")
+            )
         if own is not None and told is not None and own != told:
             advice = "The file and you name different runs: leave one out."
             raise ConfigError(refusal(name, f"{told}, the total you gave", own, advice))
