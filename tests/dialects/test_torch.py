@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler
 import preheat
 from named import named
 from preheat.dialects import read, write
-from preheat.dialects.calls import run_of_calls
+from preheat.dialects.common.calls import run_of_calls
 from preheat.dialects.torch import saved
 from preheat.errors import ConfigError
 

@@ -44,7 +44,7 @@ def _from_file(path: Path, updates: int | None, lr: float | None) -> tuple[Sched
     from collections.abc import Mapping
 
     from preheat.dialects import read
-    from preheat.dialects.loading import load
+    from preheat.dialects.common.loading import load
     from preheat.schedule import load_schedule
 
     data = load(path)

@@ -15,12 +15,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.loading import load
-from preheat.dialects.values import Context as Context
-from preheat.dialects.values import Dialect as Dialect
-from preheat.dialects.values import Exported as Exported
-from preheat.dialects.values import Imported as Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.loading import load
+from preheat.dialects.common.values import Context as Context
+from preheat.dialects.common.values import Dialect as Dialect
+from preheat.dialects.common.values import Exported as Exported
+from preheat.dialects.common.values import Imported as Imported
 from preheat.errors import ConfigError, refusal
 from preheat.plan import Plan
 from preheat.schedule import Schedule
@@ -136,7 +136,7 @@ def write(schedule: Schedule, dialect_name: str, *, total: int | None = None, ba
     >>> done.exact, done.config["lr_scheduler_type"], done.config["warmup_steps"]
     (True, 'cosine', 10)
     """
-    from preheat.dialects.writing import export
+    from preheat.dialects.common.writing import export
 
     spoken = dialect(dialect_name)
     if spoken.write is None:

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import early_ramp, hold, ramp
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import early_ramp, hold, ramp
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Cosine, Polynomial, Rex
 from preheat.schedule.library import dips

@@ -22,13 +22,13 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.loading import call
+from preheat.dialects.common.outline import Outline
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.writing import as_yaml
 from preheat.dialects.composer_shapes import SHAPES
 from preheat.dialects.composer_times import TIME, Job
-from preheat.dialects.fields import Fields
-from preheat.dialects.loading import call
-from preheat.dialects.outline import Outline
-from preheat.dialects.values import Context, Dialect, Example, Imported
-from preheat.dialects.writing import as_yaml
 
 # llm-foundry's registry; the first two are names of OLMo too.
 _NAMES = {

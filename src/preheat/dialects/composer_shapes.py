@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from preheat.dialects.common.fields import REQUIRED, Fields
+from preheat.dialects.common.ramps import hold
 from preheat.dialects.composer_times import Job
-from preheat.dialects.fields import REQUIRED, Fields
-from preheat.dialects.ramps import hold
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.checks import Count
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, Polynomial, PowerLaw

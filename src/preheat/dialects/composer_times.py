@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from preheat.dialects.fields import REQUIRED, Fields
-from preheat.dialects.values import Context
+from preheat.dialects.common.fields import REQUIRED, Fields
+from preheat.dialects.common.values import Context
 from preheat.schedule.checks import Count
 
 Time = tuple[float, str]

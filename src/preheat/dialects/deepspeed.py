@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.outline import Outline
+from preheat.dialects.common.ramps import Phases, hold, ramp
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.dialects.deepspeed_cycle import MANY, cycle, momentum
-from preheat.dialects.fields import Fields
-from preheat.dialects.outline import Outline
-from preheat.dialects.ramps import Phases, hold, ramp
-from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, Logarithmic, PowerLaw
 

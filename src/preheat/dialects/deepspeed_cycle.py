@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import Phases, hold
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import Phases, hold
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Linear
 

@@ -23,9 +23,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.dialects.fairseq_shapes import SHAPES, Arguments
-from preheat.dialects.fields import Fields
-from preheat.dialects.values import Context, Dialect, Example, Imported
 
 _OTHERS = ("reduce_lr_on_plateau", "pass_through")
 

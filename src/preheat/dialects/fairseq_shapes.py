@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import early_ramp, hold, ramp, stairs
-from preheat.dialects.values import Context
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import early_ramp, hold, ramp, stairs
+from preheat.dialects.common.values import Context
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Geometric, Linear, Polynomial, PowerLaw

@@ -17,9 +17,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import Phases, hold, ramp
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import Phases, hold, ramp
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.checks import Count
 from preheat.schedule.curves import Cosine, Exponential, Linear

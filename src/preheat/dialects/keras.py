@@ -21,11 +21,11 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.flat import Piece, flat
-from preheat.dialects.outline import Outline
-from preheat.dialects.ramps import hold, ramp, stairs
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.flat import Piece, flat
+from preheat.dialects.common.outline import Outline
+from preheat.dialects.common.ramps import hold, ramp, stairs
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.checks import Count

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import hold
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import hold
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, PowerLaw

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.fields import Fields
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 
 
 def read(fields: Fields, context: Context) -> Imported:

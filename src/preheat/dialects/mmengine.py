@@ -24,11 +24,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from preheat.dialects.calls import assigned_in, run_of_calls
-from preheat.dialects.fields import Fields
+from preheat.dialects.common.calls import assigned_in, run_of_calls
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import hold, stairs
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.dialects.mmengine_shapes import SHAPES, Scheduler
-from preheat.dialects.ramps import hold, stairs
-from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.combine import Product

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import hold
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import hold
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial
 from preheat.schedule.sequence import PhaseSchedule

@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from preheat.dialects.fields import Fields
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import hold, ramp
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.dialects.nemo_policies import POLICIES, Run
-from preheat.dialects.ramps import hold, ramp
-from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Linear, PowerLaw
 from preheat.schedule.library import exp_range, triangular, triangular2

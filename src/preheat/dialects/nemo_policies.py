@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import hold, wide_ramp
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import hold, wide_ramp
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower, Polynomial, PowerLaw
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import hold, ramp
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import hold, ramp
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.schedule import Phase, PhaseSchedule, Schedule, maximum
 from preheat.schedule.checks import Count
 from preheat.schedule.curves import Cosine, CosineEnvelope, Curve, Linear, PowerLaw

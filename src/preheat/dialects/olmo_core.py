@@ -17,10 +17,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.loading import call
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.loading import call
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.dialects.olmo_core_shapes import BUILDERS, CLASSES, Part, build
-from preheat.dialects.values import Context, Dialect, Example, Imported
 
 # Names that other trainers have too.
 _SHARED = ("constant", "constant_with_warmup", "linear_with_warmup", "inv_sqrt_with_warmup", "exponential")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import Phases, hold, ramp
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import Phases, hold, ramp
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.checks import Count
 from preheat.schedule.curves import Cosine, Curve, Geometric, HalfCosine, Linear, PowerLaw

@@ -18,11 +18,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.calls import last_call, run_of_calls
-from preheat.dialects.fields import Fields
+from preheat.dialects.common.calls import last_call, run_of_calls
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.dialects.optax_code import write
 from preheat.dialects.optax_functions import FUNCTIONS, named_in, part_of
-from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.errors import ConfigError, refusal
 
 

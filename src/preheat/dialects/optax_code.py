@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from preheat.dialects.flat import Piece, flat
-from preheat.dialects.outline import Outline
+from preheat.dialects.common.flat import Piece, flat
+from preheat.dialects.common.outline import Outline
 from preheat.schedule import Phase
 from preheat.schedule.combine import Clip
 from preheat.schedule.curves import Constant, Cosine, Exponential, Linear, OneMinusPower, Polynomial

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from preheat.dialects.calls import Call
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import cut, hold, ramp
+from preheat.dialects.common.calls import Call
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import cut, hold, ramp
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial

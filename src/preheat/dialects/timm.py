@@ -22,9 +22,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.ramps import hold, stairs
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.ramps import hold, stairs
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.plan import Plan
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.checks import Count

@@ -3,7 +3,7 @@
 Code     calls as people write them, read and never run: ``SequentialLR(optimizer, [warmup, decay], milestones=[10])``
          with names assigned before, the optimizer's ``lr=`` among them; or as data, ``{"class": "CosineAnnealingLR",
          "T_max": 100}``, also with ``class_path`` and ``init_args`` or ``_target_``. A LambdaLR is read if its lambda
-         is one of the formulas in :mod:`preheat.dialects.lambdas`.
+         is one of the formulas in :mod:`preheat.dialects.common.lambdas`.
 State    what ``scheduler.state_dict()`` gives, told apart by its keys; OneCycleLR keeps its rates in the optimizer's
          groups, so a checkpoint with both (``{"scheduler": ..., "optimizer": ...}``) says more. LambdaLR's state says
          nothing of its shape. The state of :class:`preheat.torch.Scheduler` gives back the schedule it holds.
@@ -19,15 +19,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.calls import Call, last_call, run_of_calls
-from preheat.dialects.fields import Fields
+from preheat.dialects.common.calls import Call, last_call, run_of_calls
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.dialects.torch_classes import CLASSES, build_spelled, spelled_class
 from preheat.dialects.torch_code import write
 from preheat.dialects.torch_cycles import Part, Reading
 from preheat.dialects.torch_states import OWN_KEYS, state_class
 from preheat.dialects.torch_states import Saved as Saved
 from preheat.dialects.torch_states import saved as saved
-from preheat.dialects.values import Context, Dialect, Example, Imported
 from preheat.errors import ConfigError, refusal
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.calls import Call, Function
-from preheat.dialects.fields import Fields
-from preheat.dialects.lambdas import FORMS, phase_in
-from preheat.dialects.ramps import cut, hold
+from preheat.dialects.common.calls import Call, Function
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.lambdas import FORMS, phase_in
+from preheat.dialects.common.ramps import cut, hold
 from preheat.dialects.torch_cycles import Part, Reading, cyclic, one_cycle, rate_in
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from preheat.dialects.flat import Piece, flat
-from preheat.dialects.lambdas import formula_of
-from preheat.dialects.outline import Outline
+from preheat.dialects.common.flat import Piece, flat
+from preheat.dialects.common.lambdas import formula_of
+from preheat.dialects.common.outline import Outline
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.clocks import Repeat, Until
 from preheat.schedule.combine import Lift, Product

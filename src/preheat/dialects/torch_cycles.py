@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from preheat.dialects.fields import Fields
+from preheat.dialects.common.fields import Fields
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Linear
 from preheat.schedule.factors import absolute

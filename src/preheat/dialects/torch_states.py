@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from preheat.dialects.fields import Fields
+from preheat.dialects.common.fields import Fields
 from preheat.dialects.torch_classes import build
 from preheat.dialects.torch_cycles import Part, Reading
 from preheat.errors import ConfigError, refusal

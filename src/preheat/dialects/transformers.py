@@ -13,9 +13,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.outline import Outline
-from preheat.dialects.values import Context, Dialect, Example, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.outline import Outline
+from preheat.dialects.common.values import Context, Dialect, Example, Imported
 from preheat.errors import ConfigError, refusal
 from preheat.plan import Plan
 from preheat.schedule import Schedule, get_schedule

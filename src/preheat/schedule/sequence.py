@@ -56,7 +56,7 @@ class PhaseSchedule(Schedule):
             raise ScheduleError(refusal("length", "rest in one phase at most", "rest", advice))
         object.__setattr__(self, "_spans", () if self.waits_for else tuple(self._lay_out()))
         layout = [
-            (end, begin, phase, phase.laid_out(begin, end) if isinstance(phase, Phase) else None)
+            (end, begin, phase, phase.laid_out(begin, end) if isinstance(phase, Phase) else _inner(phase, begin))
             for begin, end, phase in self._spans
             if end > begin
         ]
@@ -112,7 +112,7 @@ class PhaseSchedule(Schedule):
 
     def _from(self, position: int) -> Iterator[float]:
         for end, _, _, layout in self._layout:
-            if layout is None or end == math.inf:
+            if not layout or end == math.inf:
                 break
             mirrored, fall, low, height, done, left, length = layout
             for here in range(position, math.ceil(end)):
@@ -220,13 +220,26 @@ def _unit(phase: Phase) -> str:
     return phase.length.unit if isinstance(phase.length, Length) else "updates"
 
 
+def _inner(schedule: Schedule, begin: Count) -> tuple[()] | None:
+    """None for a schedule asked for the updates since its beginning; an empty layout for one asked for whole ones.
+
+    Native phases look one update ahead, so between two updates they would look past their end.
+    """
+    return () if begin != int(begin) and _looks_ahead(schedule) else None
+
+
+def _looks_ahead(part: Part) -> bool:
+    if isinstance(part, Phase):
+        return part.convention == "native" and not part.curve.endless
+    inside = part.phases if isinstance(part, PhaseSchedule) else part.parts
+    return any(_looks_ahead(one) for one in inside)
+
+
 def _inside(phase: Part, begin: Count, layout: Any, position: Any, xp: Any) -> Any:
     """The factor at positions that a phase owns."""
-    if layout is None:
+    if not layout:
         since = position - begin
-        if begin != int(begin):  # begun between two updates: a schedule inside is asked for whole ones
-            since = xp.floor(since)
-        return phase._value(since, xp)  # type: ignore[union-attr]
+        return phase._value(since if layout is None else xp.floor(since), xp)  # type: ignore[union-attr]
     mirrored, fall, low, height, done, left, length = layout
     if mirrored:
         return low + height * fall(left - position, position + done, length, xp)

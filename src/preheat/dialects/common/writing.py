@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from preheat.dialects.fields import Fields
-from preheat.dialects.outline import Outline, outline
-from preheat.dialects.values import Context, Dialect, Exported, Imported
+from preheat.dialects.common.fields import Fields
+from preheat.dialects.common.outline import Outline, outline
+from preheat.dialects.common.values import Context, Dialect, Exported, Imported
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.schedule import Schedule
 

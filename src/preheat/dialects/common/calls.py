@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from preheat.dialects.fields import Fields
+from preheat.dialects.common.fields import Fields
 from preheat.errors import ConfigError, refusal
 
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

@@ -12,7 +12,7 @@ from functools import cache, partial
 from itertools import product
 from typing import Any
 
-from preheat.dialects.calls import Function, number_in
+from preheat.dialects.common.calls import Function, number_in
 from preheat.errors import PreheatError
 from preheat.schedule import Phase
 from preheat.schedule.curves import (
@@ -77,7 +77,7 @@ FORMS = (*_OTHERS, *(form.replace("U", "n / L") for form in _CURVES))
 def phase_in(function: Function) -> Phase | None:
     """The phase that a formula is; None for one that is not in the table.
 
-    >>> from preheat.dialects.calls import run_of_calls
+    >>> from preheat.dialects.common.calls import run_of_calls
     >>> [found] = run_of_calls("lambda step: min(1.0, (step + 1) / 100)")
     >>> phase_in(found).length, phase_in(found).convention
     (100, 'native')

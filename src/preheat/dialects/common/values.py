@@ -11,8 +11,8 @@ from preheat.plan import Plan
 from preheat.schedule import Schedule
 
 if TYPE_CHECKING:
-    from preheat.dialects.fields import Fields
-    from preheat.dialects.outline import Outline
+    from preheat.dialects.common.fields import Fields
+    from preheat.dialects.common.outline import Outline
 
 
 @dataclass(frozen=True, slots=True)
