@@ -8,6 +8,7 @@ import pytest
 
 import preheat
 from inspecting.logged import write_csv
+from inspecting.trainers import trainer
 from preheat.errors import DataError
 from preheat.inspect import audit, read_log
 from preheat.inspect.logs.columns import rate_columns, step_column
@@ -20,23 +21,7 @@ RATES = [BASE * SCHEDULE(update) for update in range(40)]
 
 def test_the_real_trainer(tmp_path):
     """transformers' trainer_state.json, found in the run folder: as planned, numbered from 1, its total known."""
-    import torch
-    from transformers import Trainer, TrainingArguments
-
-    class Model(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = torch.nn.Linear(2, 1)
-
-        def forward(self, x, labels=None):
-            return {"loss": self.layer(x).square().mean()}
-
-    arguments = TrainingArguments(
-        tmp_path / "run", learning_rate=BASE, warmup_steps=5, max_steps=40, logging_steps=1, save_steps=20,
-        per_device_train_batch_size=2, report_to="none", use_cpu=True, disable_tqdm=True,
-    )  # fmt: skip
-    rows = [{"x": torch.ones(2), "labels": torch.ones(1)}] * 8
-    Trainer(Model(), arguments, train_dataset=rows).train()
+    trainer(tmp_path / "run", 40, warmup_steps=5).train()
     log = read_log(tmp_path / "run")
     assert (log.kind, log.first, log.total, len(log.series[0])) == ("Hugging Face Trainer", 1, 40, 40)
     assert log.path.parent.name == "checkpoint-40"

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LinearLR, OneC
 from transformers.optimization import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
 import preheat
+from inspecting.trainers import trainer
 from preheat.errors import ConfigError, DataError
 from preheat.inspect import forecast_resume
 from preheat.inspect.resuming import read_checkpoint
@@ -143,30 +144,12 @@ def test_a_new_peak_is_told(tmp_path):
 
 def test_a_checkpoint_of_the_real_trainer(tmp_path):
     """Read through its folder: the saved schedule comes from the arguments, which are not unpickled."""
-    from transformers import Trainer, TrainingArguments
-
-    class Model(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = torch.nn.Linear(2, 1)
-
-        def forward(self, x, labels=None):
-            return {"loss": self.layer(x).square().mean()}
-
-    def trainer(steps):
-        arguments = TrainingArguments(
-            tmp_path / "run", learning_rate=RATE, warmup_steps=4, max_steps=steps, logging_steps=1, save_steps=20,
-            per_device_train_batch_size=2, report_to="none", use_cpu=True, disable_tqdm=True,
-        )  # fmt: skip
-        rows = [{"x": torch.ones(2), "labels": torch.ones(1)}] * 8
-        return Trainer(Model(), arguments, train_dataset=rows)
-
-    trainer(40).train()
+    trainer(tmp_path / "run", 40).train()
     found = forecast_resume(tmp_path / "run" / "checkpoint-20", "transformers: warmup 4 > linear 76")
     assert (found.checkpoint.framework, found.position) == ("transformers", 20)
     assert str(found.saved) == "transformers: warmup 4 > linear 36 to 0"
     assert "takes the new function at once, at position 20" in found.sentence
-    again = trainer(80)
+    again = trainer(tmp_path / "run", 80)
     again.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-20"))
     logged = {row["step"] - 1: row["learning_rate"] for row in again.state.log_history if "learning_rate" in row}
     course = next(course for course in found.courses if course.name == "transformers")
@@ -195,12 +178,12 @@ def test_a_checkpoint_of_lightning(tmp_path):
             scheduler = CosineAnnealingLR(optimizer, 100)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    trainer = lightning.Trainer(
+    fitting = lightning.Trainer(
         max_steps=30, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
         enable_checkpointing=False, default_root_dir=tmp_path,
     )  # fmt: skip
-    trainer.fit(Module(), torch.utils.data.DataLoader(torch.ones(60, 4), batch_size=2))
-    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    fitting.fit(Module(), torch.utils.data.DataLoader(torch.ones(60, 4), batch_size=2))
+    fitting.save_checkpoint(tmp_path / "last.ckpt")
     found = forecast_resume(tmp_path, "transformers: cosine 200")
     assert (found.checkpoint.framework, found.position, found.checkpoint.updates) == ("lightning", 30, 30)
     assert found.saved.horizon == 100

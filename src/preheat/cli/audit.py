@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from preheat.cli.plans import read_plan
+from preheat.cli.plans import Options, Rate, Updates, Warmup, read_plan
 from preheat.cli.values import new_file, print_json
 
 if TYPE_CHECKING:
@@ -24,18 +24,10 @@ def audit(
         str | None,
         typer.Option(metavar="SPEC", help="The plan: a name, words, or a file (a schedule's, or a trainer's own)."),
     ] = None,
-    updates: Annotated[
-        int | None, typer.Option(metavar="UPDATES", help="Updates of the run, for plans in shares of it.")
-    ] = None,
-    warmup: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help='Climb of a named plan: updates, a fraction or "10%" [10%].')
-    ] = None,
-    lr: Annotated[
-        float | None, typer.Option(metavar="RATE", help="The plan's peak; left out, only shapes are compared.")
-    ] = None,
-    schedule_options: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of a named plan; may be repeated.")
-    ] = None,
+    updates: Updates = None,
+    warmup: Warmup = None,
+    lr: Rate = None,
+    schedule_options: Options = None,
     column: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Column or tag of the learning rate, if its name does not say so."),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from preheat.cli.plans import read_plan
+from preheat.cli.plans import Options, Updates, Warmup, read_plan
 from preheat.cli.values import print_json
 
 
@@ -21,18 +21,12 @@ def resume(
     asked: Annotated[
         str, typer.Option("--with", metavar="SPEC", help="The schedule to go on with: a name, words, or a file.")
     ],
-    updates: Annotated[
-        int | None, typer.Option(metavar="UPDATES", help="Updates of the whole run, for schedules in shares of it.")
-    ] = None,
-    warmup: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help='Climb of a named one: updates, a fraction or "10%" [10%].')
-    ] = None,
+    updates: Updates = None,
+    warmup: Warmup = None,
     lr: Annotated[
         float | None, typer.Option(metavar="RATE", help="Its peak; left out, the saved base rate is kept.")
     ] = None,
-    schedule_options: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of a named one; may be repeated.")
-    ] = None,
+    schedule_options: Options = None,
     bridge: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the bridge shown.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="Print the forecast as JSON.")] = False,
 ) -> None:

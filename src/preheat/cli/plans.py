@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from preheat.cli.values import named_schedule
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
     from preheat.schedule import Schedule
+
+# Flags of every command that takes a plan.
+Updates = Annotated[int | None, typer.Option(metavar="UPDATES", help="Updates of the run, for plans in shares of it.")]
+Warmup = Annotated[
+    str | None, typer.Option(metavar="LENGTH", help='Climb of a named plan: updates, a fraction or "10%" [10%].')
+]
+Rate = Annotated[
+    float | None, typer.Option(metavar="RATE", help="The plan's peak; left out, only shapes are compared.")
+]
+Options = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of a named plan; may be repeated.")
+]
 
 _FILES = (".json", ".toml", ".yaml", ".yml", ".cfg", ".ini")
 
