@@ -11,7 +11,7 @@ from preheat.cli.plans import Options, Rate, Updates, Warmup, read_plan
 from preheat.cli.values import new_file, print_json
 
 if TYPE_CHECKING:
-    from preheat.inspect.auditing.audit import Audit, Finding
+    from preheat.inspect.auditing import Audit, Finding
     from preheat.inspect.logs import Log
 
 
@@ -121,7 +121,7 @@ def _data(found: Audit) -> dict[str, Any]:
 
 def _recognised(read: Log, first: int | None, save: Path | None, as_json: bool) -> None:
     from preheat.errors import ConfigError, refusal
-    from preheat.inspect.auditing.audit import recognise_log
+    from preheat.inspect.auditing import recognise_log
     from preheat.view import plot_series
 
     if save is not None and all(len(series) < 2 for series in read.series):

@@ -8,74 +8,21 @@ skipped updates); the plan with other lengths, another floor, another peak; a ru
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from preheat.errors import ConfigError, refusal
-from preheat.inspect.auditing.causes import clock_words_for, words_for
-from preheat.inspect.auditing.clock import (
-    Explanation,
-    Reference,
-    base_of_beginning,
-    fast,
-    fitted_base,
-    shifted,
-    skipped,
-    slow,
-)
-from preheat.inspect.auditing.observed import Observed, observed
-from preheat.inspect.auditing.pieces import frozen, in_pieces
+from preheat.inspect.auditing.clock import Explanation, Reference
+from preheat.inspect.auditing.explain import explanations, unexplained
+from preheat.inspect.auditing.finding import Finding, worded
+from preheat.inspect.auditing.observed import observed
 from preheat.inspect.auditing.recognise import Recognised, recognise
-from preheat.inspect.auditing.reshaping import other_base, other_floor, other_lengths
 from preheat.inspect.auditing.stairs import every, first_of_each, plateaus
 from preheat.inspect.logs import Log, Series, read_log
-from preheat.schedule import Phase, PhaseSchedule, Schedule, parse
+from preheat.schedule import Schedule, parse
 from preheat.schedule.checks import positive
-from preheat.schedule.curves import Linear
-
-if TYPE_CHECKING:
-    from preheat.inspect.auditing.observed import Counts, Floats
-
-_LONGEST = 2**40  # updates: longer than any run
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one group's logged rates are.
-
-    Attributes:
-        group: the log's name for it.
-        kind: stable name, one of ``KINDS`` in :mod:`preheat.inspect.auditing.causes`.
-        sentence: what happened.
-        cause: what it usually comes from and what to do; empty for ``"equal"``.
-        evidence: the numbers behind it, a line each.
-        scale: scheduler positions an update moves.
-        offset: position of update 0.
-        updates: which update each logged rate belongs to.
-        rates: the logged rates.
-        planned: the plan's rate at each.
-        numbers: the finding's own numbers, by name.
-    """
-
-    group: str
-    kind: str
-    sentence: str
-    cause: str
-    evidence: tuple[str, ...]
-    scale: float
-    offset: float
-    updates: Any
-    rates: Any
-    planned: Any
-    numbers: dict[str, Any]
-
-    @property
-    def equal(self) -> bool:
-        """Whether the log is the plan."""
-        return self.kind == "equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,75 +144,15 @@ def _finding(series: Series, plan: Reference, log: Log, first: int | None, epoch
     for number in firsts:
         seen = observed(series, number)
         predicted = plan.rates(seen.updates, seen)
-        if len(seen) and seen.agrees(predicted).all():
-            return _worded(series, seen, plan, Explanation("equal", predicted), number)
+        trained = len(seen) and (predicted.any() or not plan.schedule(seen.updates).any())
+        if trained and seen.agrees(predicted).all():
+            return worded(series, seen, plan, Explanation("equal", predicted), number)
     seen = observed(series, firsts[0])
     if not len(seen):
         raise ConfigError(refusal("first", "below the log's step numbers", firsts[0], "Give 0 or 1."))
     updates_per_epoch = epoch if epoch is not None else _epoch_of(series)
-    explanation = next(_explanations(seen, plan, updates_per_epoch, log.total), None)
-    return _worded(series, seen, plan, explanation or _unexplained(seen, plan), firsts[0])
-
-
-def _explanations(seen: Observed, plan: Reference, epoch: float | None, total: int | None) -> Iterator[Explanation]:
-    """Whatever explains the log, the plainest first."""
-    # Where the peak is left to the log: hypotheses that keep the plan's beginning take it from there.
-    begun = plan if plan.base is not None else Reference(plan.schedule, base_of_beginning(seen, plan))
-    yield from _first_found(
-        lambda: frozen(seen, plan),
-        lambda: shifted(seen, plan),
-        lambda: other_base(seen, plan),
-        lambda: other_floor(seen, begun, round_only=True),
-        lambda: fast(seen, plan),
-        lambda: slow(seen, plan, epoch),
-        lambda: other_lengths(seen, plan),
-        lambda: other_floor(seen, begun),
-        lambda: skipped(seen, begun),
-        lambda: in_pieces(seen, begun),
-    )
-    known = recognise(seen, total)
-    if known is not None and known.exact:
-        rates = known.base_lr * known.schedule(seen.updates)
-        yield Explanation("other-schedule", rates, numbers={"text": str(known), "schedule": known.schedule})
-
-
-def _first_found(*hypotheses: Callable[[], Explanation | None]) -> Iterator[Explanation]:
-    for hypothesis in hypotheses:
-        found = hypothesis()
-        if found is not None:
-            yield found
-
-
-def clock_finding(updates: Counts, positions: Floats) -> Finding:
-    """What a scheduler's clock did: its position at each update, where every update should move it by one.
-
-    The curve is of no account here, so this can be said of any scheduler whose positions are known.
-    """
-    clock = PhaseSchedule((Phase(curve=Linear(), length=_LONGEST, start=0.0, end=1.0),))
-    plan = Reference(clock, float(_LONGEST))
-    seen = Observed(updates, positions, np.full(len(updates), 1e-3))
-    planned = plan.rates(updates, seen)
-    found = Explanation("equal", planned)
-    if not seen.agrees(planned).all():
-        hypotheses = _first_found(
-            lambda: frozen(seen, plan),
-            lambda: shifted(seen, plan),
-            lambda: fast(seen, plan),
-            lambda: slow(seen, plan, None),
-            lambda: skipped(seen, plan),
-            lambda: in_pieces(seen, plan),
-        )
-        found = next(hypotheses, _unexplained(seen, plan))
-    kind = "ahead" if found.kind == "logged-late" else found.kind
-    sentence, cause = clock_words_for(kind, found.numbers)
-    return Finding("clock", kind, sentence, cause, _evidence(found), found.scale, found.offset,
-                   updates, positions, planned, found.numbers)  # fmt: skip
-
-
-def _unexplained(seen: Observed, plan: Reference) -> Explanation:
-    predicted = plan.rates(seen.updates, seen)
-    apart = np.flatnonzero(~seen.agrees(predicted))
-    return Explanation("unexplained", predicted, numbers={"at": int(seen.updates[apart[0]])})
+    explanation = next(explanations(seen, plan, updates_per_epoch, log.total), None)
+    return worded(series, seen, plan, explanation or unexplained(seen, plan), firsts[0])
 
 
 def _firsts(series: Series, log: Log, asked: int | None, horizon: Any) -> tuple[int, ...]:
@@ -293,48 +180,6 @@ def _epoch_of(series: Series) -> float | None:
         borders = series.steps[whole + 1]
         return float(np.diff(borders).mean()) if len(borders) > 1 else None
     return float(series.steps[-1] - series.steps[0]) / passed
-
-
-def _worded(series: Series, seen: Observed, plan: Reference, found: Explanation, first: int) -> Finding:
-    planned = plan.rates(seen.updates, seen)
-    sentence, cause = words_for(found.kind, found.numbers)
-    evidence = [_counted(seen, found.predicted, planned, found.kind), *_evidence(found)]
-    if found.kind != "equal":
-        at = int(np.abs(seen.rates - planned).argmax())
-        both = f"{seen.rates[at]:.6g} instead of {planned[at]:.6g}"
-        evidence.append(f"furthest from the plan at update {seen.updates[at]}: {both}")
-    if plan.base is None:
-        evidence.append(f"peak taken from the rates: {_peak(seen, plan, found):.6g}")
-    evidence.append(f"step {first} of the log is the first update")
-    return Finding(series.name, found.kind, sentence, cause, tuple(evidence), found.scale, found.offset,
-                   seen.updates, seen.rates, planned, found.numbers)  # fmt: skip
-
-
-def _evidence(found: Explanation) -> tuple[str, ...]:
-    """The clock that explains what was seen."""
-    if found.kind in ("logged-late", "ahead", "fast-clock"):
-        sign = "+" if found.offset >= 0 else "-"
-        return (f"position = {found.scale:g} x update {sign} {abs(found.offset):g}",)
-    if found.kind == "slow-clock":
-        return (f"position = (update + {found.numbers['offset']}) // {found.numbers['every']}",)
-    return ()
-
-
-def _counted(seen: Observed, predicted: Floats, planned: Floats, kind: str) -> str:
-    many = len(seen)
-    span = f"updates {seen.updates[0]} to {seen.updates[-1]}"
-    agree = int(seen.agrees(planned).sum())
-    if kind == "equal":
-        return f"{many} of {many} rates agree to the digits they are written with ({span})"
-    explained = int(seen.agrees(predicted).sum())
-    return f"explains {explained} of {many} rates, the plan itself {agree} ({span})"
-
-
-def _peak(seen: Observed, plan: Reference, found: Explanation) -> float:
-    factors = plan.schedule(seen.updates)
-    if found.kind == "equal":
-        return fitted_base(seen, factors)
-    return float(found.predicted.max())
 
 
 def _named_groups(findings: list[Finding]) -> list[Finding]:

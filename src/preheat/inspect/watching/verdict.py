@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.errors import ConfigError, refusal
-from preheat.inspect.auditing import Audit, Finding, audit, recognise_log
-from preheat.inspect.auditing.audit import clock_finding
+from preheat.inspect.auditing import Audit, Finding, audit, clock_finding, recognise_log
 from preheat.inspect.auditing.observed import Observed
 from preheat.inspect.auditing.recognise import recognise
 from preheat.inspect.logs import Log, Series

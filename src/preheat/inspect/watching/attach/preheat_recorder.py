@@ -17,7 +17,6 @@ Lines
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import mmap
@@ -88,7 +87,7 @@ class Recorder:
 
     def write(self, *event: Any) -> None:
         """One line."""
-        self._copy(json.dumps(event, default=str))
+        self._copy(json.dumps(event, default=_told))
 
     def _copy(self, text: str) -> None:
         line = (text + "\n").encode()
@@ -265,6 +264,11 @@ def _number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _told(value: Any) -> Any:
+    """What JSON has no word for: the number in a tensor, anything else as text."""
+    return value.item() if hasattr(value, "item") and getattr(value, "numel", int)() == 1 else str(value)
+
+
 def _innermost(optimizer: Any) -> Any:
     """The optimizer that is really stepped, inside wrappers such as Accelerate's."""
     torch = sys.modules.get("torch.optim.optimizer")
@@ -305,96 +309,7 @@ def _described(scheduler: Any) -> Any:
     groups = getattr(scheduler.optimizer, "param_groups", ())
     description["groups"] = [{key: _number(group[key]) for key in group if _is_number(group[key])} for group in groups]
     try:
-        text = json.dumps(description, default=str)
+        text = json.dumps(description, default=_told)
     except (TypeError, ValueError):
         return None
     return description if len(text) < _LONGEST else None
-
-
-# --- attaching -------------------------------------------------------------------------------------------------------
-
-
-class _AfterImport:
-    """A finder that runs a function once a module has been imported, and is no finder otherwise."""
-
-    def __init__(self, waiting: dict[str, Any]) -> None:
-        self.waiting = waiting
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The module's spec as the other finders have it, with the function added to its execution."""
-        act = self.waiting.pop(name, None)
-        if act is None:
-            return None
-        if not self.waiting and self in sys.meta_path:
-            sys.meta_path.remove(self)
-        for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
-            loader: Any = None if spec is None else spec.loader
-            if hasattr(loader, "exec_module"):
-                run = loader.exec_module
-
-                def executed(module: Any, run: Any = run, act: Any = act) -> None:
-                    run(module)
-                    try:
-                        act(module)
-                    except Exception as error:  # an unknown torch: the script runs on, unwatched
-                        sys.stderr.write(f"preheat watch: not attached to {module.__name__}: {error}\n")
-
-                loader.exec_module = executed
-                return spec
-        return None
-
-
-def attach(folder: str) -> None:
-    """Record the updates of every torch optimizer of this process into ``folder``."""
-    recorder = Recorder(folder)
-
-    def safely(name: str) -> Any:
-        def guarded(optimizer: Any, _args: Any, _kwargs: Any) -> None:
-            if recorder.stopped:
-                return
-            try:
-                getattr(recorder, name)(optimizer)
-            except Exception as error:  # the training goes on, whatever happens here
-                with contextlib.suppress(Exception):
-                    recorder.write("broken", f"{type(error).__name__}: {error}")
-                recorder.stopped = True
-
-        return guarded
-
-    def optimizers(module: Any) -> None:
-        module.register_optimizer_step_pre_hook(safely("before_update"))
-        module.register_optimizer_step_post_hook(safely("after_update"))
-
-    def wrap(kind: Any) -> None:
-        if "__init__" in kind.__dict__:
-            kind.__init__ = recorder.wrap_init(kind.__dict__["__init__"])
-
-    def schedulers(module: Any) -> None:
-        for kind in list(vars(module).values()):
-            if isinstance(kind, type) and issubclass(kind, module.LRScheduler):
-                wrap(kind)
-
-        def later(kind: Any, /, **kwargs: Any) -> None:
-            super(module.LRScheduler, kind).__init_subclass__(**kwargs)
-            wrap(kind)
-
-        module.LRScheduler.__init_subclass__ = classmethod(later)
-
-    def gradients(module: Any) -> None:
-        module.backward = recorder.wrap_backward(module.backward)
-
-    def scalers(module: Any) -> None:
-        module.GradScaler.step = recorder.wrap_scaler(module.GradScaler.step)
-
-    sys.meta_path.insert(
-        0,
-        _AfterImport(
-            {
-                "torch.optim.optimizer": optimizers,
-                "torch.optim.lr_scheduler": schedulers,
-                "torch.autograd": gradients,
-                "torch.amp.grad_scaler": scalers,
-            }
-        ),
-    )

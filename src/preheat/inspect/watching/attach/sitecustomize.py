@@ -26,6 +26,6 @@ def _run_the_other() -> None:
 
 if os.environ.get("PREHEAT_WATCH"):
     _run_the_other()
-    import preheat_recorder  # type: ignore[import-not-found]  # beside this file
+    import preheat_attach  # type: ignore[import-not-found]  # beside this file
 
-    preheat_recorder.attach(os.environ["PREHEAT_WATCH"])
+    preheat_attach.attach(os.environ["PREHEAT_WATCH"])
