@@ -1,6 +1,7 @@
 """Audits of logs: nothing is found in correct runs, whatever they were written with; clocks, groups, refusals."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from preheat.inspect.auditing.search import descend
 LINEAR = preheat.get_schedule("linear", warmup=100, total=1000)
 COSINE = preheat.get_schedule("cosine", warmup=100, total=1000)
 BASE = 1e-4
+CURVES = Path(__file__).parents[2].parent / "shared" / "data" / "loss_curves" / "multi_power_law"
 
 
 @pytest.mark.parametrize("shown", FORMATS)
@@ -161,6 +163,26 @@ def test_schedules_are_recognised_by_their_curves(name, convention):
         assert known.schedule.horizon == 1000
         assert known.schedule.climb == 100
         assert known.schedule.with_convention(convention) == known.schedule
+
+
+PUBLISHED = {
+    "cosine_24000": "transformers: warmup 2160 > cosine 21840 to 0.1",
+    "cosine_72000": "transformers: warmup 2160 > cosine 69840 to 0.1",
+    "wsd_20000_24000": "transformers: hold 20000 > geometric 4000 to 0.1",
+    "wsdld_20000_24000": "transformers: hold 20000 > linear 4000 to 0.1",
+    "wsdcon_9": "hold 8000 at 1 > hold forever at 0.3",
+    "constant_24000": "hold forever",
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_runs_are_recognised(name):
+    """Logs of Luo et al. 2025 (arXiv:2503.12811), a row every 128 updates after the warm-up: what they describe."""
+    if not CURVES.is_dir():
+        pytest.skip(f"the published curves are not at {CURVES}")
+    known = recognise_log(CURVES / f"25M_{name}.csv")["lr"]
+    assert known.exact
+    assert (str(known.schedule), known.base_lr) == (PUBLISHED[name], 3e-4)
 
 
 def test_what_a_log_cannot_tell_is_said():

@@ -30,6 +30,7 @@ _POINTS = 120
 _LEAST = 4
 _LONGEST = 64  # times the log: a horizon beyond that cannot be told from it
 _LIKELY = 0.02  # of the peak: the family is worth a closer look
+_FLOORS = (0.1, 0.01, 0.05, 0.2, 0.5)
 _GOOD = 2e-3  # of the peak, root mean square: near enough to try whether it is exact
 
 
@@ -151,37 +152,70 @@ def _solved(columns: list[Floats], rates: Floats) -> list[float]:
 
 def _rounded(family: Family, point: Point, seen: Observed, total: int | None) -> tuple[int, Recognised | None]:
     """The fit with the shortest numbers that still explain the points, or as it is; and how many digits it takes."""
-    nearest: tuple[int, Recognised | None] = (0, None)
     calm = seen.without_odd()
-    for lengths in _likely(family, point, seen, total):
-        fitted = _fit(family, lengths, calm)
-        if fitted is None or fitted[1] <= 0:
-            continue
-        _, peak, floor, start = fitted
-        for digits, low, begin in _short(floor / peak, start / peak):
-            schedule = family.schedule(lengths, begin, low)
-            factors = schedule(seen.updates)
-            base = _base(schedule, calm, peak)
-            error, at = seen.distance(base * factors)
-            exact = bool(calm.agrees(base * schedule(calm.updates)).all())
-            found = Recognised(schedule, base, exact, error, at)
-            if exact:
-                return digits + len(Decimal(repr(base)).normalize().as_tuple().digits), found
-            if nearest[1] is None or error < nearest[1].error:
-                nearest = (0, found)
-    return nearest
+    likely = dict.fromkeys(_likely(family, point, calm, total))
+    fits = [found for lengths in likely for found in _fits(family, lengths, seen, calm)]
+    exact = [
+        (digits, _digits_of(*found.schedule.borders), index)
+        for index, (digits, found) in enumerate(fits)
+        if found.exact
+    ]
+    if exact:
+        return fits[min(exact)[-1]]
+    return min(fits, key=lambda fit: fit[1].error, default=(0, None))
+
+
+def _fits(family: Family, lengths: Point, seen: Observed, calm: Observed) -> Iterator[tuple[int, Recognised]]:
+    """A fit of these lengths with ever more digits, up to the first that explains every point."""
+    fitted = _fit(family, lengths, calm)
+    if fitted is None or fitted[1] <= 0:
+        return
+    _, peak, floor, start = fitted
+    for digits, low, begin in _short(floor / peak, start / peak):
+        if begin > 1.0 - 1e-6 and lengths[0]:
+            continue  # a climb that climbs nowhere
+        schedule = family.schedule(lengths, begin, low)
+        base = _base(schedule, calm, peak)
+        error, at = seen.distance(base * schedule(seen.updates))
+        exact = bool(calm.agrees(base * schedule(calm.updates)).all())
+        yield digits + _digits_of(base), Recognised(schedule, base, exact, error, at)
+        if exact:
+            return
+
+
+def _digits_of(*values: float) -> int:
+    """How many digits it takes to write the values down."""
+    return sum(len(Decimal(repr(value)).normalize().as_tuple().digits) for value in values)
 
 
 def _likely(family: Family, point: Point, seen: Observed, total: int | None) -> Iterator[Point]:
-    """The lengths found. A line's end trades with its floor, a root's too: runs mostly end where their schedules do."""
+    """The lengths found, after others that may give the same curve and are likelier.
+
+    A line's end trades with its floor, a root's too: runs mostly end where their schedules do, or floors are round.
+    """
     last = int(seen.updates[-1]) + 1
     if family.curve is None and point[0] > last:
         yield (last,)  # still climbing: any longer climb to a higher peak is the same so far
+    if family.plateau and point[0] <= seen.updates[0]:
+        point = (0, *point[1:])  # nobody has seen a climb
     if family.floors and isinstance(family.curve, (Linear, OneMinusPower)):
-        for end in (total, last):
-            if end is not None:
-                yield (*point[:-1], end)
+        ends = [(*point[:-1], end) for end in (total, last) if end is not None]
+        yield from ends
+        yield from _ends_of_round_floors(family, point, seen)
     yield point
+
+
+def _ends_of_round_floors(family: Family, point: Point, seen: Observed) -> Iterator[Point]:
+    """Where a line, or a root, through the same points reaches floors that people choose."""
+    fitted = _fit(family, point, seen)
+    begin = point[-2]
+    if fitted is None or fitted[1] <= 0 or not 0 <= fitted[2] < fitted[1]:
+        return
+    power = family.curve.power if isinstance(family.curve, OneMinusPower) else 1.0
+    for floor in _FLOORS:
+        length = (point[-1] - begin) * ((1.0 - floor) / (1.0 - fitted[2] / fitted[1])) ** (1.0 / power)
+        if round(length) > 0:
+            yield (*point[:-1], begin + round(length))
 
 
 def _short(floor: float, start: float) -> list[tuple[int, float, float]]:
@@ -215,6 +249,8 @@ def _base(schedule: Schedule, seen: Observed, peak: float) -> float:
 def _with_notes(found: Recognised, seen: Observed) -> Recognised:
     notes: list[str] = []
     last, horizon = int(seen.updates[-1]), found.schedule.horizon
+    if 0 < found.schedule.climb <= seen.updates[0]:
+        notes.append(f"the log begins at update {seen.updates[0]}: what climbed before it is a guess")
     if found.schedule.climb > last:
         notes.append("the log ends while the rate climbs: peak, warm-up and horizon cannot be told")
     elif horizon is None and seen.rates[-1] >= seen.peak * (1 - 1e-6):

@@ -185,7 +185,12 @@ def _title(line: Line) -> str:
     groups = "" if len(line.groups) == 1 else f", {len(line.groups)} groups"
     backwards = int(np.median(line.backwards))
     each = f", {backwards} backward passes each" if backwards > 1 else ""
-    return f"{kinds}: {len(line.updates)} updates{each}{groups}, scheduler {_driver(line)}"
+    pace = float(np.median(np.diff(line.seconds))) if len(line.seconds) > 1 else 0.0
+    took = f" in {line.seconds[-1] - line.seconds[0]:.3g} s ({1000 * pace:.3g} ms each)" if pace else ""
+    moves = np.diff(np.array(line.positions))
+    moved = float(np.mean(moves[np.isfinite(moves)])) if np.isfinite(moves).any() else 1.0
+    steps = "" if abs(moved - 1.0) < 0.01 else f", {moved:.3g} moves an update"
+    return f"{kinds}: {len(line.updates)} updates{took}{each}{groups}; scheduler {_driver(line)}{steps}"
 
 
 def _driver(line: Line) -> str:
@@ -200,9 +205,12 @@ def _notes(line: Line) -> tuple[str, ...]:
         notes.append(f"{len(line.skips)} attempts skipped by the gradient scaler, before updates {shown}{more}")
     if line.resumed:
         notes.append(f"the optimizer's state had {line.resumed} updates when the run began")
-    moved = sorted({key for (key, _), values in line.values.items() if key != "lr" and np.ptp(_finite(values)) > 0})
-    if moved:
-        notes.append(f"also changed: {', '.join(moved)}")
+    for (key, group), values in sorted(line.values.items()):
+        known = _finite(values)
+        if key != "lr" and np.ptp(known) > 0:
+            of = "" if len(line.groups) == 1 else f" of group {group}"
+            ends = f"{known[0]:.6g} to {known[-1]:.6g}, between {known.min():.6g} and {known.max():.6g}"
+            notes.append(f"{key}{of} changed too: {ends}")
     if not line.schedulers:
         notes.append("no torch scheduler was made for it")
     return tuple(notes)
