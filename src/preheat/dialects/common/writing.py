@@ -42,21 +42,20 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     for index, config in enumerate(_distinct(chain.from_iterable(map(dialect.write, outlines)))):
         imported = read_back(dialect, config, context, base_lr)
         if imported is not None:
-            rough.append((float(_apart(imported, asked, sampled).max()), index, config))
+            rough.append((_merit(_apart(imported, asked, sampled)), index, config))
     if not rough:
         advice = f"{dialect.title} has nothing near it."
         raise ConfigError(refusal("schedule", f"one that {dialect.title} can say", str(schedule), advice))
     rough.sort(key=lambda found: found[:2])
-    best: tuple[float, int, Any, tuple[str, ...]] | None = None
-    for _, _, config in rough[:_FINALISTS]:
+    finalists = []
+    for place, (_, _, config) in enumerate(rough[:_FINALISTS]):
         imported = read_back(dialect, config, context, base_lr)
         assert imported is not None
         apart = _apart(imported, asked, every)
-        at = int(apart.argmax())
-        if best is None or apart[at] < best[0]:
-            best = (float(apart[at]), at, config, imported.notes)
-    assert best is not None
-    error, at, config, notes = best
+        finalists.append((_merit(apart), place, apart, config, imported.notes))
+    _, _, apart, config, notes = min(finalists, key=lambda finalist: finalist[:2])
+    at = int(apart.argmax())
+    error = float(apart[at])
     render = dialect.render or as_json
     exact = error <= _EXACT * asked.peak
     return Exported(config, render(config), dialect.name, 0.0 if exact else error, at, exact, notes)
@@ -73,6 +72,11 @@ def read_back(dialect: Dialect, config: Any, context: Context, peak: float) -> I
     except PreheatError:
         return None
     return imported
+
+
+def _merit(apart: NDArray[np.float64]) -> float:
+    """What makes one proposal nearer than another: its largest distance, and how far it is on average."""
+    return float(apart.max() + apart.mean())
 
 
 def _apart(imported: Imported, asked: Outline, positions: NDArray[np.int64]) -> NDArray[np.float64]:
