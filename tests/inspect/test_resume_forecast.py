@@ -15,6 +15,9 @@ from preheat.errors import ConfigError, DataError
 from preheat.inspect import forecast_resume
 from preheat.inspect.resuming import read_checkpoint
 from preheat.inspect.resuming.inert import plain, read_inert
+from preheat.plan import Plan
+from preheat.train import read_config
+from preheat.train.loop import train
 
 RATE, POSITION = 1e-3, 50
 
@@ -217,6 +220,19 @@ def test_a_state_saved_by_accelerate(tmp_path):
     assert (found.checkpoint.framework, found.position, found.as_asked) == ("accelerate", 7, True)
 
 
+def test_a_run_of_preheat_train(tmp_path):
+    """Its folder, or that of one checkpoint: the last one's position and schedule."""
+    rows = "".join(f"{word} {number},{word}\n" for number in range(60) for word in ("red", "blue"))
+    (tmp_path / "data.csv").write_text("text,label\n" + rows)
+    flags = {"layers": 1, "width": 16, "heads": 2, "vocabulary": 300, "max_tokens": 8, "epochs": 2, "lr": 1e-3}
+    config = read_config(flags={"data": str(tmp_path / "data.csv"), "warmup": 2, **flags})
+    result = train(config, tmp_path / "run", say=lambda line: None)
+    found = forecast_resume(tmp_path / "run", config.filled().build_schedule(Plan(96, 32, 4)))
+    assert (found.checkpoint.framework, found.position) == ("preheat", result["updates"])
+    assert "refuses (" in found.sentence
+    assert forecast_resume(tmp_path / "run" / "epoch-001", found.saved).as_asked
+
+
 class Malicious:
     """Runs a command when it is unpickled."""
 
@@ -272,7 +288,7 @@ def test_checkpoints_without_a_scheduler_are_refused(tmp_path):
         ("b.pt", "It is damaged, or nothing that torch wrote"),
         ("c.pt", "It has no data.pkl"),
         ("none.pt", "a file or folder that exists"),
-        ("empty", r"Looked for scheduler.pt, scheduler.bin, state.pt, checkpoint-\*"),
+        ("empty", r"Looked for scheduler.pt, scheduler.bin, run.json, checkpoint-\*"),
     ):
         with pytest.raises(DataError, match=message):
             read_checkpoint(tmp_path / name)

@@ -12,7 +12,7 @@ from preheat.dialects.torch_states import OWN_KEYS, state_class
 from preheat.errors import DataError, refusal
 from preheat.inspect.resuming.inert import plain, read_inert
 
-_FILES = ("scheduler.pt", "scheduler.bin", "state.pt")
+_FILES = ("scheduler.pt", "scheduler.bin", "run.json")  # the last is preheat's
 _OPTIMIZERS = {"scheduler.pt": "optimizer.pt", "scheduler.bin": "optimizer.bin"}
 
 
@@ -92,7 +92,7 @@ def _folder(path: Path) -> Checkpoint:
         if (path / name).is_file():
             return read_checkpoint(path / name)
     numbered = [folder for folder in path.glob("checkpoint*-*") if folder.name.rpartition("-")[2].isdigit()]
-    epochs = sorted(path.glob("epoch-*/state.pt"))
+    epochs = sorted(path.glob("epoch-*/run.json"))
     files = sorted((*path.glob("**/*.ckpt"), *path.glob("*.pt")), key=lambda file: file.stat().st_mtime)
     if numbered:
         return _folder(max(numbered, key=lambda folder: int(folder.name.rpartition("-")[2])))
