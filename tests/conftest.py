@@ -16,6 +16,12 @@ settings.register_profile("preheat", deadline=None, derandomize=True)
 settings.load_profile("preheat")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_their_own(tmp_path_factory):
+    """Nothing is left in the cache folder of whoever runs the tests."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def make_optimizer():
     """A factory of small optimizers: ``make_optimizer(lr=0.1, fused=False, groups=1, tensor=False)``."""

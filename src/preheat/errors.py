@@ -6,6 +6,8 @@ PreheatError
 ├── ConfigError (ValueError)          a configuration file or flag that does not fit
 ├── DataError (ValueError)            a data file or row that cannot be trained on
 ├── RunError (RuntimeError)           a run folder that is in use, missing or of another run
+│   ├── BadNumbersError               a loss or gradient that is no finite number
+│   └── RunStoppedError                  a run that was asked to stop, and has saved itself
 ├── StateError (ValueError)           a saved state that does not belong to this schedule
 └── MissingExtraError (ImportError)   an optional dependency that is not installed
 """
@@ -35,6 +37,14 @@ class DataError(PreheatError, ValueError):
 
 class RunError(PreheatError, RuntimeError):
     """A run folder that is in use, missing or belongs to another run."""
+
+
+class BadNumbersError(RunError):
+    """A loss or a gradient that is no finite number; the update was not made."""
+
+
+class RunStoppedError(RunError):
+    """A run that was asked to stop, by a signal or a callback, and has saved what it had."""
 
 
 class StateError(PreheatError, ValueError):

@@ -17,7 +17,7 @@ from preheat.inspect.resuming import read_checkpoint
 from preheat.inspect.resuming.inert import plain, read_inert
 from preheat.plan import Plan
 from preheat.train import read_config
-from preheat.train.loop import train
+from preheat.train.session import train
 
 RATE, POSITION = 1e-3, 50
 
@@ -230,7 +230,7 @@ def test_a_run_of_preheat_train(tmp_path):
     found = forecast_resume(tmp_path / "run", config.filled().build_schedule(Plan(96, 32, 4)))
     assert (found.checkpoint.framework, found.position) == ("preheat", result["updates"])
     assert "refuses (" in found.sentence
-    assert forecast_resume(tmp_path / "run" / "epoch-001", found.saved).as_asked
+    assert forecast_resume(tmp_path / "run" / "update-000003", found.saved).as_asked
 
 
 class Malicious:

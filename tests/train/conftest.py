@@ -57,4 +57,6 @@ def settings(news):
 @pytest.fixture
 def tiny(settings):
     """The checked configuration; ``tiny(epochs=1)`` changes it."""
-    return lambda **changes: read_config(flags={**settings, **changes})
+    return lambda **changes: read_config(
+        flags={key: value for key, value in {**settings, **changes}.items() if value is not None}
+    )

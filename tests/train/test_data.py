@@ -7,8 +7,9 @@ import pytest
 
 import preheat
 from preheat.train import read_config
-from preheat.train.data import hash_split, load_data
-from preheat.train.rows import Row, bbc_rows, read_rows
+from preheat.train.data import Row, load_data
+from preheat.train.data.rows import bbc_rows, read_rows
+from preheat.train.data.splits import hash_split
 
 from .conftest import make_rows
 
@@ -120,7 +121,7 @@ GOOD = [f"{row['text']},{row['label']}" for row in make_rows(90)]
     [
         (",sport", "line 92: text must be text that is not empty; got ''"),
         ("   ,sport", "line 92: text must be text that is not empty"),
-        ("goal,", "line 92: label must be a name or a whole number; got ''"),
+        ("goal,", "line 92: label must be a name or a whole number, 0 or more; got ''"),
         ("goal,sport,3", "line 92 must be 2 columns as in the header; got 3"),
         ("goal", "line 92 must be 2 columns as in the header; got 1"),
         ('"goal,sport', "near line 91: cannot be read as a table"),
@@ -134,21 +135,107 @@ def test_bad_rows_are_named_with_file_and_line(tmp_path, bad, message):
     assert str(caught.value).startswith(f"{path}, ")
 
 
+BAD = {
+    ",sport": "text",
+    "goal a,": "label",
+    "goal b,-1": "label",
+    "goal c,2.0": "label",
+    "goal d,nan": "label",
+    "goal e,sport,extra": "columns",
+    "goal f": "columns",
+    "caf\udce9 goal,sport": "encoding",
+}
+
+
+def test_bad_rows_of_every_kind_are_found_together_or_left_out(tmp_path):
+    """Strict: one error names them all. Skip: the good rows are those of the clean file, with what was left out."""
+    clean = write(tmp_path / "clean.csv", [*CSV, *GOOD])
+    path = tmp_path / "bad.csv"
+    lines = [*CSV, *[line for good, bad in zip(GOOD, BAD, strict=False) for line in (good, bad)], *GOOD[len(BAD) :]]
+    path.write_bytes("\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+    with pytest.raises(preheat.DataError) as caught:
+        load_data(config_for(path))
+    for number, kind in enumerate(BAD.values()):
+        assert f"{path}, line {2 * number + 3}{'' if kind == 'columns' else f': {kind}'} must be" in str(caught.value)
+    data = load_data(config_for(path, bad_rows="skip"))
+    assert [(row.text, row.label) for row in data.train] == (
+        [(row.text, row.label) for row in load_data(config_for(clean)).train]
+    )
+    assert sorted(fault.kind for fault in data.faults) == sorted(BAD.values())
+    assert data.summary().endswith("bad rows left out: 8 (4 label, 2 columns, 1 text, 1 encoding)")
+
+
+def test_a_tab_inside_a_text_is_a_column_too_many(tmp_path):
+    """In a file of tab-separated columns."""
+    path = as_tsv(tmp_path / "a.tsv", [*make_rows(90), {"text": "goal\tmatch", "label": "sport"}])
+    with pytest.raises(preheat.DataError, match="line 92 must be 2 columns as in the header; got 3"):
+        load_data(config_for(path))
+
+
+@pytest.mark.parametrize("flags", [{"id_column": "key"}, {}], ids=str)
+def test_repeated_ids_are_named_with_both_lines(tmp_path, flags):
+    """In the column that was named, or in one called id; an empty name looks into none."""
+    column = flags.get("id_column", "id")
+    rows = [{column: number % 85, **row} for number, row in enumerate(make_rows(90))]
+    path = as_json_lines(tmp_path / "a.jsonl", rows)
+    with pytest.raises(
+        preheat.DataError, match=r"line 86: id must be one of its own; got '0'\. It stands at .*line 1 too"
+    ):
+        load_data(config_for(path, **flags))
+    data = load_data(config_for(path, bad_rows="skip", **flags))
+    assert len(data.faults) == 5
+    assert not load_data(config_for(path, id_column="")).faults
+
+
+def test_labels_outside_the_classes_are_named(tmp_path):
+    """Whole numbers have to follow each other; named classes are all there are."""
+    rows = [{"text": row["text"], "label": number % 4} for number, row in enumerate(make_rows(200))]
+    rows[70]["label"] = rows[130]["label"] = rows[150]["label"] = 9
+    path = as_json_lines(tmp_path / "a.jsonl", rows)
+    with pytest.raises(preheat.DataError) as caught:
+        load_data(config_for(path))
+    assert "line 71: label must be a class from 0 to 3, as whole numbers without a gap are; got '9'" in str(
+        caught.value
+    )
+    assert "line 151: label" in str(caught.value)
+    named = [{**row, "label": {"sport": "Sport"}.get(row["label"], row["label"])} for row in make_rows(90)]
+    path = as_json_lines(tmp_path / "b.jsonl", named)
+    with pytest.raises(preheat.DataError, match="label must be one of the classes sport, tech, trade; got 'Sport'"):
+        load_data(config_for(path, classes=["sport", "tech", "trade"]))
+
+
+def test_class_without_a_row_is_refused_even_where_bad_rows_are_skipped(tmp_path):
+    """No row to leave out would mend it."""
+    path = write(tmp_path / "a.csv", [*CSV, *GOOD])
+    with pytest.raises(preheat.DataError, match="Class weather has no row in the train split"):
+        load_data(config_for(path, classes=["sport", "tech", "trade", "weather"], bad_rows="skip"))
+
+
+def test_rows_without_a_column_are_bad_rows(tmp_path):
+    """If the first has it, the data as a whole is not refused."""
+    rows = make_rows(90)
+    del rows[50]["label"]
+    with pytest.raises(preheat.DataError, match="line 51 must be a row with 'label'"):
+        load_data(config_for(as_json_lines(tmp_path / "a.jsonl", rows)))
+
+
 def test_all_bad_rows_are_reported_at_once(tmp_path):
     """Ten of them, and how many more."""
     path = write(tmp_path / "bad.csv", [*CSV, *GOOD, *[",sport"] * 13])
     with pytest.raises(preheat.DataError) as caught:
         read_rows(config_for(path))
     lines = str(caught.value).splitlines()
-    assert len(lines) == 11
-    assert lines[-1] == "... and 3 more"
+    assert len(lines) == 13
+    assert lines[10:] == ["... and 3 more", "bad rows: 13 (13 text)", "--bad-rows skip leaves them out and says so."]
 
 
 def test_bad_utf8_is_named_with_its_line(tmp_path):
     """Where the first bad byte stands."""
     path = tmp_path / "bad.csv"
     path.write_bytes("\n".join([*CSV, *GOOD[:40], "caf\u00e9 goal,sport"]).encode("latin-1"))
-    with pytest.raises(preheat.DataError, match=r"line 42 must be UTF-8 text; got b'\\xe9'\. Save the file as UTF-8"):
+    with pytest.raises(
+        preheat.DataError, match=r"line 42: encoding must be UTF-8; got b'\\xe9'\. Save the file as UTF-8"
+    ):
         read_rows(config_for(path))
 
 
@@ -226,7 +313,7 @@ def test_unreadable_data_is_refused(tmp_path, name, content, message):
 def test_labels_in_other_line_separators_do_not_break_rows(tmp_path):
     """A Unicode line separator inside a text is text."""
     rows = [{**row, "text": row["text"].replace(" ", "\u2028", 1)} for row in make_rows(90)]
-    assert len(read_rows(config_for(as_tsv(tmp_path / "a.tsv", rows)))) == 90
+    assert len(read_rows(config_for(as_tsv(tmp_path / "a.tsv", rows))).good) == 90
 
 
 def test_bbc_is_an_extra(monkeypatch):

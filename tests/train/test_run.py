@@ -1,33 +1,18 @@
 """A run from configuration to result: what it writes, what it refuses, how it resumes."""
 
-import hashlib
 import json
-import multiprocessing
-import os
-import signal
-import time
 
 import pytest
 import torch
 
 import preheat
 from preheat.train import TrainConfig, read_config
-from preheat.train.batches import bucketed
-from preheat.train.loop import choose_precision, train
+from preheat.train.data import load_data
 from preheat.train.predict import Classifier
-from preheat.train.records import Records, read_lines
-
-
-def quiet(line):
-    """Receives the lines of a run."""
-
-
-def records_of(folder):
-    return read_lines(folder / "records.jsonl")
-
-
-def weights_of(folder):
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+from preheat.train.processes import choose_precision
+from preheat.train.saving.records import Records, read_lines
+from preheat.train.session import train
+from runs import checkpoints_of, quiet, records_of, same_run, weights_of
 
 
 @pytest.fixture
@@ -43,8 +28,8 @@ def test_run_writes_everything_about_itself(run):
     folder, result, lines = run
     names = {entry.name for entry in folder.iterdir()}
     assert names == {
-        *("config.json", "records.jsonl", "evaluations.jsonl", "checkpoints.json", "result.json", "lr.png", "loss.png"),
-        *("epoch-001", "epoch-002", "epoch-003"),
+        *("config.json", "records.jsonl", "evaluations.jsonl", "events.jsonl", "result.json", "lr.png", "loss.png"),
+        *("update-000017", "update-000034", "update-000051"),
     }
     header = json.loads((folder / "config.json").read_text())
     assert TrainConfig.model_validate(header["config"]).warmup == "10%"
@@ -55,11 +40,10 @@ def test_run_writes_everything_about_itself(run):
     assert all(record["loss"] > 0 and record["grad_norm"] > 0 for record in records)
     assert [line["epoch"] for line in read_lines(folder / "evaluations.jsonl")] == [0, 1, 2]
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= {
-        file.name for file in (folder / "epoch-001").iterdir()
+        file.name for file in (folder / "update-000017").iterdir()
     }
-    assert [name for name in ("epoch-001", "epoch-002", "epoch-003") if (folder / name / "state.pt").exists()] == [
-        "epoch-003"
-    ]
+    resumable = [name for name in checkpoints_of(folder) if (folder / name / "optimizer.safetensors").exists()]
+    assert resumable == ["update-000034", "update-000051"]  # of older ones the model stays
     assert json.loads((folder / "result.json").read_text()) == result
     assert result["test"]["accuracy"] > 0.6
     assert any(line.startswith("batches per epoch: ceil(") for line in lines)
@@ -71,8 +55,8 @@ def test_same_seed_same_run(tmp_path, tiny):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         train(tiny(epochs=1, seed=seed), tmp_path / name, say=quiet)
     a, b, c = (tmp_path / name for name in "abc")
-    assert records_of(a) == records_of(b) != records_of(c)
-    assert weights_of(a / "epoch-001") == weights_of(b / "epoch-001")
+    assert same_run(a, b)
+    assert records_of(a) != records_of(c)
 
 
 @pytest.mark.parametrize("accumulation", [1, 3])
@@ -81,124 +65,58 @@ def test_harness_equals_the_articles_loop_with_transformers_scheduler(tmp_path, 
     from accelerate.utils import set_seed
     from transformers import get_linear_schedule_with_warmup
 
-    from preheat.train.batches import Tokenised, train_loader
-    from preheat.train.data import load_data
-    from preheat.train.model import build_model, build_tokenizer, encode
+    from preheat.train.data.batches import Collate
+    from preheat.train.data.order import Order
+    from preheat.train.data.tokens import TokenCache
+    from preheat.train.model import build_model, build_tokenizer
 
     config = tiny(warmup=5, accumulation=accumulation, precision="fp32").filled()  # whatever this processor has
     train(config, tmp_path / "run", say=quiet)
 
-    data = load_data(config)
+    data, cache = load_data(config), TokenCache(None)
     set_seed(config.seed)
-    tokenizer = build_tokenizer(config, [row.text for row in data.train])
+    tokenizer = build_tokenizer(config, data.texts("train"), cache)
     model = build_model(config, data.classes, tokenizer).train()
-    tokens = encode(tokenizer, [row.text for row in data.train], config.max_tokens)
-    loader, buckets = train_loader(
-        Tokenised(tokens, data.labels("train")), config.batch_size, config.seed, tokenizer.pad_token_id
-    )
+    tokens, labels = cache.encode(tokenizer, data.texts("train"), config.max_tokens), data.labels("train")
+    collate, order = Collate(tokenizer.pad_token_id), Order(config.batch_size, seed=config.seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    total = -(-len(loader) // accumulation) * config.epochs
+    total = -(-len(order.epoch(tokens.lengths, 0)) // accumulation) * config.epochs
     scheduler = get_linear_schedule_with_warmup(optimizer, num_warmup_steps=5, num_training_steps=total)
     rates, losses = [], []
     for epoch in range(config.epochs):
-        buckets.epoch = epoch
-        waiting = []
-        for number, batch in enumerate(loader, 1):
-            loss = model(**batch, use_cache=False).loss
-            (loss / accumulation).backward()
-            waiting.append(loss.item())
-            if number % accumulation and number < len(loader):
-                continue
+        batches = order.epoch(tokens.lengths.tolist(), epoch)
+        for start in range(0, len(batches), accumulation):
+            group = batches[start : start + accumulation]
+            many = sum(map(len, group))
+            sums = 0.0
+            for rows in group:
+                batch = collate([(tokens[row], labels[row]) for row in rows])
+                loss = model(**batch, use_cache=False).loss
+                (loss / (many / len(rows))).backward()
+                sums += loss.item() * len(rows)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5)
             rates.append(optimizer.param_groups[0]["lr"])
-            losses.append(sum(waiting) / len(waiting))
+            losses.append(torch.tensor(sums / many).item())  # in float32, as a loss is
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            waiting.clear()
     records = records_of(tmp_path / "run")
     assert [record["lr"] for record in records] == rates
     assert [record["loss"] for record in records] == losses
 
 
-def slow_train(config, folder):
-    """A run in a process of its own, slow enough after its first epoch to be killed in the middle of the second."""
-    add = Records.add
-
-    def slow(self, record):
-        time.sleep(0.3 if record.get("epoch") else 0)
-        add(self, record)
-
-    Records.add = slow
-    train(config, folder, say=quiet)
-
-
-# JAX, which other tests of this process may have loaded, warns at every fork; the child uses torch only.
-@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
-@pytest.mark.parametrize("accumulation", [1, 2])
-def test_killed_run_resumes_to_the_same_end(tmp_path, tiny, accumulation):
-    """SIGKILL in the second epoch: the first checkpoint is usable, the resumed run ends bit-equal to an uncut one."""
-    config = tiny(accumulation=accumulation)
-    per_epoch = len(records_of_uncut := train_uncut(config, tmp_path / "uncut")) // 3
-    folder = tmp_path / "killed"
-    child = multiprocessing.get_context("fork").Process(target=slow_train, args=(config, folder))
-    child.start()
-    deadline = time.monotonic() + 60
-    while len(records_of(folder)) < per_epoch + 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
-    assert per_epoch < len(records_of(folder)) < 2 * per_epoch
-
-    assert Classifier(folder, "last").classify(["goal match cup"])[0].label in ("sport", "tech", "trade")
-    lines = []
-    train(config, folder, resume=True, say=lines.append)
-    assert f"resumed from epoch-001, update {per_epoch} of {3 * per_epoch}" in lines
-    assert records_of(folder) == records_of_uncut
-    assert weights_of(folder / "epoch-003") == weights_of(tmp_path / "uncut" / "epoch-003")
-
-
-def train_uncut(config, folder):
-    train(config, folder, say=quiet)
-    return records_of(folder)
-
-
-def test_resume_before_the_first_checkpoint_says_what_to_do(run):
-    """A run killed in its first epoch has nothing to go on from."""
-    folder, _, _ = run
-    (folder / "checkpoints.json").unlink()
-    with pytest.raises(preheat.RunError, match="run must be one with a checkpoint"):
-        train(TrainConfig(), folder, resume=True, say=quiet)
-
-
-def test_resume_refuses_other_settings_and_other_data(run, settings, news):
-    """Saved against given, all at once; settings not said again are taken from the run."""
-    folder, result, _ = run
-    changed = read_config(flags={"lr": 1e-3, "batch_size": 4, "log_every": 3})
-    with pytest.raises(preheat.ConfigError) as caught:
-        train(changed, folder, resume=True, given=set(changed.model_fields_set), say=quiet)
-    assert "batch_size: saved 8, now 4" in str(caught.value)
-    assert "lr: saved 0.01, now 0.001" in str(caught.value)
-    assert train(TrainConfig(), folder, resume=True, say=quiet)["test"] == result["test"]
-
-    news.write_text(news.read_text() + "goal match more,sport\n")
-    with pytest.raises(preheat.ConfigError, match="data must be the rows of the saved run"):
-        train(TrainConfig(), folder, resume=True, say=quiet)
-
-
 def test_used_folders_are_refused_unless_forced(tmp_path, tiny, run):
     """Nothing is overwritten without --force, and with it only a run."""
     folder, _, _ = run
-    before = weights_of(folder / "epoch-003")
+    before = weights_of(folder)
     with pytest.raises(
         preheat.RunError, match="out must be a new or empty folder; got .*--resume, or start over with --force"
     ):
         train(tiny(), folder, say=quiet)
-    assert weights_of(folder / "epoch-003") == before
+    assert weights_of(folder) == before
 
     train(tiny(epochs=1), folder, force=True, say=quiet)
-    assert not (folder / "epoch-003").exists()
+    assert not (folder / "update-000051").exists()
 
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(preheat.RunError, match="It holds thesis.tex: remove it yourself"):
@@ -209,13 +127,6 @@ def test_used_folders_are_refused_unless_forced(tmp_path, tiny, run):
     with pytest.raises(preheat.RunError, match="It holds letter.txt"):
         train(tiny(), other, force=True, say=quiet)
     assert (other / "letter.txt").exists()
-
-
-def test_several_processes_are_refused(tmp_path, tiny, monkeypatch):
-    """torchrun with two processes would plan half the updates and write one folder twice."""
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(preheat.RunError, match="WORLD_SIZE must be 1; got '2'"):
-        train(tiny(), tmp_path / "run", say=quiet)
 
 
 def test_bad_data_leaves_no_folder(tmp_path, tiny, news):
@@ -232,7 +143,7 @@ def test_pretrained_folder_is_fine_tuned_with_either_head(tmp_path, tiny, run, h
     from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
     folder, _, _ = run
-    tokenizer = AutoTokenizer.from_pretrained(folder / "epoch-003")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "update-000051")
     base = tmp_path / "base"
     torch.manual_seed(1)
     size = {"vocab_size": len(tokenizer), "n_positions": 24, "n_embd": 16, "n_layer": 1, "n_head": 2}
@@ -248,7 +159,7 @@ def test_other_encoders_take_the_sequence_head_only(tmp_path, tiny, run):
     from transformers import AutoTokenizer, BertConfig, BertModel
 
     folder, _, _ = run
-    tokenizer = AutoTokenizer.from_pretrained(folder / "epoch-003")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "update-000051")
     base = tmp_path / "bert"
     size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=32, **size)).save_pretrained(base)
@@ -271,12 +182,12 @@ def test_model_that_cannot_be_loaded_is_one_line(tmp_path, tiny):
 
 def test_double_head_reads_the_last_token(run, tiny, tmp_path):
     """Padding on the right changes no score; mc_token_ids may be given."""
-    from preheat.train.data import load_data
+    from preheat.train.data.tokens import TokenCache
     from preheat.train.model import build_model, build_tokenizer
 
     config = tiny(head="double")
     data = load_data(config)
-    tokenizer = build_tokenizer(config, [row.text for row in data.train])
+    tokenizer = build_tokenizer(config, data.texts("train"), TokenCache(None))
     model = build_model(config, data.classes, tokenizer).eval()
     ids = torch.tensor([[5, 6, 7, tokenizer.pad_token_id, tokenizer.pad_token_id]])
     mask = torch.tensor([[1, 1, 1, 0, 0]])
@@ -330,18 +241,6 @@ def test_bf16_run_trains(tmp_path, tiny):
     assert len(records_of(tmp_path / "run")) == 3
 
 
-def test_batches_hold_every_row_once_with_similar_lengths():
-    """The order is a function of seed and epoch; padding shrinks."""
-    lengths = [(number * 37) % 90 + 1 for number in range(333)]
-    batches = bucketed(lengths, 8, seed=3, epoch=1)
-    assert sorted(row for batch in batches for row in batch) == list(range(333))
-    assert len(batches) == 42
-    assert sorted(map(len, batches))[1:] == [8] * 41
-    assert batches == bucketed(lengths, 8, seed=3, epoch=1) != bucketed(lengths, 8, seed=3, epoch=2)
-    padded = sum(max(lengths[row] for row in batch) * len(batch) for batch in batches)
-    assert padded < 1.25 * sum(lengths)
-
-
 def test_classifier_gives_probabilities_and_refuses_empty_text(run):
     """One class a text, the rest of the probability beside it."""
     folder, _, _ = run
@@ -354,15 +253,15 @@ def test_classifier_gives_probabilities_and_refuses_empty_text(run):
 
 def test_scores_on_other_rows(run, news, tmp_path):
     """A whole file; a class the run does not know is named by row."""
-    from preheat.train.rows import read_rows
+    from preheat.train.data.rows import read_rows
 
     folder, _, _ = run
     classifier = Classifier(folder)
-    rows = read_rows(classifier.config)
+    rows = read_rows(classifier.config).good
     assert classifier.evaluate_rows(rows).accuracy > 0.6
     news.write_text(news.read_text() + "goal more,weather\n")
     with pytest.raises(preheat.DataError, match="line 162: label must be a class of the run; got 'weather'"):
-        classifier.evaluate_rows(read_rows(classifier.config))
+        classifier.evaluate_rows(read_rows(classifier.config).good)
     news.write_text(news.read_text().replace("weather", "sport"))
     with pytest.raises(preheat.DataError, match="data must be the rows of the run"):
         classifier.evaluate("test")

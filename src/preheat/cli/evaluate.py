@@ -25,14 +25,15 @@ def evaluate(
 
     Example: preheat evaluate --run runs/news --split validation
     """
+    from preheat.train.data.rows import read_rows
     from preheat.train.predict import Classifier
-    from preheat.train.rows import read_rows
 
     classifier = Classifier(run, checkpoint)
     if data is None:
         scores = classifier.evaluate(split)
     else:
-        scores = classifier.evaluate_rows(read_rows(classifier.config.model_copy(update={"data": data})))
+        rows = read_rows(classifier.config.model_copy(update={"data": data}))
+        scores = classifier.evaluate_rows(rows.good)
     if as_json:
         print_json({"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split, **scores.to_dict()})
     else:

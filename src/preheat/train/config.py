@@ -40,10 +40,28 @@ class TrainConfig(BaseModel):
         None,
         description="Column with train, validation (or val) and test; without it the split is by a hash of the text.",
     )
+    id_column: str | None = Field(
+        None, description="Column whose values must differ; one called id is, unless this is empty (--id-column '')."
+    )
+    classes: list[str] | None = Field(
+        None, min_length=2, description="All classes; a row of any other is a bad one. Without it those found."
+    )
+    bad_rows: Literal["strict", "skip"] = Field(
+        "strict", description="Rows that cannot be used: refuse the data, or leave them out and say so."
+    )
+    cache: str | None = Field(
+        None, description="Folder for tokenised texts, or 'off'; without it preheat in the user's cache folder."
+    )
+    token_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of the tokens of a training text left out at random, anew in every epoch."
+    )
     model: str = Field(
         "small", description="Hub name or local folder of a pretrained model, or 'small': from random weights."
     )
     head: Literal["sequence", "double"] = Field("sequence", description="Classification head.")
+    lm_weight: float = Field(
+        0.0, ge=0, description="Weight of the language-model loss beside the class's; with double heads only."
+    )
     layers: int = Field(2, ge=1, description="Blocks of the small model.")
     width: int = Field(128, ge=4, description="Width of the small model, a multiple of its heads.")
     heads: int = Field(4, ge=1, description="Attention heads of the small model.")
@@ -57,26 +75,54 @@ class TrainConfig(BaseModel):
     lr: float | None = Field(
         None, gt=0, description="Peak learning rate; 1e-3 for the small model, 5e-5 for a pretrained one."
     )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="Learning rate of a layer over that of the next one; 1 gives all the same."
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
     epochs: int | None = Field(
         None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one."
     )
     max_updates: int | None = Field(None, ge=1, description="Most updates of the run; the schedule is shaped for them.")
-    batch_size: int = Field(32, ge=1, description="Texts in a batch.")
+    batch_size: int = Field(32, ge=1, description="Texts in a batch of one process.")
+    batch_tokens: int | None = Field(
+        None, ge=1, description="Padded tokens in a batch of one process, at most; instead of --batch-size."
+    )
     accumulation: int = Field(1, ge=1, description="Batches that make one update.")
     clip: float = Field(5.0, ge=0, description="Largest gradient norm; 0 does not clip.")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="Arithmetic of the forward pass.")
+    compile: str | None = Field(
+        None, description="torch.compile backend, such as inductor: a minute or more before it gains anything."
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Fixes weights, dropout and the order of the data.")
     threads: int = Field(1, ge=0, description="Threads a CPU operation uses; 0 leaves torch's default.")
+    workers: int = Field(0, ge=0, description="Processes that prepare batches ahead; 0 prepares them in between.")
+    bad_numbers: Literal["stop", "skip"] = Field(
+        "stop", description="A loss or gradient that is no finite number: stop before the update, or skip and count it."
+    )
+    spikes: Literal["record", "stop"] = Field("record", description="A loss far above the usual: note it, or stop.")
     log_every: int = Field(500, ge=1, description="Updates the printed average loss is taken over.")
-    save_every: int = Field(1, ge=1, description="Epochs between checkpoints; the last one is always saved.")
+    measure_every: int = Field(
+        10, ge=0, description="Updates between measurements of how far the weights move; 0 makes none."
+    )
+    angles: bool = Field(False, description="With them, the angle by which every weight matrix turns.")
+    critical_every: int = Field(
+        0, ge=0, description="Updates between line searches for the critical learning rate; 0 makes none."
+    )
+    save_every: int | None = Field(
+        None, ge=1, description="Updates between checkpoints; the end of every epoch is one anyway."
+    )
+    keep_last: int = Field(2, ge=1, description="Newest checkpoints that a run can be resumed from.")
+    keep_models: Literal["epochs", "best"] = Field(
+        "epochs", description="Of older ones the models stay: of every epoch, or of the best alone."
+    )
+    trackers: list[str] = Field([], description="Experiment trackers, as tensorboard, wandb, mlflow, trackio.")
 
-    @field_validator("text_column", mode="before")
+    @field_validator("text_column", "classes", "trackers", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    @field_validator("lr", "weight_decay", "clip", mode="before")
+    @field_validator("lr", "weight_decay", "clip", "token_dropout", "lm_weight", "layer_decay", mode="before")
     @classmethod
     def _whole_is_fine(cls, value: Any) -> Any:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -124,12 +170,30 @@ def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None 
         config = TrainConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join(where + _sentence(item, values) for item in error.errors())) from None
-    problems = list(_schedule_problems(config))
-    if config.width % config.heads:
-        problems.append(refusal("width", f"a multiple of heads={config.heads}", config.width, "Change one of them."))
+    problems = [*_schedule_problems(config), *_pairs_that_cannot_be(config)]
     if problems:
         raise ConfigError("\n".join(where + problem for problem in problems))
     return config
+
+
+def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
+    """Settings that are right each, and not together."""
+    problems = []
+    if config.width % config.heads:
+        problems.append(refusal("width", f"a multiple of heads={config.heads}", config.width, "Change one of them."))
+    if config.lm_weight and config.head != "double":
+        advice = "Take --head double: the other has no language-model head."
+        problems.append(refusal("lm_weight", f"0 with head={config.head!r}", config.lm_weight, advice))
+    if config.batch_tokens is not None and "batch_size" in config.model_fields_set:
+        advice = "Give one of them: the number of texts, or of tokens."
+        problems.append(refusal("batch_tokens", "given without batch_size", config.batch_tokens, advice))
+    if config.batch_tokens is not None and config.batch_tokens < config.max_tokens:
+        advice = "The longest text has to fit."
+        rule = f"at least max_tokens={config.max_tokens}"
+        problems.append(refusal("batch_tokens", rule, config.batch_tokens, advice))
+    if config.angles and not config.measure_every:
+        problems.append(refusal("angles", "false with measure_every=0", True, "Measure at some updates."))
+    return problems
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""How good a classifier is on a split: loss, accuracy, macro F1."""
+"""How good a classifier is on a split: loss, accuracy, macro F1, and which classes are taken for which."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+
+from preheat.train.data.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +27,72 @@ class Scores:
         return f"loss {self.loss:.4f}, accuracy {self.accuracy:.4f}, macro F1 {self.macro_f1:.4f}"
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a model made of every row, in the order of ``rows``.
+
+    Attributes:
+        rows: row numbers, (n,).
+        losses: cross-entropy of each, in nats, (n,), float64.
+        logits: the score of every class, (n, classes).
+        truths: the class of the row, (n,).
+    """
+
+    rows: torch.Tensor
+    losses: torch.Tensor
+    logits: torch.Tensor
+    truths: torch.Tensor
+
+    @staticmethod
+    def joined(parts: Iterable[Outputs]) -> Outputs:
+        """Several together, in the order of the rows, so that sums come out the same however they were shared."""
+        columns = [(part.rows, part.losses, part.logits, part.truths) for part in parts]
+        every = [torch.cat(column) for column in zip(*columns, strict=True)]
+        order = every[0].argsort()
+        return Outputs(*(column[order] for column in every))
+
+    @property
+    def guesses(self) -> torch.Tensor:
+        """The class with the highest score."""
+        return self.logits.argmax(dim=-1)
+
+    def scores(self) -> Scores:
+        """The three numbers."""
+        guesses = self.guesses
+        accuracy = (guesses == self.truths).double().mean().item()
+        return Scores(self.losses.mean().item(), accuracy, macro_f1(guesses, self.truths))
+
+    def confusion(self) -> list[list[int]]:
+        """Rows of each true class (outer) that were taken for each class (inner)."""
+        classes = self.logits.shape[1]
+        counts = torch.bincount(self.truths * classes + self.guesses, minlength=classes * classes)
+        return counts.view(classes, classes).tolist()
+
+
 @torch.no_grad()
-def evaluate(model: torch.nn.Module, loader: Any, device: torch.device | str = "cpu") -> Scores:
-    """Scores over every row of ``loader``, once each, in evaluation mode."""
+def run_over(
+    model: torch.nn.Module,
+    batches: Iterable[Batch],
+    device: torch.device | str = "cpu",
+    between: Callable[[], Any] = lambda: None,
+) -> Outputs:
+    """What the model makes of every row, in evaluation mode; ``between`` is called between batches and may raise."""
     was_training = model.training
     model.eval()
-    losses, guesses, truths = [], [], []
-    for batch in loader:
-        batch = {key: value.to(device) for key, value in batch.items()}
-        labels = batch.pop("labels")
-        logits = model(**batch).logits.float()
-        losses.append(torch.nn.functional.cross_entropy(logits, labels, reduction="none").double())
-        guesses.append(logits.argmax(dim=-1))
-        truths.append(labels)
-    model.train(was_training)
-    guess, truth = torch.cat(guesses), torch.cat(truths)
-    accuracy = (guess == truth).double().mean().item()
-    return Scores(torch.cat(losses).mean().item(), accuracy, macro_f1(guess, truth))
+    parts = []
+    try:
+        for batch in batches:
+            between()
+            inputs = batch.to(device)
+            labels = inputs.pop("labels")
+            logits = model(**inputs).logits.float()
+            losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none").double()
+            # A process that has no row left runs a stand-in: nothing of it is kept.
+            columns = (torch.tensor(batch.rows, dtype=torch.long), losses, logits, labels)
+            parts.append(Outputs(*(column[: batch.own].cpu() for column in columns)))
+    finally:
+        model.train(was_training)
+    return Outputs.joined(parts)
 
 
 def macro_f1(guess: torch.Tensor, truth: torch.Tensor) -> float:

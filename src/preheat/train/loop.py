@@ -1,332 +1,284 @@
-"""The training run, from configuration to result, in the order things happen."""
+"""A run from its parts: update after update, checkpoint after checkpoint, to the result."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections import deque
-from collections.abc import Callable
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
-from preheat.errors import ConfigError, RunError, missing_extra, refusal
-from preheat.plan import Plan
-from preheat.train.checkpoints import RunFolder, refuse_other_config
-from preheat.train.config import BBC, TrainConfig
-from preheat.train.data import SPLITS, NewsData, load_data
-from preheat.train.records import Records, write_json
-from preheat.train.rows import BBC_NOTICE
+from safetensors.torch import save_file
+from tqdm import tqdm
 
-if TYPE_CHECKING:
-    import torch
+from preheat.errors import BadNumbersError, RunError, RunStoppedError, refusal
+from preheat.train.data.batches import Batch, Batches
+from preheat.train.data.order import Place
+from preheat.train.engine import Engine, Outcome
+from preheat.train.evaluation import Outputs, run_over
+from preheat.train.measuring import Measuring
+from preheat.train.model import load_model, save
+from preheat.train.notes import Notes
+from preheat.train.parts import Parts
+from preheat.train.pictures import draw_run
+from preheat.train.processes import from_main, gather_objects, sum_over
+from preheat.train.saving.checkpoints import updates_of
+from preheat.train.saving.randomness import random_states
+from preheat.train.saving.records import write_json
+from preheat.train.stopping import StopRequest
 
-    from preheat.schedule import Schedule
-
-Say = Callable[[str], None]
-
-
-def say_to_stderr(line: str) -> None:
-    """Print a line above the progress bars."""
-    from tqdm import tqdm
-
-    tqdm.write(line, file=sys.stderr)
+_FETCH = 50  # updates whose losses a GPU may keep before somebody looks at them
+_MOST_SKIPPED = 10  # bad updates in succession after which skipping them cannot help
 
 
-def train(
-    config: TrainConfig,
-    out: str | os.PathLike[str] | None = None,
-    *,
-    resume: bool = False,
-    force: bool = False,
-    given: set[str] | None = None,
-    say: Say = say_to_stderr,
-) -> dict[str, Any]:
-    """Train a classifier and leave everything about it in a run folder.
+class Run:
+    """One run, in one process of it.
 
     Args:
-        config: the run's settings.
-        out: the run folder, new or empty; None takes ``config.out``, or a new one under ``runs``.
-        force: replace an earlier run in the folder.
-        resume: go on from the last checkpoint in ``out`` with the settings saved there.
-        given: at resume, the settings that were said again and so must equal the saved ones.
-        say: receives every line for people.
-
-    Returns:
-        The result, as written to ``result.json``: run folder, updates, best checkpoint, scores on validation and test.
-
-    Raises:
-        ConfigError, DataError, RunError: before anything is written, for whatever would stop the run later.
+        parts: what it is made of.
+        engine: model, optimizer, scheduler.
+        batches: the training split.
+        notes: what is written down.
+        stop: whether somebody has asked to stop.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # set by torchrun and accelerate launch
-        advice = "Start it as one process: several would write one folder."
-        raise RunError(refusal("WORLD_SIZE", "1", os.environ["WORLD_SIZE"], advice))
-    folder = RunFolder(out or run_path(config))
-    if resume:
-        saved = folder.config()
-        refuse_other_config(saved, config.filled(), given or set())
-        config = saved
-    else:
-        folder.refuse_if_used(force=force)
-        config = config.filled()
-    started = time.monotonic()
-    if config.data == BBC:
-        say(BBC_NOTICE)
-    data = load_data(config)
-    plan = Plan(len(data.train), config.batch_size, config.epochs or 1, config.accumulation)
-    planned = plan.updates
-    assert planned is not None  # epochs are given, so the end is known
-    total = min(planned, config.max_updates or planned)
-    schedule = config.build_schedule(plan if total == planned else replace(plan, epochs=None, max_steps=total))
-    say(data.summary())
-    say(plan.explain() + (f"\nstopped by max_updates: {total}" if total < planned else ""))
-    say(schedule.describe(config.lr or 1.0))
-    header = {
-        "config": config.model_dump(exclude={"out"}),
-        "classes": list(data.classes),
-        "data": data.fingerprint,
-        "updates": total,
-    }
-    if resume:
-        _refuse_other_data(folder.header(), data)
-    run = _Run(config, folder, data, schedule, total, say)
-    if resume:
-        run.load()
-    else:
-        folder.start({**header, "schedule": schedule.to_dict()})
-    run.fit()
-    return run.finish(time.monotonic() - started)
 
-
-def _refuse_other_data(header: dict[str, Any], data: NewsData) -> None:
-    if header["data"] != data.fingerprint:
-        advice = "Restore the rows the run was started with, or start a new run."
-        raise ConfigError(refusal("data", "the rows of the saved run", data.summary(), advice))
-
-
-class _Run:
-    """The moving parts of one run: model, optimizer, scheduler, loaders."""
-
-    def __init__(
-        self, config: TrainConfig, folder: RunFolder, data: NewsData, schedule: Schedule, total: int, say: Say
-    ) -> None:
-        try:
-            import torch
-            from accelerate.utils import set_seed
-
-            from preheat.train.model import build_model, build_tokenizer
-        except ImportError as error:
-            raise missing_extra(error.name or "torch", "train") from error
-        self.config, self.folder, self.total, self.say = config, folder, total, say
-        self.epoch = 0
-        self.best: dict[str, float] | None = None
-        if config.threads and not torch.cuda.is_available():
-            torch.set_num_threads(config.threads)
-        set_seed(config.seed)
-        self.tokenizer = build_tokenizer(config, [row.text for row in data.train])
-        model = build_model(config, data.classes, self.tokenizer)
-        model.config.use_cache = False  # a cache for generation, built in vain at every step otherwise
-        self._prepare(model, self._load_tokens(data), schedule)
-
-    def _load_tokens(self, data: NewsData) -> Any:
-        """The training loader; those for evaluation stay on this object."""
-        from preheat.train.batches import Tokenised, plain_loader, train_loader
-        from preheat.train.model import encode
-
-        config, pad = self.config, int(self.tokenizer.pad_token_id or 0)
-        tokenised = {}
-        for name in SPLITS:
-            tokens = encode(self.tokenizer, [row.text for row in data.split(name)], config.max_tokens)
-            tokenised[name] = Tokenised(tokens, data.labels(name))
-        self.validation = plain_loader(tokenised["validation"], config.batch_size, pad)
-        self.test = plain_loader(tokenised["test"], config.batch_size, pad)
-        loader, self.buckets = train_loader(tokenised["train"], config.batch_size, config.seed, pad)
-        return loader
-
-    def _prepare(self, model: Any, loader: Any, schedule: Schedule) -> None:
-        """Optimizer and scheduler, and Accelerate around them."""
-        import torch
-        from accelerate import Accelerator
-        from accelerate.state import AcceleratorState, GradientState
-
-        from preheat.frameworks.torch import Scheduler
-
-        config = self.config
-        # Accelerate keeps its settings for the whole process; another run may have left its own.
-        AcceleratorState._reset_state()
-        GradientState._reset_state()
-        precision = choose_precision(config.precision)
-        self.accelerator = Accelerator(
-            mixed_precision="no" if precision == "fp32" else precision,
-            gradient_accumulation_steps=config.accumulation,
-        )
-        device = self.accelerator.device
-        fused = device.type in ("cpu", "cuda")
-        inner = torch.optim.AdamW(
-            model.parameters(), lr=config.lr or 0.0, weight_decay=config.weight_decay, fused=fused
-        )
-        self.scheduler = Scheduler(inner, schedule)
-        self.model, self.optimizer, self.loader = self.accelerator.prepare(model, inner, loader)
-        many = sum(parameter.numel() for parameter in model.parameters())
-        self.say(f"model: {config.model}, {config.head} head, {many:,} parameters, {precision} on {device}")
+    def __init__(self, parts: Parts, engine: Engine, batches: Batches, notes: Notes, stop: StopRequest) -> None:
+        self.parts, self.engine, self.batches, self.notes, self.stop = parts, engine, batches, notes, stop
+        self.config, self.folder, self.total = parts.config, parts.folder, parts.course.total
+        self.accelerator = engine.accelerator
+        self.main = bool(self.accelerator.is_main_process)
+        self.place = parts.beginning.place
+        self.measuring = Measuring(engine.model, self.config.measure_every, angles=self.config.angles)
+        self._saved = parts.beginning.position if parts.beginning.checkpoint else -1
+        self._pending: list[tuple[dict[str, Any], Outcome, list[int]]] = []
+        self._skipped = 0  # bad updates in succession
 
     @property
-    def bare(self) -> Any:
-        """The model without what Accelerate put around it."""
-        return self.accelerator.unwrap_model(self.model)
+    def position(self) -> int:
+        """Completed updates."""
+        return self.engine.scheduler.position
+
+    # --- training --------------------------------------------------------------------------------------------------
 
     def fit(self) -> None:
-        """Train to the last update: forward, backward, clip, update, record; evaluate and save after each epoch."""
-        from tqdm import tqdm
-
+        """Train to the last update; save and evaluate after each epoch."""
         epochs = self.config.epochs or 1
-        recent: deque[float] = deque(maxlen=self.config.log_every)
-        with Records(self.folder.path / "records.jsonl") as records:
-            # disable=None: no bars where standard error is not a terminal, so that log files stay readable
-            bar = tqdm(total=epochs, initial=self.epoch, desc="epochs", unit="epoch", disable=None)
-            while self.epoch < epochs and self.scheduler.position < self.total:
-                self.buckets.epoch = self.epoch
-                self._one_epoch(records, recent)
-                self._after_epoch(last=self.epoch + 1 == epochs or self.scheduler.position == self.total)
-                self.epoch += 1
+        with self._bar(epochs, "epochs", "epoch", self.place.epoch) as bar:
+            while True:
+                self._train_epoch()
+                self._close_epoch()
                 bar.update()
-            bar.close()
-
-    def _one_epoch(self, records: Records, recent: deque[float]) -> None:
-        from tqdm import tqdm
-
-        losses: list[torch.Tensor] = []
-        self.model.train()
-        for batch in tqdm(self.loader, desc=f"epoch {self.epoch + 1}", unit="batch", leave=False, disable=None):
-            with self.accelerator.accumulate(self.model):
-                loss = self.model(**batch).loss
-                self.accelerator.backward(loss)
-                losses.append(loss.detach())
-                norm = None
-                if self.accelerator.sync_gradients and self.config.clip:
-                    norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
-                before = self.scheduler.position
-                self.optimizer.step()
-                self.scheduler.step()
-                self.optimizer.zero_grad()
-            if self.accelerator.sync_gradients:
-                if self.scheduler.position > before:  # AMP may have skipped the update
-                    self._record(records, recent, losses, norm)
-                losses.clear()
-                if self.scheduler.position == self.total:
+                if self.position >= self.total or self.place.epoch + 1 >= epochs:
                     return
+                self.place = Place(self.place.epoch + 1)
 
-    def _record(self, records: Records, recent: deque[float], losses: list[torch.Tensor], norm: Any) -> None:
-        """Write down the update that was just made."""
-        position = self.scheduler.position
-        mean = sum(loss.item() for loss in losses) / len(losses)
-        recent.append(mean)
-        records.add(
-            {
-                "update": position - 1,
-                "epoch": self.epoch,
-                "lr": self.scheduler.used_lr,
-                "loss": mean,
-                "grad_norm": None if norm is None else float(norm),
-            }
-        )
-        if position % self.config.log_every == 0:
-            average = sum(recent) / len(recent)
-            self.say(f"update {position}: average loss of the last {len(recent)}: {average:.4f}")
+    def _bar(self, total: int, title: str, unit: str, initial: int = 0, *, leave: bool = True) -> Any:
+        # disable=None: no bars where standard error is not a terminal, so that log files stay readable
+        disable = None if self.main else True
+        return tqdm(total=total, initial=initial, desc=title, unit=unit, leave=leave, disable=disable)
 
-    def _after_epoch(self, *, last: bool) -> None:
-        from preheat.train.evaluation import evaluate
+    def _train_epoch(self) -> None:
+        """The updates of this epoch that are still to come."""
+        self.engine.model.train()
+        left = self.batches.remaining(self.place)
+        groups = _groups(self.batches.after(self.place), self.config.accumulation)
+        with self._bar(left, f"epoch {self.place.epoch + 1}", "batch", leave=False) as bar:
+            since = time.perf_counter()
+            while self.position < self.total:
+                self._stop_if_asked()
+                group = next(groups, None)
+                if group is None:
+                    break
+                self._update(group, since)
+                since = time.perf_counter()
+                self.place = replace(self.place, batches=self.place.batches + len(group))
+                left -= len(group)
+                bar.update(len(group))
+                if left and self.config.save_every and self.position % self.config.save_every == 0:
+                    self._save()
+        self._fetch()
 
-        scores = evaluate(self.model, self.validation, self.accelerator.device)
-        with Records(self.folder.path / "evaluations.jsonl") as evaluations:
-            position = self.scheduler.position
-            evaluations.add({"epoch": self.epoch, "update": position, "split": "validation", **scores.to_dict()})
-        best = self.best is None or scores.accuracy > self.best["accuracy"]
-        self.say(f"epoch {self.epoch + 1}/{self.config.epochs}: validation {scores}{' (best)' if best else ''}")
-        if best:
-            self.best = {"epoch": self.epoch, **scores.to_dict()}
-        if best or last or (self.epoch + 1) % self.config.save_every == 0:
-            self._save(best=best)
+    def _update(self, group: list[Batch], since: float) -> None:
+        """One update, measured and noted."""
+        self.measuring.before(self.position)
+        outcome = self.engine.update(group)
+        rows = [row for batch in group for row in batch.rows]
+        if not outcome.made:
+            self._not_made(outcome, rows)
+            return
+        self._skipped = 0
+        measured = self.measuring.after()
+        seconds, tokens = time.perf_counter() - since, sum(batch.tokens for batch in group)
+        record = {
+            "update": self.position - 1,
+            "epoch": self.place.epoch,
+            **self.engine.named_rates(outcome.rates),
+            **dict.fromkeys(("loss", "grad_norm", "clipped")),  # once they are fetched
+            "batch": f"{zlib.crc32(repr(rows).encode()):08x}",
+            "tokens": tokens,
+            **measured,
+            "seconds": round(seconds, 6),
+            "tokens_per_second": round(tokens / seconds, 1),
+        }
+        self._pending.append((record, outcome, rows))
+        if self.engine.checked or len(self._pending) >= _FETCH or self.position % self.config.log_every == 0:
+            self._fetch()
 
-    def _save(self, *, best: bool) -> None:
+    def _fetch(self) -> None:
+        """Read losses and norms off the device and note them."""
+        pending, self._pending = self._pending, []
+        for record, outcome, rows in pending:
+            loss, norm = float(outcome.loss), float(outcome.norm)
+            if not self.engine.checked and not outcome.finite:
+                raise self._bad_numbers(record["update"], outcome, rows)
+            clipped = bool(self.config.clip) and norm > self.config.clip
+            spike = self.notes.update({**record, "loss": loss, "grad_norm": norm, "clipped": clipped})
+            if spike is not None and self.config.spikes == "stop":
+                advice = "Lower the learning rate, or warm up for longer; --spikes record goes on."
+                raise RunError(refusal("loss", f"near the usual {spike.usual:.4g}", round(loss, 4), advice))
+
+    def _not_made(self, outcome: Outcome, rows: list[int]) -> None:
+        """An update whose numbers were bad: the end, or an event."""
+        update = self.position
+        if outcome.overflowed:
+            self.notes.event("skip", update, "the gradients overflowed in half precision; the scale was lowered")
+            return
+        self._skipped += 1
+        error = self._bad_numbers(update, outcome, rows)
+        if self.config.bad_numbers == "stop":
+            raise error
+        if self._skipped >= _MOST_SKIPPED:
+            raise BadNumbersError(f"{error} So were {_MOST_SKIPPED} updates in succession, all skipped.")
+        self.notes.event("skip", update, str(error), rows=rows)
+
+    def _bad_numbers(self, update: int, outcome: Outcome, rows: list[int]) -> BadNumbersError:
+        where = [self.parts.data.train[row].where for row in rows]
+        shown = ", ".join(where[:8]) + (f" and {len(where) - 8} more" if len(where) > 8 else "")
+        found = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
+        advice = "The update was not made and nothing of it is saved; lower the rate or look at the rows."
+        rows_of = f"rows {', '.join(map(str, rows[:8]))}{'...' if len(rows) > 8 else ''} ({shown})"
+        return BadNumbersError(refusal(f"update {update}", "made of finite numbers", f"{found}; {rows_of}", advice))
+
+    # --- between updates -------------------------------------------------------------------------------------------
+
+    def _stop_if_asked(self) -> None:
+        """Save and end the run, if any process has been asked to."""
+        asked = self._asked()
+        if asked is None:
+            return
+        self._fetch()
+        self._save()
+        self.notes.event("stop", self.position, f"asked by {asked}")
+        how = f"go on with: preheat train --resume --out {self.folder.path}"
+        raise RunStoppedError(f"stopped by {asked} after update {self.position} of {self.total}, saved; {how}")
+
+    def _asked(self) -> str | None:
+        """Who asked to stop, in any process: all have to end at the same update."""
+        if self.accelerator.num_processes == 1:
+            return self.stop.reason
         import torch
 
-        from preheat.train.model import save
+        flag = torch.tensor(float(self.stop.reason is not None), device=self.engine.device)
+        if not sum_over(flag, self.accelerator):
+            return None
+        return next(str(reason) for reason in gather_objects(self.stop.reason, self.accelerator) if reason)
 
-        state = {
-            "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else {},
-        }
-        run = {
-            "epoch": self.epoch,
-            "position": self.scheduler.position,
-            "best": self.best,
-            "scheduler": self.scheduler.state_dict(),
-        }
-        self.folder.save(self.epoch + 1, run, lambda part: save(self.bare, self.tokenizer, part), state, best=best)
+    def _close_epoch(self) -> None:
+        """Save, then evaluate what was saved, then make room: a stop in between loses nothing."""
+        self._save()
+        scored = {line["update"] for line in self.folder.evaluations()} if self.main else set()
+        if self.position not in from_main(scored, self.accelerator):
+            self._evaluate()
+        if self.main:
+            self._make_room()
+        self._stop_if_asked()
 
-    def load(self) -> None:
-        """Go on from the last checkpoint as if the run had never stopped."""
-        import torch
-        from safetensors.torch import load_model
+    def _evaluate(self) -> None:
+        best = self.folder.best() if self.main else None
+        scores = self.score(self.engine.scored, "validation").scores()
+        line = {"epoch": self.place.epoch, "update": self.position, "split": "validation", **scores.to_dict()}
+        self.notes.evaluation(line)
+        mark = " (best)" if best is None or scores.accuracy > best["accuracy"] else ""
+        self.notes.say(f"epoch {self.place.epoch + 1}/{self.config.epochs}: validation {scores}{mark}")
 
-        checkpoint, run, state = self.folder.load_last()
-        load_model(self.bare, str(checkpoint / "model.safetensors"), device=str(self.accelerator.device))
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(run["scheduler"])
-        if self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(state["random"])
-        if state["cuda_random"]:
-            torch.cuda.set_rng_state_all(state["cuda_random"])
-        self.epoch, self.best = run["epoch"] + 1, run["best"]
-        self.say(f"resumed from {checkpoint.name}, update {self.scheduler.position} of {self.total}")
+    def score(self, model: Any, split: str) -> Outputs:
+        """What a model makes of every row of a split, each exactly once, whichever process had it."""
+        mine = self.parts.split(split, self.accelerator.process_index, self.accelerator.num_processes)
+        # With several processes nobody may leave the others alone in an evaluation: they stop after it.
+        between = self._stop_if_asked if self.accelerator.num_processes == 1 else lambda: None
+        outputs = run_over(model, mine, self.engine.device, between)
+        return Outputs.joined(gather_objects(outputs, self.accelerator))
 
-    def finish(self, seconds: float) -> dict[str, Any]:
+    # --- saving ----------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """A checkpoint of this moment, unless there is one."""
+        if self._saved == self.position:
+            return
+        self._fetch()
+        if not self.engine.is_finite():
+            advice = "It is not saved; go on from the checkpoint before with --resume and a lower rate."
+            raise BadNumbersError(refusal("weights", "finite numbers", f"others at update {self.position}", advice))
+        state = self.engine.state()
+        randoms = gather_objects(random_states(), self.accelerator)
+        if self.main:
+
+            def fill(folder: Any) -> None:
+                save(self.engine.bare, state["model"], self.parts.texts.tokenizer, folder)
+                save_file(state["optimizer"], folder / "optimizer.safetensors")
+                write_json(folder / "optimizer.json", {"groups": state["groups"], "scaler": state["scaler"]})
+                write_json(folder / "random.json", randoms)
+                write_json(folder / "run.json", self._state())
+
+            self.folder.checkpoints.write(self.position, fill)
+            self.parts.write_header()
+            self._make_room()
+        self._saved = self.position
+
+    def finish(self, started: float) -> dict[str, Any]:
         """Score the best checkpoint on the test split, draw the pictures and write the result."""
-        from preheat.train.evaluation import evaluate
-        from preheat.train.model import load_saved
-        from preheat.train.pictures import draw_run
-
         best = self.folder.marked("best")
-        model, _ = load_saved(best, self.config.head)
-        scores = evaluate(model.to(self.accelerator.device), self.test, self.accelerator.device)
+        model: Any = load_model(best, self.config)
+        outputs = self.score(model.to(self.engine.device), "test")
+        scores = outputs.scores()
+        line = self.folder.best() or {}
         result = {
             "run": str(self.folder.path),
-            "updates": self.scheduler.position,
+            "updates": self.position,
             "best": best.name,
-            "validation": self.best,
+            "validation": {key: line[key] for key in ("epoch", *scores.to_dict()) if key in line},
             "test": scores.to_dict(),
-            "seconds": round(seconds, 1),
+            "confusion": outputs.confusion(),
+            "seconds": round(time.monotonic() - started, 1),
         }
-        draw_run(self.folder.path)
-        write_json(self.folder.path / "result.json", result)
-        self.say(f"test (best checkpoint, {best.name}): {scores}")
+        if self.main:
+            draw_run(self.folder.path)
+            write_json(self.folder.path / "result.json", result)
+            self.notes.say(f"test (best checkpoint, {best.name}): {scores}")
         return result
 
+    def _state(self) -> dict[str, Any]:
+        return {
+            "position": self.position,
+            "place": self.place.to_dict(),
+            "scheduler": self.engine.scheduler.state_dict(),
+            **self.parts.identity(),
+        }
 
-def choose_precision(wanted: str) -> str:
-    """fp32, bf16 or fp16 for this machine.
-
-    ``auto`` takes what the accelerator computes fast: bf16 or fp16 on CUDA; on a processor bf16 only with matrix
-    units for it (AMX), because elsewhere it is emulated or slower than fp32.
-    """
-    import torch
-
-    cuda = torch.cuda.is_available()
-    if wanted == "fp16" and not cuda:
-        raise ConfigError(refusal("precision", "fp32, bf16 or auto without a GPU", wanted, "fp16 needs CUDA."))
-    if wanted != "auto":
-        return wanted
-    if cuda:
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer than torch 2.6
-    return "bf16" if capabilities.get("amx_bf16") else "fp32"
+    def _make_room(self) -> None:
+        best = self.folder.best()
+        kept = {best["update"]} if best is not None else set()
+        if self.config.keep_models == "epochs":
+            kept |= {line["update"] for line in self.folder.evaluations()}
+        checkpoints = self.folder.checkpoints
+        checkpoints.rotate(
+            self.config.keep_last, [path.name for path in checkpoints.all() if updates_of(path.name) in kept]
+        )
 
 
-def run_path(config: TrainConfig) -> Path:
-    """``config.out``, or ``runs/<data>-<date>-<time>`` in the working folder."""
-    return Path(config.out or f"runs/{Path(config.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+def _groups(batches: Iterable[Batch], many: int) -> Iterator[list[Batch]]:
+    """So many batches at a time, the last time what is left."""
+    rest = iter(batches)
+    while group := list(islice(rest, many)):
+        yield group

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import tokenizers
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -25,6 +27,7 @@ from transformers.utils import logging as hf_logging
 
 from preheat.errors import ConfigError, refusal
 from preheat.train.config import TrainConfig
+from preheat.train.data.tokens import TokenCache, content_key
 
 _END, _PAD = "<|endoftext|>", "<|pad|>"
 
@@ -33,8 +36,11 @@ class GPT2DoubleHeadsClassifier(GPT2DoubleHeadsModel):
     """GPT-2 with a language-model head and a classification head read at one token (``mc_token_ids``).
 
     transformers' double-heads model scores one number a choice; here the second head gives one score a class, at the
-    last token of the text. The language-model head keeps its weights but is not computed: nothing reads it.
+    last token of the text. The language-model head keeps its weights but is not computed, unless ``lm_weight`` asks
+    for its loss beside the class's: at GPT-2's sizes it costs almost half of the forward pass.
     """
+
+    lm_weight = 0.0  # of the language-model loss while training
 
     def __init__(self, config: GPT2Config) -> None:
         classes = int(config.num_labels or 2)
@@ -53,33 +59,43 @@ class GPT2DoubleHeadsClassifier(GPT2DoubleHeadsModel):
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
         """Scores of shape (batch, classes); ``mc_token_ids`` (batch,) defaults to each text's last token."""
-        if mc_token_ids is None and attention_mask is not None:
+        if mc_token_ids is None and attention_mask is not None and attention_mask.ndim == 2:
             mc_token_ids = attention_mask.sum(dim=-1) - 1
         hidden = self.transformer(input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
         logits = self.multiple_choice_head(hidden, mc_token_ids)
         loss = None if labels is None else torch.nn.functional.cross_entropy(logits, labels)
+        if loss is not None and self.lm_weight and self.training and input_ids is not None:
+            loss = loss + self.lm_weight * self._lm_loss(hidden, input_ids, attention_mask)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
+    def _lm_loss(self, hidden: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Mean cross-entropy of every token given those before it, padding left out."""
+        real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        scores, targets = self.lm_head(hidden[:, :-1][real[:, 1:]]), ids[:, 1:][real[:, 1:]]
+        return torch.nn.functional.cross_entropy(scores.float(), targets, reduction="sum") / max(1, len(targets))
 
-def build_tokenizer(config: TrainConfig, texts: Sequence[str]) -> PreTrainedTokenizerBase:
-    """The pretrained tokenizer of ``config.model``, or a byte-level BPE trained on ``texts``."""
+
+def build_tokenizer(config: TrainConfig, texts: Sequence[str], cache: TokenCache) -> PreTrainedTokenizerBase:
+    """The pretrained tokenizer of ``config.model``, or a byte-level BPE trained on ``texts``, once for these texts."""
     if not config.pretrained:
-        return _train_bpe(texts, config.vocabulary, config.max_tokens)
+        key = content_key(tokenizers.__version__, config.vocabulary, *texts)
+        bpe = Tokenizer.from_str(cache.text("bpe.json", key, lambda: _train_bpe(texts, config.vocabulary)))
+        return PreTrainedTokenizerFast(
+            tokenizer_object=bpe, bos_token=_END, eos_token=_END, pad_token=_PAD, model_max_length=config.max_tokens
+        )
     tokenizer: PreTrainedTokenizerBase = _load(AutoTokenizer, config.model)
     if tokenizer.pad_token_id is None:  # GPT-2 has none
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
-    """Token ids of each text, cut to ``max_tokens``; a text with no token becomes one end token."""
-    ids = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"]
-    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.pad_token_id
-    return [tokens or [end] for tokens in ids]
+def build_model(
+    config: TrainConfig, classes: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, weights: bool = True
+) -> PreTrainedModel:
+    """The classifier with ``classes`` outputs, on the CPU, in float32.
 
-
-def build_model(config: TrainConfig, classes: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """The classifier with ``classes`` outputs, on the CPU, in float32."""
+    ``weights=False`` loads none of a pretrained model: its shape alone is wanted.
+    """
     names = dict(enumerate(classes))
     labels: dict[str, Any] = {"id2label": names, "label2id": {name: index for index, name in names.items()}}
     if config.pretrained:
@@ -89,34 +105,53 @@ def build_model(config: TrainConfig, classes: Sequence[str], tokenizer: PreTrain
             raise ConfigError(
                 refusal("head", "'sequence' for a model that is not a GPT-2", settings.model_type, advice)
             )
-        model: PreTrainedModel = _load(_head(config.head, pretrained=True), config.model, config=settings)
+        kind = _head(config.head, pretrained=True)
+        if not weights:
+            shape: PreTrainedModel = kind(settings) if config.head == "double" else kind.from_config(settings)
+            return shape
+        model: PreTrainedModel = _load(kind, config.model, config=settings)
         model.float()
-        return model
+        return _with_lm_loss(model, config)
     settings = GPT2Config(
         vocab_size=len(tokenizer),
         n_positions=config.max_tokens,
         n_embd=config.width,
         n_layer=config.layers,
         n_head=config.heads,
+        activation_function="gelu_pytorch_tanh",  # GPT-2's own function, in one kernel instead of eight
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         **labels,
     )
     made: PreTrainedModel = _head(config.head, pretrained=False)(settings)
-    return made
+    return _with_lm_loss(made, config)
 
 
-def load_saved(folder: Path, head: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer as a checkpoint holds them, ready to predict."""
-    model = _load(_head(head, pretrained=True), str(folder))
-    return model.eval(), _load(AutoTokenizer, str(folder))
+def _with_lm_loss(model: PreTrainedModel, config: TrainConfig) -> PreTrainedModel:
+    if isinstance(model, GPT2DoubleHeadsClassifier):
+        model.lm_weight = config.lm_weight
+    return model
 
 
-def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def load_model(folder: Path, config: TrainConfig) -> PreTrainedModel:
+    """The model a checkpoint holds, from safetensors and nothing else."""
+    model: PreTrainedModel = _load(_head(config.head, pretrained=True), str(folder), use_safetensors=True)
+    return _with_lm_loss(model, config)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer a checkpoint holds."""
+    tokenizer: PreTrainedTokenizerBase = _load(AutoTokenizer, str(folder))
+    return tokenizer
+
+
+def save(
+    model: PreTrainedModel, weights: dict[str, torch.Tensor], tokenizer: PreTrainedTokenizerBase, folder: Path
+) -> None:
     """Both in ``save_pretrained`` form; the weights in safetensors."""
     with _no_bars():
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=weights)
         tokenizer.save_pretrained(folder)
 
 
@@ -150,9 +185,8 @@ def _load(kind: Any, name: str, **options: Any) -> Any:
         raise ConfigError(refusal("model", "a local folder or a hub name that can be loaded", name, advice)) from error
 
 
-def _train_bpe(texts: Sequence[str], vocabulary: int, max_tokens: int) -> PreTrainedTokenizerFast:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
+def _train_bpe(texts: Sequence[str], vocabulary: int) -> str:
+    """A byte-level BPE over the texts, as its own JSON."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
@@ -163,6 +197,4 @@ def _train_bpe(texts: Sequence[str], vocabulary: int, max_tokens: int) -> PreTra
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token=_END, eos_token=_END, pad_token=_PAD, model_max_length=max_tokens
-    )
+    return str(bpe.to_str())

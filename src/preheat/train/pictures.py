@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from preheat.train.records import read_lines
+from preheat.train.saving.records import EVALUATIONS, RECORDS, read_lines
 from preheat.view import plot_series
 
 
 def draw_run(folder: Path) -> None:
     """``lr.png``: the rate every update used. ``loss.png``: each update's loss, its running mean, and validation."""
-    records = read_lines(folder / "records.jsonl")
-    evaluations = read_lines(folder / "evaluations.jsonl")
+    records = read_lines(folder / RECORDS)
+    evaluations = read_lines(folder / EVALUATIONS)
     updates = [record["update"] for record in records]
     rates = {"lr": (updates, [record["lr"] for record in records])}
     plot_series(rates, path=folder / "lr.png", ylabel="learning rate used")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from preheat.errors import ConfigError, DataError, missing_extra, refusal
-from preheat.train.checkpoints import RunFolder
 from preheat.train.config import TrainConfig
 from preheat.train.data import load_data
-from preheat.train.rows import Row
+from preheat.train.data.rows import Row
+from preheat.train.saving.folder import RunFolder
 
 if TYPE_CHECKING:
-    from preheat.train.evaluation import Scores
+    from preheat.train.evaluation import Outputs, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +39,33 @@ class Classifier:
         header = folder.header()
         self.folder = folder.marked(checkpoint)
         try:
-            from preheat.train.model import load_saved
+            from preheat.train.model import load_model, load_tokenizer
         except ImportError as error:
             raise missing_extra(error.name or "torch", "train") from error
         self.config = TrainConfig.model_validate(header["config"])
         self.classes: list[str] = header["classes"]
         self._fingerprint: str = header["data"]
-        self.model, self.tokenizer = load_saved(self.folder, self.config.head)
+        self.model, self.tokenizer = load_model(self.folder, self.config).eval(), load_tokenizer(self.folder)
 
-    def _loader(self, texts: Sequence[str], labels: Sequence[int]) -> Any:
-        from preheat.train.batches import Tokenised, plain_loader
-        from preheat.train.model import encode
+    def _outputs(self, texts: Sequence[str], labels: Sequence[int]) -> Outputs:
+        from preheat.train.data.batches import Split
+        from preheat.train.data.tokens import TokenCache
+        from preheat.train.evaluation import run_over
 
-        tokens = encode(self.tokenizer, texts, self.config.max_tokens)
-        return plain_loader(Tokenised(tokens, labels), self.config.batch_size, int(self.tokenizer.pad_token_id or 0))
+        tokens = TokenCache(None).encode(self.tokenizer, texts, self.config.max_tokens)
+        pad = int(self.tokenizer.pad_token_id or 0)
+        return run_over(self.model, Split(tokens, labels, self.config.batch_size, pad))
 
     def classify(self, texts: Sequence[str]) -> list[Guess]:
         """The class of each text, in order; empty texts are refused."""
-        import torch
-
         for number, text in enumerate(texts, 1):
             if not text.strip():
                 raise ConfigError(refusal(f"text {number}", "text that is not empty", text, "Leave it out."))
-        guesses: list[Guess] = []
-        with torch.no_grad():
-            for batch in self._loader(texts, [0] * len(texts)):
-                batch.pop("labels")
-                for row in self.model(**batch).logits.float().softmax(dim=-1).tolist():
-                    shares = dict(zip(self.classes, row, strict=True))
-                    guesses.append(Guess(texts[len(guesses)], max(shares, key=shares.__getitem__), shares))
+        guesses = []
+        rows = self._outputs(texts, [0] * len(texts)).logits.softmax(dim=-1).tolist() if texts else []
+        for text, row in zip(texts, rows, strict=True):
+            shares = dict(zip(self.classes, row, strict=True))
+            guesses.append(Guess(text, max(shares, key=shares.__getitem__), shares))
         return guesses
 
     def evaluate(self, split: str = "test") -> Scores:
@@ -80,11 +78,9 @@ class Classifier:
 
     def evaluate_rows(self, rows: Sequence[Row]) -> Scores:
         """The same on any labelled rows; every label has to be a class of the run."""
-        from preheat.train.evaluation import evaluate
-
         index = {label: number for number, label in enumerate(self.classes)}
         for row in rows:
             if row.label not in index:
                 advice = f"The run knows {', '.join(self.classes)}."
                 raise DataError(refusal(f"{row.where}: label", "a class of the run", row.label, advice))
-        return evaluate(self.model, self._loader([row.text for row in rows], [index[row.label] for row in rows]))
+        return self._outputs([row.text for row in rows], [index[row.label] for row in rows]).scores()

@@ -92,13 +92,13 @@ def _folder(path: Path) -> Checkpoint:
         if (path / name).is_file():
             return read_checkpoint(path / name)
     numbered = [folder for folder in path.glob("checkpoint*-*") if folder.name.rpartition("-")[2].isdigit()]
-    epochs = sorted(path.glob("epoch-*/run.json"))
+    own = sorted(path.glob("update-*/run.json"))  # preheat's, named by updates
     files = sorted((*path.glob("**/*.ckpt"), *path.glob("*.pt")), key=lambda file: file.stat().st_mtime)
     if numbered:
         return _folder(max(numbered, key=lambda folder: int(folder.name.rpartition("-")[2])))
-    if epochs or files:
-        return read_checkpoint((epochs or files)[-1])
-    advice = f"Looked for {', '.join(_FILES)}, checkpoint-*, epoch-* and *.ckpt."
+    if own or files:
+        return read_checkpoint((own or files)[-1])
+    advice = f"Looked for {', '.join(_FILES)}, checkpoint-*, update-* and *.ckpt."
     raise DataError(refusal("checkpoint", "a folder with one", str(path), advice))
 
 

@@ -7,26 +7,35 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from preheat.errors import refusal
+from preheat.errors import DataError, refusal
 from preheat.train.config import TrainConfig
-from preheat.train.rows import Row, read_rows, refuse_all
+from preheat.train.data.faults import Fault, count_faults, fault, refuse_faults
+from preheat.train.data.rows import Row, read_rows
 
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class NewsData:
-    """The rows of each split and the names of the classes, sorted; a row's label is an index into them."""
+    """The rows of each split and the names of the classes, sorted; a row's label is an index into them.
+
+    ``faults`` has the rows that were left out, with ``bad_rows="skip"``.
+    """
 
     classes: tuple[str, ...]
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
     test: tuple[Row, ...]
+    faults: tuple[Fault, ...] = ()
 
     def split(self, name: str) -> tuple[Row, ...]:
         """The rows of the split called ``name``."""
         rows: tuple[Row, ...] = getattr(self, name)
         return rows
+
+    def texts(self, name: str) -> list[str]:
+        """The texts of a split."""
+        return [row.text for row in self.split(name)]
 
     def labels(self, name: str) -> list[int]:
         """The class of every row of a split, as an index."""
@@ -43,12 +52,13 @@ class NewsData:
         return digest.hexdigest()
 
     def summary(self) -> str:
-        """Rows a split, classes, and texts of the test split that also stand in training."""
+        """Rows a split, classes, texts of the test split that also stand in training, rows left out."""
         sizes = ", ".join(f"{len(self.split(name)):,} {name}" for name in SPLITS)
         seen = {row.text for row in self.train}
         leaks = sum(row.text in seen for row in self.test)
         leak = f"; {leaks} test texts also stand in training" if leaks else ""
-        return f"rows: {sizes}; {len(self.classes)} classes: {', '.join(self.classes)}{leak}"
+        left_out = f"\nbad rows left out: {count_faults(self.faults)}" if self.faults else ""
+        return f"rows: {sizes}; {len(self.classes)} classes: {', '.join(self.classes)}{leak}{left_out}"
 
 
 def load_data(config: TrainConfig) -> NewsData:
@@ -60,16 +70,21 @@ def load_data(config: TrainConfig) -> NewsData:
     """
     rows = read_rows(config)
     parts: dict[str, list[Row]] = {name: [] for name in SPLITS}
-    for row, split in zip(rows, hash_split(rows), strict=True):
+    for row, split in zip(rows.good, hash_split(rows.good), strict=True):
         parts[row.split or split].append(row)
     if not parts["validation"]:  # a data set with training and test rows only: set rows of training aside
         training = parts["train"]
         aside = [split == "validation" for split in hash_split(training)]
         parts["validation"] = [row for row, away in zip(training, aside, strict=True) if away]
         parts["train"] = [row for row, away in zip(training, aside, strict=True) if not away]
-    classes = tuple(sorted({row.label for row in rows}))
+    unseen = _drop_unseen(parts)
+    if config.bad_rows == "strict":
+        refuse_faults(unseen)
+    classes = tuple(sorted(config.classes or {row.label for part in parts.values() for row in part}))
     _refuse_gaps(parts, classes)
-    return NewsData(classes, tuple(parts["train"]), tuple(parts["validation"]), tuple(parts["test"]))
+    return NewsData(
+        classes, tuple(parts["train"]), tuple(parts["validation"]), tuple(parts["test"]), (*rows.faults, *unseen)
+    )
 
 
 def hash_split(rows: Sequence[Row]) -> list[str]:
@@ -89,19 +104,27 @@ def hash_split(rows: Sequence[Row]) -> list[str]:
     return splits
 
 
+def _drop_unseen(parts: dict[str, list[Row]]) -> list[Fault]:
+    """Take the rows out whose label training never sees, and say which they are."""
+    trained = {row.label for row in parts["train"]}
+    advice = "Training has no row of this class: add some, or remove the row."
+    faults = []
+    for name in SPLITS[1:]:
+        unseen = [row for row in parts[name] if row.label not in trained]
+        faults += [fault(row.where, "label", "one that training sees", row.label, advice) for row in unseen]
+        parts[name] = [row for row in parts[name] if row.label in trained]
+    return faults
+
+
 def _refuse_gaps(parts: dict[str, list[Row]], classes: tuple[str, ...]) -> None:
     problems = []
     if len(classes) < 2:
         problems.append(refusal("data", "rows of two classes or more", list(classes), "Check the label column."))
-    trained = {row.label for row in parts["train"]}
     for name, rows in parts.items():
         many = Counter(row.label for row in rows)
-        for row in rows:
-            if row.label not in trained and name != "train":
-                advice = "Training has no row of this class: add some, or remove the row."
-                problems.append(refusal(f"{row.where}: label", "one that training sees", row.label, advice))
-        missing = [label for label in classes if not many[label] and label in trained]
+        missing = [label for label in classes if not many[label]]
         if missing:
             advice = f"Class {', '.join(missing)} has no row in the {name} split: add rows."
             problems.append(refusal(name, "a split with rows of every class", sorted(many), advice))
-    refuse_all(problems)
+    if problems:
+        raise DataError("\n".join(problems))

@@ -1,14 +1,17 @@
-"""What a run writes down: one JSON line an update, one an evaluation."""
+"""What a run writes down: one JSON line an update, an evaluation, an event."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from preheat.files import replacing
+
+RECORDS, EVALUATIONS, EVENTS = "records.jsonl", "evaluations.jsonl", "events.jsonl"
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -44,10 +47,7 @@ class Records:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Write one record. NaN and infinities are written as null: JSON has no such numbers."""
-        clean = {
-            key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()
-        }
-        self._file.write(json.dumps(clean) + "\n")
+        self._file.write(json.dumps({key: _finite(value) for key, value in record.items()}) + "\n")
         self._file.flush()
 
     def __enter__(self) -> Self:
@@ -57,3 +57,7 @@ class Records:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

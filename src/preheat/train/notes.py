@@ -1,0 +1,86 @@
+"""What a run tells: records, evaluations and events in its folder, lines for people, spikes in its loss."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from preheat.schedule import Schedule
+from preheat.train.guard import WINDOW, Spike, SpikeWatch, nearest_event
+from preheat.train.saving.folder import RunFolder
+from preheat.train.saving.records import EVALUATIONS, EVENTS, RECORDS, Records, read_lines
+
+Say = Callable[[str], None]
+
+
+class Notes:
+    """Writes down a run while it is entered; in processes that are not the main one, nothing.
+
+    Args:
+        folder: the run's.
+        schedule: of the learning rate, to say what is near a spike.
+        log_every: updates the printed average loss is taken over.
+        say: receives every line for people.
+        main: whether this process writes.
+    """
+
+    def __init__(self, folder: RunFolder, schedule: Schedule, log_every: int, say: Say, *, main: bool) -> None:
+        self.folder, self.schedule, self.log_every, self.main = folder, schedule, log_every, main
+        self.say: Say = say if main else lambda _line: None
+        # What a resumed run goes on from is what it wrote before: so it finds the same spikes and averages.
+        losses = [float(line["loss"]) for line in read_lines(folder.path / RECORDS) if line["loss"] is not None]
+        self.events = read_lines(folder.path / EVENTS)
+        self._spikes = SpikeWatch(losses[-WINDOW:])
+        self._recent = deque(losses[-log_every:], log_every)
+        self._files = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self.main:
+            open_file = self._files.enter_context
+            self._records = open_file(Records(self.folder.path / RECORDS))
+            self._evaluations = open_file(Records(self.folder.path / EVALUATIONS))
+            self._events = open_file(Records(self.folder.path / EVENTS))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def update(self, record: Mapping[str, Any]) -> Spike | None:
+        """An update that was made; the spike its loss is, if it is one."""
+        if self.main:
+            self._records.add(record)
+        self._recent.append(record["loss"])
+        done = record["update"] + 1
+        if done % self.log_every == 0:
+            average = sum(self._recent) / len(self._recent)
+            self.say(f"update {done}: average loss of the last {len(self._recent)}: {average:.4f}")
+        spike = self._spikes.see(record["loss"])
+        if spike is not None:
+            self._spike(record["update"], spike)
+        return spike
+
+    def _spike(self, update: int, spike: Spike) -> None:
+        near = nearest_event(update, self.schedule, self.events)
+        text = (
+            f"loss {spike.loss:.4g} where {spike.usual:.4g} is usual ({spike.deviations:.1f} deviations above);"
+            f" {near['near']}, learning rate at {near['share']:.0%} of the peak"
+        )
+        self.event("spike", update, text, loss=spike.loss, usual=spike.usual, **near)
+
+    def event(self, kind: str, update: int, text: str, **details: Any) -> None:
+        """Anything else that happened at an update."""
+        event = {"update": update, "event": kind, "text": text, **details}
+        self.events.append(event)
+        if self.main:
+            self._events.add(event)
+        self.say(f"update {update}: {kind}: {text}")
+
+    def evaluation(self, line: Mapping[str, Any]) -> None:
+        """Scores on the validation split."""
+        if self.main:
+            self._evaluations.add(line)

@@ -1,0 +1,115 @@
+"""One run a folder: a lock that says who holds it and ends with its holder, however that ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from preheat.errors import RunError, refusal
+
+try:
+    import fcntl
+
+    _LOCKS = True
+except ImportError:  # no such locks on Windows: there the folder is not guarded
+    _LOCKS = False
+
+LOCK = ".lock"
+_HELD: set[Path] = set()  # the system's locks are a process's: one process could take its own twice
+
+
+class FolderLock:
+    """Holds a folder while it is entered; one that was made for it and is still empty goes again.
+
+    The lock is the system's on the file ``.lock`` (``lockf``): it goes when the process goes, killed or not, and a
+    process that was forked off does not inherit it. What the file says is for people.
+
+    Raises:
+        RunError: on entering, if another process, or another run of this one, holds it, naming the holder; if the
+            folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder.resolve() / LOCK
+        self._file: int | None = None
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Self:
+        if self.path in _HELD:
+            raise self._refusal("another run of this process")
+        folder = self.path.parent
+        try:
+            self._made = [one for one in (folder, *folder.parents) if not one.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+            return self._enter()
+        except OSError as error:
+            rule, found = "a folder that can be written to", f"{folder}: {error.strerror}"
+            raise RunError(refusal("out", rule, found, "Name another one.")) from error
+
+    def _enter(self) -> Self:
+        while _LOCKS and self._file is None:
+            self._file = self._take()
+        _HELD.add(self.path)
+        return self
+
+    def _take(self) -> int | None:
+        """The locked file; None if it was removed meanwhile and has to be tried again."""
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not self._is_ours(file):
+                os.close(file)
+                return None
+            os.ftruncate(file, 0)
+            holder = {
+                "process": os.getpid(),
+                "host": socket.gethostname(),
+                "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+            }
+            os.write(file, json.dumps(holder).encode())
+        except BlockingIOError:
+            os.close(file)
+            raise self._refusal(_holder(self.path)) from None
+        except BaseException:
+            os.close(file)
+            raise
+        return file
+
+    def _is_ours(self, file: int) -> bool:
+        """Whether the file that was locked is still the one in the folder: its last holder removes it."""
+        try:
+            return os.fstat(file).st_ino == self.path.stat().st_ino
+        except FileNotFoundError:
+            return False
+
+    def _refusal(self, holder: str) -> RunError:
+        advice = "Wait for it, stop it, or name another folder."
+        return RunError(refusal("out", "a folder that no other run is using", f"{self.path.parent}, {holder}", advice))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _HELD.discard(self.path)
+        with suppress(OSError):
+            self.path.unlink()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        with suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, as its file says."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return f"in use by process {said['process']} on {said['host']} since {said['since']}"
+    except (OSError, ValueError, KeyError):
+        return "in use by another process"
