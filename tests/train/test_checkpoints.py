@@ -193,7 +193,7 @@ def test_full_disk_in_a_save(tmp_path, stopped, uncut, limit):
     assert child.end() == 1, child.log.read_text()
     said = child.log.read_text()
     assert "File too large" in said
-    assert "update-000015 is intact: make room and go on with --resume" in said or "records.jsonl" in said
+    assert "update-000015 is intact: mend that and go on with --resume" in said or "records.jsonl" in said
     assert not [*stopped.glob(".*")]
     assert checkpoints_of(stopped) == ["update-000010", "update-000015"]
     train(preheat.train.TrainConfig(), stopped, resume=True, say=quiet)
@@ -212,7 +212,7 @@ def test_full_file_system_in_a_save(tmp_path, config, uncut):
         child = child_train(tmp_path, config, run)
         assert child.end() == 1, child.log.read_text()
         assert "No space left on device" in child.log.read_text()
-        assert "make room and go on with --resume" in child.log.read_text()
+        assert "mend that and go on with --resume" in child.log.read_text()
         assert all(damage(path) is None for path in Checkpoints(run).all())
         subprocess.run(["mount", "-o", "remount,size=2m", str(small)], check=True)
         train(config, run, resume=True, say=quiet)

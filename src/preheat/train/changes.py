@@ -19,7 +19,9 @@ _FREE = {
 # Where the rows come from: what counts is which rows they are, and that is compared by their fingerprint.
 _SOURCE = {"data", "text_column", "label_column", "split_column", "id_column", "bad_rows"}
 # What the weights and tokens of the checkpoint were made with.
-_BUILT = {"model", "head", "layers", "width", "heads", "vocabulary", "max_tokens", "classes", "layer_decay"}
+_BUILT = {
+    *("model", "head", "dropout", "layers", "width", "heads", "vocabulary", "max_tokens", "classes", "layer_decay"),
+}
 # What decides how many updates there are.
 _COUNT = {"epochs", "max_updates", "batch_size", "batch_tokens", "accumulation", "data", "processes"}
 

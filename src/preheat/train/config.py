@@ -62,6 +62,9 @@ class TrainConfig(BaseModel):
     lm_weight: float = Field(
         0.0, ge=0, description="Weight of the language-model loss beside the class's; with double heads only."
     )
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="Every dropout probability of the model; without it the model's own."
+    )
     layers: int = Field(2, ge=1, description="Blocks of the small model.")
     width: int = Field(128, ge=4, description="Width of the small model, a multiple of its heads.")
     heads: int = Field(4, ge=1, description="Attention heads of the small model.")
@@ -122,7 +125,9 @@ class TrainConfig(BaseModel):
     def _one_or_more(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    @field_validator("lr", "weight_decay", "clip", "token_dropout", "lm_weight", "layer_decay", mode="before")
+    @field_validator(
+        "lr", "weight_decay", "clip", "token_dropout", "dropout", "lm_weight", "layer_decay", mode="before"
+    )
     @classmethod
     def _whole_is_fine(cls, value: Any) -> Any:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

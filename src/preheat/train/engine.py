@@ -64,6 +64,7 @@ class Engine:
         self, config: TrainConfig, model: Any, schedule: Schedule, accelerator: Accelerator, *, checked: bool
     ) -> None:
         self.config, self.accelerator, self.checked = config, accelerator, checked
+        self._kind = type(model)
         model.config.use_cache = False  # a cache for generation, built in vain at every step otherwise
         fused = accelerator.device.type in ("cpu", "cuda")
         inner = torch.optim.AdamW(
@@ -86,6 +87,14 @@ class Engine:
     def bare(self) -> Any:
         """The model without what Accelerate put around it."""
         return self.accelerator.unwrap_model(self.model)
+
+    @property
+    def saved_as(self) -> Any:
+        """The model to save weights with: of a sharded one, its shape alone, without what sharding has made of it."""
+        if not self.accelerator.is_fsdp2:
+            return self.bare
+        with torch.device("meta"):
+            return self._kind(self.bare.config)
 
     @property
     def scored(self) -> Any:
@@ -146,7 +155,7 @@ class Engine:
 
     def state(self) -> dict[str, Any]:
         """Weights and optimizer on the CPU, whole. Every process has to ask; the main one gets what the others hold."""
-        weights = self.accelerator.get_state_dict(self.model)
+        weights = {name: _whole(value).cpu() for name, value in self.bare.state_dict().items()}
         saved = self.scheduler.optimizer.state_dict()
         tensors = {
             f"{index}.{name}": _whole(value).cpu().contiguous()

@@ -225,7 +225,7 @@ class Run:
         if self.main:
 
             def fill(folder: Any) -> None:
-                save(self.engine.bare, state["model"], self.parts.texts.tokenizer, folder)
+                save(self.engine.saved_as, state["model"], self.parts.texts.tokenizer, folder)
                 save_file(state["optimizer"], folder / "optimizer.safetensors")
                 write_json(folder / "optimizer.json", {"groups": state["groups"], "scaler": state["scaler"]})
                 write_json(folder / "random.json", randoms)

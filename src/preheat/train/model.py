@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from preheat.errors import ConfigError, refusal
 from preheat.train.config import TrainConfig
 from preheat.train.data.tokens import TokenCache, content_key
 
+_DROPOUT = re.compile(r"dropout|pdrop")
 _END, _PAD = "<|endoftext|>", "<|pad|>"
 
 
@@ -105,6 +107,7 @@ def build_model(
             raise ConfigError(
                 refusal("head", "'sequence' for a model that is not a GPT-2", settings.model_type, advice)
             )
+        _set_dropout(settings, config.dropout)
         kind = _head(config.head, pretrained=True)
         if not weights:
             shape: PreTrainedModel = kind(settings) if config.head == "double" else kind.from_config(settings)
@@ -124,8 +127,21 @@ def build_model(
         pad_token_id=tokenizer.pad_token_id,
         **labels,
     )
+    _set_dropout(settings, config.dropout)
     made: PreTrainedModel = _head(config.head, pretrained=False)(settings)
     return _with_lm_loss(made, config)
+
+
+def _set_dropout(settings: Any, share: float | None) -> None:
+    """Every probability that the model's configuration calls a dropout."""
+    if share is None:
+        return
+    names = [name for name, value in vars(settings).items() if _DROPOUT.search(name) and value is not None]
+    if not names:
+        advice = "Leave it out for this model."
+        raise ConfigError(refusal("dropout", f"left out: a {settings.model_type} names none", share, advice))
+    for name in names:
+        setattr(settings, name, share)
 
 
 def _with_lm_loss(model: PreTrainedModel, config: TrainConfig) -> PreTrainedModel:

@@ -87,7 +87,7 @@ class Checkpoints:
         earlier = [kept.name for kept in self.all() if kept != path]
         kept = f"{earlier[-1]} is intact" if earlier else "there is none before it"
         reason = str(error).split("\n")[0]
-        return RunError(f"checkpoint {path} cannot be written: {reason}. {kept}: make room and go on with --resume.")
+        return RunError(f"checkpoint {path} cannot be written: {reason}. {kept}: mend that and go on with --resume.")
 
     def newest(self) -> tuple[Path | None, list[Damage]]:
         """The newest complete checkpoint a run can go on from, and the newer ones that are not."""
