@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from preheat.errors import ConfigError, missing_extra, refusal
 from preheat.files import replacing
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#4b5563")
+_DASHES: tuple[Literal["-", "--", "-."], ...] = ("-", "--", "-.")  # of marks; borders are dotted
 _FORMATS = ("png", "svg", "pdf")
 
 
@@ -102,12 +103,12 @@ def plot_series(
         elif len(updates) < 30:
             style["marker"] = "o"
         if label in dashed:
-            style |= {"linestyle": "--", "marker": "", "linewidth": 1.2}
+            style |= {"linestyle": "--", "marker": "", "linewidth": 1.2, "zorder": 1.5}  # lines are at 2
         axes.plot(updates, values, color=colour, label=label, **style)
     if level is not None:
         axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
     whole_height = axes.get_xaxis_transform()
-    for updates, colour, dashes in zip(marks, reversed(COLOURS), ("-", "--", "-.") * 2, strict=False):
+    for updates, colour, dashes in zip(marks, reversed(COLOURS), _DASHES * 2, strict=False):
         axes.vlines(updates, 0, 1, transform=whole_height, colors=colour, linestyles=dashes, linewidth=0.9)
     axes.set_xlabel("update")
     axes.set_ylabel(ylabel)

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     Column = NDArray[np.float64]
 
 FORMAT = 2
+_HEADER = ("config", "classes", "data", "updates", "schedule")
 _NAN = float("nan")
-_COLUMNS = ("update", "lr", "loss", "grad_norm", "clipped", "tokens", "seconds", "tokens_per_second", "update_ratio")
-_COLUMNS += ("critical_lr",)
+_COLUMNS = (
+    *("update", "lr", "loss", "grad_norm", "clipped", "tokens", "seconds", "tokens_per_second"),
+    *("update_ratio", "critical_lr"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,16 @@ class RunData:
         """Updates made, as far as they are recorded."""
         made = self.columns["update"]
         return int(made[-1]) + 1 if len(made) else 0
+
+    @property
+    def total(self) -> int:
+        """Updates planned."""
+        return int(self.header["updates"])
+
+    @property
+    def validation(self) -> list[dict[str, Any]]:
+        """The evaluations on the validation split."""
+        return [line for line in self.evaluations if line.get("split") == "validation"]
 
     @property
     def lr(self) -> float:
@@ -94,6 +107,10 @@ def _header(path: Path) -> dict[str, Any]:
     if header.get("format") != FORMAT:
         advice = "Use the release that wrote it."
         raise RunError(refusal("run", f"of format {FORMAT}", header.get("format"), advice))
+    missing = [key for key in _HEADER if key not in header]
+    if missing:
+        advice = f"It lacks {', '.join(missing)}: restore the file."
+        raise RunError(refusal(f"{file}", f"a header with {', '.join(_HEADER)}", sorted(header), advice))
     return header
 
 
@@ -141,4 +158,6 @@ def _records(path: Path) -> tuple[dict[str, Column], dict[str, tuple[Column, Col
             advice = "Restore the file."
             raise RunError(refusal(f"{path}, line {number}", "the record of an update", record, advice)) from None
     plain = {name: np.array(column) for name, column in columns.items()}
+    for values in plain.values():
+        values[np.isinf(values)] = np.nan
     return plain, {group: (np.array(at), np.array(lrs)) for group, (at, lrs) in groups.items()}

@@ -1,4 +1,4 @@
-"""Fewer points for the same picture: of every stretch of a curve its lowest and its highest point, so spikes survive."""
+"""Fewer points for the same picture: of every stretch of a curve the lowest and the highest, so that spikes survive."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]
 def _window_sums(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """The sum over each value and the ``width`` - 1 before it, from sums over stretches of 1, 2, 4, ... values.
 
-    Differences of one long running sum would be quicker, but a loss of 1e12 would leave its rounding in all that follow.
+    Differences of one long running sum would be quicker, but a loss of 1e12 would leave its rounding in all the rest.
     """
     import numpy as np
 

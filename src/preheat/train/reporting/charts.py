@@ -1,0 +1,271 @@
+"""The curves of a report: each a drawing, what its colours mean, and what it shows in words.
+
+Words stay out of the drawings, but for the numbers on the axes: the page sets them, in fonts that have every script and
+in a size that can be read where the drawing is small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from preheat.train.reporting.events import Marks
+from preheat.train.reporting.folder import RunData
+from preheat.train.reporting.thinning import running_mean, thin
+from preheat.train.reporting.words import count, listing, number, of
+from preheat.view import inline_svg, plot_series
+from preheat.view.image import COLOURS
+from preheat.view.samples import sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Column = NDArray[np.float64]
+
+_SIZE = (8.8, 2.9)  # inches: wide and low, so that two are seen at a time
+_MARGINS = {"left": 0.075, "right": 0.995, "top": 0.93, "bottom": 0.16}
+_VISIBLE = 0.005  # of the peak: about a pixel of the drawing
+_SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One drawing.
+
+    Attributes:
+        name: of the section, also the prefix of ids in the drawing.
+        title: heading.
+        unit: what the values are.
+        svg: the ``<svg>`` element.
+        legend: the class of each sample of colour, and what is drawn like it.
+        notes: sentences; the first also describes the drawing to those who do not see it.
+    """
+
+    name: str
+    title: str
+    unit: str
+    svg: str
+    legend: list[tuple[str, str]]
+    notes: list[str]
+
+
+def draw_charts(run: RunData, marks: Marks) -> tuple[list[Chart], list[str]]:
+    """Every chart the records have numbers for, and what there is none of."""
+    makers: dict[str, Callable[[RunData, Marks], Chart | None]] = {
+        "learning rate": rate_chart,
+        "learning rates of parameter groups": group_chart,
+        "loss": loss_chart,
+        "gradient norm": norm_chart,
+        "update-to-weight ratio": ratio_chart,
+        "critical learning rate": critical_chart,
+    }
+    drawn = {what: maker(run, marks) for what, maker in makers.items()}
+    return [chart for chart in drawn.values() if chart], [what for what, chart in drawn.items() if not chart]
+
+
+def rate_chart(run: RunData, marks: Marks) -> Chart | None:
+    """The rate every update used, and the planned curve where it differs or has not been reached."""
+    updates, used = _numbers(run, "lr")
+    if not len(used):
+        return None
+    series, legend = {"used": _thinned(updates, used)}, [("line c1", "used")]
+    top, last = int(used.argmax()), len(used) - 1
+    notes = [
+        f"Update {count(updates[0])} used {number(used[0])}, update {count(updates[top])} the most,"
+        f" {number(used[top])}, and update {count(updates[last])}, the last one recorded, {number(used[last])}."
+    ]
+    borders: list[int] = []
+    reach = run.done
+    if not run.schedule.waits_for:
+        planned = sample(run.schedule, updates=run.total, lr=run.lr)[0]
+        borders = [border for border in planned.borders if border]
+        gap = abs(used - run.lr * run.schedule(updates.astype(int))).max() / (max(planned.values) or 1.0)
+        differ = f"differ by at most {number(gap)} of the planned peak" if gap else "are the same"
+        notes.append(f"Used and planned rates {differ}.")
+        if gap > _VISIBLE or run.done < run.total:
+            reach = max(run.done, run.total)
+            series["planned"] = (planned.positions, planned.values)
+            legend.append(("dash c2", "planned"))
+    if borders:
+        legend.append(("border", "a phase hands over"))
+    return _chart(
+        run, "lr", "Learning rate", series, legend, notes, marks, dashed=["planned"], borders=borders, reach=reach
+    )
+
+
+def group_chart(run: RunData, _: Marks) -> Chart | None:
+    """The rate of each parameter group; of many groups eight, evenly chosen."""
+    names = list(run.groups)
+    if len(names) < 2:
+        return None
+    step = max(1, -(-len(names) // len(COLOURS)))
+    shown = names[::step]
+    series = {name: _thinned(*run.groups[name]) for name in shown}
+    last = {name: float(run.groups[name][1][-1]) for name in names}
+    low, high = min(names, key=last.__getitem__), max(names, key=last.__getitem__)
+    notes = [
+        f"{len(names)} groups; where last recorded, from {number(last[low])} ({low}) to {number(last[high])} ({high})."
+    ]
+    if step > 1:
+        notes.append(f"Every {step}th of them is drawn.")
+    legend = [(f"line c{index}", name) for index, name in enumerate(shown, 1)]
+    return _chart(run, "groups", "Learning rates of parameter groups", series, legend, notes, Marks([], []))
+
+
+def loss_chart(run: RunData, marks: Marks) -> Chart | None:
+    """Each update's loss, its running mean, and the validation loss."""
+    import numpy as np
+
+    updates, losses = run.columns["update"], run.columns["loss"]
+    known = losses[~np.isnan(losses)]
+    if not len(known):
+        return None
+    width = max(2, len(losses) // 40)
+    mean = running_mean(losses, width)
+    series: dict[str, Any] = {"each": _thinned(updates, losses), "mean": _thinned(updates, mean)}
+    legend = [("faint c1", "each update"), ("line c2", f"mean of {count(width)} updates")]
+    notes = [
+        f"The mean of the last {count(width)} updates is {number(mean[-1])}; the first update had {number(losses[0])}."
+    ]
+    held = [line for line in run.validation if line.get("loss") is not None]
+    if held:
+        at, validation = (np.array([line[key] for line in held], dtype=float) for key in ("update", "loss"))
+        series["validation"] = _thinned(at, validation)
+        legend.append(("dot c3" if len(held) < 30 else "line c3", "validation"))
+        best = int(validation.argmin())
+        notes.append(f"The lowest validation loss is {number(validation[best])}, after {count(at[best])} updates.")
+    if len(known) < len(losses):
+        lost = updates[np.isnan(losses)].tolist()
+        notes.append(f"Not finite at {of(len(lost), len(losses))} updates: {listing(lost)}.")
+    log = bool(known.min() > 0 and known.max() > _SPIKY * np.median(known))
+    unit = f"cross-entropy in nats{', logarithmic axis' if log else ''}"
+    return _chart(run, "loss", "Loss", series, legend, notes, marks, unit=unit, faint=["each"], log=log)
+
+
+def norm_chart(run: RunData, marks: Marks) -> Chart | None:
+    """The gradient's norm before clipping, and the level it is clipped to."""
+    import numpy as np
+
+    updates, norms = _numbers(run, "grad_norm")
+    if not len(norms):
+        return None
+    top = int(norms.argmax())
+    notes = [
+        f"The median is {number(np.median(norms))}, the largest {number(norms[top])} at update {count(updates[top])}."
+    ]
+    legend = [("line c1", "before clipping")]
+    clip = run.header["config"].get("clip") or None
+    clipped = run.columns["clipped"]
+    known = clipped[~np.isnan(clipped)]
+    if clip and len(known):
+        legend.append(("level", f"clipped to {number(clip)}"))
+        notes.append(f"Clipped to {number(clip)}: {of(int(known.sum()), len(known))} updates.")
+    elif not clip:
+        notes.append("Gradients were not clipped.")
+    missing = len(run.columns["update"]) - len(norms)
+    if missing:
+        notes.append(f"Not recorded or not finite at {of(missing, len(run.columns['update']))} updates.")
+    series = {"norm": _thinned(updates, _positive(norms))}
+    return _chart(
+        run, "norm", "Gradient norm", series, legend, notes, marks, log=True, level=clip, unit="logarithmic axis"
+    )
+
+
+def ratio_chart(run: RunData, marks: Marks) -> Chart | None:
+    """How far an update moves the weights, as a share of their size."""
+    import numpy as np
+
+    updates, ratios = _numbers(run, "update_ratio")
+    if not len(ratios):
+        return None
+    top = int(ratios.argmax())
+    notes = [
+        f"Measured at {of(len(ratios), len(run.columns['update']))} updates: the median is {number(np.median(ratios))},"
+        f" the largest {number(ratios[top])} at update {count(updates[top])}."
+    ]
+    series = {"ratio": _thinned(updates, _positive(ratios))}
+    legend = [("line c1", "norm of the change over norm of the weights")]
+    unit = "logarithmic axis"
+    return _chart(run, "ratio", "Update-to-weight ratio", series, legend, notes, marks, log=True, unit=unit)
+
+
+def critical_chart(run: RunData, marks: Marks) -> Chart | None:
+    """The rate beyond which the loss would rise along the update, where it was measured, against the one used."""
+    import numpy as np
+
+    updates, critical = _numbers(run, "critical_lr")
+    if not len(critical):
+        return None
+    used = run.columns["lr"]
+    there = used[np.isin(run.columns["update"], updates)]
+    share = there / critical
+    top = int(np.nanargmax(share))
+    notes = [
+        f"Measured at {of(len(critical), len(used))} updates: the rate used was at most {number(share[top])} of the"
+        f" critical one, at update {count(updates[top])}, and above it at {of(int((share > 1).sum()), len(share))}.",
+        "Zero has no place on this axis and is left out.",
+    ]
+    series = {
+        "used": _thinned(run.columns["update"], _positive(used)),
+        "critical": _thinned(updates, _positive(critical)),
+    }
+    legend = [("line c1", "used"), ("dot c2", "critical, where it was measured")]
+    unit = "logarithmic axis"
+    return _chart(
+        run,
+        "critical",
+        "Critical learning rate",
+        series,
+        legend,
+        notes,
+        marks,
+        log=True,
+        unit=unit,
+        points=["critical"],
+    )
+
+
+def _chart(
+    run: RunData,
+    name: str,
+    title: str,
+    series: dict[str, Any],
+    legend: Iterable[tuple[str, str]],
+    notes: list[str],
+    marks: Marks,
+    unit: str = "",
+    reach: int | None = None,
+    **how: Any,
+) -> Chart:
+    reach = reach or run.done
+    figure = plot_series(series, ylabel="", marks=marks.drawn, legend=False, **how)
+    # The same axis at the same place in all of them, so that an update stands below itself.
+    figure.axes[0].set_xlim(-0.02 * reach, 1.02 * reach)
+    figure.set_layout_engine("none")
+    figure.set_size_inches(*_SIZE)
+    figure.subplots_adjust(**_MARGINS)
+    svg = inline_svg(figure, prefix=name, label=f"{title}. {notes[0]}")
+    return Chart(name, title, unit, svg, [*legend, *marks.legend], notes)
+
+
+def _numbers(run: RunData, name: str) -> tuple[Column, Column]:
+    """Updates and values of a column, where there is a value."""
+    import numpy as np
+
+    values = run.columns[name]
+    known = ~np.isnan(values)
+    return run.columns["update"][known], values[known]
+
+
+def _positive(values: Column) -> Column:
+    """Values a logarithmic axis has a place for; NaN for the others, before the thinning chooses the lowest."""
+    import numpy as np
+
+    return np.where(values > 0, values, np.nan)
+
+
+def _thinned(updates: Column, values: Column) -> tuple[Sequence[float], Sequence[float]]:
+    chosen = thin(values)
+    return updates[chosen].tolist(), values[chosen].tolist()
