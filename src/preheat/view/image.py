@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, missing_extra, refusal
 from preheat.files import replacing
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#4b5563")
-_DASHES: tuple[Literal["-", "--", "-."], ...] = ("-", "--", "-.")  # of marks; borders are dotted
+_DASHES = ("-", "--", "-.")  # of marks; borders are dotted
+_FEW = 20  # marks of a kind that may cross the whole picture
 _FORMATS = ("png", "svg", "pdf")
 
 
@@ -91,7 +92,8 @@ def plot_series(
         dashed: labels drawn as dashed lines (a plan behind what was done).
         borders: updates where phases hand over, marked by dotted lines with their numbers.
         level: a value marked by a horizontal dashed line.
-        marks: updates to mark by vertical lines, a list for each kind; kinds have the last colours, in reverse.
+        marks: updates to mark by vertical lines, short ones where there are many; a list for each kind, which have the
+            last colours, in reverse.
         log: a logarithmic axis of values; values of 0 and below are left out.
         legend: whether to name the series in the picture; None does so for two or more.
     """
@@ -109,7 +111,9 @@ def plot_series(
         axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
     whole_height = axes.get_xaxis_transform()
     for updates, colour, dashes in zip(marks, reversed(COLOURS), _DASHES * 2, strict=False):
-        axes.vlines(updates, 0, 1, transform=whole_height, colors=colour, linestyles=dashes, linewidth=0.9)
+        low = 0 if len(updates) <= _FEW else 0.94
+        lines: dict[str, Any] = {"colors": colour, "linestyles": dashes, "linewidth": 0.9, "zorder": 1.4}
+        axes.vlines(updates, low, 1, transform=whole_height, **lines)
     axes.set_xlabel("update")
     axes.set_ylabel(ylabel)
     if log:

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     Column = NDArray[np.float64]
 
-_SIZE = (8.8, 2.9)  # inches: wide and low, so that two are seen at a time
-_MARGINS = {"left": 0.075, "right": 0.995, "top": 0.93, "bottom": 0.16}
+_SIZE = (7.8, 2.9)  # inches: wide and low, so that two are seen at a time
+_PLACE = (0.078, 0.16, 0.9, 0.77)  # of the axes in it: left, bottom, width, height
 _VISIBLE = 0.005  # of the peak: about a pixel of the drawing
+_FEW = 60  # values that need no mean to be read
+_DOTTED = 30  # points from which on the house style draws none, only the line
 _SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
 
 
@@ -109,7 +111,7 @@ def group_chart(run: RunData, _: Marks) -> Chart | None:
         f"{len(names)} groups; where last recorded, from {number(last[low])} ({low}) to {number(last[high])} ({high})."
     ]
     if step > 1:
-        notes.append(f"Every {step}th of them is drawn.")
+        notes.append(f"{len(shown)} of them are drawn.")
     legend = [(f"line c{index}", name) for index, name in enumerate(shown, 1)]
     return _chart(run, "groups", "Learning rates of parameter groups", series, legend, notes, Marks([], []))
 
@@ -122,18 +124,17 @@ def loss_chart(run: RunData, marks: Marks) -> Chart | None:
     known = losses[~np.isnan(losses)]
     if not len(known):
         return None
-    width = max(2, len(losses) // 40)
-    mean = running_mean(losses, width)
-    series: dict[str, Any] = {"each": _thinned(updates, losses), "mean": _thinned(updates, mean)}
-    legend = [("faint c1", "each update"), ("line c2", f"mean of {count(width)} updates")]
+    series, legend, faint = _averaged(updates, losses)
+    width = _width(len(losses))
     notes = [
-        f"The mean of the last {count(width)} updates is {number(mean[-1])}; the first update had {number(losses[0])}."
+        f"The mean of the last {count(width)} updates is {number(running_mean(losses, width)[-1])};"
+        f" the first update had {number(losses[0])}."
     ]
     held = [line for line in run.validation if line.get("loss") is not None]
     if held:
         at, validation = (np.array([line[key] for line in held], dtype=float) for key in ("update", "loss"))
+        legend.append((f"{'dot' if len(held) < _DOTTED else 'line'} c{len(series) + 1}", "validation"))
         series["validation"] = _thinned(at, validation)
-        legend.append(("dot c3" if len(held) < 30 else "line c3", "validation"))
         best = int(validation.argmin())
         notes.append(f"The lowest validation loss is {number(validation[best])}, after {count(at[best])} updates.")
     if len(known) < len(losses):
@@ -141,7 +142,7 @@ def loss_chart(run: RunData, marks: Marks) -> Chart | None:
         notes.append(f"Not finite at {of(len(lost), len(losses))} updates: {listing(lost)}.")
     log = bool(known.min() > 0 and known.max() > _SPIKY * np.median(known))
     unit = f"cross-entropy in nats{', logarithmic axis' if log else ''}"
-    return _chart(run, "loss", "Loss", series, legend, notes, marks, unit=unit, faint=["each"], log=log)
+    return _chart(run, "loss", "Loss", series, legend, notes, marks, unit=unit, faint=faint, log=log)
 
 
 def norm_chart(run: RunData, marks: Marks) -> Chart | None:
@@ -155,7 +156,7 @@ def norm_chart(run: RunData, marks: Marks) -> Chart | None:
     notes = [
         f"The median is {number(np.median(norms))}, the largest {number(norms[top])} at update {count(updates[top])}."
     ]
-    legend = [("line c1", "before clipping")]
+    series, legend, faint = _averaged(updates, _positive(norms))
     clip = run.header["config"].get("clip") or None
     clipped = run.columns["clipped"]
     known = clipped[~np.isnan(clipped)]
@@ -167,10 +168,8 @@ def norm_chart(run: RunData, marks: Marks) -> Chart | None:
     missing = len(run.columns["update"]) - len(norms)
     if missing:
         notes.append(f"Not recorded or not finite at {of(missing, len(run.columns['update']))} updates.")
-    series = {"norm": _thinned(updates, _positive(norms))}
-    return _chart(
-        run, "norm", "Gradient norm", series, legend, notes, marks, log=True, level=clip, unit="logarithmic axis"
-    )
+    how: dict[str, Any] = {"log": True, "level": clip, "faint": faint}
+    return _chart(run, "norm", "Gradient norm", series, legend, notes, marks, unit="logarithmic axis", **how)
 
 
 def ratio_chart(run: RunData, marks: Marks) -> Chart | None:
@@ -185,10 +184,13 @@ def ratio_chart(run: RunData, marks: Marks) -> Chart | None:
         f"Measured at {of(len(ratios), len(run.columns['update']))} updates: the median is {number(np.median(ratios))},"
         f" the largest {number(ratios[top])} at update {count(updates[top])}."
     ]
-    series = {"ratio": _thinned(updates, _positive(ratios))}
-    legend = [("line c1", "norm of the change over norm of the weights")]
-    unit = "logarithmic axis"
-    return _chart(run, "ratio", "Update-to-weight ratio", series, legend, notes, marks, log=True, unit=unit)
+    series, legend, faint = _averaged(updates, _positive(ratios))
+    how: dict[str, Any] = {
+        "log": True,
+        "faint": faint,
+        "unit": "norm of the change over norm of the weights, logarithmic axis",
+    }
+    return _chart(run, "ratio", "Update-to-weight ratio", series, legend, notes, marks, **how)
 
 
 def critical_chart(run: RunData, marks: Marks) -> Chart | None:
@@ -205,8 +207,9 @@ def critical_chart(run: RunData, marks: Marks) -> Chart | None:
     notes = [
         f"Measured at {of(len(critical), len(used))} updates: the rate used was at most {number(share[top])} of the"
         f" critical one, at update {count(updates[top])}, and above it at {of(int((share > 1).sum()), len(share))}.",
-        "Zero has no place on this axis and is left out.",
     ]
+    if not used.all():
+        notes.append("Rates of 0 have no place on this axis and are left out.")
     series = {
         "used": _thinned(run.columns["update"], _positive(used)),
         "critical": _thinned(updates, _positive(critical)),
@@ -243,9 +246,8 @@ def _chart(
     figure = plot_series(series, ylabel="", marks=marks.drawn, legend=False, **how)
     # The same axis at the same place in all of them, so that an update stands below itself.
     figure.axes[0].set_xlim(-0.02 * reach, 1.02 * reach)
-    figure.set_layout_engine("none")
+    figure.axes[0].set_position(_PLACE)
     figure.set_size_inches(*_SIZE)
-    figure.subplots_adjust(**_MARGINS)
     svg = inline_svg(figure, prefix=name, label=f"{title}. {notes[0]}")
     return Chart(name, title, unit, svg, [*legend, *marks.legend], notes)
 
@@ -257,6 +259,20 @@ def _numbers(run: RunData, name: str) -> tuple[Column, Column]:
     values = run.columns[name]
     known = ~np.isnan(values)
     return run.columns["update"][known], values[known]
+
+
+def _width(many: int) -> int:
+    """Over how many updates to average a curve of ``many``."""
+    return max(2, many // 40)
+
+
+def _averaged(updates: Column, values: Column) -> tuple[dict[str, Any], list[tuple[str, str]], list[str]]:
+    """A noisy curve: series, legend, and what is faint: the values, where there are enough for a mean before them."""
+    if len(values) < _FEW:
+        return {"each": _thinned(updates, values)}, [("line c1", "each update")], []
+    width = _width(len(values))
+    series = {"each": _thinned(updates, values), "mean": _thinned(updates, running_mean(values, width))}
+    return series, [("faint c1", "each update"), ("line c2", f"mean of {count(width)}")], ["each"]
 
 
 def _positive(values: Column) -> Column:
