@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from preheat.train.reporting.events import Marks
 from preheat.train.reporting.folder import RunData
 from preheat.train.reporting.thinning import running_mean, thin
-from preheat.train.reporting.words import count, listing, number, of
+from preheat.train.reporting.words import NOT_RECORDED, count, listing, number, of
 from preheat.view import inline_svg, plot_series
 from preheat.view.image import COLOURS
 from preheat.view.samples import sample
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SIZE = (7.8, 2.9)  # inches: wide and low, so that two are seen at a time
 _PLACE = (0.078, 0.16, 0.9, 0.77)  # of the axes in it: left, bottom, width, height
+_MOST_BORDERS = 60
 _VISIBLE = 0.005  # of the peak: about a pixel of the drawing
 _FEW = 60  # values that need no mean to be read
 _DOTTED = 30  # points from which on the house style draws none, only the line
@@ -69,7 +70,7 @@ def draw_charts(run: RunData, marks: Marks) -> tuple[list[Chart], list[str]]:
 
 def rate_chart(run: RunData, marks: Marks) -> Chart | None:
     """The rate every update used, and the planned curve where it differs or has not been reached."""
-    updates, used = _numbers(run, "lr")
+    updates, used = run.numbers("lr")
     if not len(used):
         return None
     series, legend = {"used": _thinned(updates, used)}, [("line c1", "used")]
@@ -82,7 +83,7 @@ def rate_chart(run: RunData, marks: Marks) -> Chart | None:
     reach = run.done
     if not run.schedule.waits_for:
         planned = sample(run.schedule, updates=run.total, lr=run.lr)[0]
-        borders = [border for border in planned.borders if border]
+        borders = [border for border in planned.borders if border][:_MOST_BORDERS]
         gap = abs(used - run.lr * run.schedule(updates.astype(int))).max() / (max(planned.values) or 1.0)
         differ = f"differ by at most {number(gap)} of the planned peak" if gap else "are the same"
         notes.append(f"Used and planned rates {differ}.")
@@ -91,7 +92,8 @@ def rate_chart(run: RunData, marks: Marks) -> Chart | None:
             series["planned"] = (planned.positions, planned.values)
             legend.append(("dash c2", "planned"))
     if borders:
-        legend.append(("border", "a phase hands over"))
+        first = f", the first {_MOST_BORDERS} times" if len(borders) == _MOST_BORDERS else ""
+        legend.append(("border", f"a phase hands over{first}"))
     return _chart(
         run, "lr", "Learning rate", series, legend, notes, marks, dashed=["planned"], borders=borders, reach=reach
     )
@@ -141,15 +143,15 @@ def loss_chart(run: RunData, marks: Marks) -> Chart | None:
         lost = updates[np.isnan(losses)].tolist()
         notes.append(f"Not finite at {of(len(lost), len(losses))} updates: {listing(lost)}.")
     log = bool(known.min() > 0 and known.max() > _SPIKY * np.median(known))
-    unit = f"cross-entropy in nats{', logarithmic axis' if log else ''}"
-    return _chart(run, "loss", "Loss", series, legend, notes, marks, unit=unit, faint=faint, log=log)
+    how: dict[str, Any] = {"unit": "cross-entropy in nats", "faint": faint, "log": log}
+    return _chart(run, "loss", "Loss", series, legend, notes, marks, **how)
 
 
 def norm_chart(run: RunData, marks: Marks) -> Chart | None:
     """The gradient's norm before clipping, and the level it is clipped to."""
     import numpy as np
 
-    updates, norms = _numbers(run, "grad_norm")
+    updates, norms = run.numbers("grad_norm")
     if not len(norms):
         return None
     top = int(norms.argmax())
@@ -160,23 +162,24 @@ def norm_chart(run: RunData, marks: Marks) -> Chart | None:
     clip = run.header["config"].get("clip") or None
     clipped = run.columns["clipped"]
     known = clipped[~np.isnan(clipped)]
-    if clip and len(known):
+    if clip:
         legend.append(("level", f"clipped to {number(clip)}"))
-        notes.append(f"Clipped to {number(clip)}: {of(int(known.sum()), len(known))} updates.")
-    elif not clip:
+        many = of(int(known.sum()), len(known)) + " updates" if len(known) else NOT_RECORDED
+        notes.append(f"Clipped to {number(clip)}: {many}.")
+    else:
         notes.append("Gradients were not clipped.")
     missing = len(run.columns["update"]) - len(norms)
     if missing:
         notes.append(f"Not recorded or not finite at {of(missing, len(run.columns['update']))} updates.")
     how: dict[str, Any] = {"log": True, "level": clip, "faint": faint}
-    return _chart(run, "norm", "Gradient norm", series, legend, notes, marks, unit="logarithmic axis", **how)
+    return _chart(run, "norm", "Gradient norm", series, legend, notes, marks, **how)
 
 
 def ratio_chart(run: RunData, marks: Marks) -> Chart | None:
     """How far an update moves the weights, as a share of their size."""
     import numpy as np
 
-    updates, ratios = _numbers(run, "update_ratio")
+    updates, ratios = run.numbers("update_ratio")
     if not len(ratios):
         return None
     top = int(ratios.argmax())
@@ -185,11 +188,7 @@ def ratio_chart(run: RunData, marks: Marks) -> Chart | None:
         f" the largest {number(ratios[top])} at update {count(updates[top])}."
     ]
     series, legend, faint = _averaged(updates, _positive(ratios))
-    how: dict[str, Any] = {
-        "log": True,
-        "faint": faint,
-        "unit": "norm of the change over norm of the weights, logarithmic axis",
-    }
+    how: dict[str, Any] = {"unit": "norm of the change over norm of the weights", "faint": faint, "log": True}
     return _chart(run, "ratio", "Update-to-weight ratio", series, legend, notes, marks, **how)
 
 
@@ -197,37 +196,23 @@ def critical_chart(run: RunData, marks: Marks) -> Chart | None:
     """The rate beyond which the loss would rise along the update, where it was measured, against the one used."""
     import numpy as np
 
-    updates, critical = _numbers(run, "critical_lr")
+    used = run.columns["lr"]
+    measured = (run.columns["critical_lr"] > 0) & ~np.isnan(used)
+    updates, critical = run.columns["update"][measured], run.columns["critical_lr"][measured]
     if not len(critical):
         return None
-    used = run.columns["lr"]
-    there = used[np.isin(run.columns["update"], updates)]
-    share = there / critical
-    top = int(np.nanargmax(share))
+    share = used[measured] / critical
+    top = int(share.argmax())
     notes = [
         f"Measured at {of(len(critical), len(used))} updates: the rate used was at most {number(share[top])} of the"
         f" critical one, at update {count(updates[top])}, and above it at {of(int((share > 1).sum()), len(share))}.",
     ]
     if not used.all():
         notes.append("Rates of 0 have no place on this axis and are left out.")
-    series = {
-        "used": _thinned(run.columns["update"], _positive(used)),
-        "critical": _thinned(updates, _positive(critical)),
-    }
+    series = {"used": _thinned(run.columns["update"], _positive(used)), "critical": _thinned(updates, critical)}
     legend = [("line c1", "used"), ("dot c2", "critical, where it was measured")]
-    unit = "logarithmic axis"
-    return _chart(
-        run,
-        "critical",
-        "Critical learning rate",
-        series,
-        legend,
-        notes,
-        marks,
-        log=True,
-        unit=unit,
-        points=["critical"],
-    )
+    how: dict[str, Any] = {"log": True, "points": ["critical"]}
+    return _chart(run, "critical", "Critical learning rate", series, legend, notes, marks, **how)
 
 
 def _chart(
@@ -240,25 +225,19 @@ def _chart(
     marks: Marks,
     unit: str = "",
     reach: int | None = None,
+    log: bool = False,
     **how: Any,
 ) -> Chart:
     reach = reach or run.done
-    figure = plot_series(series, ylabel="", marks=marks.drawn, legend=False, **how)
+    log = log and any(value > 0 for _, values in series.values() for value in values)
+    figure = plot_series(series, ylabel="", marks=marks.drawn, legend=False, log=log, **how)
     # The same axis at the same place in all of them, so that an update stands below itself.
     figure.axes[0].set_xlim(-0.02 * reach, 1.02 * reach)
     figure.axes[0].set_position(_PLACE)
     figure.set_size_inches(*_SIZE)
     svg = inline_svg(figure, prefix=name, label=f"{title}. {notes[0]}")
+    unit = ", ".join(part for part in (unit, "logarithmic axis" if log else "") if part)
     return Chart(name, title, unit, svg, [*legend, *marks.legend], notes)
-
-
-def _numbers(run: RunData, name: str) -> tuple[Column, Column]:
-    """Updates and values of a column, where there is a value."""
-    import numpy as np
-
-    values = run.columns[name]
-    known = ~np.isnan(values)
-    return run.columns["update"][known], values[known]
 
 
 def _width(many: int) -> int:

@@ -39,7 +39,7 @@ class RunData:
     Attributes:
         path: the folder.
         header: ``config.json``.
-        schedule: the schedule in it.
+        schedule: the schedule in it, for the learning rate in it.
         columns: one value an update for each name, in the order written; NaN where there is none. All of one length.
         groups: updates and learning rates of each parameter group, where lines have ``lrs``.
         evaluations: ``evaluations.jsonl``, in the order written.
@@ -61,6 +61,13 @@ class RunData:
         """Updates made, as far as they are recorded."""
         made = self.columns["update"]
         return int(made[-1]) + 1 if len(made) else 0
+
+    def numbers(self, name: str) -> tuple[Column, Column]:
+        """Updates and values of a column, where there is a value."""
+        import numpy as np
+
+        known = ~np.isnan(self.columns[name])
+        return self.columns["update"][known], self.columns[name][known]
 
     @property
     def total(self) -> int:
@@ -90,7 +97,7 @@ def read_run(path: Path) -> RunData:
     return RunData(
         path,
         header,
-        Schedule.from_dict(header["schedule"]),
+        Schedule.from_dict(header["schedule"]).for_base(float(header["config"]["lr"])),
         columns,
         groups,
         list(_lines(path / "evaluations.jsonl")),

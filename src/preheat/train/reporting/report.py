@@ -99,37 +99,33 @@ def _tiles(run: RunData) -> list[tuple[str, str, str]]:
         remark = f"after update {words.count(line['update'])}" + ("" if run.result else ", the best so far")
         tiles.append(("Validation accuracy", words.score(line.get("accuracy")), remark))
     tiles.append(("Updates", words.count(run.done), f"of {words.count(run.total)}"))
-    rates = run.columns["lr"]
-    if run.done:
+    updates, rates = run.numbers("lr")
+    if len(rates):
         top = int(rates.argmax())
-        tiles.append(
-            ("Largest learning rate", words.number(rates[top]), f"at update {words.count(run.columns['update'][top])}")
-        )
-    seconds = run.result.get("seconds") if run.result else _sum(run.columns["seconds"])
+        tiles.append(("Largest learning rate", words.number(rates[top]), f"at update {words.count(updates[top])}"))
+    seconds = run.result.get("seconds") if run.result else _sum(run, "seconds")
     tiles.append(("Time", words.duration(seconds), "whole run" if run.result else "recorded updates"))
     return tiles
 
 
-def _sum(column: Any) -> float | None:
+def _sum(run: RunData, name: str) -> float | None:
     """The sum of what is recorded; None where nothing is."""
-    import numpy as np
-
-    return None if np.isnan(column).all() else float(np.nansum(column))
+    _, values = run.numbers(name)
+    return float(values.sum()) if len(values) else None
 
 
 def _speed(run: RunData) -> str:
     """Tokens a second, in words."""
     import numpy as np
 
-    speeds = run.columns["tokens_per_second"]
-    speeds = speeds[~np.isnan(speeds)]
+    _, speeds = run.numbers("tokens_per_second")
     if not len(speeds):
         return f"Tokens a second: {words.NOT_RECORDED}."
     slow, usual, fast = (words.number(part, 3) for part in np.quantile(speeds, [0.05, 0.5, 0.95]))
-    tokens = _sum(run.columns["tokens"])
+    tokens = _sum(run, "tokens")
     return (
         f"Tokens a second: {usual} at the median, between {slow} and {fast} at nine updates of ten;"
-        f" {words.count(tokens)} tokens in all, in {words.duration(_sum(run.columns['seconds']))} of updates."
+        f" {words.count(tokens)} tokens in all, in {words.duration(_sum(run, 'seconds'))} of updates."
     )
 
 
