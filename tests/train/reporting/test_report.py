@@ -135,6 +135,16 @@ def test_unfinished_run_says_how_far_it_got(tmp_path):
     assert f"Not recorded, so not drawn: {missing}." in page.text
 
 
+def test_run_that_was_ended_early_is_not_called_complete(tmp_path):
+    """Scored all the same; the rest of the plan is drawn."""
+    folder = write_run(tmp_path / "run", done=100)
+    write(folder / "result.json", result(folder, 100, [48, 96], None))
+    page = page_of(folder)
+    assert "Ended early, and scored: 100 of 144 updates." in page.text
+    assert "planned" in page.words
+    assert "2 96 0.5000 0.8400 0.8300 best" in page.text
+
+
 def test_run_without_a_record_yet_is_reported(tmp_path):
     """Only config.json is there."""
     folder = write_run(tmp_path / "run", finished=False, done=0, events=False)
@@ -185,6 +195,7 @@ def test_half_a_last_line_is_left_out_and_damage_is_refused(tmp_path):
         ("{]", "line 61: cannot be read as JSON"),
         ("[1]", r"line 61 must be an object; got \[1\]. Restore"),
         ('{"update": 60, "lr": "x"}', "line 61 must be the record of an update"),
+        ("\x00\x00", "line 61: cannot be read as JSON"),
         ('{"lr": 0.1}', "line 61 must be the record of an update"),
     ):
         lines = (folder / "records.jsonl").read_text().split("\n")[:60]

@@ -82,7 +82,7 @@ def rate_chart(run: RunData, marks: Marks) -> Chart | None:
     borders: list[int] = []
     reach = run.done
     if not run.schedule.waits_for:
-        planned = sample(run.schedule, updates=run.total, lr=run.lr)[0]
+        planned = sample(run.schedule, updates=max(1, run.total - 1), lr=run.lr)[0]
         borders = [border for border in planned.borders if border][:_MOST_BORDERS]
         gap = abs(used - run.lr * run.schedule(updates.astype(int))).max() / (max(planned.values) or 1.0)
         differ = f"differ by at most {number(gap)} of the planned peak" if gap else "are the same"

@@ -132,12 +132,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a JSON Lines file, one by one; none if it is not there."""
     if not path.is_file():
         return
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 return  # what a kill left of the last line
             try:
-                record = json.loads(line)
+                record = json.loads(line.decode())
             except ValueError as error:
                 raise RunError(f"{path}, line {number}: cannot be read as JSON: {error}. Restore the file.") from None
             if not isinstance(record, dict):

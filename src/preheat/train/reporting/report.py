@@ -15,6 +15,7 @@ from typing import Any
 from preheat.errors import missing_extra
 from preheat.files import replacing
 from preheat.train.reporting import words
+from preheat.train.reporting.charts import draw_charts
 from preheat.train.reporting.events import MOST_ROWS, event_rows, marks_of
 from preheat.train.reporting.folder import RunData, read_run
 from preheat.train.reporting.scores import by_class, worst_pairs
@@ -52,10 +53,8 @@ def render(run: RunData) -> str:
         from markupsafe import Markup
     except ImportError:
         raise missing_extra("jinja2", "train") from None
-    from preheat.train.reporting.charts import draw_charts
-
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": words.number, "score": words.score, "count": words.count, "value": words.value}
+    environment.filters |= {"score": words.score, "count": words.count, "value": words.value}
     template = (resources.files(__package__) / "report.html.jinja").read_text(encoding="utf-8")
     charts, missing = draw_charts(run, marks_of(run.events))
     return environment.from_string(template).render(
@@ -79,7 +78,9 @@ def render(run: RunData) -> str:
 def _state(run: RunData) -> str:
     """Whether the run is complete, or how far it got."""
     if run.result is not None:
-        return f"Complete: {run.result['updates']:,} of {run.total:,} updates."
+        made = run.result["updates"]
+        how = "Complete:" if made >= run.total else "Ended early, and scored:"
+        return f"{how} {made:,} of {run.total:,} updates."
     if not run.done:
         return f"Unfinished: no update of {run.total:,} is recorded yet."
     return f"Unfinished: {run.done:,} of {run.total:,} updates are recorded, and there is no test score."
@@ -104,7 +105,7 @@ def _tiles(run: RunData) -> list[tuple[str, str, str]]:
         top = int(rates.argmax())
         tiles.append(("Largest learning rate", words.number(rates[top]), f"at update {words.count(updates[top])}"))
     seconds = run.result.get("seconds") if run.result else _sum(run, "seconds")
-    tiles.append(("Time", words.duration(seconds), "whole run" if run.result else "recorded updates"))
+    tiles.append(("Time", words.duration(seconds), "as measured at the end" if run.result else "of recorded updates"))
     return tiles
 
 
@@ -139,8 +140,9 @@ def _schedule(run: RunData) -> dict[str, str]:
 def _best(run: RunData) -> int | None:
     """Which evaluation belongs to the best checkpoint; before the run is finished, the most accurate one so far."""
     if run.result is not None:
-        update = str(run.result.get("best", "")).rpartition("-")[2]
-        return next((at for at, line in enumerate(run.validation) if str(line["update"]) == update.lstrip("0")), None)
+        number = str(run.result.get("best", "")).rpartition("-")[2]
+        update = int(number) if number.isdecimal() else None
+        return next((at for at, line in enumerate(run.validation) if line["update"] == update), None)
     scored = [(line["accuracy"], -at) for at, line in enumerate(run.validation) if line.get("accuracy") is not None]
     return -max(scored)[1] if scored else None
 

@@ -78,7 +78,7 @@ class Trackers(Callback):
         (self._folder / FOLDER).mkdir(parents=True, exist_ok=True)
         position = int(header.get("position", 0))
         for name, kind in self._classes.items():
-            known = self._tensorboard.exists() if name == "tensorboard" else False
+            known = name == "tensorboard" and self._tensorboard.exists()
             try:
                 with _stdout_to_stderr():
                     tracker = kind(*self._given(name, kind), **self._named(name, position))
