@@ -76,7 +76,7 @@ class Trackers(Callback):
 
         PartialState()  # Accelerate's trackers ask it whether this is the main process; an Accelerator's own is kept
         (self._folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        position = int(header.get("position", 0))
+        position = int(header["position"])
         for name, kind in self._classes.items():
             known = name == "tensorboard" and self._tensorboard.exists()
             try:
