@@ -1,11 +1,12 @@
 """Pictures, terminal curves and tables show the schedule's own values."""
 
+import re
 import sys
 
 import pytest
 
 import preheat
-from preheat.view import draw, plot, plot_series, to_csv
+from preheat.view import draw, inline_svg, plot, plot_series, to_csv
 from preheat.view.samples import sample
 
 LINEAR = preheat.get_schedule("warmuplinear", warmup=100, total=3600)
@@ -93,6 +94,39 @@ def test_recorded_values_are_drawn(tmp_path):
     raw, mean = figure.axes[0].lines
     assert raw.get_alpha() == 0.3
     assert mean.get_marker() == "o"
+
+
+def test_recorded_values_may_have_borders_marks_and_a_level():
+    """On a logarithmic axis, which marks do not stretch; many marks of a kind are short; a plan lies behind."""
+    series = {"used": ([0, 50, 100], [1e-6, 1e-3, 1e-5]), "planned": ([0, 100], [2e-6, 2e-5])}
+    marks = [[20, 30], list(range(40, 90, 2))]
+    figure = plot_series(
+        series, ylabel="lr", log=True, dashed=["planned"], borders=[50], level=1e-4, marks=marks, legend=False
+    )
+    (axes,) = figure.axes
+    used, planned, level, border = axes.lines
+    assert used.get_zorder() > planned.get_zorder()
+    assert (planned.get_linestyle(), level.get_ydata()[0], border.get_xdata()[0]) == ("--", 1e-4, 50)
+    heights = [lines.get_segments()[0][:, 1].tolist() for lines in axes.collections]
+    assert heights == [[0, 1], [0.94, 1]]
+    assert axes.get_yscale() == "log"
+    assert 1e-7 < axes.get_ylim()[0] < axes.get_ylim()[1] < 1e-2
+    assert axes.get_legend() is None
+
+
+def test_drawings_of_one_page_share_colours_and_no_id():
+    """Colours are the page's variables, the label is escaped, the background is the page's."""
+    one, two = (
+        inline_svg(plot_series({"lr": ([0, 1], [0.0, 1.0])}, ylabel="lr"), prefix=prefix, label='up & "on"')
+        for prefix in ("a", "b")
+    )
+    ids = [set(re.findall(r'\bid="([^"]*)"', drawing)) for drawing in (one, two)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    assert {name for name in re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', one) for name in name if name} <= ids[0]
+    assert 'aria-label="up &amp; &quot;on&quot;"' in one
+    assert "var(--c1)" in one
+    assert not re.search(r"#[0-9a-f]{6}\b|http|<style|<metadata", one)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from preheat.view.image import plot as plot
 from preheat.view.image import plot_series as plot_series
+from preheat.view.inline import inline_svg as inline_svg
 from preheat.view.page import to_html as to_html
 from preheat.view.page import to_svg as to_svg
 from preheat.view.samples import Curves as Curves

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#4b5563")
+COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#4b5563")
+_DASHES = ("-", "--", "-.")  # of marks; borders are dotted
+_FEW = 20  # marks of a kind that may cross the whole picture
 _FORMATS = ("png", "svg", "pdf")
 
 
@@ -53,13 +55,7 @@ def plot(
     sampled = sample(curves, updates, lr)
     for curve, colour in zip(sampled, _colours(len(sampled)), strict=True):
         axes.plot(curve.positions, curve.values, color=colour, label=curve.label, linewidth=1.8)
-    borders = sorted({border for curve in sampled for border in curve.borders if border})
-    for border in borders:
-        axes.axvline(border, color="0.6", linestyle=":", linewidth=1)
-    for border in _apart(borders, sampled[0].positions[-1] / 20):
-        axes.text(
-            border, 1.01, f"{border:,}", transform=axes.get_xaxis_transform(), fontsize=8, color="0.4", ha="center"
-        )
+    _draw_borders(axes, sorted({border for curve in sampled for border in curve.borders if border}))
     axes.set_xlabel("update")
     axes.set_ylabel("learning rate" if lr != 1.0 else "share of the peak")
     if log:
@@ -77,6 +73,12 @@ def plot_series(
     title: str | None = None,
     faint: Sequence[str] = (),
     points: Sequence[str] = (),
+    dashed: Sequence[str] = (),
+    borders: Sequence[int] = (),
+    level: float | None = None,
+    marks: Sequence[Sequence[float]] = (),
+    log: bool = False,
+    legend: bool | None = None,
 ) -> Figure:
     """Draw recorded values against updates, as a run's ``lr.png`` and ``loss.png`` are.
 
@@ -87,6 +89,13 @@ def plot_series(
         title: shown above the picture.
         faint: labels drawn in the background (raw values behind an average).
         points: labels drawn as dots instead of lines.
+        dashed: labels drawn as dashed lines (a plan behind what was done).
+        borders: updates where phases hand over, marked by dotted lines with their numbers.
+        level: a value marked by a horizontal dashed line.
+        marks: updates to mark by vertical lines, short ones where there are many; a list for each kind, which have the
+            last colours, in reverse.
+        log: a logarithmic axis of values; values of 0 and below are left out.
+        legend: whether to name the series in the picture; None does so for two or more.
     """
     figure, axes = _canvas(title)
     for (label, (updates, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
@@ -95,10 +104,22 @@ def plot_series(
             style = {"linestyle": "none", "marker": ".", "markersize": 4}
         elif len(updates) < 30:
             style["marker"] = "o"
+        if label in dashed:
+            style |= {"linestyle": "--", "marker": "", "linewidth": 1.2, "zorder": 1.5}  # lines are at 2
         axes.plot(updates, values, color=colour, label=label, **style)
+    if level is not None:
+        axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
+    whole_height = axes.get_xaxis_transform()
+    for updates, colour, dashes in zip(marks, reversed(COLOURS), _DASHES * 2, strict=False):
+        low = 0 if len(updates) <= _FEW else 0.94
+        lines: dict[str, Any] = {"colors": colour, "linestyles": dashes, "linewidth": 0.9, "zorder": 1.4}
+        axes.vlines(updates, low, 1, transform=whole_height, **lines)
     axes.set_xlabel("update")
     axes.set_ylabel(ylabel)
-    _finish(axes, legend=len(series) > 1)
+    if log:
+        axes.set_yscale("log", nonpositive="mask")
+    _finish(axes, legend=len(series) > 1 if legend is None else legend)
+    _draw_borders(axes, borders)
     _save(figure, path)
     return figure
 
@@ -115,7 +136,18 @@ def _canvas(title: str | None) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _apart(borders: list[int], least: float) -> list[int]:
+def _draw_borders(axes: Axes, borders: Sequence[int]) -> None:
+    """A dotted line at each border, and above it the update, where there is room."""
+    for border in borders:
+        axes.axvline(border, color="0.6", linestyle=":", linewidth=1)
+    left, right = axes.get_xlim()
+    for border in _apart(borders, (right - left) / 20):
+        axes.text(
+            border, 1.01, f"{border:,}", transform=axes.get_xaxis_transform(), fontsize=8, color="0.4", ha="center"
+        )
+
+
+def _apart(borders: Sequence[int], least: float) -> list[int]:
     """Those borders whose numbers would not be written over each other."""
     chosen: list[int] = []
     for border in borders:
@@ -125,7 +157,7 @@ def _apart(borders: list[int], least: float) -> list[int]:
 
 
 def _colours(many: int) -> list[str]:
-    return [_COLOURS[index % len(_COLOURS)] for index in range(many)]
+    return [COLOURS[index % len(COLOURS)] for index in range(many)]
 
 
 def _finish(axes: Axes, *, legend: bool) -> None:
@@ -137,6 +169,10 @@ def _finish(axes: Axes, *, legend: bool) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value == int(value) else "")
     axes.yaxis.set_major_formatter(lambda value, _: _short(value))
+    if axes.get_yscale() == "log":
+        low, high = axes.get_ylim()
+        between = "25" if high / low < 100 else ""  # powers of ten alone say little about a narrow range
+        axes.yaxis.set_minor_formatter(lambda value, _: _short(value) if f"{value:e}"[0] in between else "")
     if legend:
         axes.legend(frameon=False)
 
