@@ -28,7 +28,8 @@ def test_run_writes_everything_about_itself(run):
     folder, result, lines = run
     names = {entry.name for entry in folder.iterdir()}
     assert names == {
-        *("config.json", "records.jsonl", "evaluations.jsonl", "events.jsonl", "result.json", "lr.png", "loss.png"),
+        *("config.json", "records.jsonl", "evaluations.jsonl", "events.jsonl", "result.json", "report.html"),
+        *("lr.png", "loss.png"),
         *("update-000017", "update-000034", "update-000051"),
     }
     header = json.loads((folder / "config.json").read_text())
@@ -301,3 +302,173 @@ def test_schedule_in_words_takes_epochs_and_learning_rates():
         read_config(None, {"schedule": "warmup 10% > cosin"})
     with pytest.raises(preheat.ConfigError, match="The text says how it climbs"):
         read_config(None, {"schedule": "warmup 10% > cosine", "warmup": 10})
+
+
+def test_callbacks_see_the_run_and_may_end_it(tmp_path, tiny):
+    """Everything as it is written; an end that is asked for is an end in order: saved, scored, reported."""
+    seen = []
+
+    class Watching(preheat.train.Callback):
+        def on_start(self, header):
+            seen.append(("start", header["position"], header["updates"]))
+
+        def on_update(self, record):
+            seen.append(("update", record["update"]))
+            assert json.loads((tmp_path / "run" / "records.jsonl").read_text().splitlines()[-1]) == dict(record)
+            if record["update"] == 20:
+                raise preheat.train.StopRun("good enough")
+
+        def on_evaluation(self, scores):
+            seen.append(("evaluation", scores["update"]))
+
+        def on_event(self, event):
+            seen.append((event["event"], event["text"]))
+
+        def on_checkpoint(self, path):
+            seen.append(("checkpoint", path.name))
+
+        def on_end(self, result):
+            seen.append(("end", result["updates"]))
+
+        def on_close(self):
+            seen.append(("close",))
+
+    result = train(tiny(), tmp_path / "run", callbacks=[Watching()], say=quiet)
+    assert result["updates"] == 21
+    assert [one for one in seen if one[0] != "update"] == [
+        ("start", 0, 51),
+        ("checkpoint", "update-000017"),
+        ("evaluation", 17),
+        ("end", "good enough"),
+        ("checkpoint", "update-000021"),
+        ("evaluation", 21),
+        ("end", 21),
+        ("close",),
+    ]
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_callback_that_fails_stops_the_run_and_loses_nothing(tmp_path, tiny):
+    """Named, with the run resumable."""
+
+    class Failing:
+        def on_checkpoint(self, path):
+            raise ZeroDivisionError("no")
+
+    with pytest.raises(
+        preheat.RunError, match=r"callback Failing\.on_checkpoint must be a method that raises no error"
+    ):
+        train(tiny(), tmp_path / "run", callbacks=[Failing()], say=quiet)
+    train(tiny(), tmp_path / "uncut", say=quiet)
+    train(tiny(), tmp_path / "run", resume=True, say=quiet)
+    assert same_run(tmp_path / "run", tmp_path / "uncut")
+
+
+def test_trackers_are_named_in_the_configuration(tmp_path, tiny):
+    """TensorBoard has every update's rate, also of a run that was stopped and resumed; unknown names are refused."""
+    config = tiny(trackers=["tensorboard"], log_every=20)
+
+    def stop(line):
+        if line.startswith("update 20: average"):
+            import signal
+
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(preheat.RunError, match="stopped"):
+        train(config, tmp_path / "run", say=stop)
+    train(config, tmp_path / "run", resume=True, say=quiet)
+    log = preheat.read_log(tmp_path / "run" / "trackers" / "tensorboard")
+    assert log.series[0].rates.tolist() == pytest.approx([line["lr"] for line in records_of(tmp_path / "run")])
+    with pytest.raises(preheat.ConfigError, match="tracker must be one that Accelerate knows"):
+        train(tiny(trackers=["tensorbored"]), tmp_path / "other", say=quiet)
+    assert not (tmp_path / "other").exists()
+
+
+def test_measurements_are_of_the_real_update(tmp_path, tiny):
+    """Ratio and angles every so many updates; with AdamW's equal steps the ratio follows the rate."""
+    train(tiny(measure_every=5, angles=True, epochs=1, lr=1e-3), tmp_path / "run", say=quiet)
+    records = records_of(tmp_path / "run")
+    measured = [record for record in records if "update_ratio" in record]
+    assert [record["update"] for record in measured] == [0, 5, 10, 15]
+    assert measured[0]["update_ratio"] == 0  # a warm-up that begins at a rate of 0
+    assert all(0 < record["update_ratio"] < 0.1 for record in measured[1:])
+    assert all(0 < angle < 0.5 for record in measured[1:] for angle in record["angles"].values())
+    assert {"transformer.wte.weight", "score.weight"} <= set(measured[1]["angles"])
+    train(tiny(measure_every=0, epochs=1, lr=1e-3), tmp_path / "none", say=quiet)
+    assert [record["loss"] for record in records] == [record["loss"] for record in records_of(tmp_path / "none")]
+
+
+def test_groups_of_a_layer_decay_are_recorded_by_name(tmp_path, tiny):
+    """`lr` is that of the head; the embeddings' is lower by the decay of every layer between."""
+    train(tiny(layer_decay=0.5, epochs=1), tmp_path / "run", say=quiet)
+    record = records_of(tmp_path / "run")[3]
+    assert record["lrs"]["layer 2"] == record["lr"]
+    assert record["lrs"]["layer 0"] == pytest.approx(record["lr"] / 4)
+    assert set(record["lrs"]) == {f"layer {n}{tail}" for n in (0, 1, 2) for tail in ("", " without decay")} - {
+        "layer 0 without decay"
+    }
+
+
+def test_language_model_loss_is_computed_only_if_asked_for(tmp_path, tiny, monkeypatch):
+    """The logits over the vocabulary are the dearest part of a double-heads model."""
+    from transformers import GPT2DoubleHeadsModel
+
+    assert GPT2DoubleHeadsModel
+    called = []
+    real = torch.nn.Linear.forward
+
+    def forward(self, x):
+        if self.out_features >= 300:
+            called.append(self.out_features)
+        return real(self, x)
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", forward)
+    train(tiny(head="double", epochs=1, dropout=0), tmp_path / "class", say=quiet)
+    assert called == []
+    train(tiny(head="double", epochs=1, dropout=0, lm_weight=0.5), tmp_path / "both", say=quiet)
+    assert len(called) == 17  # in training, not in evaluation
+    first = [records_of(tmp_path / name)[0]["loss"] for name in ("class", "both")]
+    assert first[1] - first[0] == pytest.approx(0.5 * 6, rel=0.1)  # half of log(vocabulary)
+
+
+def test_compiled_run_trains(tmp_path, tiny):
+    """By a backend that only captures the graph: real ones take a minute. The same numbers as without."""
+    train(tiny(max_updates=4, precision="fp32", dropout=0), tmp_path / "plain", say=quiet)
+    train(tiny(max_updates=4, precision="fp32", dropout=0, compile="eager"), tmp_path / "run", say=quiet)
+    losses = [[record["loss"] for record in records_of(tmp_path / name)] for name in ("plain", "run")]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_estimate_knows_the_run_before_it_is_made(tmp_path, tiny):
+    """Updates, batches and the bytes of activations, against the real run and a real forward pass."""
+    from preheat.train.data.tokens import TokenCache
+    from preheat.train.model import build_model, build_tokenizer
+
+    config = tiny(precision="fp32")
+    found = preheat.train.estimate(config)
+    assert found.updates == train(config, tmp_path / "run", say=quiet)["updates"]
+    records = records_of(tmp_path / "run")
+    assert found.batches.batches == 17
+    data = load_data(config)
+    model = build_model(config, data.classes, build_tokenizer(config, data.texts("train"), TokenCache(None)))
+    kept, own = {}, {weight.untyped_storage()._cdata for weight in model.parameters()}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage
+        return tensor
+
+    rows, longest = found.batches.largest
+    ids = torch.full((rows, longest), 5)
+    ids[1:, -1], mask = 1, torch.ones_like(ids)
+    mask[1:, -1] = 0
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.train()(input_ids=ids, attention_mask=mask, labels=torch.zeros(rows, dtype=torch.long), use_cache=False)
+    real = sum(storage.nbytes() for storage in kept.values())
+    assert found.memory.activations == pytest.approx(real, rel=0.02)
+    assert found.memory.parameters == sum(weight.numel() for weight in model.parameters())
+    assert sum(record["tokens"] for record in records if record["epoch"] == 0) == pytest.approx(
+        found.batches.batches * found.batches.tokens[1] * (1 - found.batches.padding)
+    )
+    assert json.dumps(found.to_dict())

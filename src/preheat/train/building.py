@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -34,6 +34,7 @@ def build_run(
     stop: StopRequest,
     policy: str,
     bridge: int,
+    callbacks: Iterable[object] = (),
 ) -> Run:
     """The run, ready for its next update; in the main process the folder is, too.
 
@@ -46,6 +47,7 @@ def build_run(
         policy: what the scheduler does where the saved schedule or peak is another one (``resume`` of
             :class:`preheat.torch.Scheduler`).
         bridge: updates a bridge takes.
+        callbacks: are told everything that is written.
     """
     config, checkpoint = parts.config, parts.beginning.checkpoint
     if config.threads and accelerator.device.type == "cpu":
@@ -71,7 +73,8 @@ def build_run(
         rank=accelerator.process_index,
         workers=config.workers,
     )
-    notes = Notes(parts.folder, parts.course.schedule, config.log_every, say, main=accelerator.is_main_process)
+    main = accelerator.is_main_process
+    notes = Notes(parts.folder, parts.course.schedule, config.log_every, say, main=main, callbacks=callbacks)
     return Run(parts, engine, batches, notes, stop)
 
 
@@ -93,4 +96,4 @@ def _prepare_folder(parts: Parts) -> None:
         parts.folder.checkpoints.clear()
     else:
         parts.folder.start()
-        parts.write_header()
+        parts.folder.write_header(parts.header())

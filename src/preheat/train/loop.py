@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
@@ -23,6 +24,7 @@ from preheat.train.notes import Notes
 from preheat.train.parts import Parts
 from preheat.train.pictures import draw_run
 from preheat.train.processes import from_main, gather_objects, sum_over
+from preheat.train.reporting.report import write_report
 from preheat.train.saving.checkpoints import updates_of
 from preheat.train.saving.randomness import random_states
 from preheat.train.saving.records import write_json
@@ -53,6 +55,8 @@ class Run:
         self._saved = parts.beginning.position if parts.beginning.checkpoint else -1
         self._pending: list[tuple[dict[str, Any], Outcome, list[int]]] = []
         self._skipped = 0  # bad updates in succession
+        self._ending = False  # a callback wants the run to end in order
+        self._started = time.monotonic()
 
     @property
     def position(self) -> int:
@@ -64,12 +68,13 @@ class Run:
     def fit(self) -> None:
         """Train to the last update; save and evaluate after each epoch."""
         epochs = self.config.epochs or 1
+        self._heed()
         with self._bar(epochs, "epochs", "epoch", self.place.epoch) as bar:
             while True:
                 self._train_epoch()
                 self._close_epoch()
                 bar.update()
-                if self.position >= self.total or self.place.epoch + 1 >= epochs:
+                if self._ending or self.position >= self.total or self.place.epoch + 1 >= epochs:
                     return
                 self.place = Place(self.place.epoch + 1)
 
@@ -85,8 +90,7 @@ class Run:
         groups = _groups(self.batches.after(self.place), self.config.accumulation)
         with self._bar(left, f"epoch {self.place.epoch + 1}", "batch", leave=False) as bar:
             since = time.perf_counter()
-            while self.position < self.total:
-                self._stop_if_asked()
+            while self.position < self.total and not self._ending:
                 group = next(groups, None)
                 if group is None:
                     break
@@ -97,6 +101,7 @@ class Run:
                 bar.update(len(group))
                 if left and self.config.save_every and self.position % self.config.save_every == 0:
                     self._save()
+                self._heed()
         self._fetch()
 
     def _update(self, group: list[Batch], since: float) -> None:
@@ -162,27 +167,34 @@ class Run:
 
     # --- between updates -------------------------------------------------------------------------------------------
 
-    def _stop_if_asked(self) -> None:
-        """Save and end the run, if any process has been asked to."""
-        asked = self._asked()
-        if asked is None:
+    def _heed(self) -> None:
+        """What signals and callbacks ask for, in any process: all have to do the same after the same update.
+
+        A signal saves and stops the run; a callback lets it end in order, scored as any other.
+        """
+        mine = self.stop.reason, self.notes.wants_an_end
+        if self.accelerator.num_processes > 1:
+            asked = torch.tensor([float(reason is not None) for reason in mine], device=self.engine.device)
+            if not sum_over(asked, self.accelerator).any():
+                return
+        elif mine == (None, None):
             return
+        signals, ends = zip(*gather_objects(mine, self.accelerator), strict=True)
+        stopped, ended = (next(filter(None, reasons), None) for reasons in (signals, ends))
+        if stopped:
+            self._stop(stopped)
+        if ended and not self._ending:
+            self._ending = True
+            self._fetch()
+            self.notes.event("end", self.position, str(ended))
+
+    def _stop(self, asked: str) -> None:
+        """Save and raise."""
         self._fetch()
         self._save()
         self.notes.event("stop", self.position, f"asked by {asked}")
         how = f"go on with: preheat train --resume --out {self.folder.path}"
         raise RunStoppedError(f"stopped by {asked} after update {self.position} of {self.total}, saved; {how}")
-
-    def _asked(self) -> str | None:
-        """Who asked to stop, in any process: all have to end at the same update."""
-        if self.accelerator.num_processes == 1:
-            return self.stop.reason
-        import torch
-
-        flag = torch.tensor(float(self.stop.reason is not None), device=self.engine.device)
-        if not sum_over(flag, self.accelerator):
-            return None
-        return next(str(reason) for reason in gather_objects(self.stop.reason, self.accelerator) if reason)
 
     def _close_epoch(self) -> None:
         """Save, then evaluate what was saved, then make room: a stop in between loses nothing."""
@@ -192,7 +204,7 @@ class Run:
             self._evaluate()
         if self.main:
             self._make_room()
-        self._stop_if_asked()
+        self._heed()
 
     def _evaluate(self) -> None:
         best = self.folder.best() if self.main else None
@@ -206,7 +218,7 @@ class Run:
         """What a model makes of every row of a split, each exactly once, whichever process had it."""
         mine = self.parts.split(split, self.accelerator.process_index, self.accelerator.num_processes)
         # With several processes nobody may leave the others alone in an evaluation: they stop after it.
-        between = self._stop_if_asked if self.accelerator.num_processes == 1 else lambda: None
+        between = self._heed if self.accelerator.num_processes == 1 else lambda: None
         outputs = run_over(model, mine, self.engine.device, between)
         return Outputs.joined(gather_objects(outputs, self.accelerator))
 
@@ -231,13 +243,14 @@ class Run:
                 write_json(folder / "random.json", randoms)
                 write_json(folder / "run.json", self._state())
 
-            self.folder.checkpoints.write(self.position, fill)
-            self.parts.write_header()
+            path = self.folder.checkpoints.write(self.position, fill)
+            self.folder.write_header(self.parts.header())
             self._make_room()
+            self.notes.checkpoint(path)
         self._saved = self.position
 
-    def finish(self, started: float) -> dict[str, Any]:
-        """Score the best checkpoint on the test split, draw the pictures and write the result."""
+    def finish(self) -> dict[str, Any]:
+        """Score the best checkpoint on the test split, draw the pictures and write result and report."""
         best = self.folder.marked("best")
         model: Any = load_model(best, self.config)
         outputs = self.score(model.to(self.engine.device), "test")
@@ -250,17 +263,25 @@ class Run:
             "validation": {key: line[key] for key in ("epoch", *scores.to_dict()) if key in line},
             "test": scores.to_dict(),
             "confusion": outputs.confusion(),
-            "seconds": round(time.monotonic() - started, 1),
+            "seconds": round(self._elapsed(), 1),
         }
         if self.main:
             draw_run(self.folder.path)
             write_json(self.folder.path / "result.json", result)
+            write_report(self.folder.path)
+            self.notes.end(result)
             self.notes.say(f"test (best checkpoint, {best.name}): {scores}")
         return result
+
+    def _elapsed(self) -> float:
+        """Seconds of the run, those before its last checkpoint included where it was resumed."""
+        earlier: float = self.parts.beginning.state.get("seconds", 0.0)
+        return earlier + time.monotonic() - self._started
 
     def _state(self) -> dict[str, Any]:
         return {
             "position": self.position,
+            "seconds": self._elapsed(),
             "place": self.place.to_dict(),
             "scheduler": self.engine.scheduler.state_dict(),
             **self.parts.identity(),

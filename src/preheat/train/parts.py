@@ -128,16 +128,15 @@ class Parts:
             "transform": self.transform,
         }
 
-    def write_header(self) -> None:
-        """Write ``config.json``, if it says anything else."""
-        header = {
+    def header(self) -> dict[str, Any]:
+        """What ``config.json`` says of the run."""
+        return {
             **self.identity(),
             "schedule": self.course.schedule.to_dict(),
             "plan": self.course.words,
             "rows": {name: len(self.data.split(name)) for name in SPLITS},
             "environment": self.environment,
         }
-        self.folder.write_header(header)
 
 
 def tokenise(config: TrainConfig, data: NewsData, checkpoint: Path | None = None) -> Texts:

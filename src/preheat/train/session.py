@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +50,7 @@ def train(
     force: bool = False,
     given: set[str] | None = None,
     transform: Transform | None = None,
+    callbacks: Sequence[object] = (),
     say: Say = say_to_stderr,
 ) -> dict[str, Any]:
     """Train a classifier and leave everything about it in a run folder.
@@ -67,6 +68,8 @@ def train(
         given: at resume, the settings that were said again; all others are the saved ones.
         transform: changes the token ids of a training row each time it is used; what it draws from ``random``, NumPy
             and torch depends on seed, epoch and row alone.
+        callbacks: objects that see the run while it runs, in the main process; see
+            :class:`preheat.train.reporting.Callback`.
         say: receives every line for people.
 
     Returns:
@@ -79,7 +82,6 @@ def train(
 
     Under ``torchrun`` or ``accelerate launch`` every process calls this; one of them writes.
     """
-    started = time.monotonic()
     folder = RunFolder(out or run_path(config))
     if resume:
         folder.header()  # a folder that is no run's is refused before it is locked
@@ -87,15 +89,16 @@ def train(
         if not resume and is_main():
             folder.refuse_if_used(force=force)
         say = say if is_main() else lambda _line: None
-        start = _Start(config, folder, wins, bridge, transform, say, stop)
+        start = _Start(config, folder, wins, bridge, transform, callbacks, say, stop)
         if resume:
             start.go_on_from(checkpoint, given or set())
         run = start.assemble()
         with run.notes:
+            run.notes.begin(run.parts.header(), run.position)
             if start.beginning.checkpoint is not None:
                 run.notes.event("resume", run.position, start.words())
             run.fit()
-            return run.finish(started)
+            return run.finish()
 
 
 @dataclass(slots=True)
@@ -107,6 +110,7 @@ class _Start:
     wins: Wins | None
     bridge: int
     transform: Transform | None
+    callbacks: Sequence[object]
     say: Say
     stop: StopRequest
     beginning: Beginning = field(default_factory=Beginning)
@@ -194,12 +198,18 @@ class _Start:
         from preheat.train.building import build_run
 
         policy = "error" if not self.changes.found else "bridge" if self.bridge else "replace"
-        run = build_run(parts, accelerator, self.transform, self.say, self.stop, policy, self.bridge)
+        callbacks = [*self.callbacks, *self._trackers()]
+        run = build_run(parts, accelerator, self.transform, self.say, self.stop, policy, self.bridge, callbacks)
         if self.leaves and self.beginning.checkpoint and accelerator.is_main_process:
             aside = self.folder.checkpoints.set_aside(self.beginning.checkpoint)
             if aside:
                 self.say(f"set aside, as aside-...: {', '.join(aside)}")
         return run
+
+    def _trackers(self) -> list[object]:
+        from preheat.train.reporting import Trackers
+
+        return [Trackers(self.config.trackers, self.folder.path, say=self.say)] if self.config.trackers else []
 
     def words(self) -> str:
         """What a resumed run goes on from, and what has changed."""

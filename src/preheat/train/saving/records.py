@@ -45,10 +45,12 @@ class Records:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf-8")
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Write one record. NaN and infinities are written as null: JSON has no such numbers."""
-        self._file.write(json.dumps({key: _finite(value) for key, value in record.items()}) + "\n")
+    def add(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Write one record, and return it as written. NaN and infinities are null: JSON has no such numbers."""
+        written = {key: _finite(value) for key, value in record.items()}
+        self._file.write(json.dumps(written) + "\n")
         self._file.flush()
+        return written
 
     def __enter__(self) -> Self:
         return self
