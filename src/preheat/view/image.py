@@ -74,19 +74,27 @@ def plot_series(
     *,
     path: str | os.PathLike[str] | None = None,
     ylabel: str,
+    xlabel: str = "update",
     title: str | None = None,
     faint: Sequence[str] = (),
     points: Sequence[str] = (),
+    lines: Mapping[str, float] | None = None,
+    log_x: bool = False,
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw recorded values against updates, as a run's ``lr.png`` and ``loss.png`` are.
+    """Draw recorded values against updates, as a run's ``lr.png`` and ``loss.png`` are, or against something else.
 
     Args:
         series: label to (updates, values); a single point is drawn as a dot.
         path: file to write, as for :func:`plot`.
         ylabel: what the values are, with their unit if they have one.
+        xlabel: what they are drawn against.
         title: shown above the picture.
         faint: labels drawn in the background (raw values behind an average).
         points: labels drawn as dots instead of lines.
+        lines: label to a place on the x axis, drawn as vertical lines.
+        log_x: a logarithmic x axis.
+        limits: lowest and highest value shown; None shows all of them, from 0.
     """
     figure, axes = _canvas(title)
     for (label, (updates, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
@@ -94,11 +102,17 @@ def plot_series(
         if label in points:
             style = {"linestyle": "none", "marker": ".", "markersize": 4}
         elif len(updates) < 30:
-            style["marker"] = "o"
+            style |= {"marker": "o", "linestyle": "none" if len(updates) == 1 else "-"}
         axes.plot(updates, values, color=colour, label=label, **style)
-    axes.set_xlabel("update")
+    for label, place in (lines or {}).items():
+        axes.axvline(place, color="0.35", linestyle="--", linewidth=1.2, label=label)
+    axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
+    if log_x:
+        axes.set_xscale("log")
     _finish(axes, legend=len(series) > 1)
+    if limits:
+        axes.set_ylim(*limits)
     _save(figure, path)
     return figure
 
@@ -135,7 +149,10 @@ def _finish(axes: Axes, *, legend: bool) -> None:
     axes.grid(color="0.92")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value == int(value) else "")
+    if axes.get_xlabel() == "update":
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value == int(value) else "")
+    else:
+        axes.xaxis.set_major_formatter(lambda value, _: _short(value))
     axes.yaxis.set_major_formatter(lambda value, _: _short(value))
     if legend:
         axes.legend(frameon=False)
