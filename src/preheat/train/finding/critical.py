@@ -201,14 +201,19 @@ class _Line:
 
         def loss_along(size: float) -> float:
             for weight, old, moved in zip(self.weights, self.before, self.moves, strict=True):
-                weight.data.copy_(old).add_(moved, alpha=size / self.rate)
+                weight.data.copy_(old)
+                if size:  # an infinite move times 0 is no number
+                    weight.data.add_(moved, alpha=size / self.rate)
             kept.rewind()
             self.model.train()
             return loss()
 
         reason = self._no_direction()
         if reason:
-            return CriticalLR(None, None, loss_along(0.0), 1, reason)
+            level = loss_along(0.0)
+            if not math.isfinite(level):
+                reason = f"the loss is {level} before any step"
+            return CriticalLR(None, None, level, 1, reason)
         return line_search(loss_along, start, bisections=bisections)
 
     def _no_direction(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from preheat.schedule.checks import count, positive
 
-REACH = 2.0**20
+REACH = 2.0**40  # a rate in a warm-up may be this far below what the loss can take
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,14 @@ def line_search(
     if not math.isfinite(level):
         return found(None, None, f"the loss is {level} before any step")
     size = start
-    if above(start):
-        while not tried[size] < level and size / 2 >= start / reach:
-            size /= 2
-            above(size)
-    else:
+    if not above(start):
         while tried[size] <= level and size * 2 <= start * reach:
             size *= 2
+            above(size)
+    if not tried[size] <= level and not any(loss < level for loss in tried.values()):
+        size = start  # it raises the loss, or gives the same one
+        while not tried[size] < level and size / 2 >= start / reach:
+            size /= 2
             above(size)
     raising = [size for size, loss in tried.items() if not loss <= level]
     reason = _why_none(level, tried, raising)
