@@ -195,7 +195,7 @@ def _notes(curve: Curve, passes: int, optimizer: Optimizer) -> list[str]:
     """What makes a test doubtful."""
     notes = []
     if len(curve.lrs) < _FEW:
-        notes.append(f"{len(curve.lrs)} points are few: plan more updates, or narrow the range")
+        notes.append(f"{len(curve.lrs)} points are few: plan more updates, in a range where the loss falls")
     if len(curve.lrs) and not curve.falls:
         if curve.rises:
             why = "the model seems to be trained already, or start is above what it can take"

@@ -57,8 +57,8 @@ def _unreadable(curve: Curve) -> str:
     """What keeps every rule from reading the curve; empty if nothing does."""
     many = len(curve.lrs)
     if many < FEWEST:
-        short = ": the loss went up at once, so start lower" if curve.rises else ""
-        return f"{FEWEST} points are needed and {many} can be read{short}"
+        early = ": the loss rises at once, so start lower, unless the model is trained already" if curve.rises else ""
+        return f"{FEWEST} points are needed and {many} can be read{early}"
     if curve.falls:
         return ""
     if curve.fall > 0:
@@ -111,7 +111,10 @@ def _slide(curve: Curve) -> tuple[float | None, str]:
             break
         found = left
     if found is None:
-        return None, f"the curve is as level at its end as {_WINDOW:g} decades before: nothing diverged"
+        return (
+            None,
+            f"the slope at the curve's end is that of {_WINDOW:g} decades before: there is no turn to slide from",
+        )
     return float(curve.lrs[found]), f"{_WINDOW:g} decades to the left of where the curve turns up, roughly"
 
 
