@@ -210,6 +210,16 @@ def test_batch_norm_is_measured_on_the_batch_not_on_statistics_it_lacks(finding)
     assert abs(found.loss - evaluated) > 1e-3
 
 
+def test_the_mode_of_the_model_does_not_matter(finding):
+    """It is measured in training mode."""
+    model, batches = finding.model(), finding.batches(2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    training = critical_lr(model, optimizer, batches, finding.loss)
+    model.eval()
+    assert critical_lr(model, optimizer, batches, finding.loss) == training
+    assert not model.training
+
+
 def test_a_scheduler_on_the_optimizer_sees_nothing(finding):
     """Position, history, shown rate and hooks; afterwards it goes on without a complaint about foreign writes."""
     model, batches = finding.model(), finding.batches()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
 
 import preheat
@@ -82,11 +83,12 @@ def test_accumulated_batches_are_one_update_of_all_of_them(finding, many):
     assert f"12 updates of {many} batches" in accumulated.explain()
 
 
-def test_groups_keep_the_ratios_of_their_base_values():
+@pytest.mark.parametrize("as_rate", [float, torch.tensor])
+def test_groups_keep_their_ratios(as_rate):
     """All groups climb together; the first one with a rate above 0 is the reference, and a group at 0 stays there."""
     weights = [nn.Parameter(torch.ones(2)) for _ in range(3)]
     model = nn.ParameterList(weights)
-    groups = [{"params": [weight], "lr": lr} for weight, lr in zip(weights, [0.0, 1e-2, 1e-3], strict=True)]
+    groups = [{"params": [weight], "lr": as_rate(lr)} for weight, lr in zip(weights, [0.0, 1e-2, 1e-3], strict=True)]
     optimizer = torch.optim.SGD(groups)
     seen = []
 
@@ -103,8 +105,20 @@ def test_groups_keep_the_ratios_of_their_base_values():
     assert "learning rates are the first group's; the groups' are 0, 1, 0.1 times that" in test.explain()
 
 
+def test_ratios_are_those_of_the_peaks():
+    """Groups on schedules of their own are at other ratios now than at their peaks, which are what is looked for."""
+    weights = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    groups = [{"params": [weight], "lr": lr} for weight, lr in zip(weights, [1e-2, 1e-3], strict=True)]
+    optimizer = torch.optim.SGD(groups)
+    late = preheat.get_schedule("warmupconstant", warmup=5)
+    Scheduler(optimizer, preheat.get_schedule("constantlr"), groups={"1": late})
+    assert [group["lr"] for group in optimizer.param_groups] == [1e-2, 0.0]
+    test = find_lr(nn.ParameterList(weights), optimizer, [None], lambda m, b: sum(w.sum() for w in weights), **SHORT)
+    assert test.ratios == pytest.approx((1.0, 0.1))
+
+
 def test_clipping_is_the_training_loops():
-    """A huge gradient clipped to 1 moves the weight by the rate."""
+    """A huge gradient clipped to 1 moves the weight by the rate; the critical rate is of a clipped update too."""
     weight = nn.Parameter(torch.tensor([0.0]))
     seen = []
 
@@ -114,6 +128,19 @@ def test_clipping_is_the_training_loops():
 
     test = find_lr(nn.ParameterList([weight]), torch.optim.SGD([weight], lr=1.0), [None], loss, clip=1.0, **SHORT)
     assert -np.diff(seen[:12]) == pytest.approx(test.lrs[:11], rel=1e-4)
+    model, optimizer, batch = full_batch()
+    clipped = find_lr(model, optimizer, [batch], squares, clip=0.01, **SHORT)
+    assert clipped.critical.lr > 10 * find_lr(model, optimizer, [batch], squares, **SHORT).critical.lr
+
+
+def test_it_runs_in_training_mode_whatever_mode_the_model_is_in(finding):
+    """Pretrained models arrive in evaluation mode."""
+    model = finding.model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    training = find_lr(model, optimizer, finding.batches(), finding.loss, **SHORT)
+    model.eval()
+    assert find_lr(model, optimizer, finding.batches(), finding.loss, **SHORT) == training
+    assert not any(module.training for module in model.modules())
 
 
 def test_default_loss_is_that_of_hugging_face_models():
@@ -316,23 +343,51 @@ def test_modules_that_keep_things_of_their_own(finding):
     assert not hasattr(model, "cache")
 
 
+def test_flags_that_the_loss_sets_are_set_back(finding):
+    """One that freezes a layer as it goes, and drops the gradients."""
+    model = finding.model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = finding.world(model, optimizer)
+
+    def loss(model, batch):
+        model[0].weight.requires_grad_(False)
+        model[4].weight.requires_grad_(True)
+        return finding.loss(model, batch)
+
+    find_lr(model, optimizer, finding.batches(), loss, **SHORT)
+    assert finding.world(model, optimizer) == before
+
+
+class NeverCopied(nn.Sequential):
+    """A model too large to be copied by the way."""
+
+    def __deepcopy__(self, memo):
+        raise AssertionError
+
+
 def test_optimizers_of_other_peoples_making(finding):
-    """One that assigns ``.data``, keeps numbers outside of its state and refers to the model."""
+    """One that assigns ``.data``, keeps numbers outside of its state, and refers to the model and to itself."""
 
     class Own(torch.optim.Optimizer):
         def __init__(self, model, lr):
             super().__init__(model.parameters(), {"lr": lr})
             self.model = model
             self.done = [0]
+            self.after = self.count
+
+        def count(self):
+            self.done[0] += 1
 
         def step(self):
-            self.done[0] += 1
+            done = self.done[0]
+            self.after()
+            assert self.done[0] == done + 1
             for group in self.param_groups:
                 for weight in group["params"]:
                     if weight.grad is not None:
                         weight.data = weight.data - group["lr"] * weight.grad
 
-    model = finding.model()
+    model = NeverCopied(*finding.model())
     optimizer = Own(model, 0.1)
     before = finding.world(model, optimizer)
     test = find_lr(model, optimizer, finding.batches(), finding.loss, **SHORT)
@@ -341,6 +396,26 @@ def test_optimizers_of_other_peoples_making(finding):
     assert optimizer.model is model
     plain = find_lr(model, torch.optim.SGD(model.parameters(), lr=0.1), finding.batches(), finding.loss, **SHORT)
     assert test.losses == pytest.approx(plain.losses, rel=1e-6)
+
+
+def test_no_hook_runs(finding):
+    """Neither torch's global ones, which recorders use, nor those of a class that calls its parent's step."""
+
+    class Child(torch.optim.SGD):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    model = finding.model()
+    calls = []
+    handle = register_optimizer_step_post_hook(lambda *_: calls.append("global"))
+    try:
+        find_lr(model, torch.optim.SGD(model.parameters(), lr=0.1), finding.batches(), finding.loss, **SHORT)
+    finally:
+        handle.remove()
+    child = Child(model.parameters(), lr=0.1)
+    child.register_step_pre_hook(lambda *_: calls.append("own"))
+    find_lr(model, child, finding.batches(), finding.loss, **SHORT)
+    assert calls == []
 
 
 def test_other_schedulers_and_wrappers_are_not_stepped(finding):

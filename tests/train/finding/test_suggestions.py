@@ -78,7 +78,7 @@ def test_the_climb_does_not_leak_into_the_fall():
     losses = planted(np.log10(lrs))
     plain = read(losses, lrs)
     for height in (10.0, 1e6, 1e30):
-        higher = np.where(losses > 3, height, losses)
+        higher = np.where((losses > 2.3) & (lrs > LOWEST), height, losses)
         assert {name: one.lr for name, one in read(higher, lrs).items() if name != "slide"} == {
             name: one.lr for name, one in plain.items() if name != "slide"
         }
@@ -91,6 +91,13 @@ def test_the_minimum_rule_divides_by_ten():
     found = read(losses, lrs, smoothing=0.0)["minimum / 10"]
     assert found.lr == pytest.approx(1e-3)
     assert found.reason == "a tenth of 0.01, where the loss is lowest"
+
+
+def test_the_steepest_point_lies_before_the_lowest():
+    """What falls after the loss has been up again is the luck of a divergence."""
+    losses = np.concatenate([np.linspace(3, 1, 60), np.linspace(1.1, 2.8, 10), np.linspace(2, 1.2, 3)])
+    lrs = np.geomspace(1e-6, 1, len(losses))
+    assert read(losses, lrs)["steepest"].lr < lrs[60]
 
 
 def test_the_valley_rule_goes_half_way():

@@ -47,17 +47,15 @@ class Twin:
     """
 
     def __init__(self, optimizer: Optimizer, model: nn.Module, ratios: Sequence[float]) -> None:
-        shared = (*weights_of(optimizer), *model.modules(), *model.parameters(), *model.buffers())
-        memo = {id(one): one for one in shared}
-        attributes: dict[str, Any] = {}
-        for name, value in vars(optimizer).items():
-            if name.startswith("_optimizer_") and name.endswith("_hooks"):
-                attributes[name] = OrderedDict()
-            elif name != "step":  # torch's own schedulers, and Accelerate, put a counting one here
-                attributes[name] = _copied(name, value, memo)
         self.optimizer: Optimizer = object.__new__(type(optimizer))
-        vars(self.optimizer).update(attributes)
         self.ratios = ratios
+        shared = (*weights_of(optimizer), *model.modules(), *model.parameters(), *model.buffers())
+        memo: dict[int, Any] = {id(one): one for one in shared}
+        memo[id(optimizer)] = self.optimizer
+        for name, value in vars(optimizer).items():
+            hooks = name.startswith("_optimizer_") and name.endswith("_hooks")
+            vars(self.optimizer)[name] = OrderedDict() if hooks else _copied(name, value, memo)
+        # The class's own step without torch's wrapper, which calls global hooks; schedulers put one into the instance.
         step = type(optimizer).step
         self._step: Any = step.__wrapped__ if getattr(step, "hooked", False) else step  # type: ignore[attr-defined]
 
