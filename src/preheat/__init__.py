@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from preheat.schedule import untuned_warmup as untuned_warmup
     from preheat.schedule import updates as updates
     from preheat.schedule import warmup as warmup
+    from preheat.train.finding import critical_lr as critical_lr
+    from preheat.train.finding import find_lr as find_lr
     from preheat.view import plot as plot
 
 __version__ = "0.1.0"
@@ -109,6 +111,7 @@ _HOMES: dict[str, str] = {
         "preheat.inspect",
     ),
     "scale_lr": "preheat.plan",
+    **dict.fromkeys(("find_lr", "critical_lr"), "preheat.train.finding"),
     **dict.fromkeys(
         (
             "get_constant_schedule",

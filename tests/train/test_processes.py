@@ -89,7 +89,7 @@ def done(children):
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_two_processes_make_the_run_of_one(tmp_path, tiny, together, accumulation):
     """At an equal batch: the same rates, rows and scores; losses to rounding; one process writes and speaks."""
-    settings = {"epochs": 2, "dropout": 0, "precision": "fp32", "accumulation": accumulation}
+    settings = {"epochs": 2, "dropout": 0, "precision": "fp32", "accumulation": accumulation, "critical_every": 3}
     train(tiny(batch_size=16, **settings), tmp_path / "one", say=quiet)
     children = together(tiny(batch_size=8, **settings), tmp_path / "two")
     done(children)
@@ -98,6 +98,8 @@ def test_two_processes_make_the_run_of_one(tmp_path, tiny, together, accumulatio
         assert [line[key] for line in one] == [line[key] for line in two]
     for key in ("loss", "grad_norm"):
         assert [line[key] for line in one] == pytest.approx([line[key] for line in two], abs=3e-5)
+    critical = [[line["critical_lr"] for line in lines[3::3]] for lines in (one, two)]
+    assert critical[0] == pytest.approx(critical[1], rel=0.15)  # the bracket's width, and a loss that crosses flatly
     scores = [read_lines(tmp_path / name / "evaluations.jsonl") for name in ("one", "two")]
     assert [line["loss"] for line in scores[0]] == pytest.approx([line["loss"] for line in scores[1]], abs=1e-5)
     assert [line["accuracy"] for line in scores[0]] == [line["accuracy"] for line in scores[1]]
@@ -180,6 +182,14 @@ def test_sharded_model_is_the_same_run_and_resumes(tmp_path, tiny, together):
         child.send(signal.SIGKILL)
     done(together(config, folder, sharded=True, resume=True))
     assert same_run(folder, tmp_path / "sharded")
+
+
+def test_line_search_in_a_sharded_model_is_refused(tmp_path, tiny, together):
+    """In one line, in every process, before anything is written."""
+    children = together(tiny(critical_every=2), tmp_path / "run", sharded=True)
+    assert [child.end() for child in children] == [1, 1]
+    assert "ConfigError: critical_every must be 0 for a sharded model; got 2." in children[0].log.read_text()
+    assert not (tmp_path / "run" / "records.jsonl").exists()
 
 
 def test_torchrun_starts_the_command_line(tmp_path, news):

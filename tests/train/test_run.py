@@ -398,6 +398,20 @@ def test_measurements_are_of_the_real_update(tmp_path, tiny):
     assert [record["loss"] for record in records] == [record["loss"] for record in records_of(tmp_path / "none")]
 
 
+def test_critical_learning_rate_is_recorded_and_changes_nothing(tmp_path, tiny):
+    """Every so many updates, none after one at a rate of 0; weights and random numbers are as without it."""
+    train(tiny(critical_every=4, epochs=1), tmp_path / "run", say=quiet)
+    train(tiny(epochs=1), tmp_path / "without", say=quiet)
+    records = records_of(tmp_path / "run")
+    measured = {record["update"]: record.pop("critical_lr") for record in records if "critical_lr" in record}
+    assert list(measured) == [0, 4, 8, 12, 16]
+    assert measured[0] is None
+    assert all(1e-3 < measured[update] < 100 for update in (4, 8, 12, 16))
+    assert records == records_of(tmp_path / "without")
+    assert weights_of(tmp_path / "run") == weights_of(tmp_path / "without")
+    assert "Critical learning rate" in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_groups_of_a_layer_decay_are_recorded_by_name(tmp_path, tiny):
     """`lr` is that of the head; the embeddings' is lower by the decay of every layer between."""
     train(tiny(layer_decay=0.5, epochs=1), tmp_path / "run", say=quiet)

@@ -12,7 +12,7 @@ from preheat import __version__
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
 
 # In the order of the help page; a command's module, with all it needs, loads when it is called.
-COMMANDS = ("show", "check", "diff", "convert", "plan", "audit", "watch", "train", "evaluate", "classify")
+COMMANDS = ("show", "check", "diff", "convert", "plan", "audit", "watch", "find-lr", "train", "evaluate", "classify")
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 
@@ -50,7 +50,8 @@ def _app(words: list[str]) -> typer.Typer:
         return app
     named = next(iter(plain), None)
     for name in (named,) if named in COMMANDS else COMMANDS:
-        app.command()(getattr(import_module(f"preheat.cli.{name}"), name))
+        word = name.replace("-", "_")
+        app.command()(getattr(import_module(f"preheat.cli.{word}"), word))
     return app
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import torch
 from accelerate.utils import set_seed
 
 from preheat.train.data.augment import chained
@@ -15,7 +14,7 @@ from preheat.train.loop import Run
 from preheat.train.model import build_model, load_model
 from preheat.train.notes import Notes
 from preheat.train.parts import Parts
-from preheat.train.processes import from_main
+from preheat.train.processes import from_main, use_threads
 from preheat.train.saving.randomness import set_random_states
 from preheat.train.saving.records import read_json
 from preheat.train.stopping import StopRequest
@@ -50,8 +49,7 @@ def build_run(
         callbacks: are told everything that is written.
     """
     config, checkpoint = parts.config, parts.beginning.checkpoint
-    if config.threads and accelerator.device.type == "cpu":
-        torch.set_num_threads(config.threads)
+    use_threads(config, accelerator)
     set_seed(config.seed)
     model = load_model(checkpoint, config) if checkpoint else build_model(config, parts.data.classes, parts.tokenizer)
     checked = accelerator.device.type == "cpu" or config.bad_numbers == "skip"

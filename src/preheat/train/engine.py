@@ -16,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from preheat.errors import ConfigError, refusal
 from preheat.frameworks.layers import layer_groups
 from preheat.frameworks.torch import Scheduler
 from preheat.schedule import Schedule
@@ -58,12 +59,18 @@ class Engine:
         accelerator: set up for this process.
         checked: whether loss and gradient norm are looked at before the weights are changed. On the CPU that costs
             nothing; a GPU would have to be waited for at every update.
+
+    Raises:
+        ConfigError: for line searches in a sharded model.
     """
 
     def __init__(
         self, config: TrainConfig, model: Any, schedule: Schedule, accelerator: Accelerator, *, checked: bool
     ) -> None:
         self.config, self.accelerator, self.checked = config, accelerator, checked
+        if config.critical_every and accelerator.is_fsdp2:
+            advice = "Trial weights cannot be put where the shards are gathered from: use DDP, or leave it out."
+            raise ConfigError(refusal("critical_every", "0 for a sharded model", config.critical_every, advice))
         self._kind = type(model)
         model.config.use_cache = False  # a cache for generation, built in vain at every step otherwise
         fused = accelerator.device.type in ("cpu", "cuda")
@@ -127,6 +134,14 @@ class Engine:
             self._step(outcome)
         self.optimizer.zero_grad()
         return outcome
+
+    @torch.no_grad()
+    def loss_of(self, batches: Sequence[Batch]) -> torch.Tensor:
+        """The mean loss over an update's rows, of all processes, as :meth:`update` would find it now."""
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for batch in batches:
+            total += self.bare(**batch.to(self.device)).loss.double() * batch.own
+        return sum_over(total, self.accelerator) / sum(len(batch.rows) for batch in batches)
 
     def _step(self, outcome: Outcome) -> None:
         before = self.scheduler.position

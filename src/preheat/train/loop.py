@@ -30,7 +30,7 @@ from preheat.train.saving.randomness import random_states
 from preheat.train.saving.records import write_json
 from preheat.train.stopping import StopRequest
 
-_FETCH = 50  # updates whose losses a GPU may keep before somebody looks at them
+_FETCH = 50  # updates a GPU may be ahead before somebody looks at its losses, and asks the other processes
 _MOST_SKIPPED = 10  # bad updates in succession after which skipping them cannot help
 
 
@@ -51,7 +51,7 @@ class Run:
         self.accelerator = engine.accelerator
         self.main = bool(self.accelerator.is_main_process)
         self.place = parts.beginning.place
-        self.measuring = Measuring(engine.model, self.config.measure_every, angles=self.config.angles)
+        self.measuring = Measuring(engine, self.config)
         self._saved = parts.beginning.position if parts.beginning.checkpoint else -1
         self._pending: list[tuple[dict[str, Any], Outcome, list[int]]] = []
         self._skipped = 0  # bad updates in succession
@@ -113,12 +113,13 @@ class Run:
             self._not_made(outcome, rows)
             return
         self._skipped = 0
-        measured = self.measuring.after()
         seconds, tokens = time.perf_counter() - since, sum(batch.tokens for batch in group)
+        update, rates = self.position - 1, self.engine.named_rates(outcome.rates)
+        measured = self.measuring.after(update, group, rates["lr"])
         record = {
-            "update": self.position - 1,
+            "update": update,
             "epoch": self.place.epoch,
-            **self.engine.named_rates(outcome.rates),
+            **rates,
             **dict.fromkeys(("loss", "grad_norm", "clipped")),  # once they are fetched
             "batch": f"{zlib.crc32(repr(rows).encode()):08x}",
             "tokens": tokens,
@@ -174,6 +175,8 @@ class Run:
         """
         mine = self.stop.reason, self.notes.wants_an_end
         if self.accelerator.num_processes > 1:
+            if not self.engine.checked and self.position % _FETCH:
+                return  # to ask each other is to wait for the devices
             asked = torch.tensor([float(reason is not None) for reason in mine], device=self.engine.device)
             if not sum_over(asked, self.accelerator).any():
                 return

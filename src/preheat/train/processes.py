@@ -43,6 +43,14 @@ def start_accelerator(config: TrainConfig) -> Accelerator:
     return accelerator
 
 
+def use_threads(config: TrainConfig, accelerator: Accelerator) -> None:
+    """As many threads for every operation on a processor as the run asks for."""
+    if config.threads and accelerator.device.type == "cpu":
+        import torch
+
+        torch.set_num_threads(config.threads)
+
+
 def choose_precision(wanted: str) -> str:
     """fp32, bf16 or fp16 for this machine.
 

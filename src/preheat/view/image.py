@@ -98,15 +98,7 @@ def plot_series(
         legend: whether to name the series in the picture; None does so for two or more.
     """
     figure, axes = _canvas(title)
-    for (label, (updates, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
-        style: dict[str, Any] = {"alpha": 0.3, "linewidth": 0.8} if label in faint else {"linewidth": 1.8}
-        if label in points:
-            style = {"linestyle": "none", "marker": ".", "markersize": 4}
-        elif len(updates) < 30:
-            style["marker"] = "o"
-        if label in dashed:
-            style |= {"linestyle": "--", "marker": "", "linewidth": 1.2, "zorder": 1.5}  # lines are at 2
-        axes.plot(updates, values, color=colour, label=label, **style)
+    _draw_lines(axes, series, faint, points, dashed)
     if level is not None:
         axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
     whole_height = axes.get_xaxis_transform()
@@ -122,6 +114,64 @@ def plot_series(
     _draw_borders(axes, borders)
     _save(figure, path)
     return figure
+
+
+def plot_against(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    path: str | os.PathLike[str] | None = None,
+    faint: Sequence[str] = (),
+    lines: Mapping[str, float] | None = None,
+    log_x: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw values against something else than updates, a learning rate say.
+
+    Args:
+        series: label to (places, values); a single point is drawn as a dot.
+        xlabel: what the places are, with their unit if they have one.
+        ylabel: what the values are, likewise.
+        path: file to write, as for :func:`plot`.
+        faint: labels drawn in the background (raw values behind an average).
+        lines: label to a place, drawn as vertical lines.
+        log_x: a logarithmic axis of places.
+        limits: lowest and highest value shown; None shows all of them, from 0.
+    """
+    figure, axes = _canvas(None)
+    _draw_lines(axes, series, faint)
+    for label, place in (lines or {}).items():
+        axes.axvline(place, color="0.35", linestyle="--", linewidth=1.2, label=label)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    if log_x:
+        axes.set_xscale("log")
+    _finish(axes, legend=True)
+    if limits:
+        axes.set_ylim(*limits)
+    _save(figure, path)
+    return figure
+
+
+def _draw_lines(
+    axes: Axes,
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    faint: Sequence[str] = (),
+    points: Sequence[str] = (),
+    dashed: Sequence[str] = (),
+) -> None:
+    for (label, (places, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
+        style: dict[str, Any] = {"alpha": 0.3, "linewidth": 0.8} if label in faint else {"linewidth": 1.8}
+        if label in points:
+            style = {"linestyle": "none", "marker": ".", "markersize": 4}
+        elif len(places) < 30:
+            style["marker"] = "o"
+        if len(places) == 1:
+            style["linestyle"] = "none"
+        if label in dashed:
+            style |= {"linestyle": "--", "marker": "", "linewidth": 1.2, "zorder": 1.5}  # lines are at 2
+        axes.plot(places, values, color=colour, label=label, **style)
 
 
 def _canvas(title: str | None) -> tuple[Figure, Axes]:
@@ -167,7 +217,10 @@ def _finish(axes: Axes, *, legend: bool) -> None:
     axes.grid(color="0.92")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value == int(value) else "")
+    if axes.get_xlabel() == "update":
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value == int(value) else "")
+    else:
+        axes.xaxis.set_major_formatter(lambda value, _: _short(value))
     axes.yaxis.set_major_formatter(lambda value, _: _short(value))
     if axes.get_yscale() == "log":
         low, high = axes.get_ylim()

@@ -1,0 +1,19 @@
+"""Finding a peak learning rate: the range test, and the critical learning rate by line search.
+
+Both measure on the model and the optimizer one trains with, and leave them as they were, bit for bit.
+"""
+
+from preheat.errors import missing_extra
+
+try:
+    import torch as torch
+except ImportError as error:
+    raise missing_extra("torch", "train") from error
+
+from preheat.train.finding.critical import critical_lr as critical_lr
+from preheat.train.finding.critical import critical_lr_of_update as critical_lr_of_update
+from preheat.train.finding.range_test import find_lr as find_lr
+from preheat.train.finding.result import RangeTest as RangeTest
+from preheat.train.finding.search import CriticalLR as CriticalLR
+from preheat.train.finding.search import line_search as line_search
+from preheat.train.finding.suggestions import Suggestion as Suggestion

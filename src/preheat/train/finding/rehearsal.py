@@ -1,0 +1,82 @@
+"""The range test of a run of ``preheat train``: its model, optimizer, batches and precision, before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch import Tensor
+
+from preheat.errors import ConfigError, refusal
+from preheat.train.config import TrainConfig
+from preheat.train.data.batches import Batch, Batches, Examples
+from preheat.train.data.order import Place
+from preheat.train.finding.range_test import checked_range, find_lr
+from preheat.train.finding.result import RangeTest
+
+Say = Callable[[str], None]
+
+
+def find_lr_of_run(config: TrainConfig, *, say: Say = lambda _line: None, **test: Any) -> RangeTest:
+    """A range test on what a run would be made of; nothing is written.
+
+    Args:
+        config: the run's settings. Its batches come in the order of the run's first epoch, each counted alike;
+            accumulation, clipping, layer-wise rates and precision are the run's (fp32 in place of fp16, whose scaler
+            belongs to a run). The schedule is what the result is held against; ``lr`` only sets the groups' ratios.
+        say: receives lines for people.
+        test: ``start``, ``end``, ``updates``, ``spacing``, ``smoothing``, ``stop_at`` as for
+            :func:`preheat.find_lr`.
+
+    Raises:
+        ConfigError, DataError: for whatever would stop the run.
+    """
+    from accelerate.utils import set_seed
+
+    from preheat.train.data import load_data
+    from preheat.train.data.augment import chained
+    from preheat.train.engine import Engine
+    from preheat.train.model import build_model
+    from preheat.train.parts import Beginning, order_of, plan_course, tokenise
+    from preheat.train.processes import choose_precision, start_accelerator, use_threads
+
+    checked_range(**test)
+    config = config.filled()
+    if choose_precision(config.precision) == "fp16":
+        config = config.model_copy(update={"precision": "fp32"})
+    data = load_data(config)
+    accelerator = start_accelerator(config)
+    if accelerator.num_processes > 1:
+        advice = "Start the command itself: the test is of one process's batches."
+        raise ConfigError(refusal("processes", "1 for a range test", accelerator.num_processes, advice))
+    use_threads(config, accelerator)
+    texts = tokenise(config, data)
+    order = order_of(config, 1)
+    course = plan_course(config, order, texts.tokens["train"].lengths.tolist(), Beginning())
+    set_seed(config.seed)
+    engine = Engine(
+        config, build_model(config, data.classes, texts.tokenizer), course.schedule, accelerator, checked=True
+    )
+    rows = texts.tokens["train"], data.labels("train")
+    examples = Examples(*rows, chained(config.token_dropout, None), config.seed, config.max_tokens)
+    for line in (data.summary(), f"{sum(one.numel() for one in engine.parameters):,} parameters"):
+        say(line)
+
+    def loss(model: Any, batch: Batch) -> Tensor:
+        value: Tensor = model(**batch.to(engine.device)).loss
+        return value
+
+    return find_lr(
+        engine.bare, engine.scheduler.optimizer, _FirstEpoch(Batches(examples, order, texts.pad)), loss,
+        accumulation=config.accumulation, clip=config.clip or None, schedule=course.schedule, **test,
+    )  # fmt: skip
+
+
+class _FirstEpoch:
+    """The batches of a run's first epoch, as often as they are asked for."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches.after(Place())
