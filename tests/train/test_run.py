@@ -92,7 +92,7 @@ def test_harness_equals_the_articles_loop_with_transformers_scheduler(tmp_path, 
             sums = 0.0
             for rows in group:
                 batch = collate([(tokens[row], labels[row]) for row in rows])
-                loss = model(**batch, use_cache=False).loss
+                loss = model(**batch).loss
                 (loss / (many / len(rows))).backward()
                 sums += loss.item() * len(rows)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5)
@@ -400,13 +400,13 @@ def test_measurements_are_of_the_real_update(tmp_path, tiny):
 
 def test_critical_learning_rate_is_recorded_and_changes_nothing(tmp_path, tiny):
     """Every so many updates, none after one at a rate of 0; weights and random numbers are as without it."""
-    train(tiny(critical_every=4, epochs=1), tmp_path / "run", say=quiet)
-    train(tiny(epochs=1), tmp_path / "without", say=quiet)
+    train(tiny(critical_every=4, epochs=1, precision="fp32"), tmp_path / "run", say=quiet)
+    train(tiny(epochs=1, precision="fp32"), tmp_path / "without", say=quiet)
     records = records_of(tmp_path / "run")
     measured = {record["update"]: record.pop("critical_lr") for record in records if "critical_lr" in record}
     assert list(measured) == [0, 4, 8, 12, 16]
     assert measured[0] is None
-    assert all(1e-3 < measured[update] < 100 for update in (4, 8, 12, 16))
+    assert all(1e-4 < measured[update] < 100 for update in (4, 8, 12, 16))
     assert records == records_of(tmp_path / "without")
     assert weights_of(tmp_path / "run") == weights_of(tmp_path / "without")
     assert "Critical learning rate" in (tmp_path / "run" / "report.html").read_text()
@@ -478,7 +478,7 @@ def test_estimate_knows_the_run_before_it_is_made(tmp_path, tiny):
     ids[1:, -1], mask = 1, torch.ones_like(ids)
     mask[1:, -1] = 0
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model.train()(input_ids=ids, attention_mask=mask, labels=torch.zeros(rows, dtype=torch.long), use_cache=False)
+        model.train()(input_ids=ids, attention_mask=mask, labels=torch.zeros(rows, dtype=torch.long))
     real = sum(storage.nbytes() for storage in kept.values())
     assert found.memory.activations == pytest.approx(real, rel=0.02)
     assert found.memory.parameters == sum(weight.numel() for weight in model.parameters())

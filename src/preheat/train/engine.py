@@ -82,6 +82,9 @@ class Engine:
         # The weights stay with self.model, whose names checkpoints keep; only the way through it is compiled.
         self.forward = torch.compile(self.model, backend=config.compile, dynamic=True) if config.compile else self.model
         self.parameters = [weight for weight in self.model.parameters() if weight.requires_grad]
+        # Accelerate's wrappers look for rare packages on the disk at every step: half a millisecond.
+        self._plain = accelerator.scaler is None and accelerator.distributed_type.value != "XLA"
+        self._stepped = inner if self._plain else self.optimizer
 
     def _parameters(self, model: Any) -> Any:
         if self.config.layer_decay == 1:
@@ -123,17 +126,30 @@ class Engine:
             with nullcontext() if number == len(batches) else self.accelerator.no_sync(self.model):
                 loss = self.forward(**batch.to(self.device)).loss
                 share = rows / (many * batch.own) if batch.own else float("inf")  # a stand-in weighs nothing
-                self.accelerator.backward(loss if share == 1 else loss / share)
+                self._backward(loss if share == 1 else loss / share)
             total += loss.detach().double() * batch.own
         mean = (sum_over(total, self.accelerator) / rows).float()
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip or float("inf"))
-        outcome = Outcome(mean, norm.full_tensor() if isinstance(norm, DTensor) else norm)
+        outcome = Outcome(mean, self._clip())
         # Under fp16 an overflowing gradient is the scaler's business: it skips the update and lowers its scale.
         scaled = self.accelerator.scaler is not None
         if not self.checked or (bool(torch.isfinite(mean)) if scaled else outcome.finite):
             self._step(outcome)
-        self.optimizer.zero_grad()
+        self._stepped.zero_grad()
         return outcome
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        if self._plain:
+            loss.backward()
+        else:
+            self.accelerator.backward(loss)
+
+    def _clip(self) -> torch.Tensor:
+        """Clip the gradients; their norm before."""
+        most = self.config.clip or float("inf")
+        if self._plain and not self.accelerator.is_fsdp2:
+            return torch.nn.utils.clip_grad_norm_(self.parameters, most)
+        norm: torch.Tensor = self.accelerator.clip_grad_norm_(self.model.parameters(), most)
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     @torch.no_grad()
     def loss_of(self, batches: Sequence[Batch]) -> torch.Tensor:
@@ -145,7 +161,7 @@ class Engine:
 
     def _step(self, outcome: Outcome) -> None:
         before = self.scheduler.position
-        self.optimizer.step()
+        self._stepped.step()
         rates = tuple(float(group["lr"]) for group in self.scheduler.optimizer.param_groups)
         self.scheduler.step()
         outcome.made = self.scheduler.position > before

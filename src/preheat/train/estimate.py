@@ -173,7 +173,7 @@ def measure_memory(model: Any, rows: int, longest: int, precision: str, *, copy:
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         torch.autocast("cpu", dtype=half, enabled=half is not None),
     ):
-        model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False)
+        model(input_ids=ids, attention_mask=mask, labels=labels)
     activations = sum(storage.nbytes() for storage in seen.values())
     many = sum(weight.numel() for weight in weights)
     return Memory(many, everything, size, 2 * size, activations, size if copy else 0)

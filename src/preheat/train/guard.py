@@ -39,7 +39,7 @@ class SpikeWatch:
 
     >>> watch = SpikeWatch([1.0, 1.1] * 10)
     >>> watch.see(1.2), watch.see(3.0).usual, watch.see(3.1)
-    (None, 1.05, None)
+    (None, 1.1, None)
     """
 
     def __init__(self, losses: Iterable[float] = ()) -> None:

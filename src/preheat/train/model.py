@@ -16,65 +16,19 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     GPT2Config,
-    GPT2DoubleHeadsModel,
-    GPT2ForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
-from transformers.modeling_outputs import SequenceClassifierOutput
-from transformers.models.gpt2.modeling_gpt2 import GPT2SequenceSummary
 from transformers.utils import logging as hf_logging
 
 from preheat.errors import ConfigError, refusal
 from preheat.train.config import TrainConfig
 from preheat.train.data.tokens import TokenCache, content_key
+from preheat.train.heads import GPT2DoubleHeadsClassifier, GPT2ForSequenceClassification
 
 _DROPOUT = re.compile(r"dropout|pdrop")
 _END, _PAD = "<|endoftext|>", "<|pad|>"
-
-
-class GPT2DoubleHeadsClassifier(GPT2DoubleHeadsModel):
-    """GPT-2 with a language-model head and a classification head read at one token (``mc_token_ids``).
-
-    transformers' double-heads model scores one number a choice; here the second head gives one score a class, at the
-    last token of the text. The language-model head keeps its weights but is not computed, unless ``lm_weight`` asks
-    for its loss beside the class's: at GPT-2's sizes it costs almost half of the forward pass.
-    """
-
-    lm_weight = 0.0  # of the language-model loss while training
-
-    def __init__(self, config: GPT2Config) -> None:
-        classes = int(config.num_labels or 2)
-        super().__init__(config)  # sets num_labels to 1
-        config.num_labels = classes
-        self.num_labels = classes
-        self.multiple_choice_head = GPT2SequenceSummary(config)
-        self.post_init()
-
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        mc_token_ids: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs: Any,
-    ) -> SequenceClassifierOutput:
-        """Scores of shape (batch, classes); ``mc_token_ids`` (batch,) defaults to each text's last token."""
-        if mc_token_ids is None and attention_mask is not None and attention_mask.ndim == 2:
-            mc_token_ids = attention_mask.sum(dim=-1) - 1
-        hidden = self.transformer(input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
-        logits = self.multiple_choice_head(hidden, mc_token_ids)
-        loss = None if labels is None else torch.nn.functional.cross_entropy(logits, labels)
-        if loss is not None and self.lm_weight and self.training and input_ids is not None:
-            loss = loss + self.lm_weight * self._lm_loss(hidden, input_ids, attention_mask)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
-
-    def _lm_loss(self, hidden: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Mean cross-entropy of every token given those before it, padding left out."""
-        real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
-        scores, targets = self.lm_head(hidden[:, :-1][real[:, 1:]]), ids[:, 1:][real[:, 1:]]
-        return torch.nn.functional.cross_entropy(scores.float(), targets, reduction="sum") / max(1, len(targets))
 
 
 def build_tokenizer(config: TrainConfig, texts: Sequence[str], cache: TokenCache) -> PreTrainedTokenizerBase:
@@ -108,9 +62,10 @@ def build_model(
                 refusal("head", "'sequence' for a model that is not a GPT-2", settings.model_type, advice)
             )
         _set_dropout(settings, config.dropout)
-        kind = _head(config.head, pretrained=True)
+        kind = _head(config.head, settings.model_type)
         if not weights:
-            shape: PreTrainedModel = kind(settings) if config.head == "double" else kind.from_config(settings)
+            make = kind.from_config if kind is AutoModelForSequenceClassification else kind
+            shape: PreTrainedModel = make(settings)
             return shape
         model: PreTrainedModel = _load(kind, config.model, config=settings)
         model.float()
@@ -128,7 +83,7 @@ def build_model(
         **labels,
     )
     _set_dropout(settings, config.dropout)
-    made: PreTrainedModel = _head(config.head, pretrained=False)(settings)
+    made: PreTrainedModel = _head(config.head, settings.model_type)(settings)
     return _with_lm_loss(made, config)
 
 
@@ -152,7 +107,8 @@ def _with_lm_loss(model: PreTrainedModel, config: TrainConfig) -> PreTrainedMode
 
 def load_model(folder: Path, config: TrainConfig) -> PreTrainedModel:
     """The model a checkpoint holds, from safetensors and nothing else."""
-    model: PreTrainedModel = _load(_head(config.head, pretrained=True), str(folder), use_safetensors=True)
+    kind = _head(config.head, _load(AutoConfig, str(folder)).model_type)
+    model: PreTrainedModel = _load(kind, str(folder), use_safetensors=True)
     return _with_lm_loss(model, config)
 
 
@@ -171,10 +127,10 @@ def save(
         tokenizer.save_pretrained(folder)
 
 
-def _head(head: str, *, pretrained: bool) -> Any:
+def _head(head: str, model_type: str) -> Any:
     if head == "double":
         return GPT2DoubleHeadsClassifier
-    return AutoModelForSequenceClassification if pretrained else GPT2ForSequenceClassification
+    return GPT2ForSequenceClassification if model_type == "gpt2" else AutoModelForSequenceClassification
 
 
 @contextmanager
