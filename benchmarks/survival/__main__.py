@@ -8,6 +8,13 @@ All three train the same small GPT-2 classifier on the same rows: a block, 16 wi
 epochs, a linear schedule with warm-up, a checkpoint every five updates. Every run is a process of its own, and mishaps
 are real: processes are killed, files damaged, writes refused by the system. What a cell says is found by comparing
 losses, rates and weights, bit for bit, with a run of the same framework that nothing happened to.
+
+    same bits         every later loss, rate and final weight is that of the uncut run
+    differs, warns    not so, and there was a warning or a message that the uncut run does not give
+    differs, silently not so, and there was none
+    goes on from 12   a resume takes the checkpoint of update 12 (preheat saves at the end of an epoch too)
+    10 named          resumed once more, with the checkpoint of update 10 named by hand
+    takes it          resumed from the damaged checkpoint; compared with the same resume from an undamaged one
 """
 
 import argparse

@@ -4,7 +4,7 @@ import csv
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ WORDS = {
     "trade": ["bank", "shares", "profit", "market", "oil", "price"],
     "tech": ["phone", "chip", "software", "network", "robot", "browser"],
 }
+Resume = bool | Path  # from the newest checkpoint, or from the one that is named
 SHARED = ["the", "a", "new", "old", "says", "after", "over", "more", "than", "year"]
 
 
@@ -77,13 +78,15 @@ class Job(Protocol):
 
     title: str
     can_insist: bool  # whether ``Setup.insist`` means something to it
-    guards: dict[str, str]  # its own option against a kind of mishap, as a user writes it; those it needs none for: ""
+    guards: ClassVar[
+        dict[str, str]
+    ]  # its own option against a kind of mishap, as a user writes it; those it needs none for: ""
 
     def warm_up(self) -> None:
         """Load what every run needs, before runs are forked off."""
 
-    def run(self, setup: Setup, material: "Material", folder: Path, witness: Witness, *, resume: bool) -> None:
-        """Train to the end, from the newest checkpoint if asked; errors come as the framework raises them."""
+    def run(self, setup: Setup, material: "Material", folder: Path, witness: Witness, resume: Resume) -> None:
+        """Train to the end; errors come as the framework raises them."""
 
     def checkpoints(self, folder: Path) -> list[Path]:
         """Every checkpoint, the oldest first."""

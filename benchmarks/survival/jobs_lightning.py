@@ -3,11 +3,11 @@
 import csv
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning
 import torch
-from job import CLIP, WARMUP, Files, Job, Material, Setup, Texts, make_model
+from job import CLIP, WARMUP, Files, Job, Material, Resume, Setup, Texts, make_model
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
@@ -20,12 +20,12 @@ class Lightning(Job):
 
     title = "Lightning"
     can_insist = False
-    guards = {"signal": "save_on_exception=True", "nan": "detect_anomaly=True"}  # noqa: RUF012 - constant
+    guards: ClassVar[dict[str, str]] = {"signal": "save_on_exception=True", "nan": "detect_anomaly=True"}
 
     def warm_up(self) -> None:
         """Everything is loaded with this module."""
 
-    def run(self, setup: Setup, material: Material, folder: Path, witness: Witness, *, resume: bool) -> None:
+    def run(self, setup: Setup, material: Material, folder: Path, witness: Witness, resume: Resume) -> None:
         """With a log line an update, and every checkpoint kept."""
         lightning.seed_everything(setup.seed, workers=True, verbose=False)
         loader = DataLoader(
@@ -56,7 +56,8 @@ class Lightning(Job):
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(_Module(setup, material, witness), loader, ckpt_path="last" if resume else None)
+        path = resume if isinstance(resume, Path) else "last" if resume else None
+        trainer.fit(_Module(setup, material, witness), loader, ckpt_path=path)
 
     def checkpoints(self, folder: Path) -> list[Path]:
         """By the number in their names, without the copies called last."""

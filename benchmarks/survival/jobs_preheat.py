@@ -2,9 +2,9 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from job import WARMUP, Files, Job, Material, Setup, jitter
+from job import WARMUP, Files, Job, Material, Resume, Setup, jitter
 from safetensors.torch import load_file
 from witness import Witness
 
@@ -20,7 +20,7 @@ class Preheat(Job):
 
     title = "preheat"
     can_insist = True
-    guards = {"signal": "", "nan": ""}  # noqa: RUF012 - constant
+    guards: ClassVar[dict[str, str]] = {"signal": "", "nan": ""}
 
     def warm_up(self) -> None:
         """Matplotlib, which draws the curves at the end of a run."""
@@ -30,7 +30,7 @@ class Preheat(Job):
         import preheat.train.building
         import preheat.train.pictures  # noqa: F401
 
-    def run(self, setup: Setup, material: Material, folder: Path, witness: Witness, *, resume: bool) -> None:
+    def run(self, setup: Setup, material: Material, folder: Path, witness: Witness, resume: Resume) -> None:
         """Exits as ``preheat train`` does where a signal stopped the run."""
         shape = {key: getattr(material.config, key) for key in material.config.model_fields_set}
         flags = {
@@ -47,7 +47,8 @@ class Preheat(Job):
             train(
                 config,
                 folder,
-                resume=resume,
+                resume=bool(resume),
+                checkpoint=resume.name if isinstance(resume, Path) else None,
                 given=set(config.model_fields_set) if resume else None,
                 wins="new" if setup.insist else None,
                 transform=jitter if setup.draws else None,

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from job import CLIP, WARMUP, Files, Job, Material, Setup, Texts, make_model
+from job import CLIP, WARMUP, Files, Job, Material, Resume, Setup, Texts, make_model
 from safetensors.torch import load_file
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 from witness import Witness
@@ -15,12 +15,12 @@ class Transformers(Job):
 
     title = "transformers Trainer"
     can_insist = False
-    guards = {"signal": "enable_jit_checkpoint=True", "nan": "logging_nan_inf_filter=False"}  # noqa: RUF012 - constant
+    guards: ClassVar[dict[str, str]] = {"signal": "enable_jit_checkpoint=True", "nan": "logging_nan_inf_filter=False"}
 
     def warm_up(self) -> None:
         """Everything is loaded with this module."""
 
-    def run(self, setup: Setup, material: Material, folder: Path, witness: Witness, *, resume: bool) -> None:
+    def run(self, setup: Setup, material: Material, folder: Path, witness: Witness, resume: Resume) -> None:
         """With a log line an update, and nothing sent to trackers."""
         arguments = TrainingArguments(
             output_dir=str(folder),
@@ -51,7 +51,7 @@ class Transformers(Job):
             processing_class=material.tokenizer,
             callbacks=[_Begin(witness)],
         )
-        trainer.train(resume_from_checkpoint=True if resume else None)
+        trainer.train(resume_from_checkpoint=str(resume) if isinstance(resume, Path) else resume or None)
 
     def checkpoints(self, folder: Path) -> list[Path]:
         """By the number in their names."""

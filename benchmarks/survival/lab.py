@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from job import Job, Setup, make_material
+from job import Job, Resume, Setup, make_material
 from witness import Mishap, Witness, sent
 
 KILLED_AT = 18  # updates made, in the middle of the second epoch; the newest checkpoint is that of update 15
@@ -136,6 +136,7 @@ class Lab:
         self.home = home
         self.material = make_material(home)
         self._uncut: dict[tuple[str, Setup], tuple[Path, Ended]] = {}
+        self._undamaged: dict[tuple[str, Setup], Ended] = {}
         self._made = 0
 
     def folder(self, job: Job) -> Path:
@@ -144,9 +145,9 @@ class Lab:
         return self.home / f"{self._made:03d}-{type(job).__name__.lower()}"
 
     def start(
-        self, job: Job, setup: Setup, folder: Path, *, resume: bool = False, mishap: Mishap | None = None
+        self, job: Job, setup: Setup, folder: Path, *, resume: Resume = False, mishap: Mishap | None = None
     ) -> Running:
-        """Start a run in a folder, from the newest checkpoint there if asked."""
+        """Start a run in a folder, from a checkpoint there if asked."""
         self._made += 1
         report = self.home / f"{self._made:03d}-{type(job).__name__.lower()}.seen"
 
@@ -155,7 +156,7 @@ class Lab:
             witness = Witness(report, mishap)
             witness.look()
             try:
-                job.run(setup, self.material, folder, witness, resume=resume)
+                job.run(setup, self.material, folder, witness, resume)
             except Exception as error:
                 witness.write(error=f"{type(error).__name__}: {_first_line(error)}")
                 raise
@@ -164,7 +165,9 @@ class Lab:
 
         return Running(work, report)
 
-    def run(self, job: Job, setup: Setup, folder: Path, *, resume: bool = False, mishap: Mishap | None = None) -> Ended:
+    def run(
+        self, job: Job, setup: Setup, folder: Path, *, resume: Resume = False, mishap: Mishap | None = None
+    ) -> Ended:
         """A run to its end."""
         return self.start(job, setup, folder, resume=resume, mishap=mishap).end()
 
@@ -178,6 +181,19 @@ class Lab:
                 raise RuntimeError(f"{job.title} does not do the job: {ended.error or ended}")
             self._uncut[key] = folder, ended
         return self._uncut[key]
+
+    def undamaged(self, job: Job, setup: Setup) -> Ended:
+        """The run that was killed after 18 updates and resumed, and to which nothing else happened; made once.
+
+        What it does has to be repeatable, or one could not tell what damage does.
+        """
+        key = (job.title, setup)
+        if key not in self._undamaged:
+            one, other = (self.run(job, setup, self.killed(job, setup), resume=True) for _ in range(2))
+            if (one.updates, one.weights) != (other.updates, other.weights):
+                raise RuntimeError(f"{job.title} resumes differently each time")
+            self._undamaged[key] = one
+        return self._undamaged[key]
 
     def killed(self, job: Job, setup: Setup) -> Path:
         """The folder of a run that was killed after 18 updates, at which its newest checkpoint is that of update 15."""

@@ -1,5 +1,6 @@
 """The mishaps: what is done to a run, and how one finds out what became of it."""
 
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from job import Job, Setup
 from lab import KILLED_AT, NEWEST, Ended, Lab
-from verdicts import failed, rates_of, resumed, short, told
+from verdicts import failed, fallen_back, rates_of, resumed, short, told
 from witness import Mishap, bad_loss, digest, sent, slow, small_files
 
 PLAIN = Setup()
@@ -37,11 +38,11 @@ def killed(setup: Setup, lab: Lab, job: Job) -> str:
 
 
 def terminated(setup: Setup, lab: Lab, job: Job) -> str:
-    """SIGTERM in the forward pass after 18 updates, while updates take a quarter of a second; then resumed."""
+    """SIGTERM in the forward pass after 18 updates, while updates take 0.4 seconds; then resumed."""
     option = job.guards["signal"]
     _, uncut = lab.uncut(job, setup)
     folder = lab.folder(job)
-    ended = lab.run(job, setup, folder, mishap=Mishap(KILLED_AT, sent(signal.SIGTERM), pace=0.25))
+    ended = lab.run(job, setup, folder, mishap=Mishap(KILLED_AT, sent(signal.SIGTERM), pace=0.4))
     last = updates_of(job, folder)[-1]
     made = max(ended.updates) + 1
     saved = f"saved after update {last}" if last != NEWEST else f"nothing saved, {made - last} updates lost"
@@ -67,16 +68,12 @@ def full_disk(lab: Lab, job: Job) -> str:
 
 def cut_writes(limit: int, lab: Lab, job: Job, *, deadly: bool) -> str:
     """No file longer than ``limit`` bytes from update 14 on; then resumed without a limit."""
-    _, uncut = lab.uncut(job, PLAIN)
     folder = lab.folder(job)
     ended = lab.run(job, PLAIN, folder, mishap=Mishap(NEWEST - 1, small_files(limit, deadly=deadly)))
     if deadly and ended.code != -signal.SIGXFSZ:
         raise RuntimeError(f"{job.title} was not ended inside a save: {ended}")
-    there = sorted(set(updates_of(job, folder)) | {0})[-1]
-    again = resumed(lab.run(job, PLAIN, folder, resume=True), uncut, there if deadly else 10)
-    if deadly:
-        return again if there != 10 or again.startswith("error") else f"goes on from 10: {again}"
-    return f"{'goes on' if not ended.code else failed(ended)}; resumed: {again}"
+    again = resumed_somehow(lab, job, folder)
+    return again if deadly else f"{failed(ended) if ended.code else 'goes on'}; resumed: {again}"
 
 
 def size_limit(part: str, lab: Lab, job: Job) -> int | None:
@@ -93,11 +90,23 @@ def size_limit(part: str, lab: Lab, job: Job) -> int | None:
 
 def damaged(hurt: Callable[[Job, Path], bool], lab: Lab, job: Job) -> str:
     """Killed; the newest checkpoint damaged; resumed."""
-    _, uncut = lab.uncut(job, PLAIN)
     folder = lab.killed(job, PLAIN)
     if not hurt(job, folder):
         return ONE_FILE
-    return resumed(lab.run(job, PLAIN, folder, resume=True), uncut, NEWEST)
+    return resumed_somehow(lab, job, folder)
+
+
+def resumed_somehow(lab: Lab, job: Job, folder: Path) -> str:
+    """Resumed from whichever checkpoint the framework takes; if that is an error, from the one named that is before."""
+    uncut = lab.uncut(job, PLAIN)[1]
+    ended = lab.run(job, PLAIN, folder, resume=True)
+    if not ended.code:
+        if ended.start != NEWEST:
+            return fallen_back(ended, uncut)
+        return f"takes it: {resumed(ended, lab.undamaged(job, PLAIN), NEWEST)}"
+    older = [path for path in job.checkpoints(folder) if updates_in(path) < NEWEST][-1]
+    again = resumed(lab.run(job, PLAIN, folder, resume=older), uncut, updates_in(older))
+    return f"{failed(ended)}; {updates_in(older)} named: {again}"
 
 
 def flip_a_byte(job: Job, folder: Path) -> bool:
@@ -148,14 +157,14 @@ def no_number(setup: Setup, lab: Lab, job: Job) -> str:
 
 def other_rate(lab: Lab, job: Job) -> str:
     """Killed at a peak of 1e-3, resumed with 1e-4; where that is refused, once more in the way it is meant."""
-    _, uncut = lab.uncut(job, PLAIN)
+    before = lab.undamaged(job, PLAIN)
     folder, changed = lab.killed(job, PLAIN), replace(PLAIN, lr=PLAIN.lr / 10)
     ended = lab.run(job, changed, folder, resume=True)
-    said = rates_of(ended, uncut, 0.1)
+    said = rates_of(ended, before, 0.1)
     if not ended.code or not job.can_insist:
         return said
     insisted = lab.run(job, replace(changed, insist=True), folder, resume=True)
-    return f"refused; told which side wins: {rates_of(insisted, uncut, 0.1)}"
+    return f"refused; told which side wins: {rates_of(insisted, before, 0.1)}"
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
@@ -170,10 +179,12 @@ def used_folder(lab: Lab, job: Job) -> str:
     if ended.code != -signal.SIGKILL:
         return f"refused: {short(ended.error)}"
     again = lab.run(job, second, folder, resume=True)
+    begins = f"begins{told(ended, uncut, expected='')}"
     if again.start is not None and again.start > 13:
-        took = f"takes the older run's checkpoint {again.start}"
-        return f"{'begins' + told(ended, uncut)}; resumed: {took}, {resumed(again, uncut, again.start)}"
-    return f"{'begins' + told(ended, uncut)}; resumed: {resumed(again, uncut, 10)}"
+        return (
+            f"{begins}; resumed: takes the older run's checkpoint {again.start}, {resumed(again, uncut, again.start)}"
+        )
+    return f"{begins}; resumed: {fallen_back(again, uncut)}"
 
 
 def two_at_once(lab: Lab, job: Job) -> str:
@@ -188,12 +199,13 @@ def two_at_once(lab: Lab, job: Job) -> str:
     seconds = time.monotonic() - start
     one = first.end()
     if second.code and not second.updates:
-        return f"second refused after {seconds:.1f} s: {short(second.error)}; first {state(lab, job, one)}"
+        return f"second refused after {seconds:.2f} s: {short(second.error)}; first {state(lab, job, one)}"
     if one.code or second.code:
         return f"first: {failed(one)}; second: {failed(second)}"
     there = holdings(job, folder)
-    counts = [len(there & mine) for mine in known]
-    return f"both end{told(second, lab.uncut(job, setups[1])[1])}; {counts[0]} checkpoints of the first, {counts[1]} of the second are left"
+    ones, others = (len(there & mine) for mine in known)
+    warned = told(second, lab.uncut(job, setups[1])[1], expected="")
+    return f"both end{warned}; left are {ones} checkpoints of the first, {others} of the second"
 
 
 def state(lab: Lab, job: Job, ended: Ended) -> str:
@@ -208,10 +220,13 @@ def holdings(job: Job, folder: Path) -> set[str]:
 
 
 def updates_of(job: Job, folder: Path) -> list[int]:
-    """The updates of a folder's checkpoints, as their names have it."""
-    return sorted(
-        int("".join(filter(str.isdigit, path.stem.rpartition("step")[2]))) for path in job.checkpoints(folder)
-    )
+    """Those made at each of a folder's checkpoints."""
+    return [updates_in(path) for path in job.checkpoints(folder)]
+
+
+def updates_in(checkpoint: Path) -> int:
+    """The last number in a checkpoint's name."""
+    return int(re.findall(r"\d+", checkpoint.stem)[-1])
 
 
 MISHAPS = {

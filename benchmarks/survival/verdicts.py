@@ -4,9 +4,8 @@ import re
 
 from lab import Ended
 
-_LONGEST = 110  # characters of an error message
-# Said at every resume into a folder that is used, as a resume's always is.
-_OF_NO_MATTER = ("exists and is not empty",)
+_LONGEST = 90  # characters of an error message
+USED = "exists and is not empty"
 
 
 def resumed(ended: Ended, uncut: Ended, newest: int) -> str:
@@ -27,25 +26,29 @@ def resumed(ended: Ended, uncut: Ended, newest: int) -> str:
     return f"{where}differs{told(ended, uncut)}"
 
 
+def fallen_back(ended: Ended, uncut: Ended) -> str:
+    """The same where it could not be known from which checkpoint the run would go on."""
+    words = resumed(ended, uncut, ended.start or 0)
+    if ended.code or not ended.updates:
+        return words
+    warned = ", warns" if words == "same bits" and told(ended, uncut) == ", warns" else ""
+    return f"goes on from {ended.start}{warned}: {words}"
+
+
 def same(ended: Ended, uncut: Ended) -> bool:
     """Whether a resumed run is the uncut one to the last bit, from where it begins to its end."""
     later = {update: seen for update, seen in uncut.updates.items() if update >= (ended.start or 0)}
     return ended.updates == later and ended.weights == uncut.weights
 
 
-def told(ended: Ended, uncut: Ended) -> str:
-    """Whether a run has warned of anything that the uncut one has not."""
-    return ", warns" if news(ended, uncut) else ", silently"
+def told(ended: Ended, uncut: Ended, expected: str = USED) -> str:
+    """Whether a run has warned of anything that the uncut one has not, numbers and folders aside.
 
-
-def news(ended: Ended, uncut: Ended) -> list[str]:
-    """Warnings of a run that the uncut one has not given, numbers and folders aside."""
+    A warning with ``expected`` in it does not count: that a folder is used says nothing to somebody who resumes.
+    """
     known = {_bare(warning) for warning in uncut.warnings}
-    return [
-        warning
-        for warning in ended.warnings
-        if _bare(warning) not in known and not any(part in warning for part in _OF_NO_MATTER)
-    ]
+    new = [warning for warning in ended.warnings if _bare(warning) not in known]
+    return ", warns" if any(not expected or expected not in warning for warning in new) else ", silently"
 
 
 def failed(ended: Ended) -> str:

@@ -107,7 +107,7 @@ class Witness:
         if self.bad_loss:
             self.bad_loss = False
             output.loss = output.loss * math.nan
-        self.losses.append(float(output.loss).hex())
+        self.losses.append(float(output.loss.detach()).hex())
 
     def _updated(self, optimizer: Any, _args: Any, _named: Any) -> None:
         if isinstance(optimizer, torch.optim.AdamW):
