@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from job import Job, Setup
 from lab import KILLED_AT, NEWEST, Ended, Lab
-from verdicts import failed, fallen_back, rates_of, resumed, short, told
+from verdicts import failed, fallen_back, rates_of, refused, resumed, told
 from witness import Mishap, bad_loss, digest, sent, slow, small_files
 
 PLAIN = Setup()
@@ -164,7 +164,7 @@ def other_rate(lab: Lab, job: Job) -> str:
     if not ended.code or not job.can_insist:
         return said
     insisted = lab.run(job, replace(changed, insist=True), folder, resume=True)
-    return f"refused; told which side wins: {rates_of(insisted, before, 0.1)}"
+    return f"{refused(ended)}; told which side wins: {rates_of(insisted, before, 0.1)}"
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def used_folder(lab: Lab, job: Job) -> str:
     _, uncut = lab.uncut(job, second)
     ended = lab.run(job, second, folder, mishap=Mishap(13, sent(signal.SIGKILL)))
     if ended.code != -signal.SIGKILL:
-        return f"refused: {short(ended.error)}"
+        return refused(ended)
     again = lab.run(job, second, folder, resume=True)
     begins = f"begins{told(ended, uncut, expected='')}"
     if again.start is not None and again.start > 13:
@@ -199,7 +199,7 @@ def two_at_once(lab: Lab, job: Job) -> str:
     seconds = time.monotonic() - start
     one = first.end()
     if second.code and not second.updates:
-        return f"second refused after {seconds:.2f} s: {short(second.error)}; first {state(lab, job, one)}"
+        return f"second {refused(second)}, after {seconds:.2f} s; first {state(lab, job, one)}"
     if one.code or second.code:
         return f"first: {failed(one)}; second: {failed(second)}"
     there = holdings(job, folder)

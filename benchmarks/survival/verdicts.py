@@ -58,6 +58,11 @@ def failed(ended: Ended) -> str:
     return f"error: {short(ended.error)}"
 
 
+def refused(ended: Ended) -> str:
+    """A run that ended by an error, of which it is said where no update was made before it."""
+    return failed(ended) if ended.updates or not ended.error else f"refused: {short(ended.error)}"
+
+
 def short(message: str) -> str:
     """As much of a message as a cell takes; a bar would end the cell."""
     message = " ".join(message.replace("|", "/").split())
