@@ -33,7 +33,7 @@ class Ended:
         weights: a hash of the weights at its end; None if it was killed or trained nothing.
         finite: whether they were finite numbers.
         warnings: those the user got to see.
-        error: the error's kind and first line; empty if there was none.
+        error: the error's kind and message; empty if there was none.
     """
 
     code: int
@@ -158,7 +158,7 @@ class Lab:
             try:
                 job.run(setup, self.material, folder, witness, resume)
             except Exception as error:
-                witness.write(error=f"{type(error).__name__}: {_first_line(error)}")
+                witness.write(error=f"{type(error).__name__}: {_message(error)}")
                 raise
             finally:
                 witness.finish()
@@ -204,7 +204,6 @@ class Lab:
         return folder
 
 
-def _first_line(error: BaseException) -> str:
-    """The first line of a message, with folders left out of paths."""
-    lines = str(error).strip().splitlines() or [""]
-    return re.sub(r"(?<![\w.])/(?:[^\s/'\"]+/)+", "", lines[0])
+def _message(error: BaseException) -> str:
+    """A message in one line, with folders left out of paths."""
+    return re.sub(r"(?<![\w.])/(?:[^\s/'\"]+/)+", "", " ".join(str(error).split()))
