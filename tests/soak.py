@@ -54,9 +54,7 @@ def main():
                 return 1
             print(summary(happened), flush=True)
     day, minutes = datetime.datetime.now(datetime.UTC).date(), (time.monotonic() - began) / 60
-    print(
-        f"{day}: {summary(happened)}; seed {options.seed}, {minutes:.0f} minutes; every life ended in the uncut run's bits"
-    )
+    print(f"{day}: {summary(happened)}; seed {options.seed}, {minutes:.0f} minutes; all ended in the same bits")
     return 0
 
 

@@ -406,7 +406,9 @@ def test_critical_learning_rate_is_recorded_and_changes_nothing(tmp_path, tiny):
     measured = {record["update"]: record.pop("critical_lr") for record in records if "critical_lr" in record}
     assert list(measured) == [0, 4, 8, 12, 16]
     assert measured[0] is None
-    assert all(1e-4 < measured[update] < 100 for update in (4, 8, 12, 16))
+    found = [rate for rate in measured.values() if rate is not None]
+    assert len(found) >= 2  # momentum may go uphill on a batch: then there is none
+    assert all(1e-4 < rate < 100 for rate in found)
     assert records == records_of(tmp_path / "without")
     assert weights_of(tmp_path / "run") == weights_of(tmp_path / "without")
     assert "Critical learning rate" in (tmp_path / "run" / "report.html").read_text()

@@ -98,3 +98,16 @@ def test_refuses_a_start_that_is_no_rate(start):
     """By name."""
     with pytest.raises(preheat.ScheduleError, match="start must be"):
         line_search(lambda size: size, start)
+
+
+def test_dips_of_rounding_are_no_way_down():
+    """An ascent whose losses wobble by less than the stated rounding has no crossing; without it, one is made up."""
+
+    def uphill(size):
+        return 1.0 + size + (1e-8 * math.sin(1e9 * size) if size else 0.0)
+
+    assert line_search(uphill, 1.0).lr is not None
+    found = line_search(uphill, 1.0, rounding=1e-6)
+    assert found.lr is None
+    assert found.reason.startswith("the direction raises the loss at every size that changes it")
+    assert line_search(lambda size: 1.0 + size * (size - 2), 1.0, rounding=1e-6).lr == pytest.approx(2, rel=0.05)

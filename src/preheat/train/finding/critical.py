@@ -41,6 +41,7 @@ from preheat.train.finding.twin import Twin, clip_gradients, present_rate, relat
 
 _LOST = 4  # a move of fewer roundings of the weights than this has no direction
 _CLEAR = 1024  # a move of more is as good as exact
+_BLURRED = 32  # roundings of the weights by which a loss may differ without meaning anything
 _FIRST = 1e-3  # where the search starts if nobody has named a rate
 
 
@@ -214,7 +215,8 @@ class _Line:
             if not math.isfinite(level):
                 reason = f"the loss is {level} before any step"
             return CriticalLR(None, None, level, 1, reason)
-        return line_search(loss_along, start, bisections=bisections)
+        rounding = _BLURRED * torch.finfo(self.weights[0].dtype).eps
+        return line_search(loss_along, start, bisections=bisections, rounding=rounding)
 
     def _no_direction(self) -> str:
         share = _roundings(self.moves, self.before)

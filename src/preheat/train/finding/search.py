@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from preheat.schedule.checks import count, positive
+from preheat.schedule.checks import count, number, positive
 
 REACH = 2.0**40  # a rate in a warm-up may be this far below what the loss can take
 
@@ -62,7 +62,12 @@ class CriticalLR:
 
 
 def line_search(
-    loss_along: Callable[[float], float], start: float, *, reach: float = REACH, bisections: int = 3
+    loss_along: Callable[[float], float],
+    start: float,
+    *,
+    reach: float = REACH,
+    bisections: int = 3,
+    rounding: float = 0.0,
 ) -> CriticalLR:
     """The smallest step size that raises the loss, along one direction.
 
@@ -72,6 +77,7 @@ def line_search(
         reach: sizes from ``start / reach`` to ``start * reach`` are tried, > 1.
         bisections: each halves the logarithm of the bracket, which begins at a factor of 2: after 3 its ends are 9 %
             apart.
+        rounding: losses that differ by less than this share of the loss are equal, >= 0.
 
     Returns:
         The critical size, or why there is none. A loss that is not finite counts as above. Where the loss crosses
@@ -88,11 +94,12 @@ def line_search(
     reach = positive("reach", reach, "It is a factor above 1.")
     bisections = int(count("bisections", bisections, advice="3 leave 9 %."))
     level = float(loss_along(0.0))
+    blur = number("rounding", rounding) * abs(level)
     tried: dict[float, float] = {}
 
     def above(size: float) -> bool:
         tried[size] = float(loss_along(size))
-        return not tried[size] <= level  # NaN is above
+        return not tried[size] <= level + blur  # NaN is above
 
     def found(lr: float | None, bracket: tuple[float, float] | None, reason: str = "") -> CriticalLR:
         return CriticalLR(lr, bracket, level, 1 + len(tried), reason, tuple(tried.items()))
@@ -101,34 +108,34 @@ def line_search(
         return found(None, None, f"the loss is {level} before any step")
     size = start
     if not above(start):
-        while tried[size] <= level and size * 2 <= start * reach:
+        while tried[size] <= level + blur and size * 2 <= start * reach:
             size *= 2
             above(size)
-    if not tried[size] <= level and not any(loss < level for loss in tried.values()):
+    if not tried[size] <= level + blur and not any(loss < level - blur for loss in tried.values()):
         size = start  # it raises the loss, or gives the same one
-        while not tried[size] < level and size / 2 >= start / reach:
+        while not tried[size] < level - blur and size / 2 >= start / reach:
             size /= 2
             above(size)
-    raising = [size for size, loss in tried.items() if not loss <= level]
-    reason = _why_none(level, tried, raising)
+    raising = [size for size, loss in tried.items() if not loss <= level + blur]
+    reason = _why_none(level, blur, tried, raising)
     if reason:
         return found(None, None, reason)
     high = min(raising)
-    low = max(size for size, loss in tried.items() if size < high and loss <= level)
+    low = max(size for size, loss in tried.items() if size < high and loss <= level + blur)
     for _ in range(bisections):
         middle = math.sqrt(low * high)
         low, high = (low, middle) if above(middle) else (middle, high)
     return found(math.sqrt(low * high), (low, high))
 
 
-def _why_none(level: float, tried: dict[float, float], raising: list[float]) -> str:
+def _why_none(level: float, blur: float, tried: dict[float, float], raising: list[float]) -> str:
     """Why the sizes tried hold no crossing; empty if they do."""
     least, most = min(tried), max(tried)
-    if all(loss == level for loss in tried.values()):
+    if all(abs(loss - level) <= blur for loss in tried.values()):
         return f"the loss stays at {level:.6g} along the direction, up to a size of {most:.3g}"
     if not raising:
         return f"the loss never rises above {level:.6g}, up to a size of {most:.3g}"
-    if any(loss < level for loss in tried.values()):
+    if any(loss < level - blur for loss in tried.values()):
         return ""
     if not any(math.isfinite(loss) for loss in tried.values()):
         return f"the loss is not finite at any size down to {least:.3g}"

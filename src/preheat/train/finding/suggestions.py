@@ -122,7 +122,7 @@ def _critical(critical: CriticalLR) -> Suggestion:
     """The bound from the other measurement."""
     if critical.lr is None:
         return Suggestion("critical", None, critical.reason)
-    words = "above it the first update raises the loss: a bound on the peak, which is usually best 2 to 10 times lower"
+    words = "above it the first update raises the loss: a bound on the peak, which may lie far below"
     return Suggestion("critical", critical.lr, words)
 
 
