@@ -196,7 +196,7 @@ def test_flags_are_the_fields_of_the_configuration(cli):
     assert all(field.description for field in TrainConfig.model_fields.values())
 
 
-@pytest.mark.parametrize("command", ["show", "plan", "train", "evaluate", "classify"])
+@pytest.mark.parametrize("command", ["show", "plan", "find-lr", "train", "evaluate", "classify"])
 def test_every_help_ends_in_an_example(cli, command):
     """Something to paste."""
     code, out, _ = cli(command, "--help")

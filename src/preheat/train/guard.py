@@ -17,6 +17,7 @@ _FACTOR = 6.0  # deviations above the usual; of 10^6 normal values about one is 
 _MAD = 1.4826  # median absolute deviation to standard deviation, for normal values
 _LONGEST = 2_000_000  # updates of a schedule that is searched for restarts
 _SHARE = 0.1  # and at least this part of the usual loss above it
+_RISE = 0.05  # and so many nats: what is nearly 0 doubles without meaning anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class SpikeWatch:
         if len(self._recent) < _LEAST:
             return None
         usual = median(self._recent)
-        if loss <= usual * (1 + _SHARE):  # most updates: nothing more has to be worked out
+        if loss <= usual + max(_RISE, _SHARE * usual):  # most updates: nothing more has to be worked out
             return None
         spread = _MAD * median(abs(value - usual) for value in self._recent)
         deviations = (loss - usual) / spread if spread else float("inf")
