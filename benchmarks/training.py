@@ -95,39 +95,39 @@ def ag_rows(path: Path, *columns: str) -> list[tuple[str, str, str]]:
 
 def ag_news(path: Path, folder: Path, quick: bool) -> tuple[str, dict[str, Costs], list[Verdict]]:
     """The section of AG News."""
-    return section(Job.of(ag_rows(path, "title", "description"), folder), 120, 2 if quick else 5)
+    return section("AG News", Job.of(ag_rows(path, "title", "description"), folder), 120, 2 if quick else 5)
 
 
 def ag_titles(path: Path, folder: Path, quick: bool) -> tuple[str, dict[str, Costs], list[Verdict]]:
     """The section of its titles."""
-    return section(Job.of(ag_rows(path, "title"), folder), 120, 2 if quick else 5)
+    return section("titles", Job.of(ag_rows(path, "title"), folder), 120, 2 if quick else 5)
 
 
 def bbc(folder: Path, quick: bool) -> tuple[str, dict[str, Costs], list[Verdict]]:
     """The section of the default data."""
     data = load_data(read_config())
     rows = [(row.text, row.label, split) for split in SPLITS for row in data.split(split)]
-    return section(Job.of(rows, folder), 52, 2 if quick else 7)
+    return section("BBC", Job.of(rows, folder), 52, 2 if quick else 7)
 
 
-def section(job: Job, updates: int, rounds: int) -> tuple[str, dict[str, Costs], list[Verdict]]:
+def section(name: str, job: Job, updates: int, rounds: int) -> tuple[str, dict[str, Costs], list[Verdict]]:
     """Every loop, and the floor: a table and the verdicts."""
-    cases = {name: timed_loop(loop, job, updates) for name, loop in LOOPS.items()}
+    cases = {label: timed_loop(loop, job, updates) for label, loop in LOOPS.items()}
     costs = measure({**cases, FLOOR: floor(job, whole=True), NEEDED: floor(job, whole=False)}, rounds)
     ours = costs[OURS]
     rows = [
-        [name, cost.shown(1e-3, 1), f"{32 / cost.median:,.0f}", f"{cost.median / ours.median:.2f}"]
-        for name, cost in costs.items()
+        [label, cost.shown(1e-3, 1), f"{32 / cost.median:,.0f}", f"{cost.median / ours.median:.2f}"]
+        for label, cost in costs.items()
     ]
     text = table(["loop", "ms an update (least)", "rows a second", "time over preheat's, fp32"], rows)
     names = list(LOOPS)
     ms = 1e-3, "ms"
     verdicts = [
-        compared("update", ours, names[0], costs[names[0]], 1 / 5, ms),
-        compared("update", ours, names[1], costs[names[1]], 1 / 2, ms),
-        compared("update", ours, names[2], costs[names[2]], 1 / 1.1, ms),
-        compared("update", ours, FLOOR, costs[FLOOR], 2, ms),
-        compared("update", ours, names[-1], costs[names[-1]], 1.03, ms),
+        compared(f"update, {name}", ours, names[0], costs[names[0]], 1 / 5, ms),
+        compared(f"update, {name}", ours, names[1], costs[names[1]], 1 / 2, ms),
+        compared(f"update, {name}", ours, names[2], costs[names[2]], 1 / 1.1, ms),
+        compared(f"update, {name}", ours, FLOOR, costs[FLOOR], 2, ms),
+        compared(f"update, {name}", ours, names[-1], costs[names[-1]], 1.03, ms),
     ]
     return text, {"update": costs}, verdicts
 

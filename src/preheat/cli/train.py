@@ -84,7 +84,7 @@ def train(
 
 def _show_plan(config: TrainConfig, *, as_json: bool) -> None:
     """What the run would be."""
-    from preheat.train.estimate import estimate
+    from preheat.train.estimating import estimate
 
     found = estimate(config)
     if as_json:

@@ -12,7 +12,7 @@ from preheat.train.config import TrainConfig as TrainConfig
 from preheat.train.config import read_config as read_config
 
 if TYPE_CHECKING:
-    from preheat.train.estimate import estimate as estimate
+    from preheat.train.estimating import estimate as estimate
     from preheat.train.predict import Classifier as Classifier
     from preheat.train.reporting.callbacks import Callback as Callback
     from preheat.train.reporting.callbacks import StopRun as StopRun
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "train": "session",
-    "estimate": "estimate",
+    "estimate": "estimating",
     "Classifier": "predict",
     "Callback": "reporting.callbacks",
     "StopRun": "reporting.callbacks",

@@ -174,7 +174,8 @@ def _finish(tracker: Any) -> None:
     if tracker.name == "trackio":
         import trackio
 
-        trackio.finish()  # forgets the run too: what the tracker calls leaves it to be finished again at exit
+        module: Any = trackio
+        module.finish()  # forgets the run too: what the tracker calls leaves it to be finished again at exit
     else:
         tracker.finish()
 
