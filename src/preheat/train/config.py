@@ -99,7 +99,7 @@ class TrainConfig(BaseModel):
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
     epochs: int | None = Field(
-        None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one, 1 over synthetic data."
+        None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one, 1 if synthetic."
     )
     max_updates: int | None = Field(None, ge=1, description="Most updates of the run; the schedule is shaped for them.")
     batch_size: int = Field(32, ge=1, description="Texts in a batch of one process.")

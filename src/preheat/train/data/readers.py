@@ -120,7 +120,9 @@ def _data_set(name: str) -> Iterator[Record]:
         loaded = datasets.load_dataset(name)
     except Exception as error:  # the library raises its own, requests' and fsspec's errors
         reason = str(error).split("\n")[0]
-        raise DataError(refusal("data", "a file, a data set, 'bbc' or 'synthetic'", name, f"Loading it failed: {reason}")) from error
+        raise DataError(
+            refusal("data", "a file, a data set, 'bbc' or 'synthetic'", name, f"Loading it failed: {reason}")
+        ) from error
     for split, part in loaded.items():
         names = {key: feature for key, feature in part.features.items() if hasattr(feature, "int2str")}
         own = SPLIT_NAMES.get(split) if len(loaded) > 1 else None

@@ -88,8 +88,8 @@ def load_data(config: TrainConfig) -> NewsData:
     classes = tuple(sorted(made or config.classes or {row.label for part in parts.values() for row in part}))
     _refuse_gaps(parts, classes)
     ceiling = synthetic_source(config).ceiling() if config.synthetic else None
-    splits = (tuple(parts[name]) for name in SPLITS)
-    return NewsData(classes, *splits, (*rows.faults, *unseen), ceiling)
+    train, validation, test = (tuple(parts[name]) for name in SPLITS)
+    return NewsData(classes, train, validation, test, (*rows.faults, *unseen), ceiling)
 
 
 def hash_split(rows: Sequence[Row]) -> list[str]:

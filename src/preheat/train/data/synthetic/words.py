@@ -151,27 +151,35 @@ TOPIC_WORDS = {
 }
 """Kind -> topic -> words."""
 
-_STEMS = """Hal Mor Ash Bren Cal Dun Ed Fair Gar Hol Ing Kel Lan Mar Nor Oak Pen Quin Rad Sel Tor Ul Ver Wes Yar Zan
-Bel Cro Dra Fen Gil Hux Jar Kin Lor Mul Nes Orl Pres Ros"""
-_ENDINGS = """brook well ton field man son ley worth ford stone wick ham ridge mere dale hurst croft gate land beck combe
-shaw burn low"""
+_STEMS = """
+    Hal Mor Ash Bren Cal Dun Ed Fair Gar Hol Ing Kel Lan Mar Nor Oak Pen Quin Rad Sel Tor Ul Ver Wes Yar Zan Bel
+    Cro Dra Fen Gil Hux Jar Kin Lor Mul Nes Orl Pres Ros
+"""
+_ENDINGS = """
+    brook well ton field man son ley worth ford stone wick ham ridge mere dale hurst croft gate land beck combe
+    shaw burn low
+"""
+
+_NEUTRAL_WORDS = {
+    "given": """
+        Mira Tomas Ines Karel Aisha Bruno Chidi Dalia Emil Farah Goran Hana Igor Jana Kofi Leila Marek Nadia
+        Oskar Priya Rafael Sana Tariq Uma Viktor Wanda Yusuf Zora Anton Bianca Cyril Dora Elif Felix Greta Hugo
+        Iris Jonas Katya Lucas
+    """,
+    "place": """
+        Lisbon Oslo Lagos Lima Quito Hanoi Seoul Cairo Tunis Accra Dakar Nairobi Perth Osaka Delhi Dhaka Madrid
+        Turin Lyon Ghent Bergen Tallinn Riga Vilnius Gdansk Prague Graz Zagreb Split Patras Izmir Haifa Tbilisi
+        Baku Almaty Montreal Boston Denver Bogota Recife
+    """,
+    "month": "January February March April May June July August September October November December",
+    "adjective": "new fresh secret rival early late major bitter surprise second costly bold rare joint",
+    "affair": "row talks plan crisis boom debate project shake-up scandal review rush pact",
+    "turn": "deepens ends begins continues stalls grows resumes widens",
+}
 
 NEUTRAL_WORDS = {
-    "given": tuple(
-        """Mira Tomas Ines Karel Aisha Bruno Chidi Dalia Emil Farah Goran Hana Igor Jana Kofi Leila Marek Nadia Oskar
-        Priya Rafael Sana Tariq Uma Viktor Wanda Yusuf Zora Anton Bianca Cyril Dora Elif Felix Greta Hugo Iris Jonas
-        Katya Lucas""".split()
-    ),
+    **{kind: tuple(words.split()) for kind, words in _NEUTRAL_WORDS.items()},
     "surname": tuple(stem + ending for stem in _STEMS.split() for ending in _ENDINGS.split()),
-    "place": tuple(
-        """Lisbon Oslo Lagos Lima Quito Hanoi Seoul Cairo Tunis Accra Dakar Nairobi Perth Osaka Delhi Dhaka Madrid Turin
-        Lyon Ghent Bergen Tallinn Riga Vilnius Gdansk Prague Graz Zagreb Split Patras Izmir Haifa Tbilisi Baku Almaty
-        Montreal Boston Denver Bogota Recife""".split()
-    ),
-    "month": tuple("January February March April May June July August September October November December".split()),
-    "number": tuple(str(number) for number in range(1, 29)),
-    "adjective": tuple("new fresh secret rival early late major bitter surprise second costly bold rare joint".split()),
-    "affair": tuple("row talks plan crisis boom debate project shake-up scandal review rush pact".split()),
-    "turn": tuple("deepens ends begins continues stalls grows resumes widens".split()),
+    "number": tuple(map(str, range(1, 29))),
 }
 """Kinds that every topic shares; each word of a kind is as likely as the others."""
