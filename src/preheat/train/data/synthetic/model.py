@@ -7,8 +7,8 @@ Model     A headline is a main clause, or a main clause and a side clause bound 
           clause is the main one is told by where connective and comma stand, not by which words there are.
 Words     Each topic word of a clause comes from the clause's topic with probability 1 - noise, and with probability
           noise from a topic drawn uniformly from all; there, the word of rank r (0 the first) has probability
-          proportional to 1 / (r + 3), rounded down to whole numbers of a thousand-millionth. Some words belong to
-          several topics. All other words are drawn uniformly, whatever the topic.
+          proportional to 1 / (r + 3), as whole numbers: floor(10^9 / (r + 3)). Some words belong to several topics.
+          All other words are drawn uniformly, whatever the topic.
 Best      A headline can be read in one way only, and side clause and neutral words are independent of the class, so
           p(c | text) is proportional to the product of p(word | c) over the topic words of the main clause, classes
           being equally frequent. Best accuracy = E max_c p(c | text); best cross-entropy = E H(c | text), in nats.
