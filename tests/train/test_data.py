@@ -291,14 +291,14 @@ def test_repeated_texts_across_splits_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.csv", None, "data must be an existing file, a data set or 'bbc'"),
+        ("none.csv", None, "data must be an existing file, a data set, 'bbc' or 'synthetic'"),
         ("empty.csv", "", "data must be a file with at least one row"),
         ("head.csv", "text,label\n", "data must be a file with at least one row"),
         ("a.xlsx", "x", r"data must be a file of a known kind \(.csv"),
         ("a.jsonl", "{]\n", "line 1: cannot be read as JSON"),
         ("b.jsonl", "[1]\n", "line 1 must be a JSON object"),
         ("a.parquet", "x", "cannot be read as Parquet"),
-        ("no-such-set", None, "data must be a file, a data set or 'bbc'; got .*Loading it failed"),
+        ("no-such-set", None, "data must be a file, a data set, 'bbc' or 'synthetic'; got .*Loading it failed"),
     ],
 )
 def test_unreadable_data_is_refused(tmp_path, name, content, message):

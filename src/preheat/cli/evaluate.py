@@ -34,7 +34,11 @@ def evaluate(
     else:
         rows = read_rows(classifier.config.model_copy(update={"data": data}))
         scores = classifier.evaluate_rows(rows.good)
+    best = {"ceiling": classifier.ceiling} if classifier.ceiling and data is None else {}
     if as_json:
-        print_json({"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split, **scores.to_dict()})
+        known = {"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split}
+        print_json({**known, **scores.to_dict(), **best})
     else:
         typer.echo(str(scores))
+        if best:
+            typer.echo(f"synthetic headlines: Bayes-optimal accuracy {best['ceiling']['accuracy']:.4f}")

@@ -79,6 +79,8 @@ def train(
         print_json(result)
         return
     typer.echo(f"test accuracy {result['test']['accuracy']:.4f}, macro F1 {result['test']['macro_f1']:.4f}")
+    if "ceiling" in result:
+        typer.echo(f"synthetic headlines: Bayes-optimal accuracy {result['ceiling']['accuracy']:.4f}")
     typer.echo(f"run folder {folder}; learning-rate curve {folder / 'lr.png'}")
 
 

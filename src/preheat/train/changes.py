@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from preheat.errors import ConfigError, refusal
-from preheat.train.config import TrainConfig
+from preheat.train.config import SYNTHETIC_SETTINGS, TrainConfig
 
 Wins = Literal["saved", "new"]
 
@@ -17,7 +17,7 @@ _FREE = {
     *("save_every", "keep_last", "keep_models", "trackers"),
 }
 # Where the rows come from: what counts is which rows they are, and that is compared by their fingerprint.
-_SOURCE = {"data", "text_column", "label_column", "split_column", "id_column", "bad_rows"}
+_SOURCE = {"data", "text_column", "label_column", "split_column", "id_column", "bad_rows", *SYNTHETIC_SETTINGS}
 # What the weights and tokens of the checkpoint were made with.
 _BUILT = {
     *("model", "head", "dropout", "layers", "width", "heads", "vocabulary", "max_tokens", "classes", "layer_decay"),
@@ -49,6 +49,8 @@ class Changes:
             ConfigError: for those that no resumed run can change.
         """
         free = {key: getattr(now, key) for key in given & (_FREE | _SOURCE)}
+        if free.get("data", saved.data) != saved.data:  # made rows come with their own settings, others with none
+            free |= {key: getattr(now, key) for key in SYNTHETIC_SETTINGS}
         differing = sorted(key for key in given - _FREE - _SOURCE if getattr(saved, key) != getattr(now, key))
         if wins != "saved":
             self.found = {key: _both(getattr(saved, key), getattr(now, key)) for key in differing}

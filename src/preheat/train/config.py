@@ -19,6 +19,10 @@ except ImportError as error:
     raise missing_extra("pydantic", "train") from error
 
 BBC = "bbc"
+SYNTHETIC = "synthetic"
+# What they are where the data is synthetic and nothing was said; with any other data they stay None.
+SYNTHETIC_SETTINGS = {"rows": 20_000, "evaluation_rows": 2000, "topics": 6, "noise": 0.25, "data_seed": 0}
+_FILE_SETTINGS = ("text_column", "label_column", "split_column", "id_column", "classes", "bad_rows")
 
 
 class TrainConfig(BaseModel):
@@ -32,8 +36,20 @@ class TrainConfig(BaseModel):
 
     out: str | None = Field(None, description="Run folder, new or empty; without it runs/<data>-<date>.")
     data: str = Field(
-        BBC, description="CSV, TSV, JSON Lines or Parquet file, a data set's folder or hub name, or 'bbc'."
+        BBC,
+        description="CSV, TSV, JSON Lines or Parquet file, a data set's folder or hub name, 'bbc', or 'synthetic'.",
     )
+    rows: int | None = Field(
+        None, ge=1, description="Synthetic data: training rows, 20000; batch times updates for a single pass."
+    )
+    evaluation_rows: int | None = Field(
+        None, ge=1, description="Synthetic data: rows of the validation split, and as many of the test split; 2000."
+    )
+    topics: int | None = Field(None, ge=2, le=8, description="Synthetic data: classes, 6.")
+    noise: float | None = Field(
+        None, ge=0, lt=1, description="Synthetic data: share of words that may come from any topic, 0.25."
+    )
+    data_seed: int | None = Field(None, ge=0, description="Synthetic data: which rows, whatever the run's seed; 0.")
     text_column: list[str] = Field(["text"], min_length=1, description="Column(s) with the text, joined by a blank.")
     label_column: str = Field("label", description="Column with the class.")
     split_column: str | None = Field(
@@ -83,7 +99,7 @@ class TrainConfig(BaseModel):
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
     epochs: int | None = Field(
-        None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one."
+        None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one, 1 if synthetic."
     )
     max_updates: int | None = Field(None, ge=1, description="Most updates of the run; the schedule is shaped for them.")
     batch_size: int = Field(32, ge=1, description="Texts in a batch of one process.")
@@ -126,7 +142,7 @@ class TrainConfig(BaseModel):
         return [value] if isinstance(value, str) else value
 
     @field_validator(
-        "lr", "weight_decay", "clip", "token_dropout", "dropout", "lm_weight", "layer_decay", mode="before"
+        "lr", "weight_decay", "clip", "token_dropout", "dropout", "lm_weight", "layer_decay", "noise", mode="before"
     )
     @classmethod
     def _whole_is_fine(cls, value: Any) -> Any:
@@ -137,15 +153,20 @@ class TrainConfig(BaseModel):
         """Whether the run starts from trained weights."""
         return self.model != "small"
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether the rows are made by the generator."""
+        return self.data == SYNTHETIC
+
     def filled(self) -> TrainConfig:
         """The same run with every value that depends on others written out."""
-        return self.model_copy(
-            update={
-                "lr": self.lr if self.lr is not None else (5e-5 if self.pretrained else 1e-3),
-                "epochs": self.epochs if self.epochs is not None else (3 if self.pretrained else 8),
-                "warmup": self._filled_warmup(),
-            }
-        )
+        usual = {
+            "lr": 5e-5 if self.pretrained else 1e-3,
+            "epochs": 1 if self.synthetic else 3 if self.pretrained else 8,
+            **(SYNTHETIC_SETTINGS if self.synthetic else {}),
+        }
+        unsaid = {name: value for name, value in usual.items() if getattr(self, name) is None}
+        return self.model_copy(update={**unsaid, "warmup": self._filled_warmup()})
 
     def _filled_warmup(self) -> int | float | str | None:
         if self.warmup is not None or is_text(self.schedule):
@@ -196,9 +217,23 @@ def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
         advice = "The longest text has to fit."
         rule = f"at least max_tokens={config.max_tokens}"
         problems.append(refusal("batch_tokens", rule, config.batch_tokens, advice))
+    problems += _settings_of_other_data(config)
     if config.angles and not config.measure_every:
         problems.append(refusal("angles", "false with measure_every=0", True, "Measure at some updates."))
     return problems
+
+
+def _settings_of_other_data(config: TrainConfig) -> list[str]:
+    """Settings that say something of rows that this run has not."""
+    names, advice = tuple(SYNTHETIC_SETTINGS), "Only synthetic data has it: leave it out, or say data='synthetic'."
+    if config.synthetic:
+        names, advice = _FILE_SETTINGS, "It is about the rows of a file, and these are made: leave it out."
+    said = {name: getattr(config, name) for name in names}
+    return [
+        refusal(name, f"left out with data={config.data!r}", value, advice)
+        for name, value in said.items()
+        if value != TrainConfig.model_fields[name].default
+    ]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -265,6 +265,7 @@ class Run:
             "best": best.name,
             "validation": {key: line[key] for key in ("epoch", *scores.to_dict()) if key in line},
             "test": scores.to_dict(),
+            **self.parts.ceiling(),
             "confusion": outputs.confusion(),
             "seconds": round(self._elapsed(), 1),
         }

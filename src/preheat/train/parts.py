@@ -128,6 +128,10 @@ class Parts:
             "transform": self.transform,
         }
 
+    def ceiling(self) -> dict[str, Any]:
+        """What no classifier exceeds, under its name, where it is known: of synthetic headlines."""
+        return {"ceiling": self.data.ceiling.to_dict()} if self.data.ceiling else {}
+
     def header(self) -> dict[str, Any]:
         """What ``config.json`` says of the run."""
         return {
@@ -135,6 +139,7 @@ class Parts:
             "schedule": self.course.schedule.to_dict(),
             "plan": self.course.words,
             "rows": {name: len(self.data.split(name)) for name in SPLITS},
+            **self.ceiling(),
             "environment": self.environment,
         }
 

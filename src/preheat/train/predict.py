@@ -44,6 +44,7 @@ class Classifier:
             raise missing_extra(error.name or "torch", "train") from error
         self.config = TrainConfig.model_validate(header["config"])
         self.classes: list[str] = header["classes"]
+        self.ceiling: dict[str, float] | None = header.get("ceiling")  # of synthetic headlines
         self._fingerprint: str = header["data"]
         self.model, self.tokenizer = load_model(self.folder, self.config).eval(), load_tokenizer(self.folder)
 

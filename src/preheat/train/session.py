@@ -17,6 +17,7 @@ from preheat.train.config import BBC, TrainConfig
 from preheat.train.data import NewsData, load_data
 from preheat.train.data.order import Place
 from preheat.train.data.rows import BBC_NOTICE
+from preheat.train.data.synthetic import NOTICE as SYNTHETIC_NOTICE
 from preheat.train.parts import Beginning, Parts, environment, order_of, plan_course, tokenise
 from preheat.train.processes import is_main, start_accelerator
 from preheat.train.saving.folder import RunFolder
@@ -146,6 +147,8 @@ class _Start:
         """Load, plan, build; nothing is written before everything stands."""
         if self.config.data == BBC:
             self.say(BBC_NOTICE)
+        if self.config.synthetic:
+            self.say(SYNTHETIC_NOTICE)
         data = load_data(self.config)
         try:
             accelerator = start_accelerator(self.config)

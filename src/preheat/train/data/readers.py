@@ -29,7 +29,7 @@ def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
     if path.is_dir() or not (path.exists() or kind in KINDS):
         yield from _data_set(name)
     elif not path.exists():
-        raise DataError(refusal("data", "an existing file, a data set or 'bbc'", name, "Check the path."))
+        raise DataError(refusal("data", "an existing file, a data set, 'bbc' or 'synthetic'", name, "Check the path."))
     elif kind in (".csv", ".tsv"):
         yield from _delimited(path, faults)
     elif kind in (".jsonl", ".ndjson"):
@@ -120,7 +120,9 @@ def _data_set(name: str) -> Iterator[Record]:
         loaded = datasets.load_dataset(name)
     except Exception as error:  # the library raises its own, requests' and fsspec's errors
         reason = str(error).split("\n")[0]
-        raise DataError(refusal("data", "a file, a data set or 'bbc'", name, f"Loading it failed: {reason}")) from error
+        raise DataError(
+            refusal("data", "a file, a data set, 'bbc' or 'synthetic'", name, f"Loading it failed: {reason}")
+        ) from error
     for split, part in loaded.items():
         names = {key: feature for key, feature in part.features.items() if hasattr(feature, "int2str")}
         own = SPLIT_NAMES.get(split) if len(loaded) > 1 else None

@@ -14,6 +14,7 @@ from preheat.errors import DataError, missing_extra, refusal
 from preheat.train.config import BBC, TrainConfig
 from preheat.train.data.faults import Fault, fault, refuse_faults
 from preheat.train.data.readers import SPLIT_NAMES, read_records
+from preheat.train.data.synthetic import Headlines
 
 BBC_NOTICE = (
     "Data: BBC news (Greene & Cunningham 2006). The texts are the BBC's, for research and non-commercial use only."
@@ -50,6 +51,8 @@ def read_rows(config: TrainConfig) -> Rows:
     """
     if config.data == BBC:
         return Rows(tuple(bbc_rows()))
+    if config.synthetic:
+        return Rows(tuple(synthetic_rows(config)))
     faults: list[Fault] = []
     ids: dict[str, str] = {}
     rows = []
@@ -85,6 +88,23 @@ def bbc_rows() -> list[Row]:
             text = _headline_and_first_sentence(article)
             rows.setdefault(text, Row(text, file.parts[3], str(file)))
     return list(rows.values())
+
+
+def synthetic_source(config: TrainConfig) -> Headlines:
+    """The generator that the settings name."""
+    full = config.filled()
+    return Headlines(*(getattr(full, name) for name in ("topics", "noise", "data_seed")))
+
+
+def synthetic_rows(config: TrainConfig) -> list[Row]:
+    """As many rows of each split as the settings say."""
+    source, full = synthetic_source(config), config.filled()
+    many = {"train": full.rows or 0, "validation": full.evaluation_rows or 0, "test": full.evaluation_rows or 0}
+    return [
+        Row(text, label, f"synthetic, {split} row {number}", split)
+        for split, stop in many.items()
+        for number, (text, label) in enumerate(source.rows(0, stop, split))
+    ]
 
 
 def _headline_and_first_sentence(article: str) -> str:

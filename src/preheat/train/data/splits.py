@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from preheat.errors import DataError, refusal
 from preheat.train.config import TrainConfig
 from preheat.train.data.faults import Fault, count_faults, fault, refuse_faults
-from preheat.train.data.rows import Row, read_rows
+from preheat.train.data.rows import Row, read_rows, synthetic_source
+from preheat.train.data.synthetic import Ceiling
 
 SPLITS = ("train", "validation", "test")
 
@@ -19,7 +20,8 @@ SPLITS = ("train", "validation", "test")
 class NewsData:
     """The rows of each split and the names of the classes, sorted; a row's label is an index into them.
 
-    ``faults`` has the rows that were left out, with ``bad_rows="skip"``.
+    ``faults`` has the rows that were left out, with ``bad_rows="skip"``; ``ceiling`` what no classifier exceeds, where
+    it is known: of synthetic rows.
     """
 
     classes: tuple[str, ...]
@@ -27,6 +29,7 @@ class NewsData:
     validation: tuple[Row, ...]
     test: tuple[Row, ...]
     faults: tuple[Fault, ...] = ()
+    ceiling: Ceiling | None = None
 
     def split(self, name: str) -> tuple[Row, ...]:
         """The rows of the split called ``name``."""
@@ -58,7 +61,8 @@ class NewsData:
         leaks = sum(row.text in seen for row in self.test)
         leak = f"; {leaks} test texts also stand in training" if leaks else ""
         left_out = f"\nbad rows left out: {count_faults(self.faults)}" if self.faults else ""
-        return f"rows: {sizes}; {len(self.classes)} classes: {', '.join(self.classes)}{leak}{left_out}"
+        made = f"\nsynthetic headlines, not news: {self.ceiling}" if self.ceiling else ""
+        return f"rows: {sizes}; {len(self.classes)} classes: {', '.join(self.classes)}{leak}{left_out}{made}"
 
 
 def load_data(config: TrainConfig) -> NewsData:
@@ -80,11 +84,12 @@ def load_data(config: TrainConfig) -> NewsData:
     unseen = _drop_unseen(parts)
     if config.bad_rows == "strict":
         refuse_faults(unseen)
-    classes = tuple(sorted(config.classes or {row.label for part in parts.values() for row in part}))
+    made = synthetic_source(config).classes if config.synthetic else None
+    classes = tuple(sorted(made or config.classes or {row.label for part in parts.values() for row in part}))
     _refuse_gaps(parts, classes)
-    return NewsData(
-        classes, tuple(parts["train"]), tuple(parts["validation"]), tuple(parts["test"]), (*rows.faults, *unseen)
-    )
+    ceiling = synthetic_source(config).ceiling() if config.synthetic else None
+    train, validation, test = (tuple(parts[name]) for name in SPLITS)
+    return NewsData(classes, train, validation, test, (*rows.faults, *unseen), ceiling)
 
 
 def hash_split(rows: Sequence[Row]) -> list[str]:

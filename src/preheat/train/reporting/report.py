@@ -94,6 +94,9 @@ def _tiles(run: RunData) -> list[tuple[str, str, str]]:
         remark = f"best checkpoint, {words.count(rows)} rows" if rows else "best checkpoint"
         for key, what in (("accuracy", "Test accuracy"), ("macro_f1", "Test macro F1"), ("loss", "Test loss")):
             tiles.append((what, words.score(run.result["test"].get(key)), remark))
+    for key, score in run.header.get("ceiling", {}).items():
+        name = f"Bayes-optimal {key.replace('_', '-')}"
+        tiles.append((name, words.score(score), "the best there is to reach: synthetic headlines"))
     best = _best(run)
     if best is not None:
         line = run.validation[best]

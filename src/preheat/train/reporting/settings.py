@@ -26,13 +26,13 @@ class SettingRow:
 def setting_rows(config: Mapping[str, Any]) -> list[SettingRow]:
     """Every setting of a run, those that differ from their default first.
 
-    A default that depends on the model or the schedule is the one for those of the run.
+    A default that depends on the model, the schedule or the data is the one for those of the run.
 
     >>> first = setting_rows({"batch_size": 32, "epochs": 5, "model": "small"})[0]
     >>> first.name, first.value, first.default, first.changed
     ('epochs', '5', '8', True)
     """
-    chosen = {name: config[name] for name in ("model", "schedule") if name in config}
+    chosen = {name: config[name] for name in ("model", "schedule", "data") if name in config}
     filled = TrainConfig.model_validate(chosen).filled().model_dump()
     own = TrainConfig.model_validate({}).model_dump()
     defaults = {**filled, **{name: own[name] for name in chosen}}
