@@ -73,7 +73,7 @@ def test_a_script_that_dies_has_lost_nothing(tmp_path, extra, code):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_script_and_then_comes_the_report(tmp_path, number):
     """Sent to watch alone for SIGTERM, to the whole group for Ctrl-C."""
-    words = command(tmp_path, "import time; sys.stdout.flush(); time.sleep(0.1)")
+    words = command(tmp_path, "import time; sys.stdout.flush(); time.sleep(0.1 if update < 5 else 3)")
     child = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

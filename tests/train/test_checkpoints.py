@@ -19,9 +19,6 @@ from preheat.train.saving.checkpoints import Checkpoints, damage
 from preheat.train.session import train
 from runs import Child, checkpoints_of, child_train, lines_of, quiet, read_lines, records_of, same_run
 
-# JAX, which other tests of this process may have loaded, warns at every fork; the children use torch only.
-pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
-
 
 @pytest.fixture
 def config(tiny):

@@ -17,9 +17,6 @@ from preheat.train.saving.lock import LOCK, FolderLock
 from preheat.train.session import train
 from runs import Child, child_train, lines_of, quiet, same_run
 
-# JAX, which other tests of this process may have loaded, warns at every fork; the children use torch only.
-pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
-
 
 @pytest.mark.parametrize("options", [{}, {"force": True}, {"resume": True}], ids=str)
 def test_second_run_in_a_folder_names_the_first(tmp_path, tiny, options):

@@ -16,8 +16,6 @@ from preheat.train.saving.folder import RunFolder
 from preheat.train.session import train
 from runs import Child, checkpoints_of, lines_of, quiet, read_lines, records_of, same_run
 
-# JAX, which other tests of this process may have loaded, warns at every fork; the children use torch only.
-pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
 _numbers = itertools.count()
 
 

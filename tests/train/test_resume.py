@@ -18,9 +18,6 @@ from preheat.train.session import train
 from preheat.train.stopping import StopRequest
 from runs import Child, checkpoints_of, child_train, lines_of, quiet, records_of, same_run, weights_of
 
-# JAX, which other tests of this process may have loaded, warns at every fork; the children use torch only.
-pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
-
 
 def jitter(tokens, label):
     """An augmentation that draws from all three generators."""

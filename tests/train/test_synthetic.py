@@ -399,7 +399,6 @@ def test_commands_name_the_ceiling(tmp_path, capsys):
         assert "synthetic headlines: Bayes-optimal accuracy 0.9" in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")  # JAX warns, the child has torch only
 def test_killed_run_ends_as_if_nothing_had_happened(tmp_path):
     """Rows are made again, the very same."""
     config = tiny(save_every=5)
