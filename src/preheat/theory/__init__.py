@@ -1,0 +1,8 @@
+"""Floor 2: answers about schedules: bounds before training, laws fitted to runs, a problem whose truth is known."""
+
+from preheat.theory.runs import RunLog as RunLog
+from preheat.theory.runs import read_run as read_run
+from preheat.theory.score import Ranking as Ranking
+from preheat.theory.score import Score as Score
+from preheat.theory.score import rank_schedules as rank_schedules
+from preheat.theory.score import score as score
