@@ -6,3 +6,7 @@ from preheat.theory.score import Ranking as Ranking
 from preheat.theory.score import Score as Score
 from preheat.theory.score import rank_schedules as rank_schedules
 from preheat.theory.score import score as score
+from preheat.theory.transfer import Lengthened as Lengthened
+from preheat.theory.transfer import Transfer as Transfer
+from preheat.theory.transfer import lengthen as lengthen
+from preheat.theory.transfer import transfer_lr as transfer_lr
