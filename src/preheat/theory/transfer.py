@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.errors import ScheduleError, refusal
-from preheat.schedule import Schedule, cooldown, hold
+from preheat.schedule import PhaseSchedule, Schedule, decay, hold
 from preheat.schedule.checks import choice, count, positive
 from preheat.schedule.curve_names import CURVES
 from preheat.theory.bound import terms
@@ -184,16 +184,26 @@ def lengthen(schedule: Schedule | str, to: int, *, updates: int | None = None, s
     if len(at_peak) < left - climb or (np.diff(values[left - 1 :]) > 1e-12).any():
         advice = "A cool-down comes after the peak; of restarts there is more than one."
         raise ScheduleError(refusal("schedule", "one that stays at its peak, then falls", str(schedule), advice))
-    trunk = known.until(climb) >> hold("forever", at=peak)
+    rise, climb = _rise(known, climb, left)
     wanted = _best(values, None)
 
     def longer(at: int) -> Schedule:
-        return cooldown(trunk, at=at, length=to - at, shape=shape)
+        stay = hold(at - climb, at=peak) >> decay(shape, to - at, 0.0)
+        return stay if rise is None else rise >> stay
 
     begins = _latest(lambda at: _best(factors(longer(at), to), None) >= wanted, climb, to - 2)
     ratio = 1.0 if begins is not None else _best(factors(longer(climb), to), None) / wanted
     at = climb if begins is None else begins
     return Lengthened(longer(at), to, at, (to - at) / to, (length - left) / length, ratio, _mind(at, left, ratio))
+
+
+def _rise(schedule: Schedule, climb: int, left: int) -> tuple[Schedule | None, int]:
+    """The climb alone, and its length: whole phases where they end at the peak, which reads better than a cut."""
+    if isinstance(schedule, PhaseSchedule):
+        for many, border in enumerate((0, *schedule.borders)):
+            if climb <= border < left and many < len(schedule.phases):
+                return (PhaseSchedule(schedule.phases[:many]) if many else None), int(border)
+    return (schedule.until(climb) if climb else None), climb
 
 
 def _latest(holds: Any, low: int, high: int) -> int | None:
