@@ -1,5 +1,7 @@
 """Floor 2: answers about schedules: bounds before training, laws fitted to runs, a problem whose truth is known."""
 
+from preheat.theory.quadratic import Quadratic as Quadratic
+from preheat.theory.quadratic import Tuned as Tuned
 from preheat.theory.runs import RunLog as RunLog
 from preheat.theory.runs import read_run as read_run
 from preheat.theory.score import Ranking as Ranking
