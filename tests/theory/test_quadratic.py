@@ -76,7 +76,7 @@ def test_bound_ranks_the_easy_problem_and_not_the_hard_one(tuned):
 
 
 def test_transferred_peak_is_near_the_true_one():
-    """From a cool-down of 20 % to linear and cosine, on the easy problem: within a quarter, and the loss within 2 %."""
+    """From a cool-down of 20 % to linear and cosine, on the easy problem: within a quarter, and the loss within 3 %."""
     lab = Quadratic(spectrum=1.5, source=1.0)
     peaks = np.geomspace(0.05, 1.5, 35)
     shapes = {name: SHAPES[name] for name in ("wsd 20%", "linear", "cosine")}
@@ -85,7 +85,7 @@ def test_transferred_peak_is_near_the_true_one():
         there = transfer_lr(found["wsd 20%"].peak, SHAPES["wsd 20%"], SHAPES[name], updates=UPDATES)
         assert there.lr == pytest.approx(found[name].peak, rel=0.25)
         (again,) = lab.tune({name: SHAPES[name]}, UPDATES, [there.lr])
-        assert again.loss < 1.02 * found[name].loss
+        assert again.loss < 1.03 * found[name].loss
 
 
 @settings(max_examples=25)

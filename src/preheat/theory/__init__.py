@@ -2,8 +2,14 @@
 
 from preheat.theory.quadratic import Quadratic as Quadratic
 from preheat.theory.quadratic import Tuned as Tuned
+from preheat.theory.refine import Refined as Refined
+from preheat.theory.refine import refine as refine
+from preheat.theory.rungs import Rung as Rung
+from preheat.theory.rungs import RungCheck as RungCheck
+from preheat.theory.rungs import rung_check as rung_check
 from preheat.theory.runs import RunLog as RunLog
 from preheat.theory.runs import read_run as read_run
+from preheat.theory.runs import run_log as run_log
 from preheat.theory.score import Ranking as Ranking
 from preheat.theory.score import Score as Score
 from preheat.theory.score import rank_schedules as rank_schedules

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.errors import ScheduleError, refusal
-from preheat.schedule import PhaseSchedule, Schedule, decay, hold
+from preheat.schedule import Phase, PhaseSchedule, Schedule, decay, hold
 from preheat.schedule.checks import choice, count, positive
 from preheat.schedule.curve_names import CURVES
 from preheat.theory.bound import terms
@@ -199,10 +199,11 @@ def lengthen(schedule: Schedule | str, to: int, *, updates: int | None = None, s
 
 def _rise(schedule: Schedule, climb: int, left: int) -> tuple[Schedule | None, int]:
     """The climb alone, and its length: whole phases where they end at the peak, which reads better than a cut."""
-    if isinstance(schedule, PhaseSchedule):
+    phases = schedule.phases if isinstance(schedule, PhaseSchedule) else ()
+    if phases and all(isinstance(one, Phase) and one.updates for one in phases[:-1]):
         for many, border in enumerate((0, *schedule.borders)):
-            if climb <= border < left and many < len(schedule.phases):
-                return (PhaseSchedule(schedule.phases[:many]) if many else None), int(border)
+            if climb <= border < left and many < len(phases):
+                return (PhaseSchedule(phases[:many]) if many else None), int(border)
     return (schedule.until(climb) if climb else None), climb
 
 
