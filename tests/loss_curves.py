@@ -85,7 +85,7 @@ def power_law_run(name):
 
 
 def power_law_rates(kind, numbers, total):
-    """The learning rates of their schedules: peak 3e-4, end 3e-5, a climb of 2160 updates."""
+    """The learning rates of their schedules: peak 3e-4, end 3e-5, 2160 updates from 0 to the peak, both included."""
     peak, end, climb = 3e-4, 3e-5, 2160
     t = np.arange(total + 1, dtype=float)
     rates = np.full(total + 1, peak)
@@ -96,4 +96,4 @@ def power_law_rates(kind, numbers, total):
         rates = peak * (end / peak) ** through if kind == "wsd" else peak + (end - peak) * through
     elif kind == "wsdcon":
         rates = np.where(t < 8000, peak, numbers[0] * 1e-5)
-    return np.where(t < climb, peak * t / climb, rates)
+    return np.where(t < climb, peak * t / (climb - 1), rates)

@@ -1,5 +1,11 @@
 """Floor 2: answers about schedules: bounds before training, laws fitted to runs, a problem whose truth is known."""
 
+from preheat.theory.forecast import LossForecast as LossForecast
+from preheat.theory.forecast import forecast as forecast
+from preheat.theory.laws.multi_power import MultiPowerLaw as MultiPowerLaw
+from preheat.theory.laws.tissue import TissueLaw as TissueLaw
+from preheat.theory.probes import Probe as Probe
+from preheat.theory.probes import probe as probe
 from preheat.theory.quadratic import Quadratic as Quadratic
 from preheat.theory.quadratic import Tuned as Tuned
 from preheat.theory.refine import Refined as Refined
