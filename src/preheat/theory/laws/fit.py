@@ -28,6 +28,7 @@ ACCURACY = 1e-3  # of a loss
 _ROUNDS = 60
 _STEP = 1e-5  # in the logarithm, for slopes
 _DONE = 1e-9
+_REACH, _FURTHEST = 14.0, 3.0  # widths of the prior, and logarithms: beyond, powers overflow before they fit anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,14 @@ def fit(kind: str, seen: Sequence[Changes], losses: Sequence[Floats], start: Law
     centre, width = (np.array(side) for side in zip(*law.shape.values(), strict=True))
     centre = np.log(centre)
 
+    reach = np.minimum(_REACH * width, _FURTHEST)
+
     def solve(point: Floats) -> tuple[Floats, Floats]:
-        columns = np.concatenate([law.columns(one, np.exp(point)) for one in seen])
+        columns = np.concatenate([law.columns(one, shape_at(point)) for one in seen])
         return columns, not_negative(columns * weights[:, None], targets * weights)
+
+    def shape_at(point: Floats) -> Floats:
+        return np.asarray(np.exp(np.clip(point, centre - reach, centre + reach)))
 
     def residuals(point: Floats) -> Floats:
         columns, linear = solve(point)
@@ -69,7 +75,7 @@ def fit(kind: str, seen: Sequence[Changes], losses: Sequence[Floats], start: Law
     begin = centre if start is None else np.log([getattr(start, name) for name in law.shape])
     best = least_squares(residuals, begin)
     columns, linear = solve(best)
-    return Fitted(law.of(linear, np.exp(best)), targets - columns @ linear)
+    return Fitted(law.of(linear, shape_at(best)), targets - columns @ linear)
 
 
 def not_negative(columns: Floats, targets: Floats) -> Floats:
