@@ -37,8 +37,8 @@ def forecast(
     """
     from preheat.theory import forecast as predict
 
-    probes = [_probe(words, lr, warmup, loss) for words in runs]
-    asked = named_schedule(schedule, updates, _climb(schedule, warmup), lr, None)
+    probes = [read_probe(words, lr, warmup, loss) for words in runs]
+    asked = named_schedule(schedule, updates, climb_of_named(schedule, warmup), lr, None)
     found = predict(probes, asked, updates=updates, lr=lr, law=law)
     if as_json:
         print_json(found.to_dict())
@@ -46,14 +46,14 @@ def forecast(
         typer.echo(found.explain())
 
 
-def _climb(words: str, warmup: str | None) -> str | None:
+def climb_of_named(words: str, warmup: str | None) -> str | None:
     """The flag's climb for a name; words say their own."""
     from preheat.schedule.named import is_text
 
     return None if is_text(words) else warmup
 
 
-def _probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe:
+def read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe:
     """One ``LOG`` or ``LOG=SCHEDULE@UPDATES``."""
     from preheat.theory import probe, read_run
 
@@ -66,4 +66,4 @@ def _probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe
         advice = "For example --run 'a.csv=warmup 300 > hold > linear 20% to 0@25000'."
         raise ConfigError(refusal("run", "written LOG=SCHEDULE@UPDATES", words, advice))
     updates = int(length)
-    return probe(log, named_schedule(text, updates, _climb(text, warmup), lr, None), updates=updates, lr=lr)
+    return probe(log, named_schedule(text, updates, climb_of_named(text, warmup), lr, None), updates=updates, lr=lr)

@@ -4,6 +4,9 @@ from preheat.theory.forecast import LossForecast as LossForecast
 from preheat.theory.forecast import forecast as forecast
 from preheat.theory.laws.multi_power import MultiPowerLaw as MultiPowerLaw
 from preheat.theory.laws.tissue import TissueLaw as TissueLaw
+from preheat.theory.optimise import Candidate as Candidate
+from preheat.theory.optimise import Optimised as Optimised
+from preheat.theory.optimise import optimise as optimise
 from preheat.theory.probes import Probe as Probe
 from preheat.theory.probes import probe as probe
 from preheat.theory.quadratic import Quadratic as Quadratic

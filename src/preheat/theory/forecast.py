@@ -126,23 +126,32 @@ def forecast(
     rates = lr * factors(known, total + 1)
     used = [one.settled() for one in runs]
     refuse_unfit(used, total, float(rates.max()))
-    names = tuple(LAWS) if law is None else (choice("law", law, tuple(LAWS)),)
-    left_out = {name: _left_out(name, used) for name in names}
-    errors = {name: float(np.abs(one).mean()) for name, one in left_out.items()}
-    chosen = min(errors, key=lambda name: errors[name] * _HANDICAP.get(name, 1.0))
-    spread = float(np.concatenate([one.losses for one in used]).std())
-    if errors[chosen] > spread:
-        advice = f"The losses differ by {spread:.4g}: the law does not fit these runs."
-        raise DataError(refusal("error on a run left out", "below their spread", round(errors[chosen], 4), advice))
-    found = _fit(chosen, used)
+    chosen, found, errors, left_out = fit_runs(used, law)
     at = np.unique(np.linspace(min(one.updates[0] for one in used), total, points).round().astype(np.int64))
     curve = _predict(found.law, rates, at)
-    low, high = _interval(chosen, used, found, rates, total, left_out[chosen])
+    low, high = _interval(chosen, used, found, rates, total, left_out)
     return LossForecast(
         str(schedule), total, lr, tuple(zip(at.tolist(), curve.tolist(), strict=True)), float(curve[-1]), low, high,
         chosen, {name: float(value) for name, value in _parameters(found.law).items()}, errors,
         float(np.abs(found.residuals).mean()), tuple(one.name for one in runs), _notes(used, total),
     )  # fmt: skip
+
+
+def fit_runs(runs: Sequence[Probe], law: str | None = None) -> tuple[str, Fitted, dict[str, float], Floats]:
+    """The law chosen for settled runs, fitted to all; each law's mean left-out error; the chosen one's left-out errors.
+
+    Raises:
+        DataError: if the law errs more on what it has not seen than the losses differ.
+    """
+    names = tuple(LAWS) if law is None else (choice("law", law, tuple(LAWS)),)
+    left_out = {name: _left_out(name, runs) for name in names}
+    errors = {name: float(np.abs(one).mean()) for name, one in left_out.items()}
+    chosen = min(errors, key=lambda name: errors[name] * _HANDICAP.get(name, 1.0))
+    spread = float(np.concatenate([one.losses for one in runs]).std())
+    if errors[chosen] > spread:
+        advice = f"The losses differ by {spread:.4g}: the law does not fit these runs."
+        raise DataError(refusal("error on a run left out", "below their spread", round(errors[chosen], 4), advice))
+    return chosen, _fit(chosen, runs), errors, left_out[chosen]
 
 
 def _fit(name: str, runs: Sequence[Probe]) -> Fitted:
