@@ -90,12 +90,14 @@ if TYPE_CHECKING:
     from preheat.theory import Quadratic as Quadratic
     from preheat.theory import forecast as forecast
     from preheat.theory import lengthen as lengthen
+    from preheat.theory import optimise as optimise
     from preheat.theory import probe as probe
     from preheat.theory import rank_schedules as rank_schedules
     from preheat.theory import read_run as read_run
     from preheat.theory import refine as refine
     from preheat.theory import rung_check as rung_check
     from preheat.theory import score as score
+    from preheat.theory import surface as surface
     from preheat.theory import transfer_lr as transfer_lr
     from preheat.train.finding import critical_lr as critical_lr
     from preheat.train.finding import find_lr as find_lr
@@ -124,7 +126,7 @@ _HOMES: dict[str, str] = {
     **dict.fromkeys(
         (
             *("score", "rank_schedules", "transfer_lr", "lengthen", "refine", "Quadratic"),
-            *("read_run", "rung_check", "probe", "forecast"),
+            *("read_run", "rung_check", "probe", "forecast", "optimise", "surface"),
         ),
         "preheat.theory",
     ),

@@ -23,6 +23,9 @@ from preheat.theory.score import Ranking as Ranking
 from preheat.theory.score import Score as Score
 from preheat.theory.score import rank_schedules as rank_schedules
 from preheat.theory.score import score as score
+from preheat.theory.surface import FinishedRun as FinishedRun
+from preheat.theory.surface import Surface as Surface
+from preheat.theory.surface import surface as surface
 from preheat.theory.transfer import Lengthened as Lengthened
 from preheat.theory.transfer import Transfer as Transfer
 from preheat.theory.transfer import lengthen as lengthen

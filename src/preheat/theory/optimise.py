@@ -85,10 +85,10 @@ class Optimised:
         """The best, the set, the gain or why there is none, and what to do."""
         promised = self.reference_loss - self.loss
         if self.gain is None:
-            verdict = f"no gain is claimed: {promised:.4f} is promised, and the law errs by {self.error:.4f} on average"
+            verdict = f"no gain is claimed: {promised:.2g} is promised, and the law errs by {self.error:.2g} on average"
         else:
             low, high = self.gain
-            verdict = f"gain to expect: {low:.4f} to {high:.4f} ({promised:.4f} promised, law error {self.error:.4f})"
+            verdict = f"gain to expect: {low:.2g} to {high:.2g} ({promised:.2g} promised, law error {self.error:.2g})"
         starts, powers, floors = zip(*((one.start, one.power, one.floor) for one in self.within), strict=True)
         return "\n".join(
             [
