@@ -70,7 +70,7 @@ def test_constraints_hold():
     found = optimise(probes(), "linear to 0", lr=LR, updates=2000, climb=500, floors=[0.1])
     assert found.schedule(1999) == pytest.approx(0.1)
     assert {one.floor for one in found.within} == {0.1}
-    with pytest.raises(preheat.ScheduleError, match="climb and floors must be a run's"):
+    with pytest.raises(preheat.ScheduleError, match="climb must be below updates=2000; got 2000"):
         optimise(probes(), "linear to 0", lr=LR, updates=2000, climb=2000)
     with pytest.raises(preheat.DataError, match="runs must be 2 or more"):
         optimise(probes()[:1], "linear to 0", lr=LR, updates=2000)

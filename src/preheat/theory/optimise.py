@@ -17,7 +17,7 @@ import numpy as np
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule, parse
-from preheat.schedule.checks import count, positive
+from preheat.schedule.checks import count, positive, ratio
 from preheat.theory.forecast import fit_runs
 from preheat.theory.probes import Probe, refuse_unfit
 from preheat.theory.shapes import factors, resolved
@@ -138,7 +138,7 @@ def optimise(
         lr: peak of all runs.
         updates: length of the run to be planned.
         climb: updates of its linear warm-up, in [0, updates).
-        floors: shares of the peak it may end at, each in [0, 1).
+        floors: shares of the peak it may end at, each in [0, 1].
         law: as for the forecast.
 
     Raises:
@@ -147,9 +147,11 @@ def optimise(
     """
     lr = positive("lr", lr, "It is the peak learning rate.")
     updates, climb = int(count("updates", updates, 2)), int(count("climb", climb))
-    if climb >= updates or not floors or not all(0 <= floor < 1 for floor in floors):
-        advice = "Leave updates after the climb, and a floor in [0, 1)."
-        raise ScheduleError(refusal("climb and floors", "a run's", (climb, [*floors]), advice))
+    if climb >= updates:
+        raise ScheduleError(refusal("climb", f"below updates={updates}", climb, "Leave updates for the peak."))
+    floors = [ratio("floors", floor) for floor in floors]
+    if not floors:
+        raise ScheduleError(refusal("floors", "one or more", floors, "0 lets a run end at 0."))
     known, total = resolved(reference, updates, lr)
     used = [one.settled() for one in runs]
     refuse_unfit(used, total, lr)
