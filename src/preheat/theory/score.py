@@ -13,7 +13,7 @@ from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.checks import count, positive
 from preheat.theory.bound import Terms, terms
-from preheat.theory.shapes import climb_of, factors, linear_after, resolved, same_climb
+from preheat.theory.shapes import climb_of, factors, linear_after, norms_over, resolved, same_climb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,20 +228,6 @@ def rank_schedules(
         _refuse_climbs([factors(one, length) for one, length in runs])
     scores = [score(one, updates=updates, grad_norms=grad_norms) for one in schedules]
     return Ranking(tuple(sorted(scores, key=lambda one: one.bound)))
-
-
-def norms_over(given: Sequence[float] | Floats | None, updates: int) -> Floats:
-    """Gradient norms as one for each update; fewer are each held over an equal stretch."""
-    if given is None:
-        return np.ones(updates)
-    norms = np.asarray(given, dtype=np.float64)
-    if norms.ndim != 1 or not 0 < len(norms) <= updates:
-        advice = f"Give one for each of the {updates} updates, or fewer, each of an equal stretch of the run."
-        raise ScheduleError(refusal("grad_norms", "a list of numbers", f"shape {norms.shape}", advice))
-    if not np.isfinite(norms).all() or (norms <= 0).any():
-        bad = norms[~(np.isfinite(norms) & (norms > 0))][0].item()
-        raise ScheduleError(refusal("grad_norms", "finite and > 0", bad, "Leave out updates that were not made."))
-    return norms[np.arange(updates) * len(norms) // updates]
 
 
 def _refuse_climbs(runs: list[Floats]) -> None:

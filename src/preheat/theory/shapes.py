@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,3 +76,17 @@ def linear_after(values: Floats) -> Floats:
     climb, length = climb_of(values), len(values)
     line = np.arange(length - climb, 0, -1) / (length - climb)
     return np.concatenate([values[:climb] / values.max(), line])
+
+
+def norms_over(given: Sequence[float] | Floats | None, updates: int) -> Floats:
+    """Gradient norms as one for each update; fewer are each held over an equal stretch."""
+    if given is None:
+        return np.ones(updates)
+    norms = np.asarray(given, dtype=np.float64)
+    if norms.ndim != 1 or not 0 < len(norms) <= updates:
+        advice = f"Give one for each of the {updates} updates, or fewer, each of an equal stretch of the run."
+        raise ScheduleError(refusal("grad_norms", "a list of numbers", f"shape {norms.shape}", advice))
+    if not np.isfinite(norms).all() or (norms <= 0).any():
+        bad = norms[~(np.isfinite(norms) & (norms > 0))][0].item()
+        raise ScheduleError(refusal("grad_norms", "finite and > 0", bad, "Leave out updates that were not made."))
+    return norms[np.arange(updates) * len(norms) // updates]

@@ -20,8 +20,7 @@ from preheat.schedule import Phase, PhaseSchedule, Schedule, decay, hold
 from preheat.schedule.checks import choice, count, positive
 from preheat.schedule.curve_names import CURVES
 from preheat.theory.bound import terms
-from preheat.theory.score import norms_over
-from preheat.theory.shapes import climb_of, factors, resolved, same_climb
+from preheat.theory.shapes import climb_of, factors, norms_over, resolved, same_climb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
