@@ -88,6 +88,18 @@ if TYPE_CHECKING:
     from preheat.schedule import untuned_warmup as untuned_warmup
     from preheat.schedule import updates as updates
     from preheat.schedule import warmup as warmup
+    from preheat.theory import Quadratic as Quadratic
+    from preheat.theory import forecast as forecast
+    from preheat.theory import lengthen as lengthen
+    from preheat.theory import optimise as optimise
+    from preheat.theory import probe as probe
+    from preheat.theory import rank_schedules as rank_schedules
+    from preheat.theory import read_run as read_run
+    from preheat.theory import refine as refine
+    from preheat.theory import rung_check as rung_check
+    from preheat.theory import score as score
+    from preheat.theory import surface as surface
+    from preheat.theory import transfer_lr as transfer_lr
     from preheat.train.finding import critical_lr as critical_lr
     from preheat.train.finding import find_lr as find_lr
     from preheat.view import plot as plot
@@ -112,6 +124,13 @@ _HOMES: dict[str, str] = {
         "preheat.inspect",
     ),
     "scale_lr": "preheat.plan",
+    **dict.fromkeys(
+        (
+            *("score", "rank_schedules", "transfer_lr", "lengthen", "refine", "Quadratic"),
+            *("read_run", "rung_check", "probe", "forecast", "optimise", "surface"),
+        ),
+        "preheat.theory",
+    ),
     **dict.fromkeys(("find_lr", "critical_lr"), "preheat.train.finding"),
     **dict.fromkeys(
         (

@@ -12,7 +12,10 @@ from preheat import __version__
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
 
 # In the order of the help page; a command's module, with all it needs, loads when it is called.
-COMMANDS = ("show", "check", "diff", "convert", "plan", "audit", "watch", "find-lr", "train", "evaluate", "classify")
+COMMANDS = (
+    *("show", "check", "diff", "convert", "plan", "score", "transfer", "rung-check", "forecast", "optimise"),
+    *("audit", "watch", "find-lr", "train", "evaluate", "classify"),
+)
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 

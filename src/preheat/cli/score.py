@@ -1,0 +1,59 @@
+"""``preheat score``: schedules judged before training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from preheat.cli.values import named_schedule, print_json
+
+
+def score(
+    schedules: Annotated[list[str], typer.Argument(metavar="SCHEDULE...", help="Names, or schedules in words.")],
+    updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run.")],
+    warmup: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help='Climb of named ones: updates, a fraction or "10%" [10%].')
+    ] = None,
+    schedule_options: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the named ones; may be repeated.")
+    ] = None,
+    grad_norms: Annotated[
+        Path | None,
+        typer.Option(metavar="LOG", help="A run's log with gradient norms; else constant ones."),
+    ] = None,
+    phases: Annotated[bool, typer.Option("--phases", help="Show what each phase has of the bound.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Rank schedules by a bound on the last iterate, each at its own best peak, before any training.
+
+    Without measured gradient norms all need the same warm-up: the bound cannot choose one.
+
+    Example: preheat score linear cosine "warmup 10% > hold > linear 20% to 0" --updates 4000
+    """
+    from preheat.theory import rank_schedules, read_run
+
+    values = [
+        named_schedule(words, updates, warmup if not _said(words) else None, 1.0, _own(words, schedule_options))
+        for words in schedules
+    ]
+    norms = None if grad_norms is None else read_run(grad_norms).norms_over(updates)
+    found = rank_schedules(values, updates=updates, grad_norms=norms)
+    if as_json:
+        print_json(found.to_dict())
+    elif phases or len(found.scores) == 1:
+        typer.echo("\n\n".join(one.explain() for one in found.scores))
+    else:
+        typer.echo(found.explain())
+
+
+def _said(words: str) -> bool:
+    """Whether the words say themselves how they climb."""
+    from preheat.schedule.named import is_text
+
+    return is_text(words)
+
+
+def _own(words: str, options: list[str] | None) -> list[str] | None:
+    return None if _said(words) else options

@@ -1,0 +1,59 @@
+"""``preheat transfer``: a learning rate for another shape or horizon, or a longer run that keeps it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from preheat.cli.values import named_schedule, print_json
+from preheat.errors import ConfigError, refusal
+
+if TYPE_CHECKING:
+    from preheat.schedule import Schedule
+    from preheat.theory import Lengthened, Transfer
+
+
+def transfer(
+    source: Annotated[str, typer.Option("--from", metavar="SCHEDULE", help="What the rate is good for.")],
+    updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of that run.")],
+    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Its best peak learning rate.")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="SCHEDULE", help="What to run; left out: as before, with a new cool-down.")
+    ] = None,
+    to_updates: Annotated[
+        int | None, typer.Option(metavar="UPDATES", help="Updates of the new run, if others.")
+    ] = None,
+    warmup: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help='Climb of named ones: updates, a fraction or "10%" [10%].')
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Carry a peak learning rate to another schedule or horizon; without --to, find the cool-down that keeps it.
+
+    Example: preheat transfer --lr 1e-3 --from "hold 80% > linear to 0" --to "linear to 0" --updates 4000
+
+    Example: preheat transfer --from "warmup 300 > hold > linear 20% to 0" --updates 50000 --to-updates 100000
+    """
+    from preheat.schedule.named import is_text
+    from preheat.theory import lengthen, transfer_lr
+
+    def named(words: str, length: int) -> Schedule:
+        return named_schedule(words, length, None if is_text(words) else warmup, 1.0, None)
+
+    found: Transfer | Lengthened
+    if to is None:
+        if to_updates is None:
+            advice = "Give --to for another schedule, --to-updates for a longer run, or both."
+            raise ConfigError(refusal("to", "given, or to-updates", None, advice))
+        found = lengthen(named(source, updates), to_updates, updates=updates)
+    else:
+        if lr is None:
+            raise ConfigError(refusal("lr", "given", None, "It is the best peak of the schedule after --from."))
+        length = to_updates or updates
+        pair = named(source, updates), named(to, length)
+        found = transfer_lr(lr, *pair, updates=updates, target_updates=length)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(found.explain())

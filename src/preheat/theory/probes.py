@@ -1,0 +1,151 @@
+"""Runs to fit laws to: their losses with the rates they used, and what such runs have to be like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preheat.errors import DataError, refusal
+from preheat.schedule import Schedule
+from preheat.schedule.checks import positive
+from preheat.theory.runs import RunLog
+from preheat.theory.shapes import climb_of, factors, resolved
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+FURTHEST = 3.0  # times the longest run
+LEAST_LOSSES = 50  # in all runs
+_LEAST_IN_RUN = 10
+_MOST_IN_RUN = 400  # more are averaged: the law is smooth, the losses of single batches are not
+_SKIPPED = 0.04  # of a run: the first losses fall faster than any power
+_SAME_PEAK = 0.01
+_SAME_SHAPE = 0.1  # of the peak, at one share of the run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """One run to fit to.
+
+    Attributes:
+        name: what it is called.
+        rates: learning rate of every update, shape (total,) or a little longer.
+        updates: where the losses are, rising, shape (n,), int64.
+        losses: the losses, shape (n,).
+        total: updates of the run.
+        note: what was made up, in words; empty if nothing was.
+    """
+
+    name: str
+    rates: Floats
+    updates: NDArray[np.int64]
+    losses: Floats
+    total: int
+    note: str = ""
+
+    @property
+    def peak(self) -> float:
+        """The highest learning rate."""
+        return float(self.rates.max())
+
+    def part(self, begin: int, end: int) -> Probe:
+        """The losses from index ``begin`` up to ``end``, of the same run."""
+        return replace(self, updates=self.updates[begin:end], losses=self.losses[begin:end])
+
+    def settled(self) -> Probe:
+        """Without the losses of the climb and of the first 4 % of the run, and with many losses averaged."""
+        keep = self.updates >= max(climb_of(self.rates), _SKIPPED * self.total)
+        updates, losses = self.updates[keep], self.losses[keep]
+        if len(losses) > _MOST_IN_RUN:
+            parts = np.array_split(np.arange(len(losses)), _MOST_IN_RUN)
+            updates = np.array([int(updates[part].mean()) for part in parts])
+            losses = np.array([losses[part].mean() for part in parts])
+        return replace(self, updates=updates, losses=losses)
+
+
+def probe(
+    log: RunLog, schedule: Schedule | str | None = None, *, updates: int | None = None, lr: float | None = None
+) -> Probe:
+    """A logged run with the rates it used.
+
+    Args:
+        log: its losses.
+        schedule: what it followed, or words; None takes the logged rates, on straight lines between them.
+        updates: length of the run; None takes the schedule's horizon, or what was logged.
+        lr: its peak learning rate; needed with a schedule.
+
+    Raises:
+        DataError: if there is neither a schedule nor logged rates, or losses lie beyond the run.
+
+    >>> from preheat.theory.runs import run_log
+    >>> one = probe(run_log("a", range(0, 100, 2), [3.0] * 50), "linear to 0", updates=100, lr=0.1)
+    >>> one.peak, len(one.rates)
+    (0.099, 101)
+    """
+    if schedule is not None:
+        lr = positive("lr", lr, "It is the run's peak learning rate.")
+        known, total = resolved(schedule, updates, lr)
+        rates = lr * factors(known, total + 1)
+        note = ""
+    else:
+        seen = np.isfinite(log.rates)
+        if not seen.any():
+            advice = "Log the learning rate, or say which schedule it followed."
+            raise DataError(refusal("run", "one with learning rates", log.name, advice))
+        total = int(log.updates[-1]) + 1 if updates is None else int(updates)
+        rates = np.interp(np.arange(total + 1), log.updates[seen], log.rates[seen])
+        gaps = np.diff(log.updates[seen])
+        note = f"{log.name}: rates between logged ones are on straight lines" if (gaps > 1).any() else ""
+    if log.updates[-1] > total:
+        advice = "Give the run's own length."
+        raise DataError(refusal(f"updates of run {log.name!r}", f"at most {total}", int(log.updates[-1]), advice))
+    return Probe(log.name, rates, log.updates, log.losses, total, note)
+
+
+def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
+    """Hold runs, and what is asked of them, to what the laws have been seen to do.
+
+    Args:
+        probes: as they are fitted: settled.
+        total: updates of the run asked about.
+        peak: its highest rate.
+
+    Raises:
+        DataError: for one run, decays of one shape, another peak, too far a horizon, or too few losses.
+    """
+    if len(probes) < 2:
+        advice = "Two short runs with different cool-downs, of 20 % and of 90 % say, are enough."
+        raise DataError(refusal("runs", "2 or more", len(probes), advice))
+    for one in probes:
+        if abs(one.peak - peak) > _SAME_PEAK * peak:
+            advice = "Whether one law covers several peaks is open: take runs of the peak asked about."
+            raise DataError(refusal(f"peak of run {one.name!r}", f"{peak:.6g}, as asked about", one.peak, advice))
+        if len(one.losses) < _LEAST_IN_RUN:
+            advice = "Log the loss more often; those of the climb and the first 4 % do not count."
+            raise DataError(refusal(f"losses of run {one.name!r}", f"{_LEAST_IN_RUN} or more", len(one.losses), advice))
+    many = sum(len(one.losses) for one in probes)
+    if many < LEAST_LOSSES:
+        advice = "Log the loss more often; those of the climb and the first 4 % do not count."
+        raise DataError(refusal("losses of all runs", f"{LEAST_LOSSES} or more", many, advice))
+    longest = max(one.total for one in probes)
+    if total > FURTHEST * longest:
+        advice = f"The longest run has {longest}: nothing beyond has been measured. Train a longer one."
+        raise DataError(refusal("updates", f"at most {FURTHEST:g} times the longest run's", total, advice))
+    if all(_alike(probes[0], one) for one in probes[1:]):
+        advice = "Runs that differ in length only predict no other shape: give one of them another cool-down."
+        raise DataError(refusal("decays of the runs", "of different shapes", "one shape", advice))
+
+
+def _alike(one: Probe, other: Probe) -> bool:
+    """Whether two runs decay alike, at the same shares of the run."""
+    begin = max(climb_of(one.rates) / one.total, climb_of(other.rates) / other.total)
+    shares = np.linspace(begin, 1.0, 200)
+    both = [
+        np.interp(shares, np.arange(run.total) / run.total, run.rates[: run.total] / run.peak) for run in (one, other)
+    ]
+    return bool(np.abs(both[0] - both[1]).max() <= _SAME_SHAPE)

@@ -1,0 +1,106 @@
+"""The commands of this floor: tables, JSON, exit codes."""
+
+import json
+
+import numpy as np
+import pytest
+
+import preheat
+from preheat.cli.main import run as command
+from preheat.theory import Quadratic
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Run a command in this process: (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        code = 0
+        try:
+            command([str(word) for word in words])
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_score_prints_a_table_the_lowest_first(cli):
+    """With what it assumes; one schedule alone by its phases."""
+    code, out, _ = cli("score", "cosine", "linear", "--updates", 400, "--warmup", 0)
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[1].startswith("transformers: linear 400 to 0    0.100630     1.0000    0.049563     1.0000")
+    assert lines[2].startswith("transformers: cosine 400 to 0    0.103386     1.0274    0.048242     0.9733")
+    assert "cannot say: what the loss will be" in out
+    assert "updates 0 to 99: " in cli("score", "linear", "--updates", 1000)[1]
+
+
+def test_score_in_json(cli):
+    """All of it."""
+    code, out, _ = cli("score", "wsd", "--updates", 400, "--warmup", 0, "--schedule-options", "decay=20%", "--json")
+    (found,) = json.loads(out)["scores"]
+    assert code == 0
+    assert (found["updates"], found["measured"]) == (400, False)
+    assert len(found["phases"]) == 2
+
+
+def test_score_refuses_to_choose_a_warm_up_without_norms(cli, tmp_path):
+    """Exit 2, with the way out; with norms it does."""
+    words = ("score", "linear to 0", "warmup 10% > linear to 0", "--updates", 1000)
+    code, _, err = cli(*words)
+    assert code == 2
+    assert "warm-up must be the same in schedules to be ranked" in err
+    rows = [f"{step},{1.0},{10.0 if step < 100 else 1.0}" for step in range(0, 1000, 10)]
+    (tmp_path / "log.csv").write_text("\n".join(["step,loss,grad_norm", *rows]) + "\n")
+    code, out, _ = cli(*words, "--grad-norms", "log.csv")
+    assert code == 0
+    assert out.splitlines()[1].startswith("warmup 100 > linear 900 to 0")
+
+
+def test_transfer_prints_the_rate(cli):
+    """And JSON; and the longer run where no target is named."""
+    words = ("transfer", "--from", "hold 80% > linear to 0", "--updates", 4000)
+    code, out, _ = cli(*words, "--lr", "1e-3", "--to", "linear to 0")
+    assert code == 0
+    assert "to   0.001946: linear 4000 to 0 over 4000 updates (1.946 times)" in out
+    found = json.loads(cli(*words, "--lr", "1e-3", "--to", "linear to 0", "--to-updates", 8000, "--json")[1])
+    assert found["ratio"] == pytest.approx(1.946 / 2**0.5, rel=1e-3)
+    code, out, _ = cli(*words, "--to-updates", 6000)
+    assert "cool-down from update" in out
+
+
+def test_transfer_asks_for_what_is_missing(cli):
+    """A rate, a target."""
+    assert "to must be given, or to-updates" in cli("transfer", "--from", "linear", "--updates", 9)[2]
+    code, _, err = cli("transfer", "--from", "linear", "--updates", 9, "--to", "cosine")
+    assert (code, "lr must be given; got None" in err) == (2, True)
+
+
+def test_optimise_withholds_what_the_law_cannot_tell(cli, tmp_path):
+    """From two logs of the lab's losses."""
+    lab, at = Quadratic(spectrum=1.5, source=1.0, modes=100), np.arange(20, 1000, 10)
+    for name, share in (("a", 20), ("b", 90)):
+        rates = 0.3 * preheat.parse(f"hold > linear {share}%").over(1000)(np.arange(1000))
+        losses = 1 + lab.curves(rates[None], at)[0]
+        rows = [f"{step},{loss},{rates[step]}" for step, loss in zip(at, losses, strict=True)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["step,loss,lr", *rows]) + "\n")
+    logs = [
+        word for name, share in (("a", 20), ("b", 90)) for word in ("--run", f"{name}.csv=hold > linear {share}%@1000")
+    ]
+    words = ("optimise", "hold > linear 40% to 0", "--updates", 1000, "--lr", 0.3, *logs)
+    code, out, _ = cli(*words, "--floor", 0.0)
+    assert code == 0
+    assert "no gain is claimed" in out
+    assert json.loads(cli(*words, "--json")[1])["gain"] is None
+    code, out, _ = cli("forecast", *words[1:])
+    assert (code, "final loss 1.0" in out) == (0, True)
+
+
+@pytest.mark.parametrize("name", ["score", "transfer", "rung-check", "forecast", "optimise"])
+def test_help_has_an_example(cli, name):
+    """And shows without loading torch."""
+    code, out, _ = cli(name, "--help")
+    assert (code, "Example: preheat " + name in " ".join(out.split())) == (0, True)
