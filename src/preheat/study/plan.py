@@ -205,7 +205,7 @@ def _duration(seconds: float) -> str:
     >>> _duration(42), _duration(3900)
     ('42 s', '1 h 5 min')
     """
-    minutes, rest = divmod(round(seconds), 60)
+    minutes = round(seconds) // 60
     if minutes < 2:
         return f"{round(seconds)} s"
     hours, minutes = divmod(minutes, 60)

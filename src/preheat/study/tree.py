@@ -169,7 +169,7 @@ def _stage(branch: _Branch, end: int, ending: list[StudyRun]) -> tuple[Stage, An
 
 
 def _agree_until(runs: list[StudyRun], at: int) -> int:
-    """The updates before which all runs use the same rates, those before ``at`` being equal: where the first may end."""
+    """Where the first of the runs ends or differs from the others, all being equal before ``at``."""
     first = runs[0]
     end = min(run.updates for run in runs)
     for run in runs[1:]:
