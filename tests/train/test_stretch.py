@@ -1,4 +1,4 @@
-"""Stretches of runs: from another run's checkpoint, under a schedule of one's own, the bits are those of the run alone."""
+"""Stretches of runs: begun with another run's checkpoint, under a schedule of their own, they make the same bits."""
 
 import pytest
 
