@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -134,34 +135,43 @@ def test_run_that_goes_wrong_is_a_result(tmp_path, settings):
     assert sum(begun(tmp_path / "study").values()) == 4
 
 
+def _status(pid):
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
+
+
 def _workers_of(pid):
     """The processes that a process has started."""
-    children = []
-    for entry in os.listdir("/proc"):
-        try:
-            if entry.isdecimal() and f"\nPPid:\t{pid}\n" in open(f"/proc/{entry}/status").read():
-                children.append(int(entry))
-        except OSError:
-            pass
-    return children
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [number for number in numbers if f"\nPPid:\t{pid}\n" in _status(number)]
+
+
+def _alive(pid):
+    return "State" in _status(pid) and "State:\tZ" not in _status(pid)
 
 
 def _study(design, folder, say):
     run_study(design, folder, processes=2, say=say)
 
 
+def _under_way(folder):
+    return list(folder.glob("stages/.*.part/records.jsonl"))
+
+
 def _done(folder):
     return len(list((folder / "stages").glob("[0-9a-f]*/result.json")))
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds workers under /proc")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
 @pytest.mark.parametrize("finished", [0, 2])
 def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     """SIGKILL: another one begins that stage again; the table is that of a study to which nothing happened."""
     table = carry_out(design, tmp_path / "whole")
     folder = tmp_path / "study"
     child = Child(tmp_path / "log", _study, design, folder)
-    child.wait_for(lambda: _done(folder) >= finished and list(folder.glob("stages/.*.part/records.jsonl")))
+    child.wait_for(lambda: _done(folder) >= finished and _under_way(folder))
     (victim, *_) = [pid for pid in _workers_of(child.process.pid) if list(folder.glob(f"stages/.*.{pid}.part"))]
     os.kill(victim, signal.SIGKILL)
     assert child.end() == 0, child.log.read_text()
@@ -171,7 +181,7 @@ def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     assert begun(folder) == {name: 1 + (name in lost) for name in begun(tmp_path / "whole")}
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds workers under /proc")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
     """Its workers end with it; what was done is not done again; two kills, the same table."""
@@ -179,7 +189,7 @@ def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
     folder = tmp_path / "study"
     for finished in (1, 4):
         child = Child(tmp_path / "log", _study, design, folder)
-        child.wait_for(lambda: _done(folder) >= finished and list(folder.glob("stages/.*.part/records.jsonl")))
+        child.wait_for(lambda least=finished: _done(folder) >= least and _under_way(folder))
         workers = _workers_of(child.process.pid)
         assert workers
         child.send(number)
@@ -196,14 +206,6 @@ def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
         assert (folder / "stages" / name / "result.json").stat().st_mtime_ns == made
     again = sum(begun(folder).values()) - len(begun(tmp_path / "whole"))
     assert again <= 2 * 2  # at most the stages that two workers were in at either kill
-
-
-def _alive(pid):
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return "State:\tZ" not in file.read()
-    except OSError:
-        return False
 
 
 def test_stage_whose_process_is_always_lost_is_named(tmp_path, design, monkeypatch):

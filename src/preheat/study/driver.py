@@ -1,7 +1,7 @@
 """A study carried out: stages handed out as their parents end, until every run is there.
 
-A study is its folder, not a process: what is in it is never trained again, and what is missing is what is left to do. So
-going on after a kill is the same as beginning.
+A study is its folder, not a process: what is in it is never trained again, and what is missing is what is left to do.
+So going on after a kill is the same as beginning.
 """
 
 from __future__ import annotations
@@ -48,17 +48,20 @@ class Prepared:
         design: what is asked.
         ground: the data and versions it stands on.
         tree: its runs as stages.
+        share: whether runs share stages.
     """
 
     design: StudyDesign
     ground: Ground
     tree: StageTree
+    share: bool = True
 
     def header(self) -> dict[str, Any]:
         """What ``study.json`` says."""
         return {
             "question": self.design.question,
             "design": self.design.to_dict(),
+            "share": self.share,
             "command": shlex.join(sys.argv),
             "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
             "ground": self.ground.to_dict(),
@@ -76,12 +79,16 @@ def prepare(design: StudyDesign, *, share: bool = True) -> Prepared:
     """
     ground = survey(read_config(None, design.common))
     runs = expand(design, ground)
-    return Prepared(design, ground, grow(runs, design.shortest) if share else grow(runs, max(map(_updates, runs)) + 1))
+    # Without sharing no stretch is long enough for a stage of its own.
+    shortest = design.shortest if share else 1 + max(run.updates for run in runs)
+    return Prepared(design, ground, grow(runs, shortest), share)
 
 
-def plan_study(design: StudyDesign, folder: StudyFolder | None = None, *, processes: int | None = None) -> StudyPlan:
+def plan_study(
+    design: StudyDesign, folder: StudyFolder | None = None, *, processes: int | None = None, share: bool = True
+) -> StudyPlan:
     """What a study will train, before it does; with a folder, what is left of it."""
-    prepared = prepare(design)
+    prepared = prepare(design, share=share)
     many = LocalProcesses(processes).processes
     return _plan(prepared.tree, {} if folder is None else folder.results(prepared.tree), many)
 
@@ -113,6 +120,7 @@ def run_study(
         RunError: for a folder of something else or of another design, for one that is in use, and, when all that can be
             trained is, for stages that failed for another reason than their numbers.
     """
+    from preheat.study.index import write_index
     from preheat.study.table import read
 
     prepared = prepare(design, share=share)
@@ -130,6 +138,7 @@ def run_study(
             driver.run()
         finally:
             executor.close()
+            write_index(folder.path)
         return read(folder.path)
 
 
@@ -204,8 +213,8 @@ class _Driver:
         count = f"{len(self.results)}/{len(self.tree.stages)}"
         if result["failed"] is not None:
             self.say(f"{count} {about}: went wrong after update {result['failed']['update']}: it ends there")
-        else:
-            self.say(f"{count} {about}: loss {result['scores']['loss']:.4f}, {result['seconds']:.1f} s")
+            return
+        self.say(f"{count} {about}: loss {result['scores']['loss']:.4f}, {result['seconds']:.1f} s")
         self._release(stage.id)
 
 
@@ -245,7 +254,3 @@ def _run(run: StudyRun, path: list[Stage]) -> dict[str, Any]:
 
 def _named(stage: Stage) -> str:
     return stage.runs[0] if len(stage.runs) == 1 else f"{len(stage.runs)} runs"
-
-
-def _updates(run: StudyRun) -> int:
-    return run.updates

@@ -41,7 +41,7 @@ class LocalProcesses:
 
     def __init__(self, processes: int | None = None, *, log: Path | None = None, start: Start | None = None) -> None:
         many = (os.cpu_count() or 1) if processes is None else processes
-        if isinstance(many, bool) or not isinstance(many, int) or many < 1:
+        if type(many) is not int or many < 1:
             raise ConfigError(refusal("processes", "a whole number >= 1", processes, "One for each core is usual."))
         self.processes = many
         self._log, self._start = log, start
@@ -71,12 +71,11 @@ class LocalProcesses:
             busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
             for connection in wait(list(busy)):
                 worker = busy[connection]  # type: ignore[index]
-                assert worker.task is not None
+                task, worker.task = str(worker.task), None
                 try:
                     ended.append(worker.connection.recv())
-                    worker.task = None
                 except (EOFError, OSError):
-                    ended.append(Done(worker.task, f"its process ended with {worker.end()}", lost=True))
+                    ended.append(Done(task, f"its process ended with {worker.end()}", lost=True))
                     self._workers.remove(worker)
         return ended
 
