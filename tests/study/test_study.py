@@ -262,3 +262,10 @@ def test_processes_that_cannot_be_are_refused():
         with pytest.raises(preheat.ConfigError, match="processes must be a whole number >= 1"):
             LocalProcesses(many)
     assert driver.LocalProcesses(3).processes == 3
+
+
+def test_spawned_processes_do_the_same(tmp_path, design):
+    """Where forking is not safe, each worker loads what it needs."""
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    spawned = run_study(few, tmp_path / "spawned", executor=LocalProcesses(1, start="spawn"), say=quiet)
+    assert spawned.rows == carry_out(few, tmp_path / "forked").rows

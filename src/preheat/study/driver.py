@@ -136,6 +136,9 @@ def run_study(
         say(str(_plan(prepared.tree, driver.results, executor.processes)))
         try:
             driver.run()
+        except KeyboardInterrupt:
+            say(f"interrupted: what is done is kept; go on with: preheat study resume {folder.path}")
+            raise
         finally:
             executor.close()
             write_index(folder.path)

@@ -83,7 +83,7 @@ class StudyPlan:
         lines.append(f"checkpoints kept: {self.checkpoints:,} ({size})")
         if self.stages_left < self.stages:
             lines.append(f"to do: {self.left:,} updates in {self.stages_left:,} stages; the others are there")
-        lines.append(f"longest path: {self.longest:,} updates; {self.turns:,} in turn on {self.processes} processes")
+        lines.append(f"longest path: {self.longest:,} updates; {self.turns:,} with {self.processes} at a time")
         seconds = self.seconds
         time = "unknown before the first stage" if seconds is None else f"about {_duration(seconds)}"
         return "\n".join([*lines, f"time: {time}"])
