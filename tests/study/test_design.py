@@ -41,6 +41,7 @@ def test_axis_takes_values_lists_and_ranges(axis, given, values):
         ({"lr": []}, "lr must be one value or more"),
         ({"lr": [1e-3, "0.001"]}, "lr must be values that differ; got 0.001"),
         ({"warmup": None, "seed": -1}, "seed must be a whole number >= 0; got -1"),
+        ({"seed": 2**32}, "seed must be a whole number below 2^32"),
         ({"horizon": 0}, "horizon must be a whole number >= 1; got 0"),
         ({"horizon": 1.5}, "horizon must be a whole number >= 1; got 1.5"),
         ({"schedule": [3]}, "schedule must be a name, words, or a table with a name; got 3"),

@@ -73,6 +73,7 @@ def test_index_answers_in_sql(tmp_path):
     folder.path.mkdir()
     folder.begin({"question": "", "runs": [run, {**run, "name": "s", "stages": ["b1", "c3"]}]})
     scores = {"loss": 0.5, "accuracy": 0.75, "macro_f1": 0.7}
+    folder.clear()
     for stage, start, until in (("b1", 0, 2), ("a2", 2, 3)):
         result = {"id": stage, "start": start, "until": until, "scores": scores, "weights": stage, "failed": None}
         folder.stage(stage).mkdir()

@@ -62,6 +62,14 @@ def whole(name: str, value: Any, least: int = 0) -> int:
     return int(number)
 
 
+def seed(name: str, value: Any) -> int:
+    """A seed: a whole number below 2^32."""
+    number = whole(name, value)
+    if number >= 2**32:
+        raise ConfigError(refusal(name, "a whole number below 2^32", value, "As in 3, or 0..4."))
+    return number
+
+
 def updates(name: str, value: Any) -> int:
     """A number of updates, at least one."""
     return whole(name, value, 1)

@@ -31,7 +31,7 @@ except ImportError as error:
     raise missing_extra("pydantic", "train") from error
 
 AXES = ("lr", "warmup", "schedule", "horizon", "seed")
-_READERS = {"lr": axes.rate, "warmup": axes.length, "horizon": axes.updates, "seed": axes.whole}
+_READERS = {"lr": axes.rate, "warmup": axes.length, "horizon": axes.updates, "seed": axes.seed}
 # The names that axes have as settings of a single run.
 _AS_SETTINGS = {"lr": "lr", "warmup": "warmup", "schedule": "schedule", "max_updates": "horizon", "seed": "seed"}
 # What the study itself decides for every run.

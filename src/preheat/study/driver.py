@@ -184,10 +184,10 @@ class _Driver:
                 todo += self._children.get(stage.id, ())
 
     def _submit(self, stage: Stage) -> None:
-        start = None if stage.parent is None else str(self.folder.checkpoint(stage.parent))
+        start = None if stage.parent is None else str(self.folder.checkpoint(stage.parent).resolve())
         self.folder.log("begun", stage=stage.id, start=stage.start, until=stage.until, runs=len(stage.runs))
         config = stage.lead.config.model_dump()
-        where = str(self.folder.stage(stage.id))
+        where = str(self.folder.stage(stage.id).resolve())
         self.executor.submit(Task(stage.id, stage.spec, config, stage.until, start, stage.branches, where))
 
     def _take(self, done: Done) -> None:
@@ -223,7 +223,7 @@ class _Driver:
 
 def _plan(tree: StageTree, results: dict[str, dict[str, Any]], processes: int) -> StudyPlan:
     """The plan with what finished stages have measured."""
-    timed = [result for result in results.values() if result["seconds"]]
+    timed = [result for result in results.values() if result["failed"] is None]
     updates = sum(result["until"] - result["start"] for result in timed)
     sizes = [result["checkpoint_bytes"] for result in results.values() if result["checkpoint_bytes"]]
     return plan_of(
@@ -231,8 +231,18 @@ def _plan(tree: StageTree, results: dict[str, dict[str, Any]], processes: int) -
         done=results,
         processes=processes,
         update_seconds=sum(result["seconds"] for result in timed) / updates if updates else None,
-        checkpoint_bytes=max(sizes, default=None),
+        checkpoint_bytes=max(sizes, default=_state_bytes(tree)),
     )
+
+
+def _state_bytes(tree: StageTree) -> int | None:
+    """About what the state of a small model takes: its weights and AdamW's two moments; None for a pretrained one."""
+    config = tree.runs[0].config
+    if config.pretrained:
+        return None
+    block = 12 * config.width**2 + 13 * config.width
+    weights = (config.vocabulary + config.max_tokens + 2) * config.width + config.layers * block
+    return 3 * 4 * weights
 
 
 def _refuse_other(saved: dict[str, Any], prepared: Prepared) -> None:

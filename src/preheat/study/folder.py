@@ -20,7 +20,7 @@ from typing import Any
 from preheat.errors import RunError, refusal
 from preheat.study.tree import StageTree
 from preheat.train.saving.lock import FolderLock
-from preheat.train.saving.records import Records, read_json, read_lines, write_json
+from preheat.train.saving.records import Records, keep_lines, read_json, read_lines, write_json
 
 FORMAT = 1
 STUDY, LOG, STAGES, RESULT, SPEC = "study.json", "log.jsonl", "stages", "result.json", "spec.json"
@@ -52,11 +52,11 @@ class StudyFolder:
         Raises:
             RunError: for a folder that holds anything else.
         """
-        foreign = sorted(entry.name for entry in self.path.iterdir() if entry.name != ".lock")
+        # What a kill may have left of an earlier attempt is nobody's.
+        foreign = sorted({entry.name for entry in self.path.iterdir()} - {".lock", f".{STUDY}{_PART}"})
         if foreign:
             advice = f"It holds {', '.join(foreign[:4])}: name another one."
             raise RunError(refusal("out", "a new or empty folder, or that of a study", str(self.path), advice))
-        self.stages.mkdir()
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
     def header(self) -> dict[str, Any]:
@@ -121,7 +121,10 @@ class StudyFolder:
         return self.stage(name) / str(result["checkpoint"])
 
     def clear(self) -> None:
-        """Remove what stages that were cut off have left. For the holder of the lock."""
+        """Make ready for stages: what those that were cut off have left goes. For the holder of the lock."""
+        self.stages.mkdir(exist_ok=True)
+        if (self.path / LOG).exists():
+            keep_lines(self.path / LOG, self.events())  # without half a last line
         for part in self.stages.glob(f".*{_PART}"):
             away = part.with_name(f"{part.name}.gone")  # first out of reach of whoever may still be writing to it
             shutil.rmtree(away, ignore_errors=True)

@@ -79,7 +79,7 @@ class StudyPlan:
             f"updates with shared stages: {self.shared:,} ({share:.0%}, {1 / share:.2f}x; {self.saved:,} saved)",
         ]
         lines += [f"{_NAMES[axis]}: {words}" for axis, words in self.sharing.items()]
-        size = "size unknown before the first" if self.checkpoint_bytes is None else self._disk()
+        size = "their size shows with the first" if self.checkpoint_bytes is None else self._disk()
         lines.append(f"checkpoints kept: {self.checkpoints:,} ({size})")
         if self.stages_left < self.stages:
             lines.append(f"to do: {self.left:,} updates in {self.stages_left:,} stages; the others are there")
@@ -89,7 +89,7 @@ class StudyPlan:
         return "\n".join([*lines, f"time: {time}"])
 
     def _disk(self) -> str:
-        return f"about {self.checkpoints * (self.checkpoint_bytes or 0) / 1e6:,.0f} MB"
+        return f"about {self.checkpoints * (self.checkpoint_bytes or 0) / 1e6:,.3g} MB"
 
 
 def plan_of(
@@ -177,8 +177,7 @@ def _said(axis: str, pairs: list[tuple[StudyRun, StudyRun]]) -> str:
     if axis == "seed":
         return "nothing shared: other weights, dropout and order of the rows"
     shared = [
-        agree(one.rates, two.rates, 0, min(one.updates, two.updates)) if one.standing == two.standing else 0
-        for one, two in pairs
+        agree(one, two, 0, min(one.updates, two.updates)) if one.standing == two.standing else 0 for one, two in pairs
     ]
     low, high = min(shared), max(shared)
     amount = f"{low:,} updates" if low == high else f"{low:,} to {high:,} updates"

@@ -12,7 +12,6 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +69,8 @@ class StudyRun:
         seed: of weights, dropout and order.
         config: its settings, as ``preheat train`` would take them.
         schedule: of the learning rate.
-        rates: the learning rate of every update, float64 of shape (updates,).
+        factors: the share of the peak that every update uses, float64 of shape (updates,); one array for runs of all
+            peaks and seeds.
         standing: SHA-256 of everything else that decides what an update does.
         settings: what the standing was made of.
     """
@@ -80,14 +80,23 @@ class StudyRun:
     seed: int
     config: TrainConfig
     schedule: Schedule
-    rates: NDArray[np.float64] = field(repr=False)
+    factors: NDArray[np.float64] = field(repr=False)
     standing: str
     settings: dict[str, Any] = field(repr=False)
 
     @property
     def updates(self) -> int:
         """Updates of the run."""
-        return len(self.rates)
+        return len(self.factors)
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """The learning rate of every update."""
+        return self.rates_of(0, self.updates)
+
+    def rates_of(self, start: int, until: int) -> NDArray[np.float64]:
+        """The learning rates of the updates in [start, until), as a training run multiplies them."""
+        return self.factors[start:until] * self.cell.lr
 
 
 def expand(design: StudyDesign, ground: Ground) -> list[StudyRun]:
@@ -112,22 +121,28 @@ class _Maker:
     """Makes runs; what runs of other peaks and seeds need again is kept."""
 
     def __init__(self, design: StudyDesign, ground: Ground) -> None:
-        self.design, self.ground = design, ground
-        self._courses: dict[str, tuple[Schedule, int]] = {}
+        self.design, self.ground, self._lengths = design, ground, list(ground.lengths)
+        self._values: list[Any] = []
+        self._like: TrainConfig
+        self._course: tuple[Schedule, int]
         self._factors: dict[tuple[Schedule, int], NDArray[np.float64]] = {}
         self._per_epoch: int | None = None
 
     def run(self, shape: Any, warmup: Any, horizon: int | None, lr: float | None, seed: int | None) -> StudyRun:
         """One combination of values; None for a run's usual one."""
-        config = self._config(shape, warmup, horizon, lr, seed)
-        schedule, updates = self._course(config)
+        values = [shape, warmup, horizon, lr]
+        if values != self._values:  # seeds come one after the other: all else is as it was
+            self._values, self._like = values, self._config(shape, warmup, horizon, lr, seed)
+            self._course = self._course_of(self._like)
+        config = self._like if seed is None else self._like.model_copy(update={"seed": seed})
+        schedule, updates = self._course
         words = _words(shape) if shape is not None else config.schedule
         length = warmup if warmup is not None or is_text(config.schedule) else config.warmup
         cell = Cell(config.lr or 1.0, length, words, updates)
         settings = settings_of(config, self.ground)
         name = f"{cell}, seed {config.seed}"
-        rates = self._used(config, schedule, updates)
-        return StudyRun(name, cell, config.seed, config, schedule, rates, digest_of(settings), settings)
+        factors = self._factors_of(schedule, updates)
+        return StudyRun(name, cell, config.seed, config, schedule, factors, digest_of(settings), settings)
 
     def _config(self, shape: Any, warmup: Any, horizon: Any, lr: Any, seed: Any) -> TrainConfig:
         flags = {**self.design.common, "lr": lr, "seed": seed, "max_updates": horizon}
@@ -147,23 +162,19 @@ class _Maker:
             self._per_epoch = self.ground.per_epoch(read_config(None, flags).filled())
         return self._per_epoch
 
-    def _course(self, config: TrainConfig) -> tuple[Schedule, int]:
-        """Schedule and updates as a training run of this configuration finds them."""
-        like = config.model_copy(update={"seed": 0})  # the seed changes the order of the batches, not their number
-        key = digest_of(like.model_dump())
-        if key not in self._courses:
-            try:
-                course = plan_course(like, order_of(like, 1), list(self.ground.lengths), Beginning())
-            except PreheatError as error:
-                raise ConfigError(f"the run of {config.schedule}, warmup {config.warmup}: {error}") from error
-            self._courses[key] = course.schedule, course.total
-        return self._courses[key]
+    def _course_of(self, config: TrainConfig) -> tuple[Schedule, int]:
+        """Schedule and updates as a training run of this configuration finds them, whatever its seed."""
+        try:
+            course = plan_course(config, order_of(config, 1), self._lengths, Beginning())
+        except PreheatError as error:
+            raise ConfigError(f"the run of {config.schedule}, warmup {config.warmup}: {error}") from error
+        return course.schedule, course.total
 
-    def _used(self, config: TrainConfig, schedule: Schedule, updates: int) -> NDArray[np.float64]:
+    def _factors_of(self, schedule: Schedule, updates: int) -> NDArray[np.float64]:
         key = schedule, updates
         if key not in self._factors:
             self._factors[key] = np.fromiter(itertools.islice(schedule._from(0), updates), np.float64, updates)
-        return self._factors[key] * (config.lr or 1.0)
+        return self._factors[key]
 
 
 def settings_of(config: TrainConfig, ground: Ground) -> dict[str, Any]:
@@ -178,14 +189,6 @@ def settings_of(config: TrainConfig, ground: Ground) -> dict[str, Any]:
 def digest_of(data: Any) -> str:
     """SHA-256 of plain data, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def seeds_of(runs: Iterable[StudyRun]) -> dict[Cell, list[StudyRun]]:
-    """Runs by cell, in their order."""
-    cells: dict[Cell, list[StudyRun]] = {}
-    for run in runs:
-        cells.setdefault(run.cell, []).append(run)
-    return cells
 
 
 def _shaped(shape: Any, warmup: Any) -> dict[str, Any]:

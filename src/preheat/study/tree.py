@@ -12,13 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from preheat.study.runs import StudyRun, digest_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 FORMAT = 1
 _CHUNK = 1024  # updates compared at a time, to begin with
@@ -144,7 +140,7 @@ def _stages_of(group: list[StudyRun], shortest: int) -> Iterator[Stage]:
         ways: dict[float, list[StudyRun]] = {}
         for run in branch.runs:
             if run.updates > end:
-                ways.setdefault(float(run.rates[end]), []).append(run)
+                ways.setdefault(float(run.rates_of(end, end + 1)[0]), []).append(run)
         several = len(ways) + bool(ending) > 1
         if several and end - branch.start < shortest:  # not worth a stage of its own
             start, parent, past = branch.start, branch.parent, branch.past
@@ -161,7 +157,7 @@ def _stage(branch: _Branch, end: int, ending: list[StudyRun]) -> tuple[Stage, An
     """The stage of a branch up to ``end``, and the hash of all rates before that."""
     lead = branch.runs[0]
     past = branch.past.copy()
-    past.update(lead.rates[branch.start : end].astype("<f8").tobytes())
+    past.update(lead.rates_of(branch.start, end).astype("<f8").tobytes())
     spec = {"format": FORMAT, **lead.settings, "start": branch.start, "until": end, "rates": past.hexdigest()}
     names = tuple(run.name for run in branch.runs)
     ends = tuple(run.name for run in ending)
@@ -173,16 +169,18 @@ def _agree_until(runs: list[StudyRun], at: int) -> int:
     first = runs[0]
     end = min(run.updates for run in runs)
     for run in runs[1:]:
-        end = agree(first.rates, run.rates, at, end)
+        end = agree(first, run, at, end)
     return end
 
 
-def agree(one: NDArray[np.float64], other: NDArray[np.float64], start: int, end: int) -> int:
-    """The first update in [start, end) at which two runs differ in any bit; ``end`` if there is none."""
+def agree(one: StudyRun, other: StudyRun, start: int, end: int) -> int:
+    """The first update in [start, end) whose rates differ in any bit; ``end`` if there is none."""
+    if one.factors is other.factors and one.cell.lr == other.cell.lr:
+        return end
     size = _CHUNK
     while start < end:
         stop = min(start + size, end)
-        differing = (one[start:stop] != other[start:stop]).nonzero()[0]
+        differing = (one.rates_of(start, stop) != other.rates_of(start, stop)).nonzero()[0]
         if len(differing):
             return start + int(differing[0])
         start, size = stop, 2 * size

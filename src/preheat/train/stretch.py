@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,6 @@ class Stretch:
         scores: on the validation split, at its end.
         weights: SHA-256 of the weights at its end (:func:`weights_digest`).
         checkpoint: the state at its end; None if it was not kept.
-        seconds: that it took, without what came before the first update.
     """
 
     start: int
@@ -45,7 +43,6 @@ class Stretch:
     scores: dict[str, Any]
     weights: str
     checkpoint: Path | None
-    seconds: float
 
 
 def train_stretch(
@@ -83,13 +80,11 @@ def train_stretch(
         if not begun < until <= run.total:
             advice = "It is the number of updates completed at the end."
             raise RunError(refusal("until", f"above {begun} and at most {run.total}", until, advice))
-        clock = time.monotonic()
         with run.notes:
             run.notes.begin(run.parts.header(), run.position)
             scores = run.stretch(until, save=save)
-        seconds = time.monotonic() - clock
         kept = folder.path / f"update-{until:06d}" if save else None
-        return Stretch(begun, run.position, scores, weights_digest(run.engine.bare), kept, seconds)
+        return Stretch(begun, run.position, scores, weights_digest(run.engine.bare), kept)
 
 
 def fork(checkpoint: Path) -> Beginning:
