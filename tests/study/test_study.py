@@ -116,6 +116,22 @@ def test_other_study_in_the_folder_is_refused(tmp_path, design, news):
         read(tmp_path / "full")
 
 
+def test_study_is_extended_by_what_is_new(tmp_path, design):
+    """More seeds and a longer horizon: what fits is used again, and the table is that of a study begun so."""
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    first = carry_out(few, tmp_path / "study")
+    with pytest.raises(preheat.ConfigError, match="or add --extend"):
+        carry_out(design, tmp_path / "study")
+    rows = carry_out(design, tmp_path / "study", extend=True).rows
+    assert rows == carry_out(design, tmp_path / "whole").rows
+    assert {row.name: row for row in first.rows}.items() <= {row.name: row for row in rows}.items()
+    # One stage of the small study is cut in two by the branches of the longer runs; the others are used as they are.
+    assert len(set(begun(tmp_path / "study")) - set(begun(tmp_path / "whole"))) == 1
+    assert set(begun(tmp_path / "study").values()) == {1}
+    header = StudyFolder(tmp_path / "study").header()
+    assert [StudyDesign.model_validate(earlier["design"]) for earlier in header["earlier"]] == [few]
+
+
 def test_run_that_goes_wrong_is_a_result(tmp_path, settings):
     """Its row says where; what would have followed is not trained; the others are."""
     design = StudyDesign(
@@ -178,6 +194,7 @@ def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     assert read(folder).rows == table.rows
     lost = [event["stage"] for event in StudyFolder(folder).events() if event["event"] == "lost"]
     assert len(lost) == 1
+    assert list(folder.glob("stages/.*")) == []
     assert begun(folder) == {name: 1 + (name in lost) for name in begun(tmp_path / "whole")}
 
 

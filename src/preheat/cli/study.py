@@ -102,6 +102,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="New, or this very study's; without it studies/<name>-<date>.")
     ] = None,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Take this design in the place of --out's own, with more seeds say.")
+    ] = False,
     processes: Processes = None,
     alone: Alone = False,
     as_json: AsJson = False,
@@ -117,7 +120,8 @@ def run(
     asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
     name = design.stem if design is not None else "study"
     folder = out or Path(f"studies/{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-    _print_report(run_study(asked, folder, processes=processes, share=not alone), as_json=as_json)
+    table = run_study(asked, folder, processes=processes, share=not alone, extend=extend)
+    _print_report(table, as_json=as_json)
 
 
 def resume(folder: Folder, processes: Processes = None, as_json: AsJson = False) -> None:

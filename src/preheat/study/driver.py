@@ -100,6 +100,7 @@ def run_study(
     executor: Executor | None = None,
     processes: int | None = None,
     share: bool = True,
+    extend: bool = False,
     say: Say = say_to_stderr,
 ) -> StudyTable:
     """Train every run of a design that is not in the folder yet, and give the table of all.
@@ -110,6 +111,8 @@ def run_study(
         executor: where stages are trained; None takes processes of this machine.
         processes: how many of them; None takes one for every core.
         share: False trains every run by itself, for a comparison.
+        extend: take this design in the place of the folder's own, on the same rows and versions: with more seeds, say.
+            What is trained stays and is used where it fits; ``study.json`` keeps the earlier design.
         say: receives every line for people.
 
     Returns:
@@ -126,10 +129,7 @@ def run_study(
     prepared = prepare(design, share=share)
     folder = StudyFolder(out)
     with folder.lock():
-        if folder.exists:
-            _refuse_other(folder.header(), prepared)
-        else:
-            folder.begin(prepared.header())
+        _settle(folder, prepared, extend=extend)
         folder.clear()
         executor = executor or LocalProcesses(processes, log=folder.path / "workers.log")
         driver = _Driver(prepared.tree, folder, executor, say)
@@ -141,6 +141,7 @@ def run_study(
             raise
         finally:
             executor.close()
+            folder.clear()  # of stages whose process was lost
             write_index(folder.path)
         return read(folder.path)
 
@@ -223,12 +224,16 @@ class _Driver:
 
 def _plan(tree: StageTree, results: dict[str, dict[str, Any]], processes: int) -> StudyPlan:
     """The plan with what finished stages have measured."""
+    out_of_reach = {name for name, result in results.items() if result["failed"] is not None}
+    for stage in tree.stages.values():  # parents come first
+        if stage.parent in out_of_reach:
+            out_of_reach.add(stage.id)
     timed = [result for result in results.values() if result["failed"] is None]
     updates = sum(result["until"] - result["start"] for result in timed)
     sizes = [result["checkpoint_bytes"] for result in results.values() if result["checkpoint_bytes"]]
     return plan_of(
         tree,
-        done=results,
+        done={*results, *out_of_reach},
         processes=processes,
         update_seconds=sum(result["seconds"] for result in timed) / updates if updates else None,
         checkpoint_bytes=max(sizes, default=_state_bytes(tree)),
@@ -245,17 +250,24 @@ def _state_bytes(tree: StageTree) -> int | None:
     return 3 * 4 * weights
 
 
-def _refuse_other(saved: dict[str, Any], prepared: Prepared) -> None:
-    """Refuse to mix two studies in one folder."""
+def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
+    """Begin a study, go on with the folder's own, or extend it; refuse to mix two."""
     now = prepared.header()
-    differing = changed_fields(saved["design"], now["design"], "design")
-    differing += changed_fields(saved["ground"], now["ground"], "ground")
-    if not differing and saved["runs"] != now["runs"]:
-        differing = ["the way runs are cut into stages"]
-    if differing:
-        advice = "Begin another folder for it."
-        found = "; ".join(differing[:8])
+    if not folder.exists:
+        folder.begin(now)
+        return
+    saved = folder.header()
+    ground = changed_fields(saved["ground"], now["ground"], "ground")
+    design = changed_fields(saved["design"], now["design"], "design")
+    if not design and saved["runs"] != now["runs"]:
+        design = ["the way runs are cut into stages"]
+    if ground or (design and not extend):
+        advice = "Begin another folder for it." if ground else "Begin another folder for it, or add --extend."
+        found = "; ".join([*ground, *design][:8])
         raise ConfigError(refusal("study", "the one that the folder was begun with", found, advice))
+    if design:
+        earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}
+        folder.extend({**now, "earlier": [*saved.get("earlier", ()), earlier]})
 
 
 def _run(run: StudyRun, path: list[Stage]) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class StudyFolder:
             raise RunError(refusal("out", "a new or empty folder, or that of a study", str(self.path), advice))
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
+    def extend(self, header: Mapping[str, Any]) -> None:
+        """Write ``study.json`` for another design on the same ground; stages stay."""
+        write_json(self.path / STUDY, {"format": FORMAT, **header})
+
     def header(self) -> dict[str, Any]:
         """What :meth:`begin` wrote.
 
@@ -123,8 +127,9 @@ class StudyFolder:
     def clear(self) -> None:
         """Make ready for stages: what those that were cut off have left goes. For the holder of the lock."""
         self.stages.mkdir(exist_ok=True)
-        if (self.path / LOG).exists():
-            keep_lines(self.path / LOG, self.events())  # without half a last line
+        log = self.path / LOG
+        if log.exists() and not log.read_bytes().endswith(b"\n"):
+            keep_lines(log, self.events())  # without the half of a last line that a full disk has left
         for part in self.stages.glob(f".*{_PART}"):
             away = part.with_name(f"{part.name}.gone")  # first out of reach of whoever may still be writing to it
             shutil.rmtree(away, ignore_errors=True)
