@@ -14,7 +14,8 @@ import signal
 import sys
 import threading
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from preheat.study.executors.base import Done
 from preheat.study.stage import Task, carry_out
 
 Start = Literal["fork", "spawn"]
+_PATIENCE = 5.0  # seconds that an idle worker has for its end
 
 
 class LocalProcesses:
@@ -79,8 +81,13 @@ class LocalProcesses:
         return ended
 
     def close(self) -> None:
-        """End all workers at once."""
+        """End all workers: those that are idle in order, the others at once."""
         for worker in self._workers:
+            if worker.task is not None:
+                worker.process.kill()
+            worker.connection.close()
+        for worker in self._workers:
+            worker.process.join(_PATIENCE)
             worker.process.kill()
             worker.end()
         self._workers = []
@@ -102,7 +109,8 @@ class LocalProcesses:
         process = self._context.Process(
             target=_work, args=(theirs, self._alive, inherited, self._log), name="preheat-stage"
         )
-        process.start()
+        with _main_module_hidden():
+            process.start()
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
@@ -127,6 +135,20 @@ class _Worker:
 def _load() -> None:
     """Load what every worker needs, once for all."""
     import preheat.train.building  # noqa: F401 - the import is the point
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """While a process is spawned: or it would run the user's script once more, for names that no worker needs."""
+    main = sys.modules["__main__"]
+    shown = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    for name in shown:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in shown.items():
+            setattr(main, name, value)
 
 
 def _safe_start() -> Start:
