@@ -60,6 +60,8 @@ def test_import_preheat_loads_next_to_nothing():
     [
         ["--help"],
         ["train", "--help"],
+        ["study", "--help"],
+        ["study", "plan", "--help"],
         ["show", "linear"],
         ["plan", "--examples", "9", "--batch-size", "2", "--epochs", "1"],
     ],

@@ -19,7 +19,7 @@ from preheat.train import TrainConfig
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 FILE = Path(__file__).with_name("surface.json")
-SUBMODULES = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras", "dialects", "train")
+SUBMODULES = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras", "dialects", "train", "study")
 
 
 def flags_of(app):
@@ -59,12 +59,14 @@ def surface():
         public = [name for name in getattr(inside, "__all__", dir(inside)) if not name.startswith("_")]
         own = [name for name in public if getattr(getattr(inside, name), "__module__", "").startswith("preheat")]
         names |= {f"{module}.{name}": parameters(getattr(inside, name)) for name in own}
-    from preheat.train import _HOMES  # names that load late
-
-    names |= {f"train.{name}": parameters(getattr(preheat.train, name)) for name in _HOMES}
+    for module in ("train", "study"):  # names that load late
+        inside = import_module(f"preheat.{module}")
+        names |= {f"{module}.{name}": parameters(getattr(inside, name)) for name in inside._HOMES}
     modules = {name: import_module(f"preheat.cli.{name.replace('-', '_')}") for name in COMMANDS}
     commands = {name: command(getattr(module, name.replace("-", "_"))) for name, module in modules.items()}
     commands["check resume"] = command(import_module("preheat.cli.check_resume").resume)
+    study = import_module("preheat.cli.study")
+    commands |= {f"study {name}": command(getattr(study, name)) for name in study.COMMANDS}
     settings = {name: repr(field.default) for name, field in TrainConfig.model_fields.items()}
     return {"names": names, "commands": commands, "settings": settings}
 

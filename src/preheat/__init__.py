@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from preheat import keras as keras
     from preheat import lightning as lightning
     from preheat import optax as optax
+    from preheat import study as study
     from preheat import torch as torch
     from preheat import train as train
     from preheat import transformers as transformers
@@ -166,11 +167,11 @@ _HOMES: dict[str, str] = {
 # Drivers: modules that load their framework.
 _DRIVERS = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras")
 
-__all__ = [*_HOMES, *_DRIVERS, "dialects", "train"]  # noqa: PLE0604 - names, every one
+__all__ = [*_HOMES, *_DRIVERS, "dialects", "study", "train"]  # noqa: PLE0604 - names, every one
 
 
 def __getattr__(name: str) -> object:
-    if name in (*_DRIVERS, "dialects", "train"):
+    if name in (*_DRIVERS, "dialects", "study", "train"):
         return import_module(f"preheat.{name}")
     if name in _HOMES:
         value: object = getattr(import_module(_HOMES[name]), name)

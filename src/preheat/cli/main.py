@@ -51,11 +51,26 @@ def _app(words: list[str]) -> typer.Typer:
     if plain[:2] == ["check", "resume"]:
         app.add_typer(_check_resume(), name="check")
         return app
+    if plain[:1] == ["study"]:
+        app.add_typer(_study(), name="study")
+        return app
     named = next(iter(plain), None)
     for name in (named,) if named in COMMANDS else COMMANDS:
         word = name.replace("-", "_")
         app.command()(getattr(import_module(f"preheat.cli.{word}"), word))
+    if named not in COMMANDS:
+        app.add_typer(_study(), name="study")
     return app
+
+
+def _study() -> typer.Typer:
+    """``study plan``, ``study run`` and the others: commands of two words."""
+    from preheat.cli import study
+
+    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=study.__doc__)
+    for name in study.COMMANDS:
+        group.command()(getattr(study, name))
+    return group
 
 
 def _check_resume() -> typer.Typer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -33,11 +33,14 @@ _METAVARS = {
 }
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that ends in ``**settings`` the parameters that Typer reads: its own and one for every field."""
+def with_settings(command: Callable[..., None], without: Collection[str] = ()) -> Callable[..., None]:
+    """Give a command that ends in ``**settings`` the parameters that Typer reads: its own and one for every field.
+
+    ``without`` names fields that have no flag.
+    """
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     own = [item for item in parameters if item.kind is not item.VAR_KEYWORD]
-    everything = [*(item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own), *_flags()]
+    everything = [*(item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own), *_flags(without)]
     command.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined]
     command.__annotations__ = {item.name: item.annotation for item in everything}
     return command
@@ -47,20 +50,27 @@ def read_settings(file: Path | None, settings: dict[str, Any]) -> TrainConfig:
     """The configuration that a file and the flags that were given make."""
     from preheat.train.config import read_config
 
+    return read_config(file, given_settings(settings))
+
+
+def given_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given as flags, in their own types."""
     flags = {name: value for name, value in settings.items() if value not in (None, [])}
     if "warmup" in flags:
         flags["warmup"] = parse_length(flags["warmup"])
     if "schedule_options" in flags:
         flags["schedule_options"] = parse_options(flags["schedule_options"])
-    return read_config(file, flags)
+    return flags
 
 
-def _flags() -> list[inspect.Parameter]:
+def _flags(without: Collection[str]) -> list[inspect.Parameter]:
     """A parameter for every field of the configuration; all default to None, "not given"."""
     from preheat.train.config import TrainConfig
 
     parameters = []
     for name, field in TrainConfig.model_fields.items():
+        if name in without:
+            continue
         default = "" if field.default in (None, {}, [], "", False) else f" Default: {_shown(field.default)}."
         kind = _word_type(name, field.annotation)
         option = typer.Option(

@@ -72,7 +72,9 @@ def build_run(
         workers=config.workers,
     )
     main = accelerator.is_main_process
-    notes = Notes(parts.folder, parts.course.schedule, config.log_every, say, main=main, callbacks=callbacks)
+    earlier = parts.beginning.state.get("losses", ()) if parts.beginning.forked else ()
+    told = {"main": main, "callbacks": callbacks, "earlier": earlier}
+    notes = Notes(parts.folder, parts.course.schedule, config.log_every, say, **told)
     return Run(parts, engine, batches, notes, stop)
 
 
@@ -82,14 +84,17 @@ def _restore(engine: Engine, parts: Parts, policy: str, bridge: int) -> None:
     assert folder is not None
     optimizer = read_json(folder / "optimizer.json")
     engine.load(folder, optimizer["groups"], optimizer["scaler"])
-    engine.scheduler.load_state_dict(state["scheduler"], resume=policy, bridge=bridge or 1)
+    saved = state["scheduler"]
+    if parts.beginning.forked:  # the same updates so far, as this run's own schedule makes them
+        saved = {**engine.scheduler.state_dict(), "position": saved["position"], "skipped": saved["skipped"]}
+    engine.scheduler.load_state_dict(saved, resume=policy, bridge=bridge or 1)
     randoms: list[dict[str, Any]] = read_json(folder / "random.json")
     if engine.accelerator.process_index < len(randoms):
         set_random_states(randoms[engine.accelerator.process_index])
 
 
 def _prepare_folder(parts: Parts) -> None:
-    if parts.beginning.checkpoint:
+    if parts.beginning.checkpoint and not parts.beginning.forked:
         parts.folder.keep_until(parts.beginning.position)
         parts.folder.checkpoints.clear()
     else:

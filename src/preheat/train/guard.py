@@ -47,6 +47,11 @@ class SpikeWatch:
         self._recent: deque[float] = deque(losses, WINDOW)
         self._high = False
 
+    @property
+    def recent(self) -> list[float]:
+        """The losses that tell what is usual, the newest last."""
+        return list(self._recent)
+
     def see(self, loss: float) -> Spike | None:
         """Take the next loss in; the spike it is, if it is one and the one before was none."""
         found = self._compare(loss)

@@ -50,6 +50,7 @@ class Run:
         self.config, self.folder, self.total = parts.config, parts.folder, parts.course.total
         self.accelerator = engine.accelerator
         self.main = bool(self.accelerator.is_main_process)
+        self.last = self.total  # completed updates at which to stop: a stretch stops before the run's end
         self.place = parts.beginning.place
         self.measuring = Measuring(engine, self.config)
         self._saved = parts.beginning.position if parts.beginning.checkpoint else -1
@@ -78,6 +79,29 @@ class Run:
                     return
                 self.place = Place(self.place.epoch + 1)
 
+    def stretch(self, until: int, *, save: bool) -> dict[str, Any]:
+        """Train to ``until`` completed updates and stop there, wherever in an epoch that is.
+
+        Evaluated after each epoch, as :meth:`fit` does; saved at the end or not at all. Nothing is finished: somebody
+        else puts the run together.
+
+        Returns:
+            The scores on the validation split at ``until``.
+        """
+        self.last = until
+        line: dict[str, Any] = {}
+        while self.position < until:
+            self._train_epoch()
+            if not self.batches.remaining(self.place):
+                line = self._evaluate()
+                self.place = Place(self.place.epoch + 1)
+        self._refuse_bad_weights()
+        if save:
+            self._save()
+        if line.get("update") != until:
+            line = self.score(self.engine.scored, "validation").scores().to_dict()
+        return {key: value for key, value in line.items() if key not in ("epoch", "update", "split")}
+
     def _bar(self, total: int, title: str, unit: str, initial: int = 0, *, leave: bool = True) -> Any:
         # disable=None: no bars where standard error is not a terminal, so that log files stay readable
         disable = None if self.main else True
@@ -90,7 +114,7 @@ class Run:
         groups = _groups(self.batches.after(self.place), self.config.accumulation)
         with self._bar(left, f"epoch {self.place.epoch + 1}", "batch", leave=False) as bar:
             since = time.perf_counter()
-            while self.position < self.total and not self._ending:
+            while self.position < self.last and not self._ending:
                 group = next(groups, None)
                 if group is None:
                     break
@@ -209,13 +233,14 @@ class Run:
             self._make_room()
         self._heed()
 
-    def _evaluate(self) -> None:
+    def _evaluate(self) -> dict[str, Any]:
         best = self.folder.best() if self.main else None
         scores = self.score(self.engine.scored, "validation").scores()
         line = {"epoch": self.place.epoch, "update": self.position, "split": "validation", **scores.to_dict()}
         self.notes.evaluation(line)
         mark = " (best)" if best is None or scores.accuracy > best["accuracy"] else ""
         self.notes.say(f"epoch {self.place.epoch + 1}/{self.config.epochs}: validation {scores}{mark}")
+        return line
 
     def score(self, model: Any, split: str) -> Outputs:
         """What a model makes of every row of a split, each exactly once, whichever process had it."""
@@ -232,9 +257,7 @@ class Run:
         if self._saved == self.position:
             return
         self._fetch()
-        if not self.engine.is_finite():
-            advice = "It is not saved; go on from the checkpoint before with --resume and a lower rate."
-            raise BadNumbersError(refusal("weights", "finite numbers", f"others at update {self.position}", advice))
+        self._refuse_bad_weights()
         state = self.engine.state()
         randoms = gather_objects(random_states(), self.accelerator)
         if self.main:
@@ -251,6 +274,11 @@ class Run:
             self._make_room()
             self.notes.checkpoint(path)
         self._saved = self.position
+
+    def _refuse_bad_weights(self) -> None:
+        if not self.engine.is_finite():
+            advice = "It is not saved; go on from the checkpoint before with --resume and a lower rate."
+            raise BadNumbersError(refusal("weights", "finite numbers", f"others at update {self.position}", advice))
 
     def finish(self) -> dict[str, Any]:
         """Score the best checkpoint on the test split, draw the pictures and write result and report."""
@@ -288,6 +316,7 @@ class Run:
             "seconds": self._elapsed(),
             "place": self.place.to_dict(),
             "scheduler": self.engine.scheduler.state_dict(),
+            "losses": self.notes.losses,
             **self.parts.identity(),
         }
 

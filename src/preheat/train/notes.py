@@ -28,6 +28,7 @@ class Notes:
         say: receives every line for people.
         main: whether this process writes.
         callbacks: objects that are told everything that is written; in the main process only.
+        earlier: losses before those of the folder: of the run that this one was forked from.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Notes:
         *,
         main: bool,
         callbacks: Iterable[object] = (),
+        earlier: Iterable[float] = (),
     ) -> None:
         self.folder, self.schedule, self.log_every, self.main = folder, schedule, log_every, main
         self.say: Say = say if main else lambda _line: None
         self._callbacks = Callbacks(callbacks if main else ())
         # What a resumed run goes on from is what it wrote before: so it finds the same spikes and averages.
-        losses = [float(line["loss"]) for line in read_lines(folder.path / RECORDS) if line["loss"] is not None]
+        losses = [*earlier]
+        losses += [float(line["loss"]) for line in read_lines(folder.path / RECORDS) if line["loss"] is not None]
         self.events = read_lines(folder.path / EVENTS)
         self._spikes = SpikeWatch(losses[-WINDOW:])
         self._recent = deque(losses[-log_every:], log_every)
@@ -54,6 +57,11 @@ class Notes:
     def wants_an_end(self) -> str | None:
         """Why a callback asked to end the run; None while none has."""
         return self._callbacks.stop
+
+    @property
+    def losses(self) -> list[float]:
+        """The newest losses, as many as tell what is usual."""
+        return self._spikes.recent
 
     def __enter__(self) -> Self:
         self._files.enter_context(self._callbacks)

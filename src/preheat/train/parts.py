@@ -64,12 +64,14 @@ class Beginning:
         place: how far into the data.
         position: completed updates.
         state: what the checkpoint's ``run.json`` says.
+        forked: whether the checkpoint is another run's, which this one goes on from as if its past were its own.
     """
 
     checkpoint: Path | None = None
     place: Place = field(default_factory=Place)
     position: int = 0
     state: dict[str, Any] = field(default_factory=dict)
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,8 +191,11 @@ class _Start:
             if saved != order:
                 self.beginning = replace(self.beginning, place=self.beginning.place.reordered(saved))
         lengths = texts.tokens["train"].lengths.tolist()
-        total = state["updates"] if state and not self.changes.touch_the_count else None
-        course = plan_course(config, order, lengths, self.beginning, total)
+        known = state and not self.changes.touch_the_count and not self.beginning.forked
+        total = state["updates"] if known else None
+        # A fork follows the course that it would have had from its own first update on.
+        beginning = Beginning() if self.beginning.forked else self.beginning
+        course = plan_course(config, order, lengths, beginning, total)
         about = environment(accelerator)
         return Parts(config, self.folder, data, texts, order, course, self.beginning, name_of(self.transform), about)
 

@@ -1,0 +1,167 @@
+"""Compare schedules, peaks and warm-up lengths over seeds, training what runs have in common once.
+
+Example: preheat study run --schedule linear --schedule cosine --warmup 100 --horizon 500 --seed 0..2
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from preheat.cli.settings import given_settings, with_settings
+from preheat.cli.values import print_json
+
+if TYPE_CHECKING:
+    from preheat.study.design import StudyDesign
+    from preheat.study.table import StudyTable
+
+COMMANDS = ("plan", "run", "resume", "report")
+# Axes, and what a study decides for all of its runs.
+_NO_FLAGS = {
+    *("lr", "warmup", "schedule", "schedule_options", "seed", "max_updates", "out", "save_every", "keep_last"),
+    *("keep_models", "trackers", "workers", "bad_numbers", "spikes"),
+}
+
+File = Annotated[
+    Path | None,
+    typer.Option("--design", metavar="FILE", help="TOML or JSON file: the axes, and a [train] table; flags win."),
+]
+Question = Annotated[str | None, typer.Option(metavar="TEXT", help="What the study is to answer, for people.")]
+Rates = Annotated[
+    list[str] | None, typer.Option("--lr", metavar="RATE", help="Peak, or a range as 1e-4..1e-2x5; may be repeated.")
+]
+Warmups = Annotated[
+    list[str] | None, typer.Option("--warmup", metavar="LENGTH", help="Warm-up: updates, 0.1 or 10%; may be repeated.")
+]
+Shapes = Annotated[list[str] | None, typer.Option("--schedule", metavar="SPEC", help="Name or words; may be repeated.")]
+Horizons = Annotated[
+    list[str] | None, typer.Option("--horizon", metavar="UPDATES", help="Updates of a run; may be repeated.")
+]
+Seeds = Annotated[
+    list[str] | None, typer.Option("--seed", metavar="N", help="Seed, or a range as 0..4; may be repeated.")
+]
+Shortest = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Fewest updates that runs share: shorter stretches are not. Default: 10."),
+]
+Processes = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Stages trained at a time; without it one for every core.")
+]
+Alone = Annotated[bool, typer.Option("--alone", help="Train every run by itself, for a comparison.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The study's folder.")]
+
+
+@partial(with_settings, without=_NO_FLAGS)
+def plan(
+    design: File = None,
+    question: Question = None,
+    lr: Rates = None,
+    warmup: Warmups = None,
+    schedule: Shapes = None,
+    horizon: Horizons = None,
+    seed: Seeds = None,
+    shortest: Shortest = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A study that was begun: what is left.")] = None,
+    processes: Processes = None,
+    alone: Alone = False,
+    as_json: AsJson = False,
+    **settings: Any,
+) -> None:
+    """Print runs, updates, what is shared and why not more, disk and time; train nothing.
+
+    Example: preheat study plan --schedule "hold > linear 20% to 0" --warmup 100 --horizon 500 --horizon 1000
+    """
+    from preheat.study.driver import plan_study
+    from preheat.study.folder import StudyFolder
+
+    axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
+    asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
+    folder = StudyFolder(out) if out is not None else None
+    found = plan_study(asked, folder, processes=processes, share=not alone)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(str(found))
+
+
+@partial(with_settings, without=_NO_FLAGS)
+def run(
+    design: File = None,
+    question: Question = None,
+    lr: Rates = None,
+    warmup: Warmups = None,
+    schedule: Shapes = None,
+    horizon: Horizons = None,
+    seed: Seeds = None,
+    shortest: Shortest = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="New, or this very study's; without it studies/<name>-<date>.")
+    ] = None,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Take this design in the place of --out's own, with more seeds say.")
+    ] = False,
+    processes: Processes = None,
+    alone: Alone = False,
+    as_json: AsJson = False,
+    **settings: Any,
+) -> None:
+    """Train every run of a study that is not in its folder yet, and print the report.
+
+    Example: preheat study run --design study.toml --out studies/warmup
+    """
+    from preheat.study.driver import run_study
+
+    axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
+    asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
+    name = design.stem if design is not None else "study"
+    folder = out or Path(f"studies/{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    table = run_study(asked, folder, processes=processes, share=not alone, extend=extend)
+    _print_report(table, as_json=as_json)
+
+
+def resume(folder: Folder, processes: Processes = None, as_json: AsJson = False) -> None:
+    """Go on with a study that was cut off: train what is missing, and print the report.
+
+    Example: preheat study resume studies/warmup
+    """
+    from preheat.study.design import StudyDesign
+    from preheat.study.driver import run_study
+    from preheat.study.folder import StudyFolder
+
+    header = StudyFolder(folder).header()
+    asked = StudyDesign.model_validate(header["design"])
+    _print_report(run_study(asked, folder, processes=processes, share=header["share"]), as_json=as_json)
+
+
+def report(folder: Folder, as_json: AsJson = False) -> None:
+    """Print loss and accuracy of every cell over its seeds, ranked only where intervals are apart.
+
+    Example: preheat study report studies/warmup
+    """
+    from preheat.study.table import read
+
+    _print_report(read(folder), as_json=as_json)
+
+
+def _design(file: Path | None, flags: dict[str, Any], settings: dict[str, Any]) -> StudyDesign:
+    """The design that a file and the flags that were given make."""
+    from preheat.study.design import read_design
+
+    given = {name: value for name, value in flags.items() if value not in (None, [])}
+    return read_design(file, {**given, "train": given_settings(settings)})
+
+
+def _print_report(table: StudyTable, *, as_json: bool) -> None:
+    from preheat.study.report import report_text, summarise
+
+    if as_json:
+        cells = [cell.to_dict() for cell in summarise(table)]
+        print_json({"question": table.question, "runs": table.to_rows(), "cells": cells})
+        return
+    typer.echo(report_text(table))
+    typer.echo(f"\nstudy folder {table.folder.path}")

@@ -1,0 +1,181 @@
+"""What a study asks: the values of every axis, and the training configuration underneath them.
+
+A TOML file whose keys are the fields, with a ``[train]`` table of settings for every run::
+
+    question = "Which cool-down?"
+    lr = "1e-3..1e-2 x 3"
+    warmup = "10%"
+    schedule = ["hold > linear 10% to 0", "hold > 1-sqrt 20% to 0"]
+    horizon = [200, 400]
+    seed = "0..2"
+
+    [train]
+    data = "news.csv"
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.study import axes
+
+try:
+    from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+except ImportError as error:
+    raise missing_extra("pydantic", "train") from error
+
+AXES = ("lr", "warmup", "schedule", "horizon", "seed")
+_READERS = {"lr": axes.rate, "warmup": axes.length, "horizon": axes.updates, "seed": axes.seed}
+# The names that axes have as settings of a single run.
+_AS_SETTINGS = {"lr": "lr", "warmup": "warmup", "schedule": "schedule", "max_updates": "horizon", "seed": "seed"}
+# What the study itself decides for every run.
+_OURS = ("out", "save_every", "keep_last", "keep_models", "trackers", "workers")
+_FIXED = {"bad_numbers": "stop", "spikes": "record"}
+
+
+class StudyDesign(BaseModel):
+    """The question, the values of each axis, and the settings that all runs have in common.
+
+    An axis takes one value, a list, or a range in words (:mod:`preheat.study.axes`); None leaves it at the run's
+    usual value.
+
+    >>> StudyDesign(lr="1e-4..1e-2 x 3", warmup=[0, "10%"], horizon=300).lr
+    (0.0001, 0.001, 0.01)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    question: str = Field("", description="What the study is to answer, for people.")
+    lr: tuple[float, ...] | None = Field(None, description="Peak learning rates.")
+    warmup: tuple[int | float | str, ...] | None = Field(
+        None, description='Warm-up lengths: updates, fractions or "10%"; 0 is none.'
+    )
+    schedule: tuple[str | dict[str, Any], ...] | None = Field(
+        None, description="Shapes: names, whole schedules in words, or in a file tables with a name and its options."
+    )
+    horizon: tuple[int, ...] | None = Field(
+        None, description="Updates of a run, for which its schedule is shaped; without it the run's epochs say."
+    )
+    seed: tuple[int, ...] | None = Field(None, description="Seeds: each fixes weights, dropout and order.")
+    shortest: int = Field(
+        10, ge=1, strict=True, description="Fewest updates that runs share; what is shorter each trains by itself."
+    )
+    train: dict[str, Any] = Field({}, description="Settings of every run, as preheat train takes them.")
+
+    @field_validator("lr", "warmup", "horizon", "seed", mode="before")
+    @classmethod
+    def _read(cls, value: Any, info: Any) -> Any:
+        return None if value is None else axes.read_axis(info.field_name, value, _READERS[info.field_name])
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _read_shapes(cls, value: Any) -> Any:
+        return None if value is None else axes.read_axis("schedule", value, _shape)
+
+    @model_validator(mode="after")
+    def _check_train(self) -> Self:
+        for key in _OURS:
+            if key in self.train:
+                advice = "The study decides it: leave it out."
+                raise ConfigError(refusal(f"train.{key}", "left out of a study", self.train[key], advice))
+        for key, value in _FIXED.items():
+            if self.train.get(key, value) != value:
+                advice = "A run that goes wrong is a result: it is written down, and the others go on."
+                raise ConfigError(refusal(f"train.{key}", f"{value!r} in a study", self.train[key], advice))
+        for key, axis in _AS_SETTINGS.items():
+            if key in self.train and getattr(self, axis) is not None:
+                raise ConfigError(refusal(f"train.{key}", f"left out beside {axis}", self.train[key], "Say it once."))
+        if "epochs" in self.train and (self.horizon or "max_updates" in self.train):
+            advice = "The horizon says how long a run is, in updates."
+            raise ConfigError(refusal("train.epochs", "left out beside horizon", self.train["epochs"], advice))
+        return self
+
+    def values(self, axis: str) -> tuple[Any, ...]:
+        """The values of an axis: its own, the one in ``train``, or (None,) for the run's usual one."""
+        own: tuple[Any, ...] | None = getattr(self, axis)
+        if own is not None:
+            return own
+        setting = next(key for key, name in _AS_SETTINGS.items() if name == axis)
+        return (self.train.get(setting),)
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """The settings of every run that are no axis."""
+        return {key: value for key, value in self.train.items() if key not in _AS_SETTINGS}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, which :meth:`model_validate` reads back."""
+        data: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        return data
+
+
+def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None = None) -> StudyDesign:
+    """The design from a TOML or JSON file and flags; a flag wins over the file, also one inside ``train``.
+
+    Raises:
+        ConfigError: naming every key that does not fit, all at once.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        values.update(_read_file(Path(path)))
+    flags = dict(flags or {})
+    table = _settings(values.get("train", {}))
+    for key, axis in _AS_SETTINGS.items():
+        if flags.get(axis) is not None:
+            table.pop(key, None)  # the flag replaces the one value that the file's table has for the axis
+    values |= {**flags, "train": table | _settings(flags.get("train", {}))}
+    try:
+        return StudyDesign.model_validate(values)
+    except ValidationError as error:
+        where = f"{path}: " if path is not None else ""
+        raise ConfigError("\n".join(where + _sentence(item) for item in error.errors())) from None
+
+
+def _settings(table: Any) -> dict[str, Any]:
+    """The table of settings, with keys as Python has them."""
+    if not isinstance(table, Mapping):
+        raise ConfigError(refusal("train", "a table of settings", table, "Write [train] and a line for each."))
+    return {key.replace("-", "_"): value for key, value in table.items()}
+
+
+def _shape(name: str, value: Any) -> str | dict[str, Any]:
+    """A shape: a name, words, or a table with a name and options."""
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        return dict(value)
+    advice = 'As in "cosine", "hold > linear 20% to 0", or {name = "wsd", decay = "20%"}.'
+    raise ConfigError(refusal(name, "a name, words, or a table with a name", value, advice))
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError(refusal("design", "a file", str(path), "There is no such file.")) from None
+    except (ValueError, OSError) as error:
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise ConfigError(f"{path}: cannot be read as {kind}: {error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(refusal("design", "a table of keys and values", str(path), "Write one key an axis."))
+    return data
+
+
+def _sentence(error: Any) -> str:
+    """One pydantic error as one of our sentences; those of our own checks are sentences already."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    key = str(error["loc"][0]) if error["loc"] else "design"
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, StudyDesign.model_fields, n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(StudyDesign.model_fields)}."
+        return refusal("key", "a field of a study", key, f"{advice} Settings of a run belong under [train].")
+    rule = error["msg"].removeprefix("Input should be ")
+    return refusal(key, rule, error["input"], str(StudyDesign.model_fields[key].description))

@@ -1,0 +1,162 @@
+"""The folder of a study: what was asked, what came of it. A stage is there whole or not at all; nothing is overwritten.
+
+STUDY/study.json       question, design, command, versions, hardware, the runs and the stages each goes through
+    log.jsonl          what happened: a line a stage begun, done, lost or failed
+    stages/<id>/       records.jsonl, evaluations.jsonl, events.jsonl, config.json of the stage; spec.json, of which the
+                       id is the hash; update-000200/, the state at its end, if runs go on from it; result.json
+    workers.log        what the processes that trained wrote to standard error
+    index.sqlite       the same as tables; made from the above at any time
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from preheat.errors import RunError, refusal
+from preheat.study.tree import StageTree
+from preheat.train.saving.lock import FolderLock
+from preheat.train.saving.records import Records, keep_lines, read_json, read_lines, write_json
+
+FORMAT = 1
+STUDY, LOG, STAGES, RESULT, SPEC = "study.json", "log.jsonl", "stages", "result.json", "spec.json"
+_PART = ".part"
+_ID_SHOWN = 20  # hexadecimal digits of an id in a folder's name
+
+
+class StudyFolder:
+    """One study's folder."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.stages = self.path / STAGES
+
+    def lock(self) -> FolderLock:
+        """Holds the folder for one driver while it is entered."""
+        return FolderLock(self.path)
+
+    # --- what was asked --------------------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether a study was begun here."""
+        return (self.path / STUDY).is_file()
+
+    def begin(self, header: Mapping[str, Any]) -> None:
+        """Write ``study.json`` for a new study.
+
+        Raises:
+            RunError: for a folder that holds anything else.
+        """
+        # What a kill may have left of an earlier attempt is nobody's.
+        foreign = sorted({entry.name for entry in self.path.iterdir()} - {".lock", f".{STUDY}{_PART}"})
+        if foreign:
+            advice = f"It holds {', '.join(foreign[:4])}: name another one."
+            raise RunError(refusal("out", "a new or empty folder, or that of a study", str(self.path), advice))
+        write_json(self.path / STUDY, {"format": FORMAT, **header})
+
+    def extend(self, header: Mapping[str, Any]) -> None:
+        """Write ``study.json`` for another design on the same ground; stages stay."""
+        write_json(self.path / STUDY, {"format": FORMAT, **header})
+
+    def header(self) -> dict[str, Any]:
+        """What :meth:`begin` wrote.
+
+        Raises:
+            RunError: for a folder that is no study's.
+        """
+        if not self.exists:
+            raise RunError(refusal("study", "the folder of a study", str(self.path), f"It has no {STUDY}."))
+        try:
+            header: dict[str, Any] = read_json(self.path / STUDY)
+        except ValueError as error:
+            raise RunError(refusal("study", f"one whose {STUDY} can be read", str(error), "Restore it.")) from None
+        if header.get("format") != FORMAT:
+            advice = "Use the release that wrote it."
+            raise RunError(refusal("study", f"of format {FORMAT}", header.get("format"), advice))
+        return header
+
+    def log(self, event: str, **details: Any) -> None:
+        """Add a line to the log."""
+        with Records(self.path / LOG) as log:
+            log.add({"time": time.strftime("%Y-%m-%d %H:%M:%S"), "event": event, **details})
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of the log."""
+        return read_lines(self.path / LOG)
+
+    # --- stages ----------------------------------------------------------------------------------------------------
+
+    def stage(self, name: str) -> Path:
+        """Where the stage of an id is, or will be."""
+        return self.stages / name[:_ID_SHOWN]
+
+    def result(self, name: str) -> dict[str, Any] | None:
+        """What came of a stage; None if it has not been trained, or belongs to another id."""
+        path = self.stage(name) / RESULT
+        if not path.is_file():
+            return None
+        found: dict[str, Any] = read_json(path)
+        return found if found["id"] == name else None
+
+    def results(self, tree: StageTree) -> dict[str, dict[str, Any]]:
+        """What came of every stage of a tree that need not be trained again, by id.
+
+        A stage that runs go on from counts only with the state they go on from.
+        """
+        found = {}
+        for name, stage in tree.stages.items():
+            result = self.result(name)
+            if result is None:
+                continue
+            kept = result["checkpoint"] is not None and (self.stage(name) / result["checkpoint"]).is_dir()
+            if kept or not stage.branches or result["failed"] is not None:
+                found[name] = result
+        return found
+
+    def checkpoint(self, name: str) -> Path:
+        """The state at the end of a stage."""
+        result = self.result(name)
+        assert result is not None
+        return self.stage(name) / str(result["checkpoint"])
+
+    def clear(self) -> None:
+        """Make ready for stages: what those that were cut off have left goes. For the holder of the lock."""
+        self.stages.mkdir(exist_ok=True)
+        log = self.path / LOG
+        if log.exists() and not log.read_bytes().endswith(b"\n"):
+            keep_lines(log, self.events())  # without the half of a last line that a full disk has left
+        for part in self.stages.glob(f".*{_PART}"):
+            away = part.with_name(f"{part.name}.gone")  # first out of reach of whoever may still be writing to it
+            shutil.rmtree(away, ignore_errors=True)
+            os.replace(part, away)
+        for away in self.stages.glob(f".*{_PART}.gone"):
+            shutil.rmtree(away)
+
+
+def part_of(stage: Path) -> Path:
+    """Where this process prepares a stage before it is put in its place."""
+    return stage.with_name(f".{stage.name}.{os.getpid()}{_PART}")
+
+
+def put_in_place(part: Path, stage: Path) -> None:
+    """Make a prepared stage count: the last step, and one that cannot be half done.
+
+    A stage that is there already, made by somebody else meanwhile or without the state that is wanted now, is moved
+    aside for it: both hold the same bits.
+    """
+    for entry in (*part.rglob("*"), part):
+        handle = os.open(entry, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    if stage.exists():
+        away = stage.with_name(f".{stage.name}.{os.getpid()}{_PART}.gone")
+        os.replace(stage, away)
+        shutil.rmtree(away)
+    os.replace(part, stage)

@@ -1,0 +1,112 @@
+"""``preheat study``: plan, run, resume, report, as people use them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from preheat.cli.main import run as run_in_process
+from preheat.study.folder import StudyFolder
+
+
+@pytest.fixture
+def flags(settings):
+    """The settings as flags."""
+    return [word for key, value in settings.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run a command in this process: (exit code, standard output, standard error)."""
+
+    def call(*words):
+        code = 0
+        try:
+            run_in_process([str(word) for word in words])
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def start(*words):
+    environment = {**os.environ, "COLUMNS": "80"}
+    command = [sys.executable, "-m", "preheat", "study", *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+AXES = [
+    "--schedule",
+    "hold > linear 20% to 0",
+    "--schedule",
+    "hold > linear 50% to 0",
+    "--shortest",
+    "1",
+    "--horizon",
+    "20..40x2",
+]
+
+
+def test_plan_says_what_will_be_trained(cli, flags, tmp_path):
+    """For people, and as JSON; nothing is written."""
+    code, out, _ = cli("study", "plan", *flags, *AXES, "--seed", "0..2", "--processes", "3")
+    assert code == 0
+    assert "runs: 12 in 21 stages" in out
+    assert "updates one by one: 360\nupdates with shared stages: 222 (62%, 1.62x; 138 saved)" in out
+    assert "horizons: 10 to 16 updates shared by neighbours" in out
+    assert "seeds: nothing shared: other weights, dropout and order of the rows" in out
+    assert "time: unknown before the first stage" in out
+    _, out, _ = cli("study", "plan", *flags, *AXES, "--alone", "--json")
+    assert json.loads(out)["saved"] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["news.csv"]
+
+
+def test_mistakes_are_one_line(cli, flags, tmp_path):
+    """Exit code 2 for misuse, 1 for a folder that is no study's."""
+    code, _, err = cli("study", "plan", *flags, "--lr", "1e-2..1e-3x3")
+    assert (code, "preheat: lr must be a range that rises" in err) == (2, True)
+    code, _, err = cli("study", "report", tmp_path)
+    assert (code, "It has no study.json" in err) == (1, True)
+    assert cli("study", "plan", "--trackers", "wandb")[0] == 2
+    assert cli("study", "sweep")[0] == 2
+
+
+def test_study_is_run_interrupted_resumed_and_reported(cli, flags, tmp_path):
+    """Ctrl-C in the middle; resume needs the folder alone; the report says what is not to be told apart."""
+    file = tmp_path / "study.toml"
+    file.write_text('question = "Which one?"\nhorizon = [20, 40]\nseed = "0..1"\n')
+    folder = tmp_path / "study"
+    words = ("run", "--design", file, *flags, *AXES[:6], "--out", folder, "--processes", 1)
+    child = start(*words)
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("stages/[0-9a-f]*"))) < 2 and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, ""), err
+    assert f"go on with: preheat study resume {folder}" in err
+    _, out, _ = cli("study", "report", folder)
+    assert "not trained yet" in out
+    _, out, _ = cli("study", "plan", "--design", file, *flags, *AXES[:6], "--out", folder)
+    assert "to do:" in out
+    assert "time: about" in out
+    assert "MB)" in out
+    child = start("resume", folder, "--processes", 2, "--json")
+    out, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    found = json.loads(out)
+    assert {run["state"] for run in found["runs"]} == {"done"}
+    assert len(found["cells"]) == 4
+    code, out, _ = cli("study", "report", folder)
+    assert code == 0
+    assert "question: Which one?\nruns: 8 of 8; 148 updates trained for 240 updates of runs (62%)" in out
+    assert "lowest mean" in out
+    events = [event["event"] for event in StudyFolder(folder).events()]
+    assert events.count("done") == 14
+    assert "lost" not in events

@@ -1,0 +1,297 @@
+"""Studies carried out for real: every run as if it were alone, kills of workers and of the study itself."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import preheat
+from preheat.study import driver
+from preheat.study.design import StudyDesign
+from preheat.study.driver import prepare, run_study
+from preheat.study.executors import LocalProcesses
+from preheat.study.folder import StudyFolder
+from preheat.study.table import read
+from preheat.train.model import load_model
+from preheat.train.saving.records import read_lines
+from preheat.train.session import train
+from preheat.train.stretch import weights_digest
+from runs import CLOCK, Child, checkpoints_of, quiet, records_of
+
+# JAX, which other tests of this process may have loaded, warns at every fork; the children use torch only.
+pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
+
+SHAPES = ["hold > linear 20% to 0", "hold > 1-sqrt 50% to 0"]
+
+
+@pytest.fixture
+def design(settings):
+    """Two cool-downs at two horizons after one climb, two seeds: eight runs."""
+    return StudyDesign(schedule=SHAPES, warmup=3, horizon=[20, 35], seed=[0, 1], lr=1e-2, shortest=2, train=settings)
+
+
+def carry_out(design, folder, **options):
+    return run_study(design, folder, executor=LocalProcesses(2, start="fork"), say=quiet, **options)
+
+
+def without_clock(records):
+    return [{key: value for key, value in line.items() if key not in CLOCK} for line in records]
+
+
+def begun(folder):
+    """How often each stage was begun."""
+    names = [event["stage"] for event in StudyFolder(folder).events() if event["event"] == "begun"]
+    return {name: names.count(name) for name in names}
+
+
+def test_every_run_is_the_run_alone(tmp_path, design):
+    """Records, evaluations and last weights, to the last bit; and what that saved."""
+    table = carry_out(design, tmp_path / "study")
+    tree = prepare(design).tree
+    assert [row.state for row in table.rows] == ["done"] * 8
+    assert set(begun(tmp_path / "study").values()) == {1}
+    trained = sum(len(read_lines(path)) for path in (tmp_path / "study" / "stages").glob("*/records.jsonl"))
+    # Two seeds: trunks to the last branch at 28, cool-downs of 4, 7, 10 and 17 or 18 updates.
+    assert trained == sum(stage.updates for stage in tree.stages.values()) < 0.65 * sum(r.updates for r in tree.runs)
+    for number, run in enumerate(tree.runs):
+        alone = tmp_path / f"alone-{number}"
+        train(run.config, alone, say=quiet)
+        assert without_clock(table.records(run.name)) == records_of(alone)
+        assert [line["lr"] for line in records_of(alone)] == list(run.rates)
+        assert table.evaluations(run.name) == read_lines(alone / "evaluations.jsonl")
+        last = load_model(alone / checkpoints_of(alone)[-1], run.config)
+        assert table.row(run.name).weights == weights_digest(last)
+
+
+def test_states_are_kept_where_runs_branch_only(tmp_path, design):
+    """And the folder says what it is."""
+    carry_out(design, tmp_path / "study")
+    tree = prepare(design).tree
+    folder = StudyFolder(tmp_path / "study")
+    for stage in tree.stages.values():
+        kept = [f"update-{stage.until:06d}"] if stage.branches else []
+        assert checkpoints_of(folder.stage(stage.id)) == kept
+        assert json.loads((folder.stage(stage.id) / "spec.json").read_text()) == stage.spec
+    assert len(list(folder.stages.iterdir())) == len(tree.stages)
+    header = folder.header()
+    assert StudyDesign.model_validate(header["design"]) == design
+    assert header["ground"]["versions"]["preheat"] == preheat.__version__
+    assert [run["name"] for run in header["runs"]] == [run.name for run in tree.runs]
+
+
+def test_finished_study_trains_nothing_again(tmp_path, design):
+    """What is missing is done, nothing else; a state that is gone is made again with the same bits."""
+    table = carry_out(design, tmp_path / "study")
+    folder = StudyFolder(tmp_path / "study")
+    before = folder.events()
+    assert carry_out(design, tmp_path / "study").rows == table.rows
+    assert folder.events() == before
+    tree = prepare(design).tree
+    leaf = folder.stage(tree.path(tree.runs[0].name)[-1].id)
+    (leaf / "result.json").unlink()
+    assert read(folder.path).rows[0].state == "missing"
+    assert carry_out(design, tmp_path / "study").rows == table.rows
+    assert len(folder.events()) == len(before) + 2
+
+
+def test_other_study_in_the_folder_is_refused(tmp_path, design, news):
+    """Another design, other rows, another folder's content; what differs is named."""
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    carry_out(few, tmp_path / "study")
+    with pytest.raises(preheat.ConfigError, match=r"study must be the one that the folder was begun with; got .*seed"):
+        carry_out(design, tmp_path / "study")
+    rows = news.read_text()
+    news.write_text(rows.replace("goal", "aim", 1))
+    with pytest.raises(preheat.ConfigError, match=r"ground\.data"):
+        carry_out(few, tmp_path / "study")
+    news.write_text(rows)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    with pytest.raises(preheat.RunError, match="It holds thesis.tex"):
+        carry_out(few, tmp_path / "full")
+    with pytest.raises(preheat.RunError, match=r"It has no study\.json"):
+        read(tmp_path / "full")
+
+
+def test_study_is_extended_by_what_is_new(tmp_path, design):
+    """More seeds and a longer horizon: what fits is used again, and the table is that of a study begun so."""
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    first = carry_out(few, tmp_path / "study")
+    with pytest.raises(preheat.ConfigError, match="or add --extend"):
+        carry_out(design, tmp_path / "study")
+    rows = carry_out(design, tmp_path / "study", extend=True).rows
+    assert rows == carry_out(design, tmp_path / "whole").rows
+    assert {row.name: row for row in first.rows}.items() <= {row.name: row for row in rows}.items()
+    # One stage of the small study is cut in two by the branches of the longer runs; the others are used as they are.
+    assert len(set(begun(tmp_path / "study")) - set(begun(tmp_path / "whole"))) == 1
+    assert set(begun(tmp_path / "study").values()) == {1}
+    header = StudyFolder(tmp_path / "study").header()
+    assert [StudyDesign.model_validate(earlier["design"]) for earlier in header["earlier"]] == [few]
+
+
+def test_run_that_goes_wrong_is_a_result(tmp_path, settings):
+    """Its row says where; what would have followed is not trained; the others are."""
+    design = StudyDesign(
+        lr=[1e-2, 1e30], schedule=["hold > linear 5 to 0", "hold > linear 10 to 0"], horizon=20, train=settings
+    )
+    table = carry_out(design, tmp_path / "study")
+    states = {row.name: (row.state, row.updates) for row in table.rows}
+    good = [row for row in table.rows if row.lr == 1e-2]
+    assert [row.state for row in good] == ["done", "done"]
+    bad = [row for row in table.rows if row.lr == 1e30]
+    assert [row.state for row in bad] == ["went wrong", "went wrong"], states
+    assert bad[0].updates == bad[1].updates < 10
+    assert bad[0].loss is None
+    assert len(table.records(bad[0].name)) == bad[0].updates
+    assert sum(begun(tmp_path / "study").values()) == 4
+    assert carry_out(design, tmp_path / "study").rows == table.rows
+    assert sum(begun(tmp_path / "study").values()) == 4
+
+
+def _status(pid):
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
+
+
+def _workers_of(pid):
+    """The processes that a process has started."""
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [number for number in numbers if f"\nPPid:\t{pid}\n" in _status(number)]
+
+
+def _alive(pid):
+    return "State" in _status(pid) and "State:\tZ" not in _status(pid)
+
+
+def _study(design, folder, say):
+    run_study(design, folder, processes=2, say=say)
+
+
+def _under_way(folder):
+    return list(folder.glob("stages/.*.part/records.jsonl"))
+
+
+def _done(folder):
+    return len(list((folder / "stages").glob("[0-9a-f]*/result.json")))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
+@pytest.mark.parametrize("finished", [0, 2])
+def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
+    """SIGKILL: another one begins that stage again; the table is that of a study to which nothing happened."""
+    table = carry_out(design, tmp_path / "whole")
+    folder = tmp_path / "study"
+    child = Child(tmp_path / "log", _study, design, folder)
+    child.wait_for(lambda: _done(folder) >= finished and _under_way(folder))
+    (victim, *_) = [pid for pid in _workers_of(child.process.pid) if list(folder.glob(f"stages/.*.{pid}.part"))]
+    os.kill(victim, signal.SIGKILL)
+    assert child.end() == 0, child.log.read_text()
+    assert read(folder).rows == table.rows
+    lost = [event["stage"] for event in StudyFolder(folder).events() if event["event"] == "lost"]
+    assert len(lost) == 1
+    assert list(folder.glob("stages/.*")) == []
+    assert begun(folder) == {name: 1 + (name in lost) for name in begun(tmp_path / "whole")}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
+    """Its workers end with it; what was done is not done again; two kills, the same table."""
+    table = carry_out(design, tmp_path / "whole")
+    folder = tmp_path / "study"
+    for finished in (1, 4):
+        child = Child(tmp_path / "log", _study, design, folder)
+        child.wait_for(lambda least=finished: _done(folder) >= least and _under_way(folder))
+        workers = _workers_of(child.process.pid)
+        assert workers
+        child.send(number)
+        deadline = time.monotonic() + 5
+        while any(map(_alive, workers)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not any(map(_alive, workers))
+        assert _done(folder) < len(begun(tmp_path / "whole"))
+    done = {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("stages/[0-9a-f]*/result.json")}
+    carry_out(design, folder)
+    assert read(folder).rows == table.rows
+    assert [path.name for path in folder.glob("stages/.*")] == []
+    for name, made in done.items():
+        assert (folder / "stages" / name / "result.json").stat().st_mtime_ns == made
+    again = sum(begun(folder).values()) - len(begun(tmp_path / "whole"))
+    assert again <= 2 * 2  # at most the stages that two workers were in at either kill
+
+
+def test_stage_whose_process_is_always_lost_is_named(tmp_path, design, monkeypatch):
+    """After three times; what does not follow it is trained."""
+    monkeypatch.setattr("preheat.study.executors.local.carry_out", _die_in_seed_one)
+    with pytest.raises(preheat.RunError, match=r"updates 0 to .* must be trained; got .*SIGKILL, 3 times.*memory"):
+        carry_out(design, tmp_path / "study")
+    rows = read(tmp_path / "study").rows
+    assert [row.state for row in rows] == ["done" if row.seed == 0 else "missing" for row in rows]
+    monkeypatch.undo()
+    assert {row.state for row in carry_out(design, tmp_path / "study").rows} == {"done"}
+
+
+def _die_in_seed_one(task):
+    from preheat.study.stage import carry_out as as_usual
+
+    if task.config["seed"] == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return as_usual(task)
+
+
+def test_damaged_state_is_named(tmp_path, design):
+    """A stage never goes on from bits that have changed."""
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    carry_out(few, tmp_path / "study")
+    folder, tree = StudyFolder(tmp_path / "study"), prepare(few).tree
+    first, last = tree.path(tree.runs[0].name)
+    (folder.stage(last.id) / "result.json").unlink()
+    file = folder.checkpoint(first.id) / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(preheat.RunError, match=r"model\.safetensors has changed since it was written"):
+        carry_out(few, tmp_path / "study")
+
+
+def test_two_studies_in_one_folder_at_once_are_refused(tmp_path, design):
+    """The second is told who holds it."""
+    with StudyFolder(tmp_path / "study").lock(), pytest.raises(preheat.RunError, match="no other run is using"):
+        carry_out(design, tmp_path / "study")
+
+
+def test_study_without_sharing_is_brute_force(tmp_path, design):
+    """Every run a stage of its own; the same table."""
+    few = design.model_copy(update={"seed": (0,)})
+    shared, alone = carry_out(few, tmp_path / "shared"), carry_out(few, tmp_path / "alone", share=False)
+    assert shared.rows == alone.rows
+    assert {len(stages) for stages in alone.stages.values()} == {1}
+
+
+def test_processes_that_cannot_be_are_refused():
+    """One, at least."""
+    for many in (0, -1, 1.5, True):
+        with pytest.raises(preheat.ConfigError, match="processes must be a whole number >= 1"):
+            LocalProcesses(many)
+    assert driver.LocalProcesses(3).processes == 3
+
+
+def test_spawned_processes_do_the_same(tmp_path, design):
+    """Where forking is not safe, each worker loads what it needs; a script needs no guard for them."""
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from preheat.study import LocalProcesses, StudyDesign, run_study\n"
+        f"design = StudyDesign.model_validate({few.to_dict()!r})\n"
+        f"run_study(design, {str(tmp_path / 'spawned')!r}, executor=LocalProcesses(1, start='spawn'))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "spawned").rows == carry_out(few, tmp_path / "forked").rows
