@@ -1,7 +1,7 @@
 """What sharing saves: one study of cool-downs with its stages, and with every run by itself.
 
 Four cool-downs (linear and 1-sqrt, over 10 and 20 %) at two horizons after one warm-up, two seeds, on the BBC
-headlines; both ways one after the other in turns, each in a process of its own. Printed are wall time and processor time
+headlines; both ways one after the other in turns, each in a process of its own. Printed are wall and processor time
 of all processes; the tables have to be equal, weights included.
 """
 
