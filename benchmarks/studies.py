@@ -1,8 +1,8 @@
 """What sharing saves: one study of cool-downs with its stages, and with every run by itself.
 
-Four cool-downs (linear and 1-sqrt, over 10 and 20 %) at two horizons after one warm-up, on the BBC headlines; both ways
-one after the other in turns, each in a process of its own. Counted are updates, wall time and processor time of all
-processes; the tables have to be equal, weights included.
+Four cool-downs (linear and 1-sqrt, over 10 and 20 %) at two horizons after one warm-up, two seeds, on the BBC
+headlines; both ways one after the other in turns, each in a process of its own. Printed are wall and processor time
+of all processes; the tables have to be equal, weights included.
 """
 
 import argparse
@@ -18,6 +18,7 @@ DESIGN = {
     "schedule": [f"hold > {shape} {share}% to 0" for shape in ("linear", "1-sqrt") for share in (10, 20)],
     "warmup": 40,
     "horizon": [200, 400],
+    "seed": [0, 1],
     "lr": 1e-3,
 }
 
