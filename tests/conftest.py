@@ -1,6 +1,7 @@
 """Shared by all tests: one torch thread, no display, no hub, JAX on the CPU."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -14,6 +15,11 @@ from hypothesis import settings
 
 settings.register_profile("preheat", deadline=None, derandomize=True)
 settings.load_profile("preheat")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell starts what it sends to the background; children would ignore Ctrl-C as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -42,4 +42,5 @@ def run(split, accumulation, prepared, updates):
 if __name__ == "__main__":
     for line in json.loads(sys.argv[1]):
         print("\n" + json.dumps(run(*line)), flush=True)
+    torch.distributed.barrier()  # one that leaves early takes the connection of the other with it
     torch.distributed.destroy_process_group()
