@@ -64,3 +64,22 @@ def update():
         optimizer.zero_grad()
 
     return run
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Run a command in this process: (exit code, standard output, standard error)."""
+    from preheat.cli.main import run
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        code = 0
+        try:
+            run([str(word) for word in words])
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

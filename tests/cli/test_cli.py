@@ -13,29 +13,11 @@ from pathlib import Path
 import pytest
 
 import preheat
-from preheat.cli.main import run as run_in_process
 from preheat.train import TrainConfig
 
 from ..train.conftest import make_rows
 
 AG_NEWS = Path(__file__).parents[2].parent / "shared" / "data" / "news" / "ag_news_7600.csv"
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        code = 0
-        try:
-            run_in_process([str(word) for word in words])
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_show_draws_and_describes(cli):

@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from preheat.cli.main import run as run_in_process
 from preheat.study.folder import StudyFolder
 
 
@@ -17,22 +16,6 @@ from preheat.study.folder import StudyFolder
 def flags(settings):
     """The settings as flags."""
     return [word for key, value in settings.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-
-    def call(*words):
-        code = 0
-        try:
-            run_in_process([str(word) for word in words])
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def start(*words):

@@ -6,25 +6,7 @@ import numpy as np
 import pytest
 
 import preheat
-from preheat.cli.main import run as command
 from preheat.theory import Quadratic
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        code = 0
-        try:
-            command([str(word) for word in words])
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_score_prints_a_table_the_lowest_first(cli):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from preheat.cli.settings import ConfigFile, read_settings, with_settings
-from preheat.cli.values import new_file, print_json
+from preheat.cli.values import new_file, show_found
 
 
 @with_settings
@@ -43,7 +43,4 @@ def find_lr(
     )  # fmt: skip
     if save is not None:
         found.plot(save)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        typer.echo(found.explain())
+    show_found(found, as_json=as_json)

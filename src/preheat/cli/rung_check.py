@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from preheat.cli.values import print_json
+from preheat.cli.values import show_found
 from preheat.errors import DataError
 
 
@@ -36,10 +36,7 @@ def rung_check(
 
     shares = [*(at or RUNGS), *([] if prune_at is None else [prune_at])]
     found = check([read_run(path, loss=loss) for path in runs], shares, groups=groups or None, least=least)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        typer.echo(found.explain())
+    show_found(found, as_json=as_json)
     if prune_at is not None:
         try:
             found.prune(prune_at)

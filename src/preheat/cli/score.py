@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from preheat.cli.values import named_schedule, print_json
+from preheat.cli.values import print_json, schedule_as_said
 
 
 def score(
@@ -34,10 +34,7 @@ def score(
     """
     from preheat.theory import rank_schedules, read_run
 
-    values = [
-        named_schedule(words, updates, warmup if not _said(words) else None, 1.0, _own(words, schedule_options))
-        for words in schedules
-    ]
+    values = [schedule_as_said(words, updates, warmup, 1.0, schedule_options) for words in schedules]
     norms = None if grad_norms is None else read_run(grad_norms).norms_over(updates)
     found = rank_schedules(values, updates=updates, grad_norms=norms)
     if as_json:
@@ -46,14 +43,3 @@ def score(
         typer.echo("\n\n".join(one.explain() for one in found.scores))
     else:
         typer.echo(found.explain())
-
-
-def _said(words: str) -> bool:
-    """Whether the words say themselves how they climb."""
-    from preheat.schedule.named import is_text
-
-    return is_text(words)
-
-
-def _own(words: str, options: list[str] | None) -> list[str] | None:
-    return None if _said(words) else options

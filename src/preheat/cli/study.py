@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from preheat.cli.settings import given_settings, with_settings
-from preheat.cli.values import print_json
+from preheat.cli.values import print_json, show_found
 
 if TYPE_CHECKING:
     from preheat.study.design import StudyDesign
@@ -83,10 +83,7 @@ def plan(
     asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
     folder = StudyFolder(out) if out is not None else None
     found = plan_study(asked, folder, processes=processes, share=not alone)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        typer.echo(str(found))
+    show_found(found, as_json=as_json)
 
 
 @partial(with_settings, without=_NO_FLAGS)

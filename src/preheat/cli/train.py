@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from preheat.cli.settings import ConfigFile, read_settings, with_settings
-from preheat.cli.values import print_json
+from preheat.cli.values import print_json, show_found
 from preheat.train.changes import Wins
 from preheat.train.processes import is_main
 
@@ -89,7 +89,4 @@ def _show_plan(config: TrainConfig, *, as_json: bool) -> None:
     from preheat.train.estimating import estimate
 
     found = estimate(config)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        typer.echo(str(found))
+    show_found(found, as_json=as_json)

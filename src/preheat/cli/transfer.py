@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from preheat.cli.values import named_schedule, print_json
+from preheat.cli.values import schedule_as_said, show_found
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
@@ -35,11 +35,10 @@ def transfer(
 
     Example: preheat transfer --from "warmup 300 > hold > linear 20% to 0" --updates 50000 --to-updates 100000
     """
-    from preheat.schedule.named import is_text
     from preheat.theory import lengthen, transfer_lr
 
     def named(words: str, length: int) -> Schedule:
-        return named_schedule(words, length, None if is_text(words) else warmup, 1.0, None)
+        return schedule_as_said(words, length, warmup, 1.0)
 
     found: Transfer | Lengthened
     if to is None:
@@ -53,7 +52,4 @@ def transfer(
         length = to_updates or updates
         pair = named(source, updates), named(to, length)
         found = transfer_lr(lr, *pair, updates=updates, target_updates=length)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        typer.echo(found.explain())
+    show_found(found, as_json=as_json)

@@ -56,6 +56,15 @@ def named_schedule(words: str, updates: int, warmup: str | None, lr: float, opti
     return read_schedule(words, warmup=length, total=updates, lr=lr, **own)
 
 
+def schedule_as_said(
+    words: str, updates: int, warmup: str | None, lr: float, options: list[str] | None = None
+) -> Schedule:
+    """As :func:`named_schedule` where one set of flags serves several: they are for names, words say their own."""
+    from preheat.schedule.named import is_text
+
+    return named_schedule(words, updates, *(None, lr, None) if is_text(words) else (warmup, lr, options))
+
+
 def new_file(path: Path, force: bool) -> None:
     """Refuse to write over a file that is there, unless told to."""
     if path.exists() and not force:
@@ -65,3 +74,11 @@ def new_file(path: Path, force: bool) -> None:
 def print_json(data: Any) -> None:
     """One report on standard output, as JSON."""
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def show_found(found: Any, *, as_json: bool) -> None:
+    """An answer on standard output: its words, or its numbers as JSON."""
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(str(found))

@@ -16,8 +16,6 @@ A TOML file whose keys are the fields, with a ``[train]`` table of settings for 
 from __future__ import annotations
 
 import difflib
-import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -121,9 +119,11 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
     Raises:
         ConfigError: naming every key that does not fit, all at once.
     """
+    from preheat.train.config import read_table
+
     values: dict[str, Any] = {}
     if path is not None:
-        values.update(_read_file(Path(path)))
+        values.update(read_table(Path(path), "design", "an axis"))
     flags = dict(flags or {})
     table = _settings(values.get("train", {}))
     for key, axis in _AS_SETTINGS.items():
@@ -152,20 +152,6 @@ def _shape(name: str, value: Any) -> str | dict[str, Any]:
         return dict(value)
     advice = 'As in "cosine", "hold > linear 20% to 0", or {name = "wsd", decay = "20%"}.'
     raise ConfigError(refusal(name, "a name, words, or a table with a name", value, advice))
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigError(refusal("design", "a file", str(path), "There is no such file.")) from None
-    except (ValueError, OSError) as error:
-        kind = "JSON" if path.suffix == ".json" else "TOML"
-        raise ConfigError(f"{path}: cannot be read as {kind}: {error}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(refusal("design", "a table of keys and values", str(path), "Write one key an axis."))
-    return data
 
 
 def _sentence(error: Any) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from preheat.errors import DataError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.checks import choice, count, positive
+from preheat.theory.answer import Answer
 from preheat.theory.laws.fit import LAWS, Fitted, fit
 from preheat.theory.laws.rates import changes
 from preheat.theory.probes import Probe, refuse_unfit
@@ -42,7 +43,7 @@ ASSUMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class LossForecast:
+class LossForecast(Answer):
     """The predicted loss curve of a schedule.
 
     Attributes:
@@ -85,9 +86,6 @@ class LossForecast:
             f"mean error on a run left out: {errors}",
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
-
-    def __str__(self) -> str:
-        return self.explain()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""

@@ -18,6 +18,7 @@ import numpy as np
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule, parse
 from preheat.schedule.checks import count, positive, ratio
+from preheat.theory.answer import Answer
 from preheat.theory.forecast import fit_runs
 from preheat.theory.probes import Probe, refuse_unfit
 from preheat.theory.shapes import factors, resolved
@@ -55,7 +56,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Optimised:
+class Optimised(Answer):
     """The best schedules of a law, held against a reference.
 
     Attributes:
@@ -101,9 +102,6 @@ class Optimised:
                 *ASSUMES,
             ]
         )
-
-    def __str__(self) -> str:
-        return self.explain()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""

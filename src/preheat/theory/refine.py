@@ -19,6 +19,7 @@ import numpy as np
 from preheat.errors import DataError, ScheduleError, refusal
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.checks import choice, count
+from preheat.theory.answer import Answer
 from preheat.theory.runs import RunLog
 from preheat.theory.score import score
 
@@ -40,7 +41,7 @@ ASSUMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
+class Refined(Answer):
     """A schedule made of logged gradient norms.
 
     Attributes:
@@ -73,9 +74,6 @@ class Refined:
             f" {self.over_rate:.4f} times the closed rate",
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
-
-    def __str__(self) -> str:
-        return self.explain()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON; the schedule as :meth:`preheat.Schedule.to_dict`."""

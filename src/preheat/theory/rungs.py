@@ -15,6 +15,7 @@ import numpy as np
 
 from preheat.errors import DataError, ScheduleError, refusal
 from preheat.schedule.checks import ratio
+from preheat.theory.answer import Answer
 from preheat.theory.ranks import spearman
 from preheat.theory.runs import RunLog
 
@@ -48,7 +49,7 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class RungCheck:
+class RungCheck(Answer):
     """What stopping early would have cost over a set of finished runs.
 
     Attributes:
@@ -114,9 +115,6 @@ class RungCheck:
         safe = [one.share for one in self.rungs if not doubtful or one.share > max(doubtful)]
         verdict = f"safe from {min(safe):.0%} on" if safe else "safe at none of these"
         return "\n".join([*lines, f"stopping runs early: {verdict} (Spearman {self.least:g} asked for)", *ASSUMES])
-
-    def __str__(self) -> str:
-        return self.explain()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""

@@ -12,6 +12,7 @@ import numpy as np
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.checks import count, positive
+from preheat.theory.answer import Answer
 from preheat.theory.bound import Terms, terms
 from preheat.theory.shapes import climb_of, factors, linear_after, norms_over, resolved, same_climb
 
@@ -48,7 +49,7 @@ class PhaseShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Score(Answer):
     """The bound of one schedule.
 
     Attributes:
@@ -99,16 +100,13 @@ class Score:
             lines.append(f"  and {len(self.phases) - _SHOWN} phases more")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
 
-    def __str__(self) -> str:
-        return self.explain()
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
         return {**asdict(self), "phases": [asdict(one) for one in self.phases], "notes": list(self.notes)}
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Answer):
     """Several schedules in the order of their bounds, the lowest first.
 
     Attributes:
@@ -139,9 +137,6 @@ class Ranking:
             f"note: {note}" if len(whose) == of_all else f"note on {'; '.join(whose)}: {note}"
             for note, whose in owners.items()
         ]
-
-    def __str__(self) -> str:
-        return self.explain()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""

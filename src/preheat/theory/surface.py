@@ -18,6 +18,7 @@ import numpy as np
 from preheat.errors import DataError, ScheduleError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.checks import count, number, positive
+from preheat.theory.answer import Answer
 from preheat.theory.bound import Terms, terms
 from preheat.theory.laws.fit import not_negative
 from preheat.theory.shapes import factors, resolved
@@ -51,7 +52,7 @@ class FinishedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Surface:
+class Surface(Answer):
     """Loss over shape and peak.
 
     Attributes:
@@ -109,9 +110,6 @@ class Surface:
             peak, loss = self.best(schedule)
             lines.append(f"  {schedule}: best at {peak:.3g}, {loss:.4f}")
         return "\n".join([*lines, *ASSUMES])
-
-    def __str__(self) -> str:
-        return self.explain()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""

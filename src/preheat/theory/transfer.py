@@ -19,6 +19,7 @@ from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule, decay, hold
 from preheat.schedule.checks import choice, count, positive
 from preheat.schedule.curve_names import CURVES
+from preheat.theory.answer import Answer
 from preheat.theory.bound import terms
 from preheat.theory.shapes import climb_of, factors, norms_over, resolved, same_climb
 
@@ -38,7 +39,7 @@ ASSUMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Answer):
     """A peak learning rate for another schedule.
 
     Attributes:
@@ -67,9 +68,6 @@ class Transfer:
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
 
-    def __str__(self) -> str:
-        return self.explain()
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
         plain = {name: getattr(self, name) for name in self.__slots__}
@@ -77,7 +75,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
-class Lengthened:
+class Lengthened(Answer):
     """A longer run whose cool-down is chosen so that the peak stays the best one.
 
     Attributes:
@@ -106,9 +104,6 @@ class Lengthened:
             f" (it was {self.was:.1%}); best peak {self.ratio:.4g} times the shorter run's",
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
-
-    def __str__(self) -> str:
-        return self.explain()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""

@@ -189,7 +189,9 @@ def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None 
     """
     values: dict[str, Any] = {}
     if path is not None:
-        values.update(_read(Path(path)))
+        table = read_table(Path(path), "config", "a setting")
+        # batch-size, as the flag is written, is batch_size
+        values.update({key.replace("-", "_"): value for key, value in table.items()})
     values.update(flags or {})
     where = f"{path}: " if path is not None else ""
     try:
@@ -236,19 +238,19 @@ def _settings_of_other_data(config: TrainConfig) -> list[str]:
     ]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_table(path: Path, name: str, each: str) -> dict[str, Any]:
+    """The keys and values of a TOML or JSON file, which messages call ``name``; a key is for ``each``."""
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError(refusal("config", "a file", str(path), "There is no such file.")) from None
+        raise ConfigError(refusal(name, "a file", str(path), "There is no such file.")) from None
     except (ValueError, OSError) as error:  # both parsers' errors are ValueErrors
-        raise ConfigError(
-            f"{path}: cannot be read as {'JSON' if path.suffix == '.json' else 'TOML'}: {error}"
-        ) from None
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise ConfigError(f"{path}: cannot be read as {kind}: {error}") from None
     if not isinstance(data, dict):
-        raise ConfigError(refusal("config", "a table of keys and values", str(path), "Write one key a setting."))
-    return {key.replace("-", "_"): value for key, value in data.items()}  # batch-size, as the flag is written
+        raise ConfigError(refusal(name, "a table of keys and values", str(path), f"Write one key {each}."))
+    return data
 
 
 def _sentence(error: Any, values: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ import json
 import pytest
 
 import preheat
-from preheat.cli.main import run as command
 from preheat.train.finding.rehearsal import find_lr_of_run
 from preheat.train.session import train
 from runs import quiet, records_of
@@ -41,18 +40,14 @@ def test_groups_keep_their_ratios(tiny):
     assert max(found.ratios) / min(found.ratios) > 2
 
 
-def test_command_prints_draws_and_writes_nothing_else(tmp_path, monkeypatch, capsys, settings):
+def test_command_prints_draws_and_writes_nothing_else(tmp_path, cli, settings):
     """Words or JSON on standard output; a picture where it is asked for, never over another file."""
-    monkeypatch.chdir(tmp_path)
     flags = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     words = ["find-lr", *flags, "--start", "1e-5", "--end", "10", "--updates", "60", "--save", "test.png"]
     before = set(tmp_path.iterdir())
 
     def run(*more):
-        try:
-            command([*words, *more])
-        except SystemExit as done:
-            return done.code, *capsys.readouterr()
+        return cli(*words, *more)
 
     code, out, err = run()
     assert code == 0, err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,24 +113,29 @@ class Batches:
     def __init__(self, examples: Examples, order: Order, pad: int, *, rank: int = 0, workers: int = 0) -> None:
         self.examples, self.order, self.collate, self.rank, self.workers = examples, order, Collate(pad), rank, workers
         self.lengths = examples.tokens.lengths.tolist()
-
-    def per_epoch(self) -> int:
-        """Batches of an undisturbed epoch."""
-        return len(self.order.epoch(self.lengths, 0))
+        self._begin: Place | None = None
+        self._epoch: list[list[int]] = []
 
     def remaining(self, place: Place) -> int:
         """Batches of the epoch that are still to come."""
-        return len(place.remaining(self.order, self.lengths))
+        return len(self._rows_after(place))
 
     def after(self, place: Place) -> Iterator[Batch]:
         """The batches of an epoch that follow ``place``."""
-        whole = place.remaining(self.order, self.lengths)
+        whole = self._rows_after(place)
         shares = [rows[self.rank :: self.order.world_size] for rows in whole]
         # A process that the last batch has no row for runs its first one: all have to take part in every update.
         keys = [[(place.epoch, row) for row in share or rows[:1]] for share, rows in zip(shares, whole, strict=True)]
         loader = _loader(self.examples, keys, self.collate, self.workers)
         for rows, share, inputs in zip(whole, shares, loader, strict=True):
             yield Batch(inputs, tuple(rows), len(share), sum(map(self.lengths.__getitem__, rows)))
+
+    def _rows_after(self, place: Place) -> list[list[int]]:
+        """The rows of every batch to come; an epoch is put in order once, however often it is asked about."""
+        begin = replace(place, batches=0)
+        if begin != self._begin:
+            self._begin, self._epoch = begin, begin.remaining(self.order, self.lengths)
+        return self._epoch[place.batches :]
 
 
 class Split:
