@@ -90,6 +90,15 @@ def test_runs_are_those_of_preheat_train():
         assert list(run.rates) == [run.config.lr * run.schedule(update) for update in range(50)]
 
 
+def test_untuned_warmup_follows_the_second_beta():
+    """For a name and for words, under a label of its own."""
+    shapes = ["linear", "hold > linear 20% to 0"]
+    runs = expand(StudyDesign(warmup="untuned", schedule=shapes, horizon=100, train={"beta2": 0.9}), GROUND)
+    assert [run.config.warmup for run in runs] == [20, None]
+    assert runs[1].config.schedule == "warmup 20 > hold > linear 20% to 0"
+    assert [run.cell.warmup for run in runs] == ["untuned"] * 2
+
+
 def test_design_of_nothing_is_one_usual_run():
     """Every axis at what preheat train takes."""
     (run,) = expand(StudyDesign(train={"epochs": 2}), GROUND)

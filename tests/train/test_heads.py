@@ -6,6 +6,7 @@ import transformers
 from transformers import AutoModelForSequenceClassification, GPT2Config
 
 from preheat.train.heads import GPT2DoubleHeadsClassifier, GPT2ForSequenceClassification, hidden_at
+from preheat.train.post_norm import PostNormGPT2Config, PostNormGPT2ForSequenceClassification
 
 SHAPES = [
     {},
@@ -112,3 +113,48 @@ def test_checkpoints_are_transformers_own(tmp_path):
     torch.testing.assert_close(read(**texts()).logits, ours(**texts()).logits, rtol=1e-5, atol=1e-6)
     again = GPT2ForSequenceClassification.from_pretrained(tmp_path).eval()
     assert torch.equal(again(**texts()).logits, ours(**texts()).logits)
+
+
+def post_norm():
+    """A classifier that normalises its sums, whose gains and shifts do something."""
+    torch.manual_seed(0)
+    model = PostNormGPT2ForSequenceClassification(PostNormGPT2Config(**config_of().to_diff_dict()))
+    for name, weight in model.named_parameters():
+        if ".ln_" in name:
+            weight.data += 0.3 * torch.randn_like(weight)
+    return model
+
+
+def test_post_norm_normalises_its_sums():
+    """Against the equations, in PyTorch's own encoder layer, which knows them under norm_first=False."""
+    model, batch = post_norm().eval(), texts()
+    hidden = model.transformer.wte(batch["input_ids"]) + model.transformer.wpe(torch.arange(20))
+    for block in model.transformer.h:
+        layer = torch.nn.TransformerEncoderLayer(16, 4, 64, 0.0, block.mlp.act, batch_first=True, norm_first=False)
+        taken = {
+            "self_attn.in_proj": block.attn.c_attn, "self_attn.out_proj": block.attn.c_proj,
+            "linear1": block.mlp.c_fc, "linear2": block.mlp.c_proj,
+        }  # fmt: skip
+        state = {"norm1": block.ln_1.state_dict(), "norm2": block.ln_2.state_dict()}
+        weights = {f"{name}.{key}": value for name, part in state.items() for key, value in part.items()}
+        for name, part in taken.items():
+            joint = "_" if name.endswith("in_proj") else "."
+            weights |= {f"{name}{joint}weight": part.weight.T, f"{name}{joint}bias": part.bias}
+        layer.load_state_dict(weights)
+        causal = torch.nn.Transformer.generate_square_subsequent_mask(20)
+        hidden = layer(hidden, src_mask=causal, is_causal=True)
+    last = batch["attention_mask"].sum(dim=-1) - 1
+    expected = model.score(hidden[torch.arange(5), last])
+    torch.testing.assert_close(model(**batch).logits, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_post_norm_checkpoint_is_no_gpt2(tmp_path):
+    """It is read back as what it is, and says so by its name."""
+    model = post_norm().eval()
+    model.save_pretrained(tmp_path)
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    assert type(again) is PostNormGPT2ForSequenceClassification
+    assert again.config.model_type == "gpt2-post-norm"
+    assert {type(block).__name__ for block in again.transformer.h} == {"PostNormGPT2Block"}
+    batch = texts()
+    assert torch.equal(again(**batch).logits, model(**batch).logits)

@@ -1,5 +1,6 @@
 """Going on exactly: killed runs, stopped runs, and runs that are resumed with something changed."""
 
+import json
 import os
 import random
 import signal
@@ -201,6 +202,7 @@ CHANGED = {
     "seed": 1,
     "clip": 1.0,
     "weight_decay": 0.1,
+    "beta2": 0.95,
     "precision": "fp32",
 }
 
@@ -260,6 +262,18 @@ def test_new_rate_is_used_by_the_very_next_update(stopped):
     assert rates[:20] == [1e-2 * old(update) for update in range(20)]
     assert rates[20:] == [1e-3 * old(update) for update in range(20, 51)]
     assert RunFolder(stopped).config().lr == 1e-3
+
+
+def test_new_beta_is_used_from_there_on(tmp_path, tiny, stopped):
+    """The records before are those of the old one, and those after of the new."""
+    train(tiny(), tmp_path / "uncut", say=quiet)
+    resume(stopped, wins="new", beta2=0.5)
+    found, before = records_of(stopped), records_of(tmp_path / "uncut")
+    assert found[:20] == before[:20]
+    assert found[20]["loss"] == before[20]["loss"]  # of the weights before that update
+    assert found[22]["loss"] != before[22]["loss"]
+    saved = json.loads((stopped / checkpoints_of(stopped)[-1] / "optimizer.json").read_text())
+    assert [group["betas"] for group in saved["groups"]] == [[0.9, 0.5]]
 
 
 def test_new_schedule_is_used_by_the_very_next_update(stopped):

@@ -20,7 +20,8 @@ _FREE = {
 _SOURCE = {"data", "text_column", "label_column", "split_column", "id_column", "bad_rows", *SYNTHETIC_SETTINGS}
 # What the weights and tokens of the checkpoint were made with.
 _BUILT = {
-    *("model", "head", "dropout", "layers", "width", "heads", "vocabulary", "max_tokens", "classes", "layer_decay"),
+    *("model", "head", "dropout", "layers", "width", "heads", "norm", "vocabulary", "max_tokens", "classes"),
+    "layer_decay",
 }
 # What decides how many updates there are.
 _COUNT = {"epochs", "max_updates", "batch_size", "batch_tokens", "accumulation", "data", "processes"}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal
 from preheat.plan import Plan
-from preheat.schedule import Schedule
+from preheat.schedule import Schedule, untuned_warmup
 from preheat.schedule.named import is_text, read_schedule, refuse_reserved, schedule_name, takes_warmup
 
 try:
@@ -20,6 +20,7 @@ except ImportError as error:
 
 BBC = "bbc"
 SYNTHETIC = "synthetic"
+UNTUNED = "untuned"
 # What they are where the data is synthetic and nothing was said; with any other data they stay None.
 SYNTHETIC_SETTINGS = {"rows": 20_000, "evaluation_rows": 2000, "topics": 6, "noise": 0.25, "data_seed": 0}
 _FILE_SETTINGS = ("text_column", "label_column", "split_column", "id_column", "classes", "bad_rows")
@@ -84,11 +85,14 @@ class TrainConfig(BaseModel):
     layers: int = Field(2, ge=1, description="Blocks of the small model.")
     width: int = Field(128, ge=4, description="Width of the small model, a multiple of its heads.")
     heads: int = Field(4, ge=1, description="Attention heads of the small model.")
+    norm: Literal["pre", "post"] = Field(
+        "pre", description="Layer normalisation of the small model: GPT-2's, or after each sum (post-LN)."
+    )
     vocabulary: int = Field(4000, ge=300, description="Tokens of the small model's byte-level BPE.")
     max_tokens: int = Field(128, ge=2, description="Longer texts are cut.")
     schedule: str = Field("warmuplinear", description="Name of the schedule, or the whole of it in words.")
     warmup: int | float | str | None = Field(
-        None, description='Updates, "10%" or a fraction; 10% if the schedule climbs.'
+        None, description='Updates, "10%", a fraction, or untuned: 2/(1-beta2). 10% if the schedule climbs.'
     )
     schedule_options: dict[str, int | float | str] = Field({}, description="Options of the schedule, as num_cycles.")
     lr: float | None = Field(
@@ -98,6 +102,7 @@ class TrainConfig(BaseModel):
         1.0, gt=0, le=1, description="Learning rate of a layer over that of the next one; 1 gives all the same."
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
+    beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's decay of the mean of squared gradients.")
     epochs: int | None = Field(
         None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one, 1 if synthetic."
     )
@@ -142,7 +147,16 @@ class TrainConfig(BaseModel):
         return [value] if isinstance(value, str) else value
 
     @field_validator(
-        "lr", "weight_decay", "clip", "token_dropout", "dropout", "lm_weight", "layer_decay", "noise", mode="before"
+        "lr",
+        "weight_decay",
+        "beta2",
+        "clip",
+        "token_dropout",
+        "dropout",
+        "lm_weight",
+        "layer_decay",
+        "noise",
+        mode="before",
     )
     @classmethod
     def _whole_is_fine(cls, value: Any) -> Any:
@@ -169,6 +183,8 @@ class TrainConfig(BaseModel):
         return self.model_copy(update={**unsaid, "warmup": self._filled_warmup()})
 
     def _filled_warmup(self) -> int | float | str | None:
+        if self.warmup == UNTUNED:
+            return untuned_warmup(self.beta2)
         if self.warmup is not None or is_text(self.schedule):
             return self.warmup
         return "10%" if takes_warmup(self.schedule) else 0
@@ -219,6 +235,10 @@ def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
         advice = "The longest text has to fit."
         rule = f"at least max_tokens={config.max_tokens}"
         problems.append(refusal("batch_tokens", rule, config.batch_tokens, advice))
+    if config.norm == "post" and (config.pretrained or config.head == "double"):
+        advice = "It is of the small model with a sequence head."
+        found = f"norm='post' with model={config.model!r}, head={config.head!r}"
+        problems.append(refusal("norm", "'pre' for any other model or head", found, advice))
     problems += _settings_of_other_data(config)
     if config.angles and not config.measure_every:
         problems.append(refusal("angles", "false with measure_every=0", True, "Measure at some updates."))

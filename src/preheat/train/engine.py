@@ -75,7 +75,11 @@ class Engine:
         model.config.use_cache = False  # a cache for generation, built in vain at every step otherwise
         fused = accelerator.device.type in ("cpu", "cuda")
         inner = torch.optim.AdamW(
-            self._parameters(model), lr=config.lr or 0.0, weight_decay=config.weight_decay, fused=fused
+            self._parameters(model),
+            lr=config.lr or 0.0,
+            betas=(0.9, config.beta2),
+            weight_decay=config.weight_decay,
+            fused=fused,
         )
         self.model, self.optimizer = accelerator.prepare(model, inner)
         self.scheduler = Scheduler(inner, schedule)
@@ -213,7 +217,8 @@ class Engine:
             if isinstance(like, DTensor) and value.shape == like.shape:
                 value = distribute_tensor(value, like.device_mesh, like.placements)
             state.setdefault(int(index), {})[key] = value
-        groups = [{**group, "betas": tuple(group["betas"])} for group in groups]  # JSON has lists only
+        # JSON has lists only, and a resume may have changed the second.
+        groups = [{**group, "betas": (group["betas"][0], self.config.beta2)} for group in groups]
         self.scheduler.optimizer.load_state_dict({"state": state, "param_groups": groups})
         for group in self.scheduler.optimizer.param_groups:
             if self.config.layer_decay == 1:

@@ -127,8 +127,13 @@ class GPT2Block(modeling_gpt2.GPT2Block):
             return super().forward(hidden_states, *args, **kwargs)
         rows = torch.arange(len(hidden_states), device=hidden_states.device)
         normed, residual = self.ln_1(hidden_states), hidden_states[rows, place]
-        summed = residual + self.attn.resid_dropout(self.attn.c_proj(self._attend(normed, rows, place)))
+        summed = residual + self.attended(normed, rows, place)
         return summed + self.mlp(self.ln_2(summed))
+
+    def attended(self, states: torch.Tensor, rows: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """What attention adds to the token at ``place`` of each text, given the ``states`` of all of them."""
+        found: torch.Tensor = self.attn.resid_dropout(self.attn.c_proj(self._attend(states, rows, place)))
+        return found
 
     def _attend(self, normed: torch.Tensor, rows: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """What each text's token takes from itself and those before it."""

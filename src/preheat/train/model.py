@@ -26,6 +26,7 @@ from preheat.errors import ConfigError, refusal
 from preheat.train.config import TrainConfig
 from preheat.train.data.tokens import TokenCache, content_key
 from preheat.train.heads import GPT2DoubleHeadsClassifier, GPT2ForSequenceClassification
+from preheat.train.post_norm import PostNormGPT2Config
 
 _DROPOUT = re.compile(r"dropout|pdrop")
 _END, _PAD = "<|endoftext|>", "<|pad|>"
@@ -64,13 +65,12 @@ def build_model(
         _set_dropout(settings, config.dropout)
         kind = _head(config.head, settings.model_type)
         if not weights:
-            make = kind.from_config if kind is AutoModelForSequenceClassification else kind
-            shape: PreTrainedModel = make(settings)
-            return shape
+            return _made(kind, settings)
         model: PreTrainedModel = _load(kind, config.model, config=settings)
         model.float()
         return _with_lm_loss(model, config)
-    settings = GPT2Config(
+    shape_of = PostNormGPT2Config if config.norm == "post" else GPT2Config
+    settings = shape_of(
         vocab_size=len(tokenizer),
         n_positions=config.max_tokens,
         n_embd=config.width,
@@ -83,8 +83,14 @@ def build_model(
         **labels,
     )
     _set_dropout(settings, config.dropout)
-    made: PreTrainedModel = _head(config.head, settings.model_type)(settings)
-    return _with_lm_loss(made, config)
+    return _with_lm_loss(_made(_head(config.head, settings.model_type), settings), config)
+
+
+def _made(kind: Any, settings: Any) -> PreTrainedModel:
+    """A model from random weights."""
+    make = kind.from_config if kind is AutoModelForSequenceClassification else kind
+    made: PreTrainedModel = make(settings)
+    return made
 
 
 def _set_dropout(settings: Any, share: float | None) -> None:
