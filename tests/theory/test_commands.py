@@ -86,3 +86,37 @@ def test_help_has_an_example(cli, name):
     """And shows without loading torch."""
     code, out, _ = cli(name, "--help")
     assert (code, "Example: preheat " + name in " ".join(out.split())) == (0, True)
+
+
+def test_refine_prints_and_saves_the_schedule(cli, tmp_path):
+    """Of a log whose gradients are large at first; the file is the schedule."""
+    rows = [f"{step},1.0,{3.0 if step < 100 else 1.0}" for step in range(1000)]
+    (tmp_path / "log.csv").write_text("\n".join(["step,loss,grad_norm", *rows]) + "\n")
+    code, out, err = cli("refine", "log.csv", "--updates", 2000, "--save", "refined.json")
+    assert code == 0
+    assert out.startswith("refined over 2000 updates with the weights of sgd: begins at 0.1")
+    assert err == "wrote refined.json\n"
+    saved = preheat.load_schedule(tmp_path / "refined.json")
+    assert saved(0) < 0.2 < 0.9 < saved(250)
+    code, out, _ = cli("refine", "log.csv", "--updates", 2000, "--json")
+    assert preheat.Schedule.from_dict(json.loads(out)["schedule"]) == saved
+    code, _, err = cli("refine", "log.csv", "--updates", 2000, "--save", "refined.json")
+    assert code == 1
+    assert "save must be a new file" in err
+
+
+def test_surface_prints_best_peaks_and_the_next_run(cli):
+    """From outcomes that obey the formula: the best peak of linear is 1.95 times that of the cool-down over 20 %."""
+    runs = [f"hold 80% > linear to 0@{peak}={3 + 1e-4 / peak + 30 * peak}" for peak in (1e-4, 1e-3, 2e-3, 1e-2)]
+    words = ("surface", "--updates", 1000, *(word for run in runs for word in ("--run", run)), "--ask", "linear to 0")
+    code, out, _ = cli(*words)
+    assert code == 0
+    assert "\nlinear to 0: best at 0.00356, " in out
+    assert "the run that would tell most: hold 800 > linear 200 to 0 at 0.0001" in out
+    found = json.loads(cli(*words, "--peak", 5e-5, "--json")[1])
+    assert found["asked"][0]["peak"] == pytest.approx(1.95 * (1e-4 / 30) ** 0.5, rel=2e-3)
+    assert found["next"]["peak"] == 5e-5
+    code, _, err = cli("surface", "--updates", 1000, "--run", "linear to 0@1e-3")
+    assert code == 2
+    assert "run must be written SCHEDULE@PEAK=LOSS" in err
+    assert "runs must be 4 or more" in cli("surface", "--updates", 1000)[2]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from preheat.cli.probes import Law, LossColumn, Peak, Runs, Warmup, read_probe
+from preheat.cli.probes import FromStudy, Law, LossColumn, Peak, Runs, Warmup, read_probes
 from preheat.cli.values import schedule_as_said, show_found
 
 
@@ -14,7 +14,8 @@ def forecast(
     schedule: Annotated[str, typer.Argument(metavar="SCHEDULE", help="A name, or a schedule in words.")],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run asked about.")],
     lr: Peak,
-    runs: Runs,
+    runs: Runs = None,
+    study: FromStudy = None,
     warmup: Warmup = None,
     law: Law = None,
     loss: LossColumn = None,
@@ -28,7 +29,7 @@ def forecast(
     """
     from preheat.theory import forecast as predict
 
-    probes = [read_probe(words, lr, warmup, loss) for words in runs]
+    probes = read_probes(runs, study, lr, warmup, loss)
     asked = schedule_as_said(schedule, updates, warmup, lr)
     found = predict(probes, asked, updates=updates, lr=lr, law=law)
     show_found(found, as_json=as_json)

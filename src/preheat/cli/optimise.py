@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from preheat.cli.probes import Law, LossColumn, Peak, Runs, Warmup, read_probe
+from preheat.cli.probes import FromStudy, Law, LossColumn, Peak, Runs, Warmup, read_probes
 from preheat.cli.values import schedule_as_said, show_found
 
 
@@ -14,7 +14,8 @@ def optimise(
     reference: Annotated[str, typer.Argument(metavar="SCHEDULE", help="What would be run otherwise.")],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run to be planned.")],
     lr: Peak,
-    runs: Runs,
+    runs: Runs = None,
+    study: FromStudy = None,
     climb: Annotated[int, typer.Option(metavar="UPDATES", help="Warm-up of the planned run.")] = 0,
     floors: Annotated[
         list[float] | None, typer.Option("--floor", metavar="FRACTION", help="An end it may have [0 0.02 0.1].")
@@ -30,7 +31,7 @@ def optimise(
     """
     from preheat.theory import optimise as search
 
-    probes = [read_probe(words, lr, warmup, loss) for words in runs]
+    probes = read_probes(runs, study, lr, warmup, loss)
     known = schedule_as_said(reference, updates, warmup, lr)
     options = {} if not floors else {"floors": floors}
     found = search(probes, known, lr=lr, updates=updates, climb=climb, law=law, **options)

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 # Flags of every command that fits a law.
 Runs = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option("--run", metavar="LOG[=SCHEDULE@UPDATES]", help="A short run, what it followed and its length."),
+]
+FromStudy = Annotated[
+    Path | None, typer.Option("--study", metavar="FOLDER", help="A study: its finished runs at this peak.")
 ]
 Peak = Annotated[float, typer.Option(metavar="RATE", help="Peak learning rate of all runs.")]
 Warmup = Annotated[
@@ -26,7 +29,19 @@ Law = Annotated[str | None, typer.Option(metavar="NAME", help="tissue or multi-p
 LossColumn = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of the loss.")]
 
 
-def read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe:
+def read_probes(
+    runs: list[str] | None, study: Path | None, lr: float, warmup: str | None, loss: str | None
+) -> list[Probe]:
+    """The runs named one by one, and those of a study."""
+    found = [_read_probe(words, lr, warmup, loss) for words in runs or ()]
+    if study is not None:
+        from preheat.study.answers import probes
+
+        found += probes(study, lr)
+    return found
+
+
+def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe:
     """One ``LOG`` or ``LOG=SCHEDULE@UPDATES``."""
     from preheat.theory import probe, read_run
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from preheat.cli.values import show_found
 from preheat.errors import DataError
 
+if TYPE_CHECKING:
+    from preheat.theory import RunLog
+
 
 def rung_check(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Logs of finished runs, or their folders.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Logs of finished runs, their folders, or a study's.")
+    ],
     at: Annotated[
         list[float] | None, typer.Option(metavar="FRACTION", help="A rung [0.2 0.5 0.8 0.9 0.95]; may be repeated.")
     ] = None,
@@ -30,12 +35,12 @@ def rung_check(
 
     Example: preheat rung-check runs/linear runs/cosine runs/wsd-10 runs/wsd-20 runs/wsd-40 runs/constant --at 0.5
     """
-    from preheat.theory import read_run
     from preheat.theory import rung_check as check
     from preheat.theory.rungs import RUNGS
 
     shares = [*(at or RUNGS), *([] if prune_at is None else [prune_at])]
-    found = check([read_run(path, loss=loss) for path in runs], shares, groups=groups or None, least=least)
+    logs, shapes = _logs(runs, loss)
+    found = check(logs, shares, groups=groups or shapes, least=least)
     show_found(found, as_json=as_json)
     if prune_at is not None:
         try:
@@ -43,3 +48,13 @@ def rung_check(
         except DataError as refused:
             typer.echo(f"preheat: {refused}", err=True)
             raise typer.Exit(1) from None
+
+
+def _logs(paths: list[Path], loss: str | None) -> tuple[list[RunLog], list[str] | None]:
+    """The runs and, where a study knows them, their shapes."""
+    from preheat.study.answers import is_study, logs
+    from preheat.theory import read_run
+
+    if len(paths) == 1 and is_study(paths[0]):
+        return logs(paths[0])
+    return [read_run(path, loss=loss) for path in paths], None

@@ -1,0 +1,72 @@
+"""The runs of a study as what :mod:`preheat.theory` asks of: logs, short runs to fit a law to, outcomes."""
+
+from __future__ import annotations
+
+import math
+import os
+from statistics import mean
+
+from preheat.errors import DataError, refusal
+from preheat.schedule import Schedule
+from preheat.study.folder import StudyFolder
+from preheat.study.table import RunRow, StudyTable, read
+from preheat.theory import FinishedRun, Probe, RunLog, probe, run_log
+from preheat.train.config import TrainConfig
+from preheat.train.saving.records import read_json
+
+
+def is_study(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is a study's."""
+    return StudyFolder(path).exists
+
+
+def logs(folder: str | os.PathLike[str]) -> tuple[list[RunLog], list[str]]:
+    """The training losses of every finished run, and the shape each belongs to."""
+    table = read(folder)
+    rows = _done(table, table.rows)
+    return [_log(table, row) for row in rows], [row.schedule for row in rows]
+
+
+def probes(folder: str | os.PathLike[str], lr: float) -> list[Probe]:
+    """The finished runs at one peak, to fit a law to."""
+    table = read(folder)
+    rows = _done(table, [row for row in table.rows if math.isclose(row.lr, lr, rel_tol=1e-9)], f"at the peak {lr:g}")
+    return [probe(_log(table, row), updates=row.updates) for row in rows]
+
+
+def outcomes(folder: str | os.PathLike[str], updates: int) -> list[FinishedRun]:
+    """The finished runs of one length: a final validation loss for every schedule and peak, the mean over seeds.
+
+    A cell of which a seed went wrong is left out: its mean would be that of the lucky ones.
+    """
+    table = read(folder)
+    rows = [row for row in table.rows if row.horizon == updates]
+    wrong = {row.cell for row in rows if row.state == "went wrong"}
+    cells: dict[object, list[RunRow]] = {}
+    for row in _done(table, rows, f"of {updates} updates"):
+        if row.cell not in wrong:
+            cells.setdefault(row.cell, []).append(row)
+    return [
+        FinishedRun(_schedule(table, same[0]), same[0].lr, mean(float(row.loss or 0.0) for row in same))
+        for same in cells.values()
+    ]
+
+
+def _done(table: StudyTable, rows: tuple[RunRow, ...] | list[RunRow], which: str = "") -> list[RunRow]:
+    done = [row for row in rows if row.state == "done"]
+    if not done:
+        advice = f"It is {table.folder.path}: look with preheat study report."
+        raise DataError(refusal("study", f"one with finished runs {which}".rstrip(), len(done), advice))
+    return done
+
+
+def _log(table: StudyTable, row: RunRow) -> RunLog:
+    records = table.records(row.name)
+    return run_log(row.name, *([line[key] for line in records] for key in ("update", "loss", "lr")))
+
+
+def _schedule(table: StudyTable, row: RunRow) -> Schedule:
+    """What a run followed. Its last stage may be one that a longer run goes on from: of equal rates, so long."""
+    settings = read_json(table.folder.stage(table.stages[row.name][-1]) / "config.json")["config"]
+    config = TrainConfig.model_validate(settings)
+    return config.build_schedule(config.max_updates or row.horizon)
