@@ -229,3 +229,16 @@ def test_nearest_event_names_what_there_was():
     assert nearest_event(61, restarts, [])["near"] == "1 update after the learning rate was restarted (update 60)"
     steep = preheat.get_schedule("warmuplinear", warmup=3, total=100)
     assert nearest_event(2, steep, [])["near"] == "1 update before the warm-up ended (update 3)"
+
+
+def test_a_dead_models_moments_are_no_denormals(tmp_path, tiny):
+    """Numbers too small for the usual form are 0 while a run trains, and are what they were for its caller."""
+    seen = []
+
+    class Look:
+        def on_update(self, record):
+            seen.append(float(torch.tensor(2e-38) * 0.25))
+
+    train(tiny(max_updates=3), tmp_path / "run", callbacks=[Look()], say=quiet)
+    assert seen[:1] == [0.0]
+    assert float(torch.tensor(2e-38) * 0.25) > 0

@@ -23,7 +23,7 @@ from preheat.train.model import load_model, save
 from preheat.train.notes import Notes
 from preheat.train.parts import Parts
 from preheat.train.pictures import draw_run
-from preheat.train.processes import from_main, gather_objects, sum_over
+from preheat.train.processes import from_main, gather_objects, sum_over, without_denormals
 from preheat.train.reporting.report import write_report
 from preheat.train.saving.checkpoints import updates_of
 from preheat.train.saving.randomness import random_states
@@ -112,7 +112,8 @@ class Run:
         self.engine.model.train()
         left = self.batches.remaining(self.place)
         groups = _groups(self.batches.after(self.place), self.config.accumulation)
-        with self._bar(left, f"epoch {self.place.epoch + 1}", "batch", leave=False) as bar:
+        bars = self._bar(left, f"epoch {self.place.epoch + 1}", "batch", leave=False)
+        with bars as bar, without_denormals(self.engine.accelerator):
             since = time.perf_counter()
             while self.position < self.last and not self._ending:
                 group = next(groups, None)

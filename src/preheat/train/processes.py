@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, RunError, refusal
@@ -49,6 +51,26 @@ def use_threads(config: TrainConfig, accelerator: Accelerator) -> None:
         import torch
 
         torch.set_num_threads(config.threads)
+
+
+@contextmanager
+def without_denormals(accelerator: Accelerator) -> Iterator[None]:
+    """On a processor, numbers too small for the usual form (below 1.2e-38 in float32) count as 0 in here.
+
+    Arithmetic with them takes many times as long, and a model whose gradients have died has its moments full of them:
+    a run at too high a peak got four times slower after 200 updates.
+    """
+    import torch
+
+    if accelerator.device.type != "cpu":
+        yield
+        return
+    before = float(torch.tensor(2e-38) * 0.25) == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def choose_precision(wanted: str) -> str:
