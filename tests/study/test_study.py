@@ -190,7 +190,7 @@ def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     folder = tmp_path / "study"
     child = Child(tmp_path / "log", _study, design, folder)
     child.wait_for(lambda: _done(folder) >= finished and _under_way(folder))
-    (victim, *_) = [pid for pid in _workers_of(child.process.pid) if list(folder.glob(f"stages/.*.{pid}.part"))]
+    (victim, *_) = [pid for pid in _workers_of(child.process.pid) if list(folder.glob(f"stages/.*-{pid}.part"))]
     os.kill(victim, signal.SIGKILL)
     assert child.end() == 0, child.log.read_text()
     assert read(folder).rows == table.rows
@@ -253,7 +253,7 @@ def test_damaged_state_is_named(tmp_path, design):
     folder, tree = StudyFolder(tmp_path / "study"), prepare(few).tree
     first, last = tree.path(tree.runs[0].name)
     (folder.stage(last.id) / "result.json").unlink()
-    file = folder.checkpoint(first.id) / "model.safetensors"
+    file = folder.state(first.id, first.until) / "model.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)

@@ -1,6 +1,7 @@
 """One run a folder: the second is refused at once, a dead holder blocks nobody."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -123,3 +124,26 @@ def test_read_only_folder_is_refused_at_once(tmp_path, tiny):
     (tmp_path / "file").write_text("")
     with pytest.raises(preheat.RunError, match="out must be a folder that can be written to; got .*file"):
         train(tiny(), tmp_path / "file", say=quiet)
+
+
+def test_waiting_holders_follow_one_another(tmp_path):
+    """Each in its turn, though the folder goes with its holder; nothing is left."""
+    turns = tmp_path / "turns"
+    children = [multiprocessing.get_context("fork").Process(target=_in_turn, args=(tmp_path, turns)) for _ in range(6)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
+    lines = turns.read_text().split()
+    assert lines == ["in", "out"] * 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["turns"]
+
+
+def _in_turn(folder, turns):
+    for _ in range(10):
+        with FolderLock(folder / "held", wait=True), turns.open("a") as file:
+            file.write("in\n")
+            file.flush()
+            time.sleep(0.002)
+            file.write("out\n")

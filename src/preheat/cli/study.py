@@ -14,9 +14,11 @@ import typer
 
 from preheat.cli.settings import given_settings, with_settings
 from preheat.cli.values import print_json, show_found
+from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
     from preheat.study.design import StudyDesign
+    from preheat.study.executors import Executor
     from preheat.study.table import StudyTable
 
 COMMANDS = ("plan", "run", "resume", "report")
@@ -50,6 +52,10 @@ Shortest = Annotated[
 ]
 Processes = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Stages trained at a time; without it one for every core.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Train on the workers of this Dask scheduler, tcp://host:8786, instead."),
 ]
 Alone = Annotated[bool, typer.Option("--alone", help="Train every run by itself, for a comparison.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -103,6 +109,7 @@ def run(
         bool, typer.Option("--extend", help="Take this design in the place of --out's own, with more seeds say.")
     ] = False,
     processes: Processes = None,
+    scheduler: Scheduler = None,
     alone: Alone = False,
     as_json: AsJson = False,
     **settings: Any,
@@ -117,11 +124,12 @@ def run(
     asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
     name = design.stem if design is not None else "study"
     folder = out or Path(f"studies/{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-    table = run_study(asked, folder, processes=processes, share=not alone, extend=extend)
+    where = _executor(scheduler, processes)
+    table = run_study(asked, folder, executor=where, processes=processes, share=not alone, extend=extend)
     _print_report(table, as_json=as_json)
 
 
-def resume(folder: Folder, processes: Processes = None, as_json: AsJson = False) -> None:
+def resume(folder: Folder, processes: Processes = None, scheduler: Scheduler = None, as_json: AsJson = False) -> None:
     """Go on with a study that was cut off: train what is missing, and print the report.
 
     Example: preheat study resume studies/warmup
@@ -132,7 +140,9 @@ def resume(folder: Folder, processes: Processes = None, as_json: AsJson = False)
 
     header = StudyFolder(folder).header()
     asked = StudyDesign.model_validate(header["design"])
-    _print_report(run_study(asked, folder, processes=processes, share=header["share"]), as_json=as_json)
+    where = _executor(scheduler, processes)
+    table = run_study(asked, folder, executor=where, processes=processes, share=header["share"])
+    _print_report(table, as_json=as_json)
 
 
 def report(folder: Folder, as_json: AsJson = False) -> None:
@@ -151,6 +161,18 @@ def _design(file: Path | None, flags: dict[str, Any], settings: dict[str, Any]) 
 
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     return read_design(file, {**given, "train": given_settings(settings)})
+
+
+def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
+    """The cluster that was named; None for this machine."""
+    if scheduler is None:
+        return None
+    from preheat.study.executors import DaskCluster
+
+    if processes is not None:
+        advice = "The cluster has as many as were started there: leave it out."
+        raise ConfigError(refusal("processes", "left out with --scheduler", processes, advice))
+    return DaskCluster(scheduler, say=partial(typer.echo, err=True))
 
 
 def _print_report(table: StudyTable, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from preheat.study.design import read_design as read_design
 if TYPE_CHECKING:
     from preheat.study.driver import plan_study as plan_study
     from preheat.study.driver import run_study as run_study
+    from preheat.study.executors import DaskCluster as DaskCluster
     from preheat.study.executors import LocalProcesses as LocalProcesses
     from preheat.study.index import write_index as write_index
     from preheat.study.report import report_text as report_text
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "plan_study": "driver",
     "run_study": "driver",
+    "DaskCluster": "executors",
     "LocalProcesses": "executors",
     "write_index": "index",
     "report_text": "report",

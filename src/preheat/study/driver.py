@@ -156,8 +156,8 @@ class _Driver:
         self.errors: list[str] = []
         self._waiting: list[tuple[int, int, str]] = []
         self._children = tree.children()
-        longest = tree.longest_after()
-        self._urgency = {name: (-longest[name], place) for place, name in enumerate(tree.stages)}
+        self._longest = tree.longest_after()
+        self._urgency = {name: (-self._longest[name], place) for place, name in enumerate(tree.stages)}
 
     def run(self) -> None:
         """Until nothing is left that can be trained."""
@@ -174,7 +174,7 @@ class _Driver:
             raise RunError("\n".join(dict.fromkeys(self.errors)))
 
     def _release(self, parent: str | None) -> None:
-        """Queue what can begin now that a stage is there."""
+        """Queue what can begin now that a stage is there, or is to be."""
         todo = [*self._children.get(parent, ())]
         while todo:
             stage = todo.pop()
@@ -185,13 +185,20 @@ class _Driver:
                 todo += self._children.get(stage.id, ())
 
     def _submit(self, stage: Stage) -> None:
-        start = None if stage.parent is None else str(self.folder.checkpoint(stage.parent).resolve())
+        parent = None if stage.parent is None else self.tree.stages[stage.parent]
+        start = None if parent is None else str(self.folder.state(parent.id, parent.until).resolve())
         self.folder.log("begun", stage=stage.id, start=stage.start, until=stage.until, runs=len(stage.runs))
         config = stage.lead.config.model_dump()
         where = str(self.folder.stage(stage.id).resolve())
-        self.executor.submit(Task(stage.id, stage.spec, config, stage.until, start, stage.branches, where))
+        task = Task(stage.id, stage.spec, config, stage.until, start, stage.branches, where)
+        after = None if stage.parent in self.results else stage.parent
+        self.executor.submit(task, after=after, urgency=self._longest[stage.id])
+        if self.executor.ahead:
+            self._release(stage.id)
 
     def _take(self, done: Done) -> None:
+        if done.skipped:
+            return
         stage = self.tree.stages[done.id]
         about = f"updates {stage.start} to {stage.until} of {_named(stage)}"
         there = done.lost and stage.id in self.folder.results(StageTree({stage.id: stage}, (), {}))
@@ -219,7 +226,8 @@ class _Driver:
             self.say(f"{count} {about}: went wrong after update {result['failed']['update']}: it ends there")
             return
         self.say(f"{count} {about}: loss {result['scores']['loss']:.4f}, {result['seconds']:.1f} s")
-        self._release(stage.id)
+        if not self.executor.ahead:
+            self._release(stage.id)
 
 
 def _plan(tree: StageTree, results: dict[str, dict[str, Any]], processes: int) -> StudyPlan:

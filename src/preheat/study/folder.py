@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from preheat.train.saving.records import Records, keep_lines, read_json, read_li
 
 FORMAT = 1
 STUDY, LOG, STAGES, RESULT, SPEC = "study.json", "log.jsonl", "stages", "result.json", "spec.json"
-_PART = ".part"
+_PART, _HELD = ".part", ".held"
 _ID_SHOWN = 20  # hexadecimal digits of an id in a folder's name
 
 
@@ -113,41 +115,54 @@ class StudyFolder:
             result = self.result(name)
             if result is None:
                 continue
-            kept = result["checkpoint"] is not None and (self.stage(name) / result["checkpoint"]).is_dir()
-            if kept or not stage.branches or result["failed"] is not None:
+            if serves(self.stage(name), result, keep=stage.branches):
                 found[name] = result
         return found
 
-    def checkpoint(self, name: str) -> Path:
-        """The state at the end of a stage."""
-        result = self.result(name)
-        assert result is not None
-        return self.stage(name) / str(result["checkpoint"])
+    def state(self, name: str, until: int) -> Path:
+        """Where the state at the end of a stage is, or will be."""
+        return self.stage(name) / f"update-{until:06d}"
 
     def clear(self) -> None:
-        """Make ready for stages: what those that were cut off have left goes. For the holder of the lock."""
+        """Make ready for stages: what those that were cut off have left goes. For the holder of the lock.
+
+        What somebody is still writing stays: a worker elsewhere may not know yet that its study has ended.
+        """
         self.stages.mkdir(exist_ok=True)
         log = self.path / LOG
         if log.exists() and not log.read_bytes().endswith(b"\n"):
             keep_lines(log, self.events())  # without the half of a last line that a full disk has left
-        for part in self.stages.glob(f".*{_PART}"):
-            away = part.with_name(f"{part.name}.gone")  # first out of reach of whoever may still be writing to it
-            shutil.rmtree(away, ignore_errors=True)
-            os.replace(part, away)
-        for away in self.stages.glob(f".*{_PART}.gone"):
-            shutil.rmtree(away)
+        for part in sorted(self.stages.glob(f".*{_PART}")):
+            with suppress(RunError), held(self.stages / part.name.split(".")[1]):
+                shutil.rmtree(part)
+        for left in self.stages.glob(f".*{_HELD}"):
+            with suppress(RunError, OSError):
+                with FolderLock(left):  # nobody's any more
+                    pass
+                left.rmdir()
+
+
+def held(stage: Path, *, wait: bool = False) -> FolderLock:
+    """Holds a stage for whoever trains it, on any machine that shares the folder."""
+    return FolderLock(stage.with_name(f".{stage.name}{_HELD}"), wait=wait)
+
+
+def serves(stage: Path, result: Mapping[str, Any], *, keep: bool) -> bool:
+    """Whether a result is all that is wanted of its stage: its state too, if runs go on from it (``keep``)."""
+    if result["failed"] is not None or not keep:
+        return True
+    return result["checkpoint"] is not None and (stage / result["checkpoint"]).is_dir()
 
 
 def part_of(stage: Path) -> Path:
     """Where this process prepares a stage before it is put in its place."""
-    return stage.with_name(f".{stage.name}.{os.getpid()}{_PART}")
+    return stage.with_name(f".{stage.name}.{socket.gethostname()}-{os.getpid()}{_PART}")
 
 
 def put_in_place(part: Path, stage: Path) -> None:
     """Make a prepared stage count: the last step, and one that cannot be half done.
 
-    A stage that is there already, made by somebody else meanwhile or without the state that is wanted now, is moved
-    aside for it: both hold the same bits.
+    A stage that is there already, without the state that is wanted now, is moved aside for it: both hold the same bits.
     """
     for entry in (*part.rglob("*"), part):
         handle = os.open(entry, os.O_RDONLY)
@@ -156,7 +171,7 @@ def put_in_place(part: Path, stage: Path) -> None:
         finally:
             os.close(handle)
     if stage.exists():
-        away = stage.with_name(f".{stage.name}.{os.getpid()}{_PART}.gone")
+        away = part.with_name(f"{part.name.removesuffix(_PART)}-old{_PART}")
         os.replace(stage, away)
         shutil.rmtree(away)
     os.replace(part, stage)

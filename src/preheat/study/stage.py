@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from preheat.errors import BadNumbersError
-from preheat.study.folder import RESULT, SPEC, part_of, put_in_place
+from preheat.study.folder import RESULT, SPEC, StudyFolder, held, part_of, put_in_place, serves
 from preheat.study.runs import digest_of
 from preheat.train.config import TrainConfig
 from preheat.train.saving.records import RECORDS, read_lines, write_json
@@ -43,10 +43,23 @@ class Task:
 def carry_out(task: Task) -> dict[str, Any]:
     """Train a stage and put it in its place; what came of it, as in its ``result.json``.
 
-    A run that goes wrong (a loss, gradients or weights that are no finite numbers) is a result too.
+    A run that goes wrong (a loss, gradients or weights that are no finite numbers) is a result too. One process at a
+    time trains a stage: if somebody else has it, this waits for the end, and takes what it has left.
     """
     assert task.id == digest_of(task.spec)
     stage = Path(task.folder)
+    stage.parent.mkdir(exist_ok=True)
+    with held(stage, wait=True):
+        return _there(task) or _carry_out(task, stage)
+
+
+def _there(task: Task) -> dict[str, Any] | None:
+    """What came of a stage, if somebody has trained it."""
+    result = StudyFolder(Path(task.folder).parent.parent).result(task.id)
+    return result if result is not None and serves(Path(task.folder), result, keep=task.keep) else None
+
+
+def _carry_out(task: Task, stage: Path) -> dict[str, Any]:
     part = part_of(stage)
     shutil.rmtree(part, ignore_errors=True)
     clock = time.monotonic()

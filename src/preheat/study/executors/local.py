@@ -56,7 +56,12 @@ class LocalProcesses:
         """Tasks that can be taken now."""
         return self.processes - sum(worker.task is not None for worker in self._workers)
 
-    def submit(self, task: Task) -> None:
+    @property
+    def ahead(self) -> bool:
+        """Tasks come when they can begin: in the order of their urgency, which is not looked at again."""
+        return False
+
+    def submit(self, task: Task, *, after: str | None = None, urgency: int = 0) -> None:  # noqa: ARG002 - protocol
         """Begin a task, in a worker that is idle or a new one."""
         worker = next((worker for worker in self._workers if worker.task is None), None)
         if worker is None:

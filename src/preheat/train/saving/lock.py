@@ -30,39 +30,51 @@ class FolderLock:
     The lock is the system's on the file ``.lock`` (``lockf``): it goes when the process goes, killed or not, and a
     process that was forked off does not inherit it. What the file says is for people.
 
+    Args:
+        folder: to be held.
+        wait: whether to wait for another process that holds it, instead of refusing.
+
     Raises:
         RunError: on entering, if another process, or another run of this one, holds it, naming the holder; if the
             folder cannot be made or written to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wait: bool = False) -> None:
         self.path = folder.resolve() / LOCK
+        self._how = 0 if wait or not _LOCKS else fcntl.LOCK_NB
         self._file: int | None = None
         self._made: list[Path] = []
 
     def __enter__(self) -> Self:
         if self.path in _HELD:
             raise self._refusal("another run of this process")
-        folder = self.path.parent
         try:
-            self._made = [one for one in (folder, *folder.parents) if not one.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
             return self._enter()
         except OSError as error:
-            rule, found = "a folder that can be written to", f"{folder}: {error.strerror}"
+            rule, found = "a folder that can be written to", f"{self.path.parent}: {error.strerror}"
             raise RunError(refusal("out", rule, found, "Name another one.")) from error
 
     def _enter(self) -> Self:
+        self._make()
         while _LOCKS and self._file is None:
             self._file = self._take()
         _HELD.add(self.path)
         return self
 
+    def _make(self) -> None:
+        folder = self.path.parent
+        self._made = [one for one in (folder, *folder.parents) if not one.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+
     def _take(self) -> int | None:
         """The locked file; None if it was removed meanwhile and has to be tried again."""
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:  # its last holder removes the folder too, if it was made for the lock
+            self._make()
+            return None
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | self._how)
             if not self._is_ours(file):
                 os.close(file)
                 return None

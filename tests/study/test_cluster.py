@@ -1,0 +1,222 @@
+"""A real cluster on this machine: a scheduler, two nodes of workers; workers, nodes and the study itself are killed."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import preheat
+from preheat.study.design import StudyDesign
+from preheat.study.driver import prepare, run_study
+from preheat.study.executors import DaskCluster, LocalProcesses
+from preheat.study.executors import dask as adapter
+from preheat.study.folder import StudyFolder
+from preheat.study.table import read
+from runs import Child, quiet
+
+pytest.importorskip("distributed", reason="needs Dask: pip install 'preheat[study]'")
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
+
+SHAPES = ["hold > linear 20% to 0", "hold > 1-sqrt 50% to 0"]
+
+
+@pytest.fixture
+def design(settings):
+    """Two cool-downs at two horizons after one climb, two seeds: eight runs in twelve stages or so."""
+    return StudyDesign(schedule=SHAPES, warmup=3, horizon=[40, 60], seed=[0, 1], lr=1e-2, shortest=2, train=settings)
+
+
+class Cluster:
+    """A scheduler and nodes, each a process group of its own, as other machines would be."""
+
+    def __init__(self, folder):
+        self.folder, self.nodes = folder, {}
+        self.file = folder / "scheduler.json"
+        self._start("scheduler", "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.address = json.loads(wait_for(self.file.exists, lambda: self.file.read_text()))["address"]
+
+    def _start(self, name, program, *words):
+        command = [sys.executable, "-m", f"distributed.cli.{program}", "--scheduler-file", str(self.file), *words]
+        with (self.folder / f"{name}.log").open("w") as log:
+            self.nodes[name] = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, cwd=self.folder, env={**os.environ, **QUIET}
+            )
+
+    def node(self, name, workers):
+        """Start workers, as ``docs/cluster.md`` says."""
+        words = ["--nthreads", "1", "--resources", "stage=1", "--nworkers", str(workers), "--memory-limit", "0"]
+        place = ["--host", "127.0.0.1", "--no-dashboard", "--local-directory", str(self.folder / name)]
+        self._start(name, "dask_worker", *words, *place)
+
+    def kill(self, name):
+        """SIGKILL to all processes of a node."""
+        process = self.nodes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def close(self):
+        """End everything."""
+        for name in [*self.nodes]:
+            self.kill(name)
+
+
+QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning"}
+
+
+def wait_for(condition, value=lambda: None, seconds=120):
+    """The value, once something is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return value()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A scheduler with a node of two workers and one of one."""
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    made.node("first", 2)
+    made.node("second", 1)
+    yield made
+    made.close()
+
+
+class Watch:
+    """Sees every result that is put in its place, and that none is put there twice."""
+
+    def __init__(self, folder):
+        self.folder, self.seen, self.twice = folder, {}, []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._over.set()
+        self._thread.join()
+
+    def _look(self):
+        while not self._over.wait(0.005):
+            for path in self.folder.glob("stages/[0-9a-f]*/result.json"):
+                with contextlib.suppress(FileNotFoundError):
+                    now = path.stat().st_ino, path.stat().st_mtime_ns
+                    if self.seen.setdefault(path.parent.name, now) != now:
+                        self.twice.append(path.parent.name)
+
+
+def on_cluster(design, folder, address, say):
+    run_study(design, folder, executor=DaskCluster(address, say=say), say=say)
+
+
+def parts(folder):
+    return [path.parent for path in folder.glob("stages/.*.part/records.jsonl")]
+
+
+def done(folder):
+    return len(list((folder / "stages").glob("[0-9a-f]*/result.json")))
+
+
+def under_way(child, folder, least):
+    """Stages that are being written, once so many are done."""
+    found = []
+    child.wait_for(lambda: done(folder) >= least and found.extend(parts(folder)) is None and found, 120)
+    assert found, child.log.read_text()
+    return found
+
+
+def worker_of(part):
+    """The process that writes a stage, as the name of its folder says."""
+    return int(part.name.removesuffix(".part").rpartition("-")[2])
+
+
+def test_kills_of_workers_nodes_and_the_study_change_nothing(tmp_path, design, cluster):
+    """SIGKILL to a worker, to a node, to the study's process; what is there is never made again; the same table."""
+    whole = run_study(design, tmp_path / "whole", executor=LocalProcesses(2, start="fork"), say=quiet)
+    folder = tmp_path / "study"
+    with Watch(folder) as watch:
+        child = Child(tmp_path / "log", on_cluster, design, folder, cluster.address)
+        os.kill(worker_of(under_way(child, folder, 1)[0]), signal.SIGKILL)
+        under_way(child, folder, 3)
+        cluster.kill("second")
+        under_way(child, folder, 5)
+        child.send(signal.SIGKILL)
+        left = len(prepare(design).tree.stages) - done(folder)
+        assert left > 0
+        again = subprocess.run(
+            [sys.executable, "-m", "preheat", "study", "resume", str(folder), "--scheduler", cluster.address],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert read(folder).rows == whole.rows
+    assert watch.twice == []
+    assert set(watch.seen) == {path.name for path in (folder / "stages").iterdir()}  # and nothing else is left there
+    assert len(watch.seen) == len(prepare(design).tree.stages)
+
+
+def test_what_goes_wrong_is_a_result_and_what_follows_is_left_out(tmp_path, design, cluster):
+    """As on one machine: a run whose numbers go bad ends its branch; a damaged state is named; the rest is trained."""
+    wild = design.model_copy(update={"lr": (1e-2, 1e30), "seed": (0,)})
+    found = {}
+    for name, executor in (("local", LocalProcesses(2, start="fork")), ("cluster", DaskCluster(cluster.address))):
+        found[name] = run_study(wild, tmp_path / name, executor=executor, say=quiet).rows
+    assert found["local"] == found["cluster"]
+    assert {row.state for row in found["cluster"]} == {"done", "went wrong"}
+    folder, tree = StudyFolder(tmp_path / "cluster"), prepare(wild).tree
+    first, *_, last = tree.path(tree.runs[0].name)
+    (folder.stage(last.id) / "result.json").unlink()
+    (folder.state(tree.stages[last.parent].id, last.start) / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(preheat.RunError, match=r"model\.safetensors"):
+        run_study(wild, tmp_path / "cluster", executor=DaskCluster(cluster.address), say=quiet)
+    assert first.start == 0
+
+
+def test_workers_that_cannot_train_the_study_are_refused(tmp_path, design, cluster, monkeypatch):
+    """Other releases, another folder, several stages in one process; nothing has been begun."""
+    monkeypatch.setattr(adapter, "versions", lambda: {"torch": "1.0"})
+    sentence = r"worker tcp://\S+ must be able to train this study; got 'torch \S+, not 1\.0'"
+    with pytest.raises(preheat.ConfigError, match=sentence):
+        run_study(design, tmp_path / "releases", executor=DaskCluster(cluster.address), say=quiet)
+    monkeypatch.undo()
+    monkeypatch.setattr(adapter, "_mark", lambda study: "another")
+    with pytest.raises(preheat.ConfigError, match="got 'no such study at "):
+        run_study(design, tmp_path / "elsewhere", executor=DaskCluster(cluster.address), say=quiet)
+    monkeypatch.undo()
+    crowded = {"tcp://a": {"resources": {"stage": 2.0}, "nthreads": 2}}
+    monkeypatch.setattr(DaskCluster, "_all_workers", lambda self: crowded)
+    with pytest.raises(preheat.ConfigError, match="worker must be one with 1 of stage and 1 thread; got '2 of stage"):
+        run_study(design, tmp_path / "crowded", executor=DaskCluster(cluster.address), say=quiet)
+    assert [read(tmp_path / name).rows[0].state for name in ("releases", "elsewhere", "crowded")] == ["missing"] * 3
+
+
+def test_cluster_that_is_not_there_is_said(tmp_path, design, cli):
+    """No scheduler, a scheduler without workers, a scheduler that goes away."""
+    with pytest.raises(preheat.ConfigError, match="scheduler must be the address of a Dask scheduler; got 'tcp://127"):
+        run_study(design, tmp_path / "none", executor=DaskCluster("tcp://127.0.0.1:1", patience=0.5), say=quiet)
+    empty = Cluster(tmp_path)
+    try:
+        few = DaskCluster(empty.address, patience=0.5)
+        with pytest.raises(preheat.ConfigError, match="workers must be one or more with the resource stage; got 'none"):
+            run_study(design, tmp_path / "empty", executor=few, say=quiet)
+        few.close()
+        waiting = DaskCluster(empty.address, patience=0.5)
+        assert waiting.client.status == "running"
+        empty.kill("scheduler")
+        with pytest.raises(preheat.RunError, match="scheduler must be there until the study has ended"):
+            waiting.ready()
+        waiting.close()
+    finally:
+        empty.close()
+    code, _, err = cli("study", "resume", tmp_path / "none", "--scheduler", "tcp://a:1", "--processes", 2)
+    assert code == 2
+    assert "processes must be left out with --scheduler; got 2" in err
