@@ -12,6 +12,7 @@ FRAMEWORKS = {
     **{name: name for name in ("torch", "transformers", "accelerate", "lightning", "jax", "optax", "keras", "lrsched")},
     "pytorch_warmup": "pytorch-warmup",
     "datasets": "datasets",
+    "distributed": "distributed",
     "pyarrow": "pyarrow",
     "sklearn": "scikit-learn",
 }

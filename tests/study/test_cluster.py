@@ -21,7 +21,6 @@ from preheat.study.folder import StudyFolder
 from preheat.study.table import read
 from runs import Child, quiet
 
-pytest.importorskip("distributed", reason="needs Dask: pip install 'preheat[study]'")
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
 
 SHAPES = ["hold > linear 20% to 0", "hold > 1-sqrt 50% to 0"]

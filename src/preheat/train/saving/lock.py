@@ -32,7 +32,8 @@ class FolderLock:
 
     Args:
         folder: to be held.
-        wait: whether to wait for another process that holds it, instead of refusing.
+        wait: whether to wait for another process that holds it, instead of refusing; the folder is then one that is
+            there for the lock alone, and goes with its last holder.
 
     Raises:
         RunError: on entering, if another process, or another run of this one, holds it, naming the holder; if the
@@ -41,6 +42,7 @@ class FolderLock:
 
     def __init__(self, folder: Path, *, wait: bool = False) -> None:
         self.path = folder.resolve() / LOCK
+        self._wait = wait
         self._how = 0 if wait or not _LOCKS else fcntl.LOCK_NB
         self._file: int | None = None
         self._made: list[Path] = []
@@ -114,7 +116,7 @@ class FolderLock:
             os.close(self._file)
             self._file = None
         with suppress(OSError):
-            for folder in self._made:
+            for folder in self._made or ([self.path.parent] if self._wait else []):
                 folder.rmdir()
 
 
