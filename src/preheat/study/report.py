@@ -8,18 +8,12 @@ Ranking  by validation loss after the last update, among runs of one horizon: a 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
+from preheat.study.estimates import interval
 from preheat.study.table import RunRow, StudyTable
-
-# 97.5 % quantiles of Student's t, for 1 to 30 degrees of freedom.
-_T = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
-    *(2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +62,6 @@ def summarise(table: StudyTable) -> list[CellSummary]:
         if cell.loss is not None and not cell.wrong:
             best.setdefault(cell.horizon, cell)
     return [_judged(cell, best.get(cell.horizon)) for cell in found]
-
-
-def interval(values: Sequence[float]) -> float | None:
-    """Half the 95 % interval of a mean; None below two values.
-
-    >>> round(interval([1.0, 2.0, 3.0]), 3)
-    2.484
-    """
-    degrees = len(values) - 1
-    if degrees < 1:
-        return None
-    quantile = _T[degrees - 1] if degrees <= len(_T) else 1.96 + 2.46 / degrees
-    return quantile * stdev(values) / math.sqrt(len(values))
 
 
 def _summary(rows: list[RunRow]) -> CellSummary:
