@@ -7,9 +7,10 @@ from statistics import NormalDist
 import pytest
 from scipy.stats import t
 
+from preheat.study.estimates import _T, interval
 from preheat.study.folder import StudyFolder
 from preheat.study.index import write_index
-from preheat.study.report import _T, interval, report_text, summarise
+from preheat.study.report import report_text, summarise
 from preheat.study.table import RunRow, StudyTable
 from preheat.train.saving.records import write_json
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from preheat.study.executors import Executor
     from preheat.study.table import StudyTable
 
-COMMANDS = ("plan", "run", "resume", "report")
+COMMANDS = ("plan", "run", "resume", "report", "export")
 # Axes, and what a study decides for all of its runs.
 _NO_FLAGS = {
     *("lr", "warmup", "schedule", "schedule_options", "seed", "max_updates", "out", "save_every", "keep_last"),
@@ -145,14 +145,35 @@ def resume(folder: Folder, processes: Processes = None, scheduler: Scheduler = N
     _print_report(table, as_json=as_json)
 
 
-def report(folder: Folder, as_json: AsJson = False) -> None:
-    """Print loss and accuracy of every cell over its seeds, ranked only where intervals are apart.
+def report(
+    folder: Folder,
+    files: Annotated[bool, typer.Option("--files/--no-files", help="Write report.html and pictures too.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a study says, ranked only where intervals are apart; write report.html and pictures into its folder.
 
     Example: preheat study report studies/warmup
     """
     from preheat.study.table import read
 
-    _print_report(read(folder), as_json=as_json)
+    _print_report(read(folder), files=files, as_json=as_json)
+
+
+def export(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the files go; without it the study's folder.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write the runs, their updates and their evaluations as Parquet files.
+
+    Example: preheat study export studies/warmup
+    """
+    from preheat.study.export import export as write
+
+    for path in write(folder, out or folder, force=force):
+        typer.echo(f"wrote {path}")
 
 
 def _design(file: Path | None, flags: dict[str, Any], settings: dict[str, Any]) -> StudyDesign:
@@ -175,12 +196,17 @@ def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
     return DaskCluster(scheduler, say=partial(typer.echo, err=True))
 
 
-def _print_report(table: StudyTable, *, as_json: bool) -> None:
+def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> None:
+    from preheat.study.findings import find
+    from preheat.study.page import write_report
     from preheat.study.report import report_text, summarise
 
+    findings = find(table)
+    page = write_report(table.folder.path) if files and findings is not None else None
     if as_json:
         cells = [cell.to_dict() for cell in summarise(table)]
-        print_json({"question": table.question, "runs": table.to_rows(), "cells": cells})
+        found = None if findings is None else findings.to_dict()
+        print_json({"question": table.question, "runs": table.to_rows(), "cells": cells, "findings": found})
         return
     typer.echo(report_text(table))
-    typer.echo(f"\nstudy folder {table.folder.path}")
+    typer.echo(f"\nstudy folder {table.folder.path}" + (f"; report {page}" if page is not None else ""))

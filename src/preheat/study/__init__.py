@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from preheat.study.driver import run_study as run_study
     from preheat.study.executors import DaskCluster as DaskCluster
     from preheat.study.executors import LocalProcesses as LocalProcesses
+    from preheat.study.export import export as export
+    from preheat.study.findings import Findings as Findings
+    from preheat.study.findings import find as find
     from preheat.study.index import write_index as write_index
+    from preheat.study.page import write_report as write_report
     from preheat.study.report import report_text as report_text
     from preheat.study.report import summarise as summarise
     from preheat.study.table import StudyTable as StudyTable
@@ -27,7 +31,11 @@ _HOMES = {
     "run_study": "driver",
     "DaskCluster": "executors",
     "LocalProcesses": "executors",
+    "export": "export",
+    "Findings": "findings",
+    "find": "findings",
     "write_index": "index",
+    "write_report": "page",
     "report_text": "report",
     "summarise": "report",
     "StudyTable": "table",

@@ -5,7 +5,7 @@ STUDY/study.json       question, design, command, versions, hardware, the runs a
     stages/<id>/       records.jsonl, evaluations.jsonl, events.jsonl, config.json of the stage; spec.json, of which the
                        id is the hash; update-000200/, the state at its end, if runs go on from it; result.json
     workers.log        what the processes that trained wrote to standard error
-    index.sqlite       the same as tables; made from the above at any time
+    index.sqlite       the same as tables; report.html, pictures/: what they say; made from the above at any time
 """
 
 from __future__ import annotations

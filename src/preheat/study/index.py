@@ -21,8 +21,8 @@ from preheat.study.table import RunRow, StudyTable, read
 from preheat.train.saving.records import EVALUATIONS, RECORDS, read_lines
 
 INDEX = "index.sqlite"
-_UPDATES = ("update", "epoch", "lr", "loss", "grad_norm", "clipped", "tokens", "seconds", "update_ratio")
-_EVALUATIONS = ("update", "epoch", "loss", "accuracy", "macro_f1")
+UPDATE_COLUMNS = ("update", "epoch", "lr", "loss", "grad_norm", "clipped", "tokens", "seconds", "update_ratio")
+EVALUATION_COLUMNS = ("update", "epoch", "loss", "accuracy", "macro_f1")
 
 
 def write_index(folder: str | os.PathLike[str]) -> Path:
@@ -49,7 +49,7 @@ def _fill(database: sqlite3.Connection, table: StudyTable) -> None:
     paths = ((run, place, stage) for run, stages in table.stages.items() for place, stage in enumerate(stages))
     _make(database, "paths", ("run", "place", "stage"), paths)
     stages = list(dict.fromkeys(stage for path in table.stages.values() for stage in path))
-    for name, file, columns in (("updates", RECORDS, _UPDATES), ("evaluations", EVALUATIONS, _EVALUATIONS)):
+    for name, file, columns in (("updates", RECORDS, UPDATE_COLUMNS), ("evaluations", EVALUATIONS, EVALUATION_COLUMNS)):
         lines = (
             (stage, *map(line.get, columns))
             for stage in stages

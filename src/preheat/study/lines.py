@@ -124,10 +124,13 @@ class Line:
         return min(known, key=lambda point: mean(others[point.lr]), default=None)
 
     def held_out(self) -> dict[int, float]:
-        """By seed, its loss at the peak that the others choose: what picking a peak is worth on runs not picked by."""
+        """By seed, its loss at the peak that the others choose, so that no run is judged by a choice it had a part in.
+
+        A single seed has nobody to choose for it: its lowest loss.
+        """
         found = {}
         for seed in self.seeds:
-            chosen = self.best_without(seed)
+            chosen = self.best_without(seed) if len(self.seeds) > 1 else self.best
             if chosen is not None:
                 found[seed] = chosen.losses[seed]
         return found

@@ -13,6 +13,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from preheat.study.estimates import interval
+from preheat.study.findings import find
 from preheat.study.table import RunRow, StudyTable
 
 
@@ -101,7 +102,7 @@ def _verdict(cell: CellSummary, best: CellSummary | None) -> str:
 def report_text(table: StudyTable) -> str:
     """The report for a terminal."""
     lines = [f"question: {table.question}"] if table.question else []
-    lines.append(_cost(table))
+    lines.append(cost_of(table))
     cells = summarise(table)
     for horizon in dict.fromkeys(cell.horizon for cell in cells):
         rows = [_words(cell) for cell in cells if cell.horizon == horizon]
@@ -109,6 +110,9 @@ def report_text(table: StudyTable) -> str:
         widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines += ["", f"{horizon:,} updates: validation loss at the end, lowest first"]
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows)]
+    findings = find(table)
+    for one in () if findings is None else findings.horizons:
+        lines += ["", f"{one.updates:,} updates: what that says", *(f"- {sentence}" for sentence in one.advice)]
     return "\n".join(lines)
 
 
@@ -121,7 +125,7 @@ def _words(cell: CellSummary) -> tuple[str, ...]:
     return (cell.schedule, warmup, f"{cell.lr:g}", str(cell.seeds), *figures, cell.verdict)
 
 
-def _cost(table: StudyTable) -> str:
+def cost_of(table: StudyTable) -> str:
     """What was trained, against brute force."""
     done = [row for row in table.rows if row.state != "missing"]
     stages = dict.fromkeys(stage for row in table.rows for stage in table.stages[row.name])

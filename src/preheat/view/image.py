@@ -124,8 +124,10 @@ def plot_against(
     path: str | os.PathLike[str] | None = None,
     faint: Sequence[str] = (),
     lines: Mapping[str, float] | None = None,
+    margins: Mapping[str, Sequence[float]] | None = None,
     log_x: bool = False,
     limits: tuple[float, float] | None = None,
+    legend: bool = True,
 ) -> Figure:
     """Draw values against something else than updates, a learning rate say.
 
@@ -136,18 +138,23 @@ def plot_against(
         path: file to write, as for :func:`plot`.
         faint: labels drawn in the background (raw values behind an average).
         lines: label to a place, drawn as vertical lines.
+        margins: label to the half height of an interval at each of its places; 0 draws none.
         log_x: a logarithmic axis of places.
         limits: lowest and highest value shown; None shows all of them, from 0.
+        legend: whether to name the series in the picture.
     """
     figure, axes = _canvas(None)
     _draw_lines(axes, series, faint)
+    for (label, (places, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
+        if margins and label in margins:
+            axes.errorbar(places, values, margins[label], fmt="none", ecolor=colour, elinewidth=1, capsize=2.5)
     for label, place in (lines or {}).items():
         axes.axvline(place, color="0.35", linestyle="--", linewidth=1.2, label=label)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     if log_x:
         axes.set_xscale("log")
-    _finish(axes, legend=True)
+    _finish(axes, legend=legend)
     if limits:
         axes.set_ylim(*limits)
     _save(figure, path)

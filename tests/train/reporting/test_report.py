@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,17 +10,14 @@ import numpy as np
 import pytest
 
 import preheat
+from pages import CHROMIUM, Page, browse
 from preheat.train.reporting import write_report
 from preheat.train.reporting.folder import read_run
 from preheat.train.reporting.scores import by_class
 from preheat.train.reporting.thinning import running_mean, thin
 
-from .pages import Page
 from .runs import record, result, write, write_lines, write_run
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "体育 & 新闻"]
 
 
@@ -366,15 +362,6 @@ def test_report_needs_no_torch(tmp_path):
     code = "import sys; sys.modules['torch'] = None; from preheat.train.reporting import write_report as write"
     subprocess.run([sys.executable, "-W", "error", "-c", f"{code}; write({str(folder)!r})"], check=True)
     assert (folder / "report.html").is_file()
-
-
-def browse(page, profile):
-    """What Chromium makes of a page, and what it says on its console; it can reach no host."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--dump-dom"]
-    flags += ["--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]
-    done = subprocess.run([CHROMIUM, *flags, page.as_uri()], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")

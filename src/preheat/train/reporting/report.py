@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from preheat.errors import missing_extra
 from preheat.files import replacing
 from preheat.train.reporting import words
 from preheat.train.reporting.charts import draw_charts
 from preheat.train.reporting.events import MOST_ROWS, event_rows, marks_of
 from preheat.train.reporting.folder import RunData, read_run
+from preheat.train.reporting.page import drawings, fill
 from preheat.train.reporting.scores import by_class, worst_pairs
 from preheat.train.reporting.settings import setting_rows
 
@@ -48,21 +47,14 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
 
 def render(run: RunData) -> str:
     """The page as text."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError:
-        raise missing_extra("jinja2", "train") from None
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"score": words.score, "count": words.count, "value": words.value}
-    template = (resources.files(__package__) / "report.html.jinja").read_text(encoding="utf-8")
     charts, missing = draw_charts(run, marks_of(run.events))
-    return environment.from_string(template).render(
+    return fill(
+        "preheat.train.reporting/report.html.jinja",
         name=run.path.resolve().name,
         run=run,
         state=_state(run),
         tiles=_tiles(run),
-        charts=[(chart, Markup(chart.svg)) for chart in charts],
+        charts=drawings(charts),
         missing=missing,
         speed=_speed(run),
         events=event_rows(run),

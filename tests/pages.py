@@ -1,8 +1,13 @@
 """A report read as a browser would: its elements, ids, references and words."""
 
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -54,3 +59,12 @@ class Page(HTMLParser):
                     assert attributes[name].startswith("#"), attributes[name]
                     yield attributes[name][1:]
         yield from re.findall(r"url\(#([^)]*)\)", self.source)
+
+
+def browse(page, profile):
+    """What Chromium makes of a page, and what it says on its console; it can reach no host."""
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--dump-dom"]
+    flags += ["--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]
+    done = subprocess.run([CHROMIUM, *flags, page.as_uri()], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
