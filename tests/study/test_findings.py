@@ -118,9 +118,7 @@ def test_lines_are_told_apart_by_seed_only_where_they_are():
     assert "Lowest loss: linear, warm-up 0, peak 0.001; within 1 % of it: 0.001 alone." in said
     assert "would be 100 updates" in said
     assert "Worse: linear, warm-up 10 by 0.0210" in said
-    assert (
-        "by warm-up, 0: between 0.001 and 0.01; 10: between 0.001 and 0.01; 10%: above 0.01, the highest tried" in said
-    )
+    assert "by warm-up, 0: between 0.001 and 0.01; 10%: above 0.01, the highest tried; 10: between" in said
     assert "LR sensitivity against warm-up 0, by warm-up, 10%: -0.2" in said
 
 
