@@ -3,7 +3,8 @@
 Comparison  at each line's best peak. The peak at which a seed counts is the best of the other seeds, so that a line is
             not flattered by the choice; differences are taken seed by seed, which all lines share, and lines are ranked
             only where the 95 % interval of the mean difference leaves out 0.
-Early stop  Spearman between training losses on the way (running means) and final validation losses, before any advice.
+Early stop  Spearman between training losses on the way (running means) and final validation losses, of the means of
+            cells over their seeds, before any advice.
 """
 
 from __future__ import annotations
@@ -184,11 +185,17 @@ def _reached(losses: Sequence[float], aim: float) -> int | None:
 
 
 def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tuple[RungCheck | None, str]:
-    done = [row for row in rows if row.state == "done" and row.loss is not None]
-    logs = [
-        run_log(row.name, range(row.updates + 1), [*losses[row.name], float(row.loss or 0.0)]) for row in done
-    ]  # the last of each is its final validation loss
-    shapes = [row.schedule for row in done]
+    """The check on cells, each the mean over its seeds: runs of other seeds see other batches."""
+    cells: dict[Any, list[RunRow]] = {}
+    for row in rows:
+        if row.state == "done":
+            cells.setdefault(row.cell, []).append(row)
+    logs = []
+    for same in cells.values():
+        way = [mean(at) for at in zip(*(losses[row.name] for row in same), strict=True)]
+        final = mean(float(row.loss or 0.0) for row in same)
+        logs.append(run_log(same[0].name, range(len(way) + 1), [*way, final]))
+    shapes = [same[0].schedule for same in cells.values()]
     try:
         return rung_check(logs, RUNGS, groups=shapes if len({*shapes}) > 1 else None), ""
     except DataError as error:
@@ -261,7 +268,7 @@ def _early(rungs: RungCheck | None, why: str) -> str:
     if rungs is None:
         return f"Whether runs may be stopped early is not known: {why}"
     half = rungs.rung(0.5)
-    where = "across shapes" if rungs.groups > 1 else "over peaks, warm-ups and seeds"
+    where = "across shapes" if rungs.groups > 1 else "over peaks and warm-ups"
     known = f"Spearman between training loss half-way and final loss, {where}: {half.agreement:.2f}"
     if rungs.groups > 1 and half.within is not None:
         known += f" (within a shape {half.within:.2f})"

@@ -37,6 +37,24 @@ _LOOK = 15.0  # seconds without an end, after which the scheduler is looked at
 _ALONE = threading.Lock()  # one stage at a time in a process, also where Dask has forgotten the one before
 
 
+def _train(task: Task, before: Done | None, known: dict[str, str]) -> Done:
+    """One stage, on a worker; after ``before``, whose end was waited for."""
+    if before is not None and (before.skipped or before.error is not None):
+        return Done(task.id, skipped=True)
+    study = Path(task.folder).parent.parent
+    if before is not None and _went_wrong(study, before.id):
+        return Done(task.id, skipped=True)
+    misfit = _misfit(str(study), None, known)  # for a worker that has come later
+    if misfit is not None:
+        return Done(task.id, _refusal(socket.gethostname(), misfit))
+    try:
+        with _ALONE:
+            carry_out(task)
+    except PreheatError as error:
+        return Done(task.id, str(error))
+    return Done(task.id)
+
+
 class DaskCluster:
     """A running Dask scheduler and its workers.
 
@@ -50,6 +68,7 @@ class DaskCluster:
     """
 
     ahead = True
+    _work = staticmethod(_train)
 
     def __init__(self, address: str, *, patience: float = 60.0, say: Callable[[str], None] = print) -> None:
         try:
@@ -99,12 +118,13 @@ class DaskCluster:
     def submit(self, task: Task, *, after: str | None = None, urgency: int = 0) -> None:
         """Give a task to the scheduler."""
         if not self._looked:
-            self._look_at_workers(Path(task.folder).parent.parent)
+            self._study = StudyFolder(Path(task.folder).parent.parent)
+            self._look_at_workers(self._study.path)
         if self.client.status != "running":
             raise self._gone()
         before = None if after is None else self._futures[after]
         future = self.client.submit(
-            _train, task, before, versions(),
+            self._work, task, before, versions(),
             key=task.id, priority=urgency, resources={RESOURCE: 1}, retries=_RETRIES, pure=True,
         )  # fmt: skip
         self._futures[task.id], self._after[task.id] = future, after
@@ -129,8 +149,7 @@ class DaskCluster:
 
     def _done(self, future: Future[Any]) -> Done:
         if future.status == "finished":
-            done: Done = future.result()
-            return done
+            return self._finished(future)
         if future.status != "error":  # cancelled, lost: nobody but the scheduler's end does that
             raise self._gone()
         name = str(future.key)
@@ -138,6 +157,24 @@ class DaskCluster:
         if before is not None and self._futures[before].status == "error":  # it is the same error
             return Done(name, skipped=True)
         return Done(name, _words(future.exception()))
+
+    def _finished(self, future: Future[Any]) -> Done:
+        """What came of a task: its result is in the folder, and only without one has the worker more to say.
+
+        To ask a worker each time would cost more than the scheduler does.
+        """
+        name = str(future.key)
+        if self._study.result(name) is not None:
+            return Done(name)
+        said: Done = future.result()
+        limit = time.monotonic() + self.patience
+        while said.error is None and not said.skipped and self._study.result(name) is None:
+            if time.monotonic() > limit:
+                advice = "Other machines have to see a file soon after it was renamed; see docs/cluster.md."
+                raise RunError(refusal("shared folder", "one that shows a stage when it is there", name, advice))
+            time.sleep(0.5)
+            list(self._study.stages.iterdir())  # or a network file system goes on with the answer it has kept
+        return said
 
     def _gone(self) -> RunError:
         advice = "What is done is kept; go on with preheat study resume when there is one again."
@@ -198,24 +235,6 @@ def _misfit(study: str, mark: str | None, known: dict[str, str]) -> str | None:
     here = versions()
     other = [f"{name} {here[name]}, not {release}" for name, release in known.items() if here[name] != release]
     return "; ".join(other) or None
-
-
-def _train(task: Task, before: Done | None, known: dict[str, str]) -> Done:
-    """One stage, on a worker; after ``before``, whose end was waited for."""
-    if before is not None and (before.skipped or before.error is not None):
-        return Done(task.id, skipped=True)
-    study = Path(task.folder).parent.parent
-    if before is not None and _went_wrong(study, before.id):
-        return Done(task.id, skipped=True)
-    misfit = _misfit(str(study), None, known)  # for a worker that has come later
-    if misfit is not None:
-        return Done(task.id, _refusal(socket.gethostname(), misfit))
-    try:
-        with _ALONE:
-            carry_out(task)
-    except PreheatError as error:
-        return Done(task.id, str(error))
-    return Done(task.id)
 
 
 def _went_wrong(study: Path, stage: str) -> bool:
