@@ -100,7 +100,8 @@ def simulate(prepared, folder, workers, many):
     (study.path / "study.json").write_text("{}")
     driver = _Driver(prepared.tree, study, executor, lambda _line: None)
     clock, own = time.monotonic(), time.process_time()
-    driver.run()
+    with study.lock():
+        driver.run()
     wall, used, after = time.monotonic() - clock, time.process_time() - own, process.cpu_times()
     spent = after.user + after.system - before.user - before.system
     print(f"{many:,} stages on {workers} workers in {wall:.0f} s of wall time")

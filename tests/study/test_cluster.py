@@ -187,7 +187,7 @@ def test_workers_that_cannot_train_the_study_are_refused(tmp_path, design, clust
     with pytest.raises(preheat.ConfigError, match=sentence):
         run_study(design, tmp_path / "releases", executor=DaskCluster(cluster.address), say=quiet)
     monkeypatch.undo()
-    monkeypatch.setattr(adapter, "_mark", lambda study: "another")
+    monkeypatch.setattr(adapter, "mark_of", lambda study: "another")
     with pytest.raises(preheat.ConfigError, match="got 'no such study at "):
         run_study(design, tmp_path / "elsewhere", executor=DaskCluster(cluster.address), say=quiet)
     monkeypatch.undo()
@@ -196,6 +196,47 @@ def test_workers_that_cannot_train_the_study_are_refused(tmp_path, design, clust
     with pytest.raises(preheat.ConfigError, match="worker must be one with 1 of stage and 1 thread; got '2 of stage"):
         run_study(design, tmp_path / "crowded", executor=DaskCluster(cluster.address), say=quiet)
     assert [read(tmp_path / name).rows[0].state for name in ("releases", "elsewhere", "crowded")] == ["missing"] * 3
+
+
+def test_worker_without_locks_or_preheat_is_refused(tmp_path, design, cluster, monkeypatch):
+    """A folder in which nobody's locks are seen; a worker that cannot load what it is sent."""
+    monkeypatch.setattr(StudyFolder, "lock", lambda self: contextlib.nullcontext(self.path.mkdir()))
+    with pytest.raises(preheat.ConfigError, match="got 'locks that other machines hold are not seen in "):
+        run_study(design, tmp_path / "locks", executor=DaskCluster(cluster.address), say=quiet)
+    monkeypatch.undo()
+    monkeypatch.setattr(adapter, "misfit_of", _Unloadable())
+    with pytest.raises(preheat.ConfigError, match=r"worker tcp://\S+ must be able to train .*no_such_package"):
+        run_study(design, tmp_path / "load", executor=DaskCluster(cluster.address), say=quiet)
+
+
+class _Unloadable:
+    """What a worker cannot make of what it is sent."""
+
+    def __reduce__(self):
+        return __import__, ("no_such_package",)
+
+
+def test_stage_that_workers_die_of_is_named(tmp_path, design, cluster, monkeypatch):
+    """After so many of them; what does not follow it is trained, and the next study has it all."""
+
+    def die_in_seed_one(task, before, known):  # sent as it is: workers do not have this file
+        from preheat.study.executors.dask_worker import train_stage
+
+        if task.config["seed"] == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return train_stage(task, before, known)
+
+    monkeypatch.setattr(DaskCluster, "_work", staticmethod(die_in_seed_one))
+    monkeypatch.setattr(adapter, "_MOST_LOST", 1)
+    few = design.model_copy(update={"horizon": (20,)})
+    with pytest.raises(preheat.RunError, match="its worker was lost again and again"):
+        run_study(few, tmp_path / "study", executor=DaskCluster(cluster.address), say=quiet)
+    rows = read(tmp_path / "study").rows
+    assert {row.state for row in rows if row.seed == 0} == {"done"}
+    assert {row.state for row in rows if row.seed == 1} == {"missing"}
+    monkeypatch.undo()
+    table = run_study(few, tmp_path / "study", executor=DaskCluster(cluster.address), say=quiet)
+    assert {row.state for row in table.rows} == {"done"}
 
 
 def test_cluster_that_is_not_there_is_said(tmp_path, design, cli):

@@ -10,21 +10,19 @@ what is there is not trained again, and what a worker still trains for a process
 
 from __future__ import annotations
 
-import hashlib
-import os
 import queue
-import socket
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, refusal
+from preheat.errors import ConfigError, RunError, missing_extra, refusal
 from preheat.study.executors.base import Done
-from preheat.study.folder import STUDY, StudyFolder
+from preheat.study.executors.dask_worker import mark_of, misfit_of, refusal_of, train_stage
+from preheat.study.folder import StudyFolder
 from preheat.study.ground import versions
-from preheat.study.stage import Task, carry_out
+from preheat.study.stage import Task
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -34,25 +32,7 @@ START = 'dask worker ADDRESS --nthreads 1 --resources "stage=1"'
 _ENDLESS = 10**9  # tasks that a scheduler takes
 _RETRIES = 2  # of a stage whose worker has met an error that is none of ours: a full or slow disk, say
 _LOOK = 15.0  # seconds without an end, after which the scheduler is looked at
-_ALONE = threading.Lock()  # one stage at a time in a process, also where Dask has forgotten the one before
-
-
-def _train(task: Task, before: Done | None, known: dict[str, str]) -> Done:
-    """One stage, on a worker; after ``before``, whose end was waited for."""
-    if before is not None and (before.skipped or before.error is not None):
-        return Done(task.id, skipped=True)
-    study = Path(task.folder).parent.parent
-    if before is not None and _went_wrong(study, before.id):
-        return Done(task.id, skipped=True)
-    misfit = _misfit(str(study), None, known)  # for a worker that has come later
-    if misfit is not None:
-        return Done(task.id, _refusal(socket.gethostname(), misfit))
-    try:
-        with _ALONE:
-            carry_out(task)
-    except PreheatError as error:
-        return Done(task.id, str(error))
-    return Done(task.id)
+_MOST_LOST = 3  # times that Dask may give up on a stage, each after four workers that had it among theirs
 
 
 class DaskCluster:
@@ -68,7 +48,7 @@ class DaskCluster:
     """
 
     ahead = True
-    _work = staticmethod(_train)
+    _work = staticmethod(train_stage)
 
     def __init__(self, address: str, *, patience: float = 60.0, say: Callable[[str], None] = print) -> None:
         try:
@@ -77,7 +57,9 @@ class DaskCluster:
             raise missing_extra("distributed", "study") from error
         self.address, self.patience, self.say = address, patience, say
         self._client: Client | None = None
-        self._looked = False
+        self._known: set[str] = set()  # workers that were looked at
+        self._given: Counter[str] = Counter()
+        self._tasks: dict[str, tuple[Task, int]] = {}
         self._ended: queue.Queue[Future[Any]] = queue.Queue()
         self._futures: dict[str, Future[Any]] = {}
         self._after: dict[str, str | None] = {}
@@ -117,53 +99,79 @@ class DaskCluster:
 
     def submit(self, task: Task, *, after: str | None = None, urgency: int = 0) -> None:
         """Give a task to the scheduler."""
-        if not self._looked:
+        if not self._known:
             self._study = StudyFolder(Path(task.folder).parent.parent)
-            self._look_at_workers(self._study.path)
+            self._look_at_workers()
         if self.client.status != "running":
             raise self._gone()
-        before = None if after is None else self._futures[after]
-        future = self.client.submit(
-            self._work, task, before, versions(),
-            key=task.id, priority=urgency, resources={RESOURCE: 1}, retries=_RETRIES, pure=True,
-        )  # fmt: skip
-        self._futures[task.id], self._after[task.id] = future, after
-        future.add_done_callback(self._ended.put)
+        self._tasks[task.id], self._after[task.id] = (task, urgency), after
+        self._give(task.id)
 
     def ready(self) -> list[Done]:
         """Wait until a task has ended, saying so while there is nobody to train it."""
         while True:
             try:
-                return [self._done(self._ended.get(timeout=_LOOK))]
+                ended = self._done(self._ended.get(timeout=_LOOK))
             except queue.Empty:
-                if self.client.status != "running":
-                    raise self._gone() from None
-                if not self._workers():
-                    self.say(f"no worker at {self.address}: waiting for one started with {self._start()}")
+                self._look_again()
+                continue
+            if ended:
+                return ended
 
     def close(self) -> None:
         """Take back what has not begun; a stage that is being trained goes on to its end, and its result stays."""
         if self._client is not None:
             self._client.close(timeout=5)
-        self._client, self._looked, self._futures, self._after = None, False, {}, {}
+        self._client, self._known = None, set()
+        self._tasks, self._after, self._futures = {}, {}, {}
+        self._given = Counter()
 
-    def _done(self, future: Future[Any]) -> Done:
+    def _give(self, name: str) -> None:
+        """Give a task to the scheduler; again under another key, because it keeps the error of the one before."""
+        task, urgency = self._tasks[name]
+        before = self._after[name]
+        self._given[name] += 1
+        future = self.client.submit(
+            self._work, task, None if before is None else self._futures[before], versions(),
+            key=f"{name}-{self._given[name]}", priority=urgency, resources={RESOURCE: 1}, retries=_RETRIES, pure=True,
+        )  # fmt: skip
+        self._futures[name] = future
+        future.add_done_callback(self._ended.put)
+
+    def _done(self, future: Future[Any]) -> list[Done]:
+        """What the end of a future says of tasks; nothing, if it says nothing new."""
+        name = str(future.key).rpartition("-")[0]
+        if self._futures[name] is not future:  # given again since
+            return []
         if future.status == "finished":
-            return self._finished(future)
+            return [self._finished(name, future)]
         if future.status != "error":  # cancelled, lost: nobody but the scheduler's end does that
             raise self._gone()
-        name = str(future.key)
         before = self._after[name]
-        if before is not None and self._futures[before].status == "error":  # it is the same error
-            return Done(name, skipped=True)
-        return Done(name, _words(future.exception()))
+        if before is not None and self._futures[before].status == "error":  # it is that one's error, which comes too
+            return []
+        following = self._following(name)
+        error = future.exception()
+        # A dead worker counts against every task it had, begun or not.
+        if type(error).__name__ == "KilledWorker" and self._given[name] < _MOST_LOST:
+            for one in (name, *following):
+                self._give(one)
+            return []
+        return [Done(name, _words(error)), *(Done(one, skipped=True) for one in following)]
 
-    def _finished(self, future: Future[Any]) -> Done:
+    def _following(self, name: str) -> list[str]:
+        """Tasks given so far that wait for this one, parents before children."""
+        found = [name]
+        for one, before in self._after.items():  # in the order they were given
+            if before in found:
+                found.append(one)
+        return found[1:]
+
+    def _finished(self, name: str, future: Future[Any]) -> Done:
         """What came of a task: its result is in the folder, and only without one has the worker more to say.
 
         To ask a worker each time would cost more than the scheduler does.
         """
-        name = str(future.key)
         if self._study.result(name) is not None:
             return Done(name)
         said: Done = future.result()
@@ -197,46 +205,34 @@ class DaskCluster:
         known: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
         return known
 
-    def _look_at_workers(self, study: Path) -> None:
+    def _misfits(self) -> dict[str, str]:
+        """Of the workers not looked at yet, those that would train something else, with the reason."""
+        study = self._study.path
+        new = [address for address in self._workers() if address not in self._known]
+        asked = (misfit_of, str(study), mark_of(study), versions())
+        found = self.client.run(*asked, workers=new, on_error="return")  # a worker without preheat returns that
+        self._known.update(new)
+        return {address: str(misfit) for address, misfit in found.items() if misfit is not None}
+
+    def _look_at_workers(self) -> None:
         """Refuse workers that would train something else."""
-        asked = (_misfit, str(study), _mark(study), versions())
-        found = self.client.run(*asked, workers=[*self._workers()], on_error="return")
-        for address, misfit in found.items():
-            if misfit is not None:
-                raise ConfigError(_refusal(address, str(misfit)))
-        self._looked = True
+        for address, misfit in self._misfits().items():
+            raise ConfigError(refusal_of(address, misfit))
+
+    def _look_again(self) -> None:
+        """After a while without an end: is there still a scheduler, a worker, and are new ones fit?"""
+        if self.client.status != "running":
+            raise self._gone()
+        if not self._workers():
+            self.say(f"no worker at {self.address}: waiting for one started with {self._start()}")
+            return
+        for address, misfit in self._misfits().items():
+            self.say(refusal_of(address, misfit))
 
 
 def _words(error: BaseException | None) -> str:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        return f"its worker was lost again and again, at last {error.last_worker.address}; is there memory enough?"
+        return f"its worker was lost again and again, at last {error.last_worker.address}. Is there memory enough?"
     return f"{type(error).__name__}: {error}"
-
-
-def _refusal(worker: str, misfit: str) -> str:
-    advice = "Every worker needs the study's folder at the same path, and the same releases; see docs/cluster.md."
-    return refusal(f"worker {worker}", "able to train this study", misfit, advice)
-
-
-def _mark(study: Path) -> str:
-    """What tells this study's folder from another one of the same path."""
-    return hashlib.sha256((study / STUDY).read_bytes()).hexdigest()
-
-
-def _misfit(study: str, mark: str | None, known: dict[str, str]) -> str | None:
-    """Why this worker cannot train a study; None if it can."""
-    folder = Path(study)
-    if not StudyFolder(folder).exists or mark not in (None, _mark(folder)):
-        return f"no such study at {study}"
-    if not os.access(folder, os.W_OK):
-        return f"no right to write to {study}"
-    here = versions()
-    other = [f"{name} {here[name]}, not {release}" for name, release in known.items() if here[name] != release]
-    return "; ".join(other) or None
-
-
-def _went_wrong(study: Path, stage: str) -> bool:
-    result = StudyFolder(study).result(stage)
-    return result is not None and result["failed"] is not None
