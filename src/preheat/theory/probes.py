@@ -23,6 +23,8 @@ FURTHEST = 3.0  # times the longest run
 LEAST_LOSSES = 50  # in all runs
 _LEAST_IN_RUN = 10
 _MOST_IN_RUN = 400  # more are averaged: the law is smooth, the losses of single batches are not
+_FEWEST_MEANS = 40  # of a noisy run: as few as that, if their noise is still above the next number
+_NOISE = 0.05  # of the loss, in a mean: laws are fitted to logarithms, which large noise pulls down
 _SKIPPED = 0.04  # of a run: the first losses fall faster than any power
 _SAME_PEAK = 0.01
 _SAME_SHAPE = 0.1  # of the peak, at one share of the run
@@ -58,14 +60,24 @@ class Probe:
         return replace(self, updates=self.updates[begin:end], losses=self.losses[begin:end])
 
     def settled(self) -> Probe:
-        """Without the losses of the climb and of the first 4 % of the run, and with many losses averaged."""
+        """Without the losses of the climb and of the first 4 % of the run, and with many or noisy losses averaged."""
         keep = self.updates >= max(climb_of(self.rates), _SKIPPED * self.total)
         updates, losses = self.updates[keep], self.losses[keep]
-        if len(losses) > _MOST_IN_RUN:
-            parts = np.array_split(np.arange(len(losses)), _MOST_IN_RUN)
+        most = _means_of(losses)
+        if len(losses) > most:
+            parts = np.array_split(np.arange(len(losses)), most)
             updates = np.array([int(updates[part].mean()) for part in parts])
             losses = np.array([losses[part].mean() for part in parts])
         return replace(self, updates=updates, losses=losses)
+
+
+def _means_of(losses: Floats) -> int:
+    """Into how many means losses are to be put."""
+    if len(losses) < 2:
+        return _MOST_IN_RUN
+    noise = float(np.diff(losses).std() / np.sqrt(2) / np.median(losses))  # neighbours differ by little else
+    quiet = len(losses) / max(1.0, (noise / _NOISE) ** 2)
+    return int(min(_MOST_IN_RUN, max(_FEWEST_MEANS, quiet)))
 
 
 def probe(
