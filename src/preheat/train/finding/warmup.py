@@ -2,8 +2,9 @@
 
 Rule     No warm-up where the peak is at most 0.8 of the critical rate of the first update, the lower quartile over
          sets of batches, and a pilot at the peak stays at or below the critical rate at all its probes. Else a linear
-         climb whose first update is at half of that critical rate, over the fewest of 2, 4, 8, ... updates whose own pilot stays so.
-         A pilot for each length, because the critical rate follows the rate: held near it, weights find flatter places.
+         climb whose first update is at half of that critical rate (1 / W of the peak if that is more), over the fewest
+         of W = 2, 4, 8, ... updates whose own pilot stays so. A pilot for each length, because the critical rate
+         follows the rate: held near it, weights find flatter places.
 Source   initial rates near the critical one: Kalra & Barkeshli 2024, arXiv:2406.09405; the line search: Kalra et al.
          2026, arXiv:2601.16979; Adam's untuned warm-up, 2 / (1 - beta2): Ma & Yarats 2019, arXiv:1910.04209.
 Differs  The rule is preheat's own, and bounds what does not raise the loss at once; the length with the best final loss
@@ -98,9 +99,8 @@ class WarmupAdvice(Answer):
         if self.untuned is not None:
             lines.append(f"Adam's untuned warm-up, 2 / (1 - beta2): {self.untuned} updates (arXiv:1910.04209)")
         lines.append(f"confidence: {self.confidence}")
-        lines.append(
-            f"cost: {self.updates} updates in {len(self.pilots)} pilot{'s'[: len(self.pilots) > 1]}, {self.passes} more forward passes"
-        )
+        pilots = f"{len(self.pilots)} pilot{'s' if len(self.pilots) > 1 else ''}"
+        lines.append(f"cost: {self.updates} updates in {pilots}, {self.passes} more forward passes")
         return "\n".join([*lines, *_ASSUMES])
 
     def _verdict(self) -> list[str]:
