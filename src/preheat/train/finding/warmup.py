@@ -35,7 +35,7 @@ _APART = 4.0  # critical rates of sets that differ by more make the advice doubt
 _ASSUMES = (
     "assumes: the run begins from these weights and this optimizer state, with this batch size and clipping.",
     "cannot say: which length gives the lowest final loss; it bounds updates that raise the loss of their own batches.",
-    "measured: full sweeps asked for longer warm-ups than this rule at high peaks (docs/studies/warmup-advice.md).",
+    "measured: held against one full study it ordered peaks, and was within 2 times of the best length in 2 of 6 cases.",
 )
 
 
