@@ -35,7 +35,7 @@ _APART = 4.0  # critical rates of sets that differ by more make the advice doubt
 _ASSUMES = (
     "assumes: the run begins from these weights and this optimizer state, with this batch size and clipping.",
     "cannot say: which length gives the lowest final loss; it bounds updates that raise the loss of their own batches.",
-    "measured: held against one full study it ordered peaks, and was within 2 times of the best length in 2 of 6 cases.",
+    "measured: in one full study it ordered peaks, and was within a factor of 2 of the best length in 2 of 6 cases.",
 )
 
 
@@ -153,7 +153,8 @@ def advise_warmup(
     Args:
         model: any module.
         optimizer: any torch optimizer that steps without a closure, before its first update.
-        batches: a loader, a list, or anything else that can be iterated anew.
+        batches: a loader, a list, or anything else that can be iterated anew. Probes are made on its first ones, which
+            a pilot also trains on.
         loss: ``(model, batch)`` to a tensor of one number; None takes ``model(**batch).loss``.
         lr: the target peak of the first group, > 0; None takes its base value. Groups keep their ratios.
         updates: of each pilot, >= 4; warm-ups of up to half as many are tried.
