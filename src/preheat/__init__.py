@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from preheat.theory import score as score
     from preheat.theory import surface as surface
     from preheat.theory import transfer_lr as transfer_lr
+    from preheat.train.finding import advise_warmup as advise_warmup
     from preheat.train.finding import critical_lr as critical_lr
     from preheat.train.finding import find_lr as find_lr
     from preheat.view import plot as plot
@@ -132,7 +133,7 @@ _HOMES: dict[str, str] = {
         ),
         "preheat.theory",
     ),
-    **dict.fromkeys(("find_lr", "critical_lr"), "preheat.train.finding"),
+    **dict.fromkeys(("find_lr", "critical_lr", "advise_warmup"), "preheat.train.finding"),
     **dict.fromkeys(
         (
             "get_constant_schedule",

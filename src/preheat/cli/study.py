@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from preheat.cli.settings import given_settings, with_settings
+from preheat.cli.study_warmup import warmup as warmup
 from preheat.cli.values import print_json, show_found
 from preheat.errors import ConfigError, refusal
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from preheat.study.executors import Executor
     from preheat.study.table import StudyTable
 
-COMMANDS = ("plan", "run", "resume", "report", "export")
+COMMANDS = ("plan", "run", "resume", "report", "export", "warmup")
 # Axes, and what a study decides for all of its runs.
 _NO_FLAGS = {
     *("lr", "warmup", "schedule", "schedule_options", "seed", "max_updates", "out", "save_every", "keep_last"),

@@ -76,5 +76,5 @@ def test_several_processes_are_refused(tiny, monkeypatch):
         return accelerator
 
     monkeypatch.setattr(processes, "start_accelerator", two)
-    with pytest.raises(preheat.ConfigError, match="processes must be 1 for a range test; got 2"):
+    with pytest.raises(preheat.ConfigError, match="processes must be 1 for a measurement before a run; got 2"):
         find_lr_of_run(tiny())

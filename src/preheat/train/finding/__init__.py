@@ -1,6 +1,6 @@
-"""Finding a peak learning rate: the range test, and the critical learning rate by line search.
+"""Finding a peak learning rate: the range test, and the critical learning rate by line search, warm-up advice.
 
-Both measure on the model and the optimizer one trains with, and leave them as they were, bit for bit.
+All measure on the model and the optimizer one trains with, and leave them as they were, bit for bit.
 """
 
 from preheat.errors import missing_extra
@@ -17,3 +17,5 @@ from preheat.train.finding.result import RangeTest as RangeTest
 from preheat.train.finding.search import CriticalLR as CriticalLR
 from preheat.train.finding.search import line_search as line_search
 from preheat.train.finding.suggestions import Suggestion as Suggestion
+from preheat.train.finding.warmup import WarmupAdvice as WarmupAdvice
+from preheat.train.finding.warmup import advise_warmup as advise_warmup

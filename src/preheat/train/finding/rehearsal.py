@@ -1,9 +1,10 @@
-"""The range test of a run of ``preheat train``: its model, optimizer, batches and precision, before it is started."""
+"""Measurements of a run of ``preheat train`` before it is started: with its model, optimizer, batches and precision."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -13,6 +14,11 @@ from preheat.train.data.batches import Batch, Batches, Examples
 from preheat.train.data.order import Place
 from preheat.train.finding.range_test import checked_range, find_lr
 from preheat.train.finding.result import RangeTest
+from preheat.train.finding.warmup import WarmupAdvice, advise_warmup, checked_pilot
+
+if TYPE_CHECKING:
+    from preheat.schedule import Schedule
+    from preheat.train.engine import Engine
 
 Say = Callable[[str], None]
 
@@ -31,6 +37,49 @@ def find_lr_of_run(config: TrainConfig, *, say: Say = lambda _line: None, **test
     Raises:
         ConfigError, DataError: for whatever would stop the run.
     """
+    checked_range(**test)
+    stage = _rehearse(config, say)
+    return find_lr(
+        stage.engine.bare, stage.engine.scheduler.optimizer, stage.batches, stage.loss,
+        accumulation=config.accumulation, clip=config.clip or None, schedule=stage.schedule, **test,
+    )  # fmt: skip
+
+
+def advise_warmup_of_run(config: TrainConfig, *, say: Say = lambda _line: None, **pilot: Any) -> WarmupAdvice:
+    """Warm-up advice for what a run would be made of; nothing is written.
+
+    Args:
+        config: the run's settings, as for :func:`find_lr_of_run`. ``lr`` is the target peak; schedule and warm-up are
+            not used.
+        say: receives lines for people.
+        pilot: ``updates``, ``sets``, ``probed`` as for :func:`preheat.advise_warmup`.
+
+    Raises:
+        ConfigError, DataError: for whatever would stop the run.
+        ScheduleError: for a pilot that cannot be.
+    """
+    checked_pilot(**pilot)
+    stage = _rehearse(config, say)
+    return advise_warmup(
+        stage.engine.bare, stage.engine.scheduler.optimizer, stage.batches, stage.loss,
+        accumulation=config.accumulation, clip=config.clip or None, **pilot,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What a run would begin with."""
+
+    engine: Engine
+    batches: _FirstEpoch
+    schedule: Schedule
+
+    def loss(self, model: Any, batch: Batch) -> Tensor:
+        value: Tensor = model(**batch.to(self.engine.device)).loss
+        return value
+
+
+def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     from accelerate.utils import set_seed
 
     from preheat.train.data import load_data
@@ -40,15 +89,14 @@ def find_lr_of_run(config: TrainConfig, *, say: Say = lambda _line: None, **test
     from preheat.train.parts import Beginning, order_of, plan_course, tokenise
     from preheat.train.processes import choose_precision, start_accelerator, use_threads
 
-    checked_range(**test)
     config = config.filled()
     if choose_precision(config.precision) == "fp16":
         config = config.model_copy(update={"precision": "fp32"})
     data = load_data(config)
     accelerator = start_accelerator(config)
     if accelerator.num_processes > 1:
-        advice = "Start the command itself: the test is of one process's batches."
-        raise ConfigError(refusal("processes", "1 for a range test", accelerator.num_processes, advice))
+        advice = "Start the command itself: it is of one process's batches."
+        raise ConfigError(refusal("processes", "1 for a measurement before a run", accelerator.num_processes, advice))
     use_threads(config, accelerator)
     texts = tokenise(config, data)
     order = order_of(config, 1)
@@ -62,14 +110,7 @@ def find_lr_of_run(config: TrainConfig, *, say: Say = lambda _line: None, **test
     for line in (data.summary(), f"{sum(one.numel() for one in engine.parameters):,} parameters"):
         say(line)
 
-    def loss(model: Any, batch: Batch) -> Tensor:
-        value: Tensor = model(**batch.to(engine.device)).loss
-        return value
-
-    return find_lr(
-        engine.bare, engine.scheduler.optimizer, _FirstEpoch(Batches(examples, order, texts.pad)), loss,
-        accumulation=config.accumulation, clip=config.clip or None, schedule=course.schedule, **test,
-    )  # fmt: skip
+    return _Stage(engine, _FirstEpoch(Batches(examples, order, texts.pad)), course.schedule)
 
 
 class _FirstEpoch:
