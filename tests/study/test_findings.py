@@ -119,7 +119,7 @@ def test_lines_are_told_apart_by_seed_only_where_they_are():
     assert "would be 100 updates" in said
     assert "Worse: linear, warm-up 10 by 0.0210" in said
     assert "by warm-up, 0: between 0.001 and 0.01; 10%: above 0.01, the highest tried; 10: between" in said
-    assert "LR sensitivity against warm-up 0, by warm-up, 10%: -0.2" in said
+    assert "LR sensitivity less that of warm-up 0, by warm-up, 10%: -0.2" in said
 
 
 def test_no_difference_is_an_outcome():
@@ -135,6 +135,16 @@ def test_no_difference_is_an_outcome():
     assert find(Table(rows_of(0, [["missing"]] * 3))) is None
     half = find(Table(rows_of(0, [[1.0], [0.5], ["missing"]]))).horizons[0]
     assert half.advice == ("No line has a seed that has ended at every peak yet.",)
+
+
+def test_untuned_is_put_where_its_length_is():
+    """Between shorter and longer ones; and what changes nothing is said too."""
+    losses = [[1.0, 1.1, 1.2], [0.5, 0.6, 0.7], [1.5, 1.6, 1.7]]
+    rows = [rows_of(warmup, losses) for warmup in ("90%", "untuned", 0.1, 5)]
+    (found,) = find(Table(*rows, beta2=0.9)).horizons
+    (said,) = (sentence for sentence in found.advice if "LR sensitivity" in sentence)
+    same = "0.0000 ± 0.0000, not distinguishable"
+    assert said.endswith(f"less that of warm-up 5, by warm-up, 0.1: {same}; untuned: {same}; 90%: {same}.")
 
 
 def test_updates_to_target_and_sums():

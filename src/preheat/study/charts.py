@@ -49,6 +49,7 @@ class Picture:
     def chart(self) -> Chart:
         """As part of a page."""
         figure = self.draw(False)
+        figure.axes[0].set_ylabel("")  # the heading says it, in a size that can be read on a phone
         figure.set_size_inches(7.8, 3.4)
         legend = [(f"line c{number}", name) for number, name in enumerate(self.legend, 1)]
         svg = inline_svg(figure, prefix=self.name, label=f"{self.title}. {self.note}")
@@ -166,9 +167,14 @@ def _over_peaks(
         known = [(point.lr * shift, found) for point in line.points if (found := value(point)) is not None]
         series[line.name] = ([lr for lr, _ in known], [found.mean for _, found in known])
         margins[line.name] = [found.margin or 0.0 for _, found in known]
-    return plot_against(
+    figure = plot_against(
         series, xlabel="peak learning rate", ylabel=label, margins=margins, log_x=True, limits=limits, legend=legend
     )
+    for (line, (places, values)), colour in zip(zip(lines, series.values(), strict=True), COLOURS, strict=False):
+        failing = [place for place, point in enumerate(point for point in line.points if value(point)) if point.fails]
+        at = [places[place] for place in failing], [values[place] for place in failing]
+        figure.axes[0].plot(*at, marker="x", markersize=11, markeredgewidth=1.6, linestyle="none", color=colour)
+    return figure
 
 
 def _names(lines: Sequence[Line]) -> tuple[str, ...]:

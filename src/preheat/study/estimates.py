@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
@@ -41,6 +41,11 @@ class Estimate:
 def estimate(values: Sequence[float]) -> Estimate | None:
     """The mean of values, one a seed; None of none."""
     return Estimate(mean(values), interval(values), len(values)) if values else None
+
+
+def differences(values: Mapping[int, float], others: Mapping[int, float]) -> Estimate | None:
+    """The mean difference over the seeds that both have; None without any."""
+    return estimate([value - others[seed] for seed, value in values.items() if seed in others])
 
 
 def interval(values: Sequence[float]) -> float | None:

@@ -16,45 +16,14 @@ from typing import Any
 
 from preheat.errors import DataError
 from preheat.schedule import untuned_warmup
-from preheat.study.estimates import Estimate, estimate
+from preheat.study.advice import Compared, advice
+from preheat.study.estimates import Estimate, differences, estimate
 from preheat.study.lines import Line, lines_of
 from preheat.study.table import RunRow, StudyTable
 from preheat.theory import RungCheck, run_log, rung_check
 from preheat.train.config import TrainConfig
 
 RUNGS = (0.2, 0.5, 0.8, 0.9)
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A line among those of its horizon.
-
-    Attributes:
-        line: itself.
-        loss: over seeds, at peaks that the other seeds chose; None while runs are missing.
-        behind: how much more that is than the best line's, seed by seed; None for the best, and without common seeds.
-        target: updates until the smoothed training loss came to what every line reaches; None where none is recorded.
-        total_rate: sum of the learning rates of its best cell's runs.
-    """
-
-    line: Line
-    loss: Estimate | None
-    behind: Estimate | None
-    target: float | None
-    total_rate: float | None
-
-    @property
-    def verdict(self) -> str:
-        """In words, against the best line of the horizon."""
-        if self.loss is None:
-            return "not trained yet"
-        if self.behind is None:
-            return "lowest"
-        if self.behind.margin is None:
-            return "one seed tells no difference"
-        if self.behind.apart:
-            return f"worse by {self.behind.words()}"
-        return f"not distinguishable with {self.behind.seeds} seeds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +105,8 @@ def _horizon(
 ) -> Horizon:
     updates = lines[0].horizon
     of_best = {line.name: _best_runs(line, rows) for line in lines}
-    ends = [mean(losses[row.name][-1] for row in runs) for runs in of_best.values() if runs]
-    aim = max(ends, default=None)
+    curves = {name: mean_curve([losses[row.name] for row in runs]) for name, runs in of_best.items() if runs}
+    aim = max((curve[-1] for curve in curves.values()), default=None)
     held = {line.name: line.held_out() for line in lines}
     first = min(
         (line for line in lines if held[line.name]), key=lambda line: mean(held[line.name].values()), default=None
@@ -145,16 +114,13 @@ def _horizon(
     compared = []
     for line in lines:
         runs = of_best[line.name]
-        behind = None if first is None or line is first else _behind(held[line.name], held[first.name])
-        reached = [_reached(losses[row.name], aim) for row in runs if aim is not None]
-        known = [one for one in reached if one is not None]
+        behind = None if first is None or line is first else differences(held[line.name], held[first.name])
         total = mean(rates[row.name] for row in runs) if runs else None
-        compared.append(Compared(
-            line, estimate([*held[line.name].values()]), behind, mean(known) if known else None, total
-        ))  # fmt: skip
+        target = None if aim is None or not runs else _reached(curves[line.name], aim)
+        compared.append(Compared(line, estimate([*held[line.name].values()]), behind, target, total))
     compared.sort(key=lambda one: (one.loss is None, one.loss.mean if one.loss else 0.0))
     rungs, why = _rungs([row for row in rows if row.horizon == updates], losses)
-    return Horizon(updates, tuple(compared), aim, rungs, why, tuple(_advice(compared, rungs, why, untuned)))
+    return Horizon(updates, tuple(compared), aim, rungs, why, tuple(advice(compared, rungs, why, untuned)))
 
 
 def _best_runs(line: Line, rows: Sequence[RunRow]) -> list[RunRow]:
@@ -164,8 +130,9 @@ def _best_runs(line: Line, rows: Sequence[RunRow]) -> list[RunRow]:
     return [row for row in rows if row.cell == cell and row.state == "done"]
 
 
-def _behind(losses: Mapping[int, float], best: Mapping[int, float]) -> Estimate | None:
-    return estimate([losses[seed] - best[seed] for seed in losses if seed in best])
+def mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
+    """The mean over runs of one length, update by update."""
+    return [mean(at) for at in zip(*curves, strict=True)]
 
 
 def _smooth(losses: Sequence[float | None]) -> list[float]:
@@ -179,9 +146,9 @@ def _smooth(losses: Sequence[float | None]) -> list[float]:
     return found
 
 
-def _reached(losses: Sequence[float], aim: float) -> int | None:
-    """Updates made when the loss first was at or below ``aim``."""
-    return next((update + 1 for update, loss in enumerate(losses) if loss <= aim), None)
+def _reached(losses: Sequence[float], aim: float) -> int:
+    """Updates made when the loss first was at or below ``aim``, as it is in the end."""
+    return next(update + 1 for update, loss in enumerate(losses) if loss <= aim)
 
 
 def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tuple[RungCheck | None, str]:
@@ -192,7 +159,7 @@ def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tup
             cells.setdefault(row.cell, []).append(row)
     logs = []
     for same in cells.values():
-        way = [mean(at) for at in zip(*(losses[row.name] for row in same), strict=True)]
+        way = mean_curve([losses[row.name] for row in same])
         final = mean(float(row.loss or 0.0) for row in same)
         logs.append(run_log(same[0].name, range(len(way) + 1), [*way, final]))
     shapes = [same[0].schedule for same in cells.values()]
@@ -200,80 +167,6 @@ def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tup
         return rung_check(logs, RUNGS, groups=shapes if len({*shapes}) > 1 else None), ""
     except DataError as error:
         return None, str(error)
-
-
-def _advice(compared: Sequence[Compared], rungs: RungCheck | None, why: str, untuned: int) -> list[str]:
-    """What to take, and why."""
-    known = [one for one in compared if one.loss is not None]
-    if not known:
-        return ["No line has a seed that has ended at every peak yet."]
-    best, others = known[0], known[1:]
-    usable, point = best.line.usable(), best.line.best
-    assert usable is not None
-    assert point is not None
-    said = [
-        f"Lowest loss: {best.line.name}, peak {point.lr:g}; within 1 % of it: {usable.words()}. "
-        f"Adam's untuned warm-up (Ma & Yarats 2019) would be {untuned} updates."
-    ]
-    if best.loss is not None and best.loss.margin is None:
-        said.append("One seed tells no difference: add seeds with --extend.")
-    close = [one for one in others if one.behind is not None and one.behind.margin is not None and not one.behind.apart]
-    worse = [one for one in others if one.behind is not None and one.behind.apart]
-    if close:
-        said.append(f"Not distinguishable from it: {'; '.join(one.line.name for one in close)}.")
-    if worse:
-        said.append("Worse: " + "; ".join(f"{one.line.name} by {_of(one.behind)}" for one in worse) + ".")
-    said += _of_warmup(known)
-    if any(place in (0, len(best.line.points) - 1) for place in [best.line.points.index(point)]):
-        said.append("The best peak is the last one tried on its side: widen the range before believing it.")
-    return [*said, _early(rungs, why)]
-
-
-def _of(behind: Estimate | None) -> str:
-    return "" if behind is None else behind.words()
-
-
-def _of_warmup(known: Sequence[Compared]) -> list[str]:
-    """What the warm-up changed, of each schedule that was tried with several."""
-    said = []
-    for schedule in dict.fromkeys(one.line.schedule for one in known):
-        lines = sorted((one.line for one in known if one.line.schedule == schedule), key=_length_of_warmup)
-        first, others = lines[0], lines[1:]
-        gained = {line.warmup: _behind(line.held_out(), first.held_out()) for line in others}
-        if gained and not any(one is not None and one.apart for one in gained.values()):
-            seeds = min((one.seeds for one in gained.values() if one is not None), default=0)
-            said.append(
-                f"{schedule}: at its best peak the length of the warm-up makes no difference that {seeds} seeds show."
-            )
-        spared = {line.warmup: _behind(line.sensitivities(), first.sensitivities()) for line in others}
-        words = [f"{warmup}: {one.words()}" for warmup, one in spared.items() if one is not None and one.apart]
-        if words:
-            said.append(f"{schedule}: LR sensitivity against warm-up {first.warmup}, by warm-up, {'; '.join(words)}.")
-        if others:
-            limits = "; ".join(f"{line.warmup}: {line.boundary()}" for line in lines)
-            said.append(f"{schedule}: the peak at which half of the seeds fail, by warm-up, {limits}.")
-    return said
-
-
-def _length_of_warmup(line: Line) -> float:
-    """Updates of the climb; shares of the run and ``untuned`` are put among them by what they come to."""
-    words = str(line.warmup)
-    number = float(words.removesuffix("%")) / 100 if words.endswith("%") else line.warmup
-    if isinstance(number, str) or number is None:
-        return float("inf")
-    return number * line.horizon if isinstance(number, float) else float(number)
-
-
-def _early(rungs: RungCheck | None, why: str) -> str:
-    if rungs is None:
-        return f"Whether runs may be stopped early is not known: {why}"
-    half = rungs.rung(0.5)
-    where = "across shapes" if rungs.groups > 1 else "over peaks and warm-ups"
-    known = f"Spearman between training loss half-way and final loss, {where}: {half.agreement:.2f}"
-    if rungs.groups > 1 and half.within is not None:
-        known += f" (within a shape {half.within:.2f})"
-    may = "may be stopped there" if half.agreement >= rungs.least else "are to be run to their end"
-    return f"{known}: runs like these {may} ({rungs.least:g} is asked for)."
 
 
 def _horizon_data(one: Horizon) -> dict[str, Any]:

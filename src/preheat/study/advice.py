@@ -1,0 +1,128 @@
+"""The lines of a horizon against each other, and what to take, in sentences with their reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from preheat.study.estimates import Estimate, differences
+from preheat.study.lines import Line
+from preheat.theory import RungCheck
+from preheat.train.config import UNTUNED
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A line among those of its horizon.
+
+    Attributes:
+        line: itself.
+        loss: over seeds, at peaks that the other seeds chose; None while runs are missing.
+        behind: how much more that is than the best line's, seed by seed; None for the best, and without common seeds.
+        target: updates until its training loss, smoothed and the mean over seeds, came to what every line reaches in
+            the end; None where no run of its best cell is done.
+        total_rate: sum of the learning rates of its best cell's runs.
+    """
+
+    line: Line
+    loss: Estimate | None
+    behind: Estimate | None
+    target: int | None
+    total_rate: float | None
+
+    @property
+    def verdict(self) -> str:
+        """In words, against the best line of the horizon."""
+        if self.loss is None:
+            return "not trained yet"
+        if self.behind is None:
+            return "lowest"
+        if self.behind.margin is None:
+            return "one seed tells no difference"
+        if self.behind.apart:
+            return f"worse by {self.behind.words()}"
+        return f"not distinguishable with {self.behind.seeds} seeds"
+
+
+def advice(compared: Sequence[Compared], rungs: RungCheck | None, why: str, untuned: int) -> list[str]:
+    """What to take, and why."""
+    known = [one for one in compared if one.loss is not None]
+    if not known:
+        return ["No line has a seed that has ended at every peak yet."]
+    best, others = known[0], known[1:]
+    usable, point = best.line.usable(), best.line.best
+    assert usable is not None
+    assert point is not None
+    said = [
+        f"Lowest loss: {best.line.name}, peak {point.lr:g}; within 1 % of it: {usable.words()}. "
+        f"Adam's untuned warm-up (Ma & Yarats 2019) would be {untuned} updates."
+    ]
+    if best.loss is not None and best.loss.margin is None:
+        said.append("One seed tells no difference: add seeds with --extend.")
+    close = [one for one in others if one.behind is not None and one.behind.margin is not None and not one.behind.apart]
+    worse = [one for one in others if one.behind is not None and one.behind.apart]
+    if close:
+        said.append(f"Not distinguishable from it: {'; '.join(one.line.name for one in close)}.")
+    if worse:
+        said.append("Worse: " + "; ".join(f"{one.line.name} by {_of(one.behind)}" for one in worse) + ".")
+    said += _of_warmup(known, untuned)
+    if any(place in (0, len(best.line.points) - 1) for place in [best.line.points.index(point)]):
+        said.append("The best peak is the last one tried on its side: widen the range before believing it.")
+    return [*said, _early(rungs, why)]
+
+
+def _of(behind: Estimate | None) -> str:
+    return "" if behind is None else behind.words()
+
+
+def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
+    """What the warm-up changed, of each schedule that was tried with several."""
+    said = []
+    for schedule in dict.fromkeys(one.line.schedule for one in known):
+        lines = [one.line for one in known if one.line.schedule == schedule]
+        lines.sort(key=lambda line: _updates_of_warmup(line, untuned))
+        first, others = lines[0], lines[1:]
+        gained = [differences(line.held_out(), first.held_out()) for line in others]
+        if others and not any(one is not None and one.apart for one in gained):
+            seeds = min((one.seeds for one in gained if one is not None), default=0)
+            said.append(
+                f"{schedule}: at its best peak the length of the warm-up makes no difference that {seeds} seeds show."
+            )
+        spared = {line.warmup: differences(line.sensitivities(), first.sensitivities()) for line in others}
+        words = [f"{warmup}: {_changed(one)}" for warmup, one in spared.items() if one is not None]
+        if words:
+            said.append(
+                f"{schedule}: LR sensitivity less that of warm-up {first.warmup}, by warm-up, {'; '.join(words)}."
+            )
+        if others:
+            limits = "; ".join(f"{line.warmup}: {line.boundary()}" for line in lines)
+            said.append(f"{schedule}: the peak at which half of the seeds fail, by warm-up, {limits}.")
+    return said
+
+
+def _changed(found: Estimate) -> str:
+    return found.words() if found.apart else f"{found.words()}, not distinguishable"
+
+
+def _updates_of_warmup(line: Line, untuned: int) -> float:
+    """Updates of the climb."""
+    if line.warmup == UNTUNED:
+        return untuned
+    if isinstance(line.warmup, str):
+        share = float(line.warmup.removesuffix("%")) / 100 if line.warmup.endswith("%") else 0.0
+        return share * line.horizon
+    if isinstance(line.warmup, float):
+        return line.warmup * line.horizon
+    return line.warmup or 0
+
+
+def _early(rungs: RungCheck | None, why: str) -> str:
+    if rungs is None:
+        return f"Whether runs may be stopped early is not known: {why}"
+    half = rungs.rung(0.5)
+    where = "across shapes" if rungs.groups > 1 else "over peaks and warm-ups"
+    known = f"Spearman between training loss half-way and final loss, {where}: {half.agreement:.2f}"
+    if rungs.groups > 1 and half.within is not None:
+        known += f" (within a shape {half.within:.2f})"
+    may = "may be stopped there" if half.agreement >= rungs.least else "are to be run to their end"
+    return f"{known}: runs like these {may} ({rungs.least:g} is asked for)."
