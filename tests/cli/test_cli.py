@@ -171,7 +171,7 @@ def test_every_mistake_of_a_config_file_is_reported_at_once(cli, tmp_path):
 def test_flags_are_the_fields_of_the_configuration(cli):
     """A file's keys and the flags cannot drift apart; every flag has help."""
     _, out, _ = cli("train", "--help")
-    flags = set(re.findall(r"^  --([a-z-]+)", out, flags=re.MULTILINE))
+    flags = set(re.findall(r"^  --([a-z0-9-]+)", out, flags=re.MULTILINE))
     fields = {name.replace("_", "-") for name in TrainConfig.model_fields}
     own = {"config", "resume", "checkpoint", "wins", "bridge", "force", "dry-run", "json", "help"}
     assert flags == fields | own

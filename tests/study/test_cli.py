@@ -91,5 +91,6 @@ def test_study_is_run_interrupted_resumed_and_reported(cli, flags, tmp_path):
     assert "question: Which one?\nruns: 8 of 8; 148 updates trained for 240 updates of runs (62%)" in out
     assert "lowest mean" in out
     events = [event["event"] for event in StudyFolder(folder).events()]
-    assert events.count("done") == 14
+    assert len(list(folder.glob("stages/*/result.json"))) == 14
+    assert events.count("done") >= 13  # the interrupt may come between a stage and its line
     assert "lost" not in events
