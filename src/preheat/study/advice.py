@@ -50,29 +50,33 @@ def advice(compared: Sequence[Compared], rungs: RungCheck | None, why: str, untu
     if not known:
         return ["No line has a seed that has ended at every peak yet."]
     best, others = known[0], known[1:]
-    usable, point = best.line.usable(), best.line.best
-    assert usable is not None
-    assert point is not None
-    said = [
-        f"Lowest loss: {best.line.name}, peak {point.lr:g}; within 1 % of it: {usable.words()}. "
-        f"Adam's untuned warm-up (Ma & Yarats 2019) would be {untuned} updates."
-    ]
+    said = [f"Lowest loss: {best.line.name}, {_at_peak(best.line)}."]
     if best.loss is not None and best.loss.margin is None:
         said.append("One seed tells no difference: add seeds with --extend.")
-    close = [one for one in others if one.behind is not None and one.behind.margin is not None and not one.behind.apart]
-    worse = [one for one in others if one.behind is not None and one.behind.apart]
+    told = [(one.line.name, one.behind) for one in others if one.behind is not None and one.behind.margin is not None]
+    close = [name for name, behind in told if not behind.apart]
+    worse = [f"{name} by {behind.words()}" for name, behind in told if behind.apart]
     if close:
-        said.append(f"Not distinguishable from it: {'; '.join(one.line.name for one in close)}.")
+        said.append(f"Not distinguishable from it: {'; '.join(close)}.")
     if worse:
-        said.append("Worse: " + "; ".join(f"{one.line.name} by {_of(one.behind)}" for one in worse) + ".")
-    said += _of_warmup(known, untuned)
-    if any(place in (0, len(best.line.points) - 1) for place in [best.line.points.index(point)]):
-        said.append("The best peak is the last one tried on its side: widen the range before believing it.")
-    return [*said, _early(rungs, why)]
+        said.append(f"Worse: {'; '.join(worse)}.")
+    return [*said, *_of_warmup(known, untuned), *_of_range(best.line), _early(rungs, why)]
 
 
-def _of(behind: Estimate | None) -> str:
-    return "" if behind is None else behind.words()
+def _at_peak(line: Line) -> str:
+    usable, best = line.usable(), line.best
+    assert usable is not None
+    assert best is not None
+    return f"peak {best.lr:g}" + (f"; within 1 % of it: {usable.words()}" if len(line.points) > 1 else "")
+
+
+def _of_range(line: Line) -> list[str]:
+    """Whether the peaks tried are enough to believe the best."""
+    if len(line.points) == 1:
+        return ["One peak was tried: at the best peak of each line the order may be another."]
+    if line.best in (line.points[0], line.points[-1]):
+        return ["The best peak is the last one tried on its side: widen the range before believing it."]
+    return []
 
 
 def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
@@ -94,9 +98,11 @@ def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
             said.append(
                 f"{schedule}: LR sensitivity less that of warm-up {first.warmup}, by warm-up, {'; '.join(words)}."
             )
-        if others:
+        if others and words:
             limits = "; ".join(f"{line.warmup}: {line.boundary()}" for line in lines)
             said.append(f"{schedule}: the peak at which half of the seeds fail, by warm-up, {limits}.")
+    if len({one.line.warmup for one in known}) > 1:
+        said.append(f"Adam's untuned warm-up (Ma & Yarats 2019) would be {untuned} updates.")
     return said
 
 

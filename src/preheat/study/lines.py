@@ -77,6 +77,8 @@ class Usable:
         """``0.0003 to 0.001 (3.3x)``, with what is known of the ends."""
         ends = {(True, True): ", or more on both sides", (True, False): ", or lower", (False, True): ", or higher"}
         more = ends.get((self.at_low, self.at_high), "")
+        if self.at_low and self.at_high and self.low == self.high:
+            return "one peak tried"
         if self.low == self.high:
             return f"{self.low:g} alone{more}"
         return f"{self.low:g} to {self.high:g} ({self.high / self.low:.3g}x){more}"
@@ -165,6 +167,8 @@ class Line:
         best = self.best
         if best is None:
             return "not trained yet"
+        if len(self.points) == 1:
+            return "one peak tried"
         ended = [point for point in self.points if point.losses and point.lr >= best.lr]
         first = next((place for place, point in enumerate(ended) if point.fails), None)
         if first is None:
