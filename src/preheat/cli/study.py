@@ -171,7 +171,7 @@ def export(
 
     Example: preheat study export studies/warmup
     """
-    from preheat.study.export import export as write
+    from preheat.study.exporting import export as write
 
     for path in write(folder, out or folder, force=force):
         typer.echo(f"wrote {path}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from preheat.study.driver import run_study as run_study
     from preheat.study.executors import DaskCluster as DaskCluster
     from preheat.study.executors import LocalProcesses as LocalProcesses
-    from preheat.study.export import export as export
+    from preheat.study.exporting import export as export
     from preheat.study.findings import Findings as Findings
     from preheat.study.findings import find as find
     from preheat.study.index import write_index as write_index
@@ -31,7 +31,7 @@ _HOMES = {
     "run_study": "driver",
     "DaskCluster": "executors",
     "LocalProcesses": "executors",
-    "export": "export",
+    "export": "exporting",
     "Findings": "findings",
     "find": "findings",
     "write_index": "index",
