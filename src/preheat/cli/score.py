@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
+from preheat.cli.probes import Warmup
 from preheat.cli.values import print_json, schedule_as_said
 
 
 def score(
     schedules: Annotated[list[str], typer.Argument(metavar="SCHEDULE...", help="Names, or schedules in words.")],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run.")],
-    warmup: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help='Climb of named ones: updates, a fraction or "10%" [10%].')
-    ] = None,
+    warmup: Warmup = None,
     schedule_options: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the named ones; may be repeated.")
     ] = None,

@@ -199,15 +199,15 @@ def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
 
 def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> None:
     from preheat.study.findings import find
-    from preheat.study.page import write_report
-    from preheat.study.report import report_text, summarise
+    from preheat.study.page import write_page
+    from preheat.study.report import summarise, text_of
 
     findings = find(table)
-    page = write_report(table.folder.path) if files and findings is not None else None
+    page = write_page(table, findings) if files and findings is not None else None
     if as_json:
         cells = [cell.to_dict() for cell in summarise(table)]
         found = None if findings is None else findings.to_dict()
         print_json({"question": table.question, "runs": table.to_rows(), "cells": cells, "findings": found})
         return
-    typer.echo(report_text(table))
+    typer.echo(text_of(table, findings))
     typer.echo(f"\nstudy folder {table.folder.path}" + (f"; report {page}" if page is not None else ""))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from preheat.cli.probes import Warmup
 from preheat.cli.values import print_json, schedule_as_said
 from preheat.errors import ConfigError, refusal
 
@@ -29,9 +30,7 @@ def surface(
     peaks: Annotated[
         list[float] | None, typer.Option("--peak", metavar="RATE", help="A peak the next run may have.")
     ] = None,
-    warmup: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help='Climb of named ones: updates, a fraction or "10%" [10%].')
-    ] = None,
+    warmup: Warmup = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Fit the loss over shapes and peaks to four finished runs; tell the best peak of any shape, and what to run next.

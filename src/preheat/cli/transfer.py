@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from preheat.cli.probes import Warmup
 from preheat.cli.values import schedule_as_said, show_found
 from preheat.errors import ConfigError, refusal
 
@@ -24,9 +25,7 @@ def transfer(
     to_updates: Annotated[
         int | None, typer.Option(metavar="UPDATES", help="Updates of the new run, if others.")
     ] = None,
-    warmup: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help='Climb of named ones: updates, a fraction or "10%" [10%].')
-    ] = None,
+    warmup: Warmup = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Carry a peak learning rate to another schedule or horizon; without --to, find the cool-down that keeps it.

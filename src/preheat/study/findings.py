@@ -15,13 +15,12 @@ from statistics import mean
 from typing import Any
 
 from preheat.errors import DataError
-from preheat.schedule import untuned_warmup
 from preheat.study.advice import Compared, advice
 from preheat.study.estimates import Estimate, differences, estimate
 from preheat.study.lines import Line, lines_of
 from preheat.study.table import RunRow, StudyTable
 from preheat.theory import RungCheck, run_log, rung_check
-from preheat.train.config import TrainConfig
+from preheat.train.config import untuned_of
 
 RUNGS = (0.2, 0.5, 0.8, 0.9)
 
@@ -85,8 +84,7 @@ def find(table: StudyTable) -> Findings | None:
     initial = mean(firsts)
     losses = {name: _smooth([line["loss"] for line in lines]) for name, lines in records.items() if lines}
     rates = {name: sum(line["lr"] for line in lines) for name, lines in records.items()}
-    settings = table.folder.header()["design"].get("train") or {}
-    untuned = untuned_warmup(settings.get("beta2", TrainConfig.model_fields["beta2"].default))
+    untuned = untuned_of(table.folder.header()["design"].get("train") or {})
     peaks = [row.lr for row in table.rows]
     lines = lines_of(table.rows, initial)
     horizons = tuple(

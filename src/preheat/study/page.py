@@ -38,7 +38,12 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     if findings is None:
         advice = "Go on with preheat study resume."
         raise RunError(refusal("study", "one with a run that has begun", str(folder), advice))
-    path = Path(folder) / NAME
+    return write_page(table, findings)
+
+
+def write_page(table: StudyTable, findings: Findings) -> Path:
+    """Write the page and the pictures of a study whose findings are known; the path of the page."""
+    path = table.folder.path / NAME
     page = _render(table, findings)
     with replacing(path) as beside:
         beside.write_text(page, encoding="utf-8")

@@ -13,7 +13,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from preheat.study.estimates import interval
-from preheat.study.findings import find
+from preheat.study.findings import Findings, find
 from preheat.study.table import RunRow, StudyTable
 
 
@@ -101,6 +101,11 @@ def _verdict(cell: CellSummary, best: CellSummary | None) -> str:
 
 def report_text(table: StudyTable) -> str:
     """The report for a terminal."""
+    return text_of(table, find(table))
+
+
+def text_of(table: StudyTable, findings: Findings | None) -> str:
+    """The report of a study whose findings are known."""
     lines = [f"question: {table.question}"] if table.question else []
     lines.append(cost_of(table))
     cells = summarise(table)
@@ -110,7 +115,6 @@ def report_text(table: StudyTable) -> str:
         widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines += ["", f"{horizon:,} updates: validation loss at the end, lowest first"]
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows)]
-    findings = find(table)
     for one in () if findings is None else findings.horizons:
         lines += ["", f"{one.updates:,} updates: what that says", *(f"- {sentence}" for sentence in one.advice)]
     return "\n".join(lines)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.errors import ConfigError, PreheatError, refusal
-from preheat.schedule import Schedule, untuned_warmup
+from preheat.schedule import Schedule
 from preheat.schedule.named import is_text
 from preheat.study.design import StudyDesign
 from preheat.study.ground import Ground
-from preheat.train.config import UNTUNED, TrainConfig, read_config
+from preheat.train.config import UNTUNED, TrainConfig, read_config, untuned_of
 from preheat.train.parts import Beginning, order_of, plan_course
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class _Maker:
 
     def _config(self, shape: Any, warmup: Any, horizon: Any, lr: Any, seed: Any) -> TrainConfig:
         flags = {**self.design.common, "lr": lr, "seed": seed, "max_updates": horizon}
-        flags |= _shaped(shape, self._untuned() if warmup == UNTUNED else warmup)
+        flags |= _shaped(shape, untuned_of(self.design.common) if warmup == UNTUNED else warmup)
         flags = {key: value for key, value in flags.items() if value is not None}
         try:
             if horizon is not None:
@@ -156,9 +156,6 @@ class _Maker:
             values = {"schedule": shape, "warmup": warmup, "horizon": horizon, "lr": lr, "seed": seed}
             said = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
             raise ConfigError(f"the run of {said}: {error}") from error
-
-    def _untuned(self) -> int:
-        return untuned_warmup(self.design.common.get("beta2", TrainConfig.model_fields["beta2"].default))
 
     def _updates_per_epoch(self, flags: dict[str, Any]) -> int:
         if self._per_epoch is None:

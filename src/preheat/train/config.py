@@ -197,6 +197,11 @@ class TrainConfig(BaseModel):
         return read_schedule(full.schedule, warmup=full.warmup, total=run, lr=lr, **options).for_base(lr)
 
 
+def untuned_of(settings: Mapping[str, Any]) -> int:
+    """Adam's untuned warm-up for the second beta that settings name, or the usual one."""
+    return untuned_warmup(settings.get("beta2", TrainConfig.model_fields["beta2"].default))
+
+
 def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None = None) -> TrainConfig:
     """The configuration from a TOML or JSON file and flags; a flag wins over the file.
 

@@ -100,7 +100,7 @@ class DaskCluster:
     def submit(self, task: Task, *, after: str | None = None, urgency: int = 0) -> None:
         """Give a task to the scheduler."""
         if not self._known:
-            self._study = StudyFolder(Path(task.folder).parent.parent)
+            self._study, self._releases = StudyFolder(Path(task.folder).parent.parent), versions()
             self._look_at_workers()
         if self.client.status != "running":
             raise self._gone()
@@ -132,7 +132,7 @@ class DaskCluster:
         before = self._after[name]
         self._given[name] += 1
         future = self.client.submit(
-            self._work, task, None if before is None else self._futures[before], versions(),
+            self._work, task, None if before is None else self._futures[before], self._releases,
             key=f"{name}-{self._given[name]}", priority=urgency, resources={RESOURCE: 1}, retries=_RETRIES, pure=True,
         )  # fmt: skip
         self._futures[name] = future
@@ -209,7 +209,7 @@ class DaskCluster:
         """Of the workers not looked at yet, those that would train something else, with the reason."""
         study = self._study.path
         new = [address for address in self._workers() if address not in self._known]
-        asked = (misfit_of, str(study), mark_of(study), versions())
+        asked = (misfit_of, str(study), mark_of(study), self._releases)
         found = self.client.run(*asked, workers=new, on_error="return")  # a worker without preheat returns that
         self._known.update(new)
         return {address: str(misfit) for address, misfit in found.items() if misfit is not None}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from preheat.errors import DataError, ScheduleError, refusal
-from preheat.train.finding.twin import weights_of
+from preheat.train.finding.twin import clip_gradients, weights_of
 
 Loss = Callable[[Any, Any], Tensor]
 
@@ -85,6 +85,18 @@ def add_gradients(model: nn.Module, batches: Sequence[Any], loss: Loss) -> float
             (value / len(batches)).backward()
             total += value.item()
     return total / len(batches)
+
+
+def fresh_gradients(
+    model: nn.Module, optimizer: Optimizer, batches: Sequence[Any], loss: Loss, clip: float | None
+) -> float:
+    """The mean of the batches' losses; its gradients, clipped, in the place of those that are there."""
+    for weight in (*model.parameters(), *weights_of(optimizer)):
+        weight.grad = None
+    found = add_gradients(model, batches, loss)
+    refuse_without_gradients(optimizer)
+    clip_gradients(optimizer, clip)
+    return found
 
 
 def refuse_without_gradients(optimizer: Optimizer) -> None:

@@ -21,9 +21,9 @@ from torch.optim import Optimizer
 from preheat.schedule import Schedule, parse
 from preheat.train.finding.critical import critical_lr
 from preheat.train.finding.kept import untouched
-from preheat.train.finding.measuring import Feed, Loss, add_gradients, refuse_without_gradients
+from preheat.train.finding.measuring import Feed, Loss, fresh_gradients
 from preheat.train.finding.search import CriticalLR, finite_or_none
-from preheat.train.finding.twin import Twin, clip_gradients, relative_rates, weights_of
+from preheat.train.finding.twin import Twin, relative_rates, weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,8 @@ class Pilots:
                     probes.append(self.probe(twin, update, rate))
                     if probes[-1].ratio > 1:
                         break
-                losses.append(self._gradients(list(itertools.islice(feed, self.accumulation))))
+                taken = list(itertools.islice(feed, self.accumulation))
+                losses.append(fresh_gradients(self.model, self.optimizer, taken, self.loss, self.clip))
                 if not math.isfinite(losses[-1]):
                     break
                 twin.update(rate)
@@ -187,14 +188,6 @@ class Pilots:
     def passes_of(self, probe: Probe) -> int:
         """Forward passes: each batch of each set, for the gradient and for every size tried."""
         return sum((1 + one.evaluations) * len(self.probed[0]) for one in probe.found)
-
-    def _gradients(self, batches: Sequence[Any]) -> float:
-        for weight in (*self.model.parameters(), *weights_of(self.optimizer)):
-            weight.grad = None
-        loss = add_gradients(self.model, batches, self.loss)
-        refuse_without_gradients(self.optimizer)
-        clip_gradients(self.optimizer, self.clip)
-        return loss
 
 
 def ramp(warmup: int, first: float = 0.0) -> Schedule:

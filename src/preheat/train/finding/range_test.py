@@ -26,10 +26,10 @@ from preheat.schedule.checks import choice, count, number, positive
 from preheat.train.finding.critical import critical_lr
 from preheat.train.finding.curve import Curve, curve_of
 from preheat.train.finding.kept import untouched
-from preheat.train.finding.measuring import Feed, Loss, add_gradients, model_loss, refuse_without_gradients
+from preheat.train.finding.measuring import Feed, Loss, fresh_gradients, model_loss
 from preheat.train.finding.result import RangeTest
 from preheat.train.finding.suggestions import suggest
-from preheat.train.finding.twin import Twin, clip_gradients, relative_rates, stepped, weights_of
+from preheat.train.finding.twin import Twin, relative_rates, stepped, weights_of
 from preheat.train.finding.validity import holds_for
 
 _FEW = 50  # finite points below which the test says so
@@ -150,7 +150,7 @@ class _Climb:
         for update, lr in enumerate(ladder):
             taken = list(itertools.islice(batches, self.accumulation))
             self.first += taken[: probed - len(self.first)]
-            loss = self._gradients(taken)
+            loss = fresh_gradients(self.model, self.optimizer, taken, self.loss, self.clip)
             self.lrs.append(lr)
             self.losses.append(loss)
             if not math.isfinite(loss):
@@ -165,14 +165,6 @@ class _Climb:
                 return
             twin.update(lr)
         self.stopped, self.complete = "at the end of the range", True
-
-    def _gradients(self, batches: Sequence[Any]) -> float:
-        for weight in (*self.model.parameters(), *weights_of(self.optimizer)):
-            weight.grad = None
-        loss = add_gradients(self.model, batches, self.loss)
-        refuse_without_gradients(self.optimizer)
-        clip_gradients(self.optimizer, self.clip)
-        return loss
 
 
 def checked_range(

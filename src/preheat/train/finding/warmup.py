@@ -22,6 +22,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from preheat.errors import ScheduleError, refusal
+from preheat.schedule import untuned_warmup
 from preheat.schedule.checks import count, positive
 from preheat.theory.answer import Answer
 from preheat.train.finding.kept import untouched
@@ -226,7 +227,7 @@ def _advised(maker: Pilots, first: Probe, untuned: int | None) -> WarmupAdvice:
 
 def _untuned(optimizer: Optimizer) -> int | None:
     betas = optimizer.param_groups[0].get("betas")
-    return round(2 / (1 - float(betas[1]))) if betas and 0 <= float(betas[1]) < 1 else None
+    return untuned_warmup(float(betas[1])) if betas and 0 <= float(betas[1]) < 1 else None
 
 
 def _share(lr: float, critical: float) -> str:
