@@ -84,6 +84,7 @@ def framed(here: Visit, query: str = "") -> Iterator[None]:
     words = here.words
     ui.page_title(f"{words[here.page]} · preheat studio")
     ui.add_css(f":root {{ {variables(LIGHT)} }} body.body--dark {{ {variables(DARK)} }}\n{_STYLE}")
+    ui.colors(primary="var(--c2)")
     ui.dark_mode({"light": False, "dark": True}.get(here.theme))
     with ui.element("header").classes("ph-header"):
         ui.link(words["skip"], "#content").classes("ph-skip")
@@ -123,6 +124,6 @@ def section(title: str, name: str) -> ui.element:
     return part
 
 
-def refusal_box(message: str) -> ui.element:
+def refusal_box(message: str) -> Text:
     """A refusal, where people look for what they asked for."""
     return text("p", message).classes("ph-refusal").props('role="alert"')

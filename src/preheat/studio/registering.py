@@ -11,7 +11,11 @@ from preheat.errors import PreheatError
 from preheat.studio.files import curve_file, report_file
 from preheat.studio.frame import PAGES, visit
 from preheat.studio.guard import Guard, error
+from preheat.studio.pages.audit import audit_page
 from preheat.studio.pages.design import design_page
+from preheat.studio.pages.plan import plan_page
+from preheat.studio.pages.runs import runs_page
+from preheat.studio.pages.studies import studies_page
 from preheat.studio.server import Studio
 
 
@@ -22,6 +26,22 @@ def register(studio: Studio) -> None:
     @ui.page(PAGES["design"])
     def design(request: Request) -> None:
         design_page(visit("design", request))
+
+    @ui.page(PAGES["plan"])
+    def plan(request: Request) -> None:
+        plan_page(visit("plan", request))
+
+    @ui.page(PAGES["runs"])
+    def runs(request: Request) -> None:
+        runs_page(visit("runs", request), studio.folder)
+
+    @ui.page(PAGES["studies"])
+    def studies(request: Request) -> None:
+        studies_page(visit("studies", request), studio.folder)
+
+    @ui.page(PAGES["audit"])
+    def audit(request: Request) -> None:
+        audit_page(visit("audit", request))
 
     @app.get("/design/curve.{kind}")
     def curve(kind: str, request: Request) -> Response:
