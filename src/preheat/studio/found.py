@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from preheat.errors import RunError, refusal
+from preheat.study.folder import STAGES, STUDY
+from preheat.train.saving.records import RECORDS
 
 _DEEP = 3  # folders below the one that is served
 _MOST = 500
@@ -28,15 +30,14 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def runs_in(folder: Path) -> list[str]:
-    """Run folders, the one written to last first, by their names relative to ``folder``."""
-    return _named(folder, [place for place in _folders(folder) if (place / "records.jsonl").is_file()], "records.jsonl")
+    """Run folders, the one written to last first, by their names relative to ``folder``; stages of studies are none."""
+    places = [place for place in _folders(folder) if (place / RECORDS).is_file() and place.parent.name != STAGES]
+    return _named(folder, places, RECORDS)
 
 
 def studies_in(folder: Path) -> list[str]:
     """Study folders, likewise."""
-    from preheat.study.answers import is_study
-
-    return _named(folder, [place for place in _folders(folder) if is_study(place)], ".")
+    return _named(folder, [place for place in _folders(folder) if (place / STUDY).is_file()], STUDY)
 
 
 def _named(folder: Path, places: list[Path], dated: str) -> list[str]:

@@ -12,13 +12,15 @@ from typing import Any
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Phase, PhaseSchedule, parse
-from preheat.schedule.curve_names import name_of, named_curve
+from preheat.schedule.curve_names import CURVE_NAMES, name_of, named_curve
 from preheat.schedule.curves import Constant
 from preheat.schedule.factors import absolute
 from preheat.schedule.lengths import Length, as_length, rest
 from preheat.studio.design import Design, in_words
 
 KINDS = ("warmup", "hold", "decay")
+_NEED_NUMBERS = ("exponential", "step", "rectification")  # curves without a default for some option
+MOVING = tuple(name for name in CURVE_NAMES if name not in ("constant", *_NEED_NUMBERS))
 
 
 @dataclass(frozen=True, slots=True)

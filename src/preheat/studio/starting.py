@@ -14,8 +14,8 @@ STARTS = {
     "cosine to a tenth": "warmup 10% > cosine to 0.1",
     "warm-up, stable, decay (1-sqrt)": "warmup 10% > hold > 1-sqrt 20% to 0",
     "warm-up, stable, decay (linear)": "warmup 10% > hold > linear 20% to 0",
-    "square": "warmup 10% > polynomial(power=2) to 0",
+    "falling as a square": "warmup 10% > polynomial(power=2) to 0",
     "one cycle": "warmup cosine 30% from 0.04 > cosine to 0",
     "cosine, three cycles": "warmup 10% > cosine_restarts(cycles=3) to 0",
-    "geometric": "warmup 10% > geometric to 0.01",
+    "geometric to a hundredth": "warmup 10% > geometric to 0.01",
 }

@@ -67,7 +67,7 @@ def over_peaks(horizon: Horizon, measure: str, words: Mapping[str, str]) -> dict
         known = [(point.lr * shift, found) for point in line.points if (found := _measured(point, measure))]
         series[line.name] = ([at for at, _ in known], [found.mean for _, found in known])
         bars[line.name] = [(at, found.mean, found.margin) for at, found in known if found.margin]
-    options = chart_options(series, xlabel=words["peak"], ylabel=words[measure], log_x=True)
+    options = chart_options(series, xlabel=words["peak"], ylabel=words[measure], log_x=True, from_zero=False)
     options["tooltip"]["trigger"] = "item"  # the points of several lines never lie above one another
     for line, (name, margins) in zip([*options["series"]], bars.items(), strict=True):
         options["series"].append(_bars(name, margins, line["lineStyle"]["color"]))

@@ -13,6 +13,7 @@ from typing import Any
 from preheat.view.colours import CURVES
 
 _FEW = 30  # points up to which each has a dot
+_ROOM = 1.3  # beside the outermost places of a logarithmic axis
 _DASHES = ("dashed", "dotted", "solid")
 
 
@@ -30,6 +31,7 @@ def chart_options(
     log: bool = False,
     log_x: bool = False,
     reach: float | None = None,
+    from_zero: bool = True,
 ) -> dict[str, Any]:
     """The ECharts option of curves over updates, or over anything else.
 
@@ -46,6 +48,7 @@ def chart_options(
         log: a logarithmic axis of values; values of 0 and below are left out.
         log_x: a logarithmic axis of places.
         reach: where the axis of places ends; None ends it with the curves.
+        from_zero: whether the axis of values begins at 0, unless it is logarithmic.
 
     Returns:
         Text, numbers, lists and dictionaries only.
@@ -62,21 +65,30 @@ def chart_options(
     if lines:
         lines[0]["markLine"] = _mark_lines(borders or {}, marks or {}, level)
     last = reach if reach is not None else max((places[-1] for places, _ in series.values() if len(places)), default=1)
-    place_axis: dict[str, Any] = {"type": "log"} if log_x else {"type": "value", "min": 0, "max": last}
+    place_axis = _logarithmic(series) if log_x else {"type": "value", "min": 0, "max": last}
     return {
         "animation": False,
         "grid": {"left": 72, "right": 24, "top": 44, "bottom": 56, "outerBoundsMode": "none"},
         "textStyle": {"fontFamily": "system-ui, sans-serif"},
-        "legend": {"show": len(lines) > 1, "top": 0, "type": "scroll", "textStyle": {"color": "var(--ink)"}},
+        "legend": {
+            "show": len(lines) > 1, "top": 0, "type": "scroll", "textStyle": {"color": "var(--ink)"},
+            "itemHeight": 8, "pageTextStyle": {"color": "var(--ink)"},
+        },
         "tooltip": {
             "trigger": "axis", "axisPointer": {"type": "line"}, "confine": True, "backgroundColor": "var(--paper)",
             "borderColor": "var(--line)", "textStyle": {"color": "var(--ink)"},
         },
         "xAxis": {**place_axis, "name": xlabel, "nameGap": 30, **_axis(), "splitLine": {"show": False}},
-        "yAxis": {"type": "log" if log else "value", "name": ylabel, "nameGap": 52, **_axis()},
+        "yAxis": {"type": "log" if log else "value", "scale": not from_zero, "name": ylabel, "nameGap": 52, **_axis()},
         "dataZoom": [{"type": "inside", "filterMode": "none"}],
         "series": lines,
     }  # fmt: skip
+
+
+def _logarithmic(series: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Any]:
+    """An axis that ends a little beside the outermost places, and not at the next power of ten."""
+    places = [place for at, _ in series.values() for place in at if place > 0]
+    return {"type": "log", **({"min": min(places) / _ROOM, "max": max(places) * _ROOM} if places else {})}
 
 
 def _axis() -> dict[str, Any]:

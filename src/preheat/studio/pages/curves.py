@@ -63,7 +63,7 @@ class CurveList:
                     field = ui.input(
                         words["schedule"], value=written, on_change=partial(self._write, index)
                     ).props("dense debounce=250 spellcheck=false autocomplete=off").classes("w-full")  # fmt: skip
-                    field.mark(f"words-{index}")
+                    field.without_auto_validation().mark(f"words-{index}")
                     with ui.element("div").classes("ph-line"):
                         for key, icon, act in (
                             ("copy.schedule", "content_copy", self._duplicate),

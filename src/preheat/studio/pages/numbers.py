@@ -65,18 +65,17 @@ class NumbersPanel:
                 (str(index + 1), f"{score.ratio:.4f}", f"{score.peak_ratio:.4f}")
                 for index, score in found.scores.items()
             ]  # fmt: skip
-            table(("", words["score.bound"], words["score.peak"]), rows)
+            table(("", words["score.bound"], words["score.peak"]), rows, (1, 2))
 
 
-def table(heads: tuple[str, ...], rows: Sequence[Sequence[object]], *, figures: bool = True) -> None:
-    """A plain table; all columns but the first are numbers."""
-    style = "n" if figures else ""
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()) -> None:
+    """A plain table whose first column is its rows' heads; ``numbers`` are columns set to the right."""
     with ui.element("table"):
         with ui.element("thead"), ui.element("tr"):
             for at, head in enumerate(heads):
-                text("th", head).classes(style if at else "").props('scope="col"')
+                text("th", head).classes("n" if at in numbers else "").props('scope="col"')
         with ui.element("tbody"):
             for row in rows:
                 with ui.element("tr"):
                     for at, value in enumerate(row):
-                        text("td" if at else "th", value).classes(style if at else "")
+                        text("td" if at else "th", value).classes("n" if at in numbers else "")

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from preheat.errors import PreheatError
-from preheat.schedule.curve_names import CURVE_NAMES
 from preheat.studio import rows as editing
 from preheat.studio.frame import section
 from preheat.studio.pages.strip import Strip
-from preheat.studio.rows import KINDS, Row, rows_of
+from preheat.studio.rows import KINDS, MOVING, Row, rows_of
 
 if TYPE_CHECKING:
     from preheat.studio.pages.design import DesignPage
@@ -87,10 +86,10 @@ class PhaseEditor:
             if row.kind == "hold":
                 ui.label("")
             else:
-                curves = list(dict.fromkeys([row.curve, *CURVE_NAMES]))
+                curves = list(dict.fromkeys([row.curve, *MOVING]))
                 ui.select(
                     curves, value=row.curve, label=words["curve"], with_input=True,
-                    on_change=lambda event: self._edit(at, curve=event.value),
+                    on_change=partial(self._choose, at),
                 ).props("dense options-dense").mark(f"curve-{at}")  # fmt: skip
             for name, key in (("length", "length"), ("start", "from"), ("end", "to")):
                 if name == "end" and row.kind == "hold":
@@ -99,6 +98,7 @@ class PhaseEditor:
                 fields[name] = ui.input(
                     words[key], value=getattr(row, name), on_change=partial(self._write, at, name)
                 ).props("dense debounce=250 autocomplete=off").mark(f"{name}-{at}")  # fmt: skip
+                fields[name].without_auto_validation()
             with ui.element("div").classes("ph-line"):
                 self._button("earlier", "arrow_upward", at, at > 0, partial(self._move, at, at - 1))
                 self._button("later", "arrow_downward", at, at < many - 1, partial(self._move, at, at + 1))
@@ -159,6 +159,11 @@ class PhaseEditor:
         field = self._fields[at][name] if at < len(self._fields) else None
         if field is not None:
             field.error = self._edit(at, **{name: field.value or ""})
+
+    def _choose(self, at: int, event: Any) -> None:
+        refusal = self._edit(at, curve=event.value) if event.value else None
+        if refusal:
+            ui.notify(refusal)
 
     def _edit(self, at: int, **new: str) -> str | None:
         return self._try(lambda: editing.changed(self._words, at, **new), f"{next(iter(new))}-{at}")

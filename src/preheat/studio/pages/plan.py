@@ -26,6 +26,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "tokens_per_sample": ("row.tokens", float, ""),
     "warmup": ("warmup", str, "10%"),
 }
+_UNSAID = {"accumulation": "1", "world_size": "1", "trainer": "plain_loop"}  # what the command takes by itself
 _MOST_LETTERS = 40  # of a number
 
 
@@ -65,7 +66,7 @@ def command_of(given: Mapping[str, str]) -> str:
     for name, value in given.items():
         if name == "drop_last":
             words += ["--drop-last"] if value == "1" else []
-        elif value.strip() and not (name == "trainer" and value == "plain_loop"):
+        elif value.strip() and value != _UNSAID.get(name):
             words += [f"--{name.replace('_', '-')}", value.strip()]
     return shlex.join(words)
 
@@ -97,7 +98,7 @@ class PlanPage:
                     on_change=lambda event: self._put("drop_last", "1" if event.value else ""),
                 ).mark("drop_last")  # fmt: skip
             with section(words["arithmetic"], "arithmetic"):
-                self._result = text("pre").mark("arithmetic")
+                self._result = text("pre").props('lang="en"').mark("arithmetic")
                 self._refusal = text("p").classes("ph-refusal").props('role="alert"').mark("refusal")
                 self._use = ui.link(words["use"], "/").mark("use")
                 text("p", words["command"]).classes("ph-quiet")

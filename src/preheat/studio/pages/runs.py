@@ -101,7 +101,7 @@ class RunsPage:
             else:
                 heads = tuple(words[f"event.{key}"] for key in ("update", "kind", "text", "lr", "border"))
                 rows = [(one.update, one.kind, one.text, one.lr, one.border) for one in reversed(look.events)]
-                table(heads, rows, figures=False)
+                table(heads, rows)
 
     def _choose(self, event: Any) -> None:
         self._chosen, self._seen = str(event.value), None

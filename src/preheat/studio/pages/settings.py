@@ -36,6 +36,7 @@ class RunSettings:
             for name, (key, _) in _FIELDS.items():
                 field = ui.input(page.words[key], value=_text(page.design, name), on_change=partial(self._set, name))
                 field.props(f"dense debounce=250 inputmode={'numeric' if _FIELDS[name][1] else 'decimal'}").mark(name)
+                field.without_auto_validation()
                 if name in _OPTIONAL:
                     field.props(f'hint="{page.words["optional"]}"')
                 self._fields[name] = field

@@ -98,7 +98,7 @@ class StudiesPage:
                 for key in ("cell.schedule", "warmup", "peak", "cell.seeds", "loss", "cell.margin", "accuracy",
                             "cell.verdict")
             )  # fmt: skip
-            table(heads, look.cells(horizon.updates))
+            table(heads, look.cells(horizon.updates), range(1, 7))
 
     def _choose(self, event: Any) -> None:
         self._chosen = str(event.value)
