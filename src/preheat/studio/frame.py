@@ -84,6 +84,8 @@ def framed(here: Visit, query: str = "") -> Iterator[None]:
     words = here.words
     ui.page_title(f"{words[here.page]} · preheat studio")
     ui.add_css(f":root {{ {variables(LIGHT)} }} body.body--dark {{ {variables(DARK)} }}\n{_STYLE}")
+    # NiceGUI has one language for all its pages; here each visit has its own.
+    ui.add_head_html(f"<script>document.documentElement.lang = '{here.language}'</script>")
     ui.colors(primary="var(--c2)")
     ui.dark_mode({"light": False, "dark": True}.get(here.theme))
     with ui.element("header").classes("ph-header"):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nicegui.events import UploadEventArguments
 
 MOST_BYTES = 200_000_000  # of a log
+_HEADER = '<label class="ph-pick">{label} <q-uploader-add-trigger></q-uploader-add-trigger></label>'
 
 
 class AuditPage:
@@ -37,10 +38,14 @@ class AuditPage:
             }  # fmt: skip
         self._against.props("dense").mark("against")
         upload = ui.upload(
-            label=words["audit.drop"], auto_upload=True, max_files=1, max_file_size=MOST_BYTES,
+            auto_upload=True, max_files=1, max_file_size=MOST_BYTES,
             on_upload=self._take, on_rejected=self._reject,
         ).classes("w-full").mark("log")  # fmt: skip
         upload.props("flat bordered")
+        # Quasar's own header is a button without a name, its field one that no key reaches.
+        upload.add_slot("header", _HEADER.format(label=words["audit.drop"]))
+        upload.add_slot("list", "<div></div>")
+        ui.run_javascript("document.querySelector('.q-uploader__input').tabIndex = 0")
         self._upload = upload
         self._again = ui.button(words["audit.again"], on_click=self._audit).props("outline").mark("again")
         self._again.disable()
