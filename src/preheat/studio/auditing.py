@@ -13,10 +13,10 @@ from preheat.errors import ConfigError, refusal
 from preheat.inspect import audit
 from preheat.inspect.auditing import recognise_log
 from preheat.inspect.logs import Log, read_log
-from preheat.schedule import Schedule, parse
+from preheat.schedule import Schedule
 from preheat.schedule.lengths import as_length
 from preheat.schedule.named import get_schedule, takes_warmup
-from preheat.studio.design import MOST_LETTERS, MOST_UPDATES, in_words
+from preheat.studio.design import MOST_UPDATES, in_words, parse_foreign
 from preheat.view.echarts import chart_options
 
 _POINTS = 2000
@@ -135,10 +135,8 @@ def _held(log: Log, asked: Asked) -> list[Part]:
 
 def _plan(asked: Asked, updates: int | None, lr: float | None) -> Schedule:
     words = asked.against.strip()
-    if len(words) > MOST_LETTERS:
-        raise ConfigError(refusal("plan", f"at most {MOST_LETTERS} letters", len(words), "Write it shorter."))
     if in_words(words):
-        return parse(words)
+        return parse_foreign(words)
     if updates is None:
         advice = "Say how many, or write the plan in words."
         raise ConfigError(refusal("updates", f"given for {words!r}, which the log does not say", None, advice))

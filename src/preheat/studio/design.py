@@ -7,6 +7,7 @@ Address  ``s`` (a schedule; up to eight), ``updates``, ``lr``, ``epoch`` (update
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,9 +82,7 @@ class Design:
         if not 1 <= len(self.curves) <= MOST_CURVES:
             raise ConfigError(refusal("curves", f"1 to {MOST_CURVES}", len(self.curves), "Draw fewer at a time."))
         for words in self.curves:
-            if len(words) > MOST_LETTERS:
-                advice = "Write it shorter, or load it from a file in Python."
-                raise ConfigError(refusal("schedule", f"at most {MOST_LETTERS} letters", len(words), advice))
+            refuse_long(words)
         if count("updates", self.updates, 1) > MOST_UPDATES:
             raise ConfigError(refusal("updates", f"at most {MOST_UPDATES}", self.updates, "Plan a shorter run."))
         positive("lr", self.lr, "It is the peak learning rate.")
@@ -107,7 +106,7 @@ class Design:
         # A name alone climbs over a tenth of the run, as it does on the command line.
         run = Run(self.updates, self.epoch, self.tokens)
         if in_words(words):
-            return parse(words).over(run).for_base(self.lr)
+            return parse_foreign(words).over(run).for_base(self.lr)
         warmup = "10%" if takes_warmup(words) else 0
         return get_schedule(words, warmup=warmup, total=run, lr=self.lr).for_base(self.lr)
 
@@ -158,6 +157,27 @@ class Design:
 def in_words(words: str) -> bool:
     """Whether a curve is written in words; else it is the name of one. A hold alone is a word and no name."""
     return is_text(words) or words.strip() in ("hold", "warmup")
+
+
+def refuse_long(words: str) -> None:
+    """Refuse words that would take long to read."""
+    if len(words) > MOST_LETTERS:
+        advice = "Write it shorter, or load it from a file in Python."
+        raise ConfigError(refusal("schedule", f"at most {MOST_LETTERS} letters", len(words), advice))
+
+
+def parse_foreign(words: str) -> Schedule:
+    """A schedule in words that may come from anybody: a link is enough. So no function of Python's is called.
+
+    >>> parse_foreign("function('os:abort')")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    preheat.errors.ScheduleError: schedule must be without functions; got "function('os:abort')". A page calls none...
+    """
+    refuse_long(words)
+    if re.search(r"\bfunction\b", words):
+        raise ScheduleError(refusal("schedule", "without functions", words, "A page calls none: draw it in Python."))
+    return parse(words)
 
 
 def _number(name: str, text: str) -> float:

@@ -22,7 +22,8 @@ def label(design: Design, index: int) -> str:
 
 def drawn(design: Design, schedules: dict[int, Schedule]) -> list[Sampled]:
     """The curves as learning rates over updates."""
-    return sample({label(design, index): one for index, one in schedules.items()}, design.updates, design.lr, POINTS)
+    named = {label(design, index): one for index, one in schedules.items()}
+    return sample(named, design.updates, design.lr, POINTS) if named else []
 
 
 def chart_of(design: Design, schedules: dict[int, Schedule], words: Any) -> dict[str, Any]:

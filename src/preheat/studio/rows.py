@@ -16,7 +16,7 @@ from preheat.schedule.curve_names import CURVE_NAMES, name_of, named_curve
 from preheat.schedule.curves import Constant
 from preheat.schedule.factors import absolute
 from preheat.schedule.lengths import Length, as_length, rest
-from preheat.studio.design import Design, in_words
+from preheat.studio.design import Design, in_words, parse_foreign
 
 KINDS = ("warmup", "hold", "decay")
 _NEED_NUMBERS = ("exponential", "step", "rectification")  # curves without a default for some option
@@ -64,7 +64,7 @@ def rows_of(design: Design, index: int) -> list[Row] | None:
 def _phases(words: str) -> tuple[Phase, ...] | None:
     if not in_words(words):
         return None
-    schedule = parse(words)
+    schedule = parse_foreign(words)
     if not isinstance(schedule, PhaseSchedule) or not all(isinstance(part, Phase) for part in schedule.phases):
         return None
     return schedule.phases  # type: ignore[return-value]
@@ -182,7 +182,7 @@ def _with(phase: Phase, new: dict[str, str]) -> Phase:
 
 def _curve(phase: Phase, name: str) -> dict[str, Any]:
     """Another curve; a climb stays one, and what held falls to 0."""
-    found: Any = parse(name).phases[0].curve if "(" in name else named_curve(name)  # type: ignore[attr-defined]
+    found: Any = parse_foreign(name).phases[0].curve if "(" in name else named_curve(name)  # type: ignore[attr-defined]
     if isinstance(found, Constant):
         return {"curve": found, "start": None, "end": None}
     return {"curve": found} if not isinstance(phase.curve, Constant) else {"curve": found, "start": None, "end": 0.0}

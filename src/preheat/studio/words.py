@@ -93,6 +93,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "score.peak": ("best peak / linear", "最佳峰值 / 直线"),
     "score.long": ("Not scored: the run is longer than 2,000,000 updates.", "未评分：训练超过 2,000,000 步。"),
     "copy": ("Copy as", "复制为"),
+    "copy.do": ("Copy", "复制"),
     # plan
     "plan.title": ("How many updates a run takes", "一次训练需要多少步"),
     "examples": ("Examples", "样本数"),

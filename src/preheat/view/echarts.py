@@ -68,7 +68,7 @@ def chart_options(
     place_axis = _logarithmic(series) if log_x else {"type": "value", "min": 0, "max": last}
     return {
         "animation": False,
-        "grid": {"left": 72, "right": 24, "top": 44, "bottom": 56, "outerBoundsMode": "none"},
+        "grid": {"left": 72, "right": 40, "top": 44, "bottom": 56, "outerBoundsMode": "none"},
         "textStyle": {"fontFamily": "system-ui, sans-serif"},
         "legend": {
             "show": len(lines) > 1, "top": 0, "type": "scroll", "textStyle": {"color": "var(--ink)"},

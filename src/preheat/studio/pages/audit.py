@@ -9,6 +9,7 @@ from nicegui import run, ui
 
 from preheat.errors import PreheatError
 from preheat.studio.auditing import Asked, Verdict, verdict_on
+from preheat.studio.charts import chart
 from preheat.studio.frame import Visit, framed, refusal_box, section, text
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ class AuditPage:
                     if part.cause:
                         text("p", f"{words['audit.cause']}: {part.cause}").props('lang="en"')
                     if part.chart is not None:
-                        options = part.chart(words)
-                        chart = ui.echart(options, renderer="svg").classes("ph-chart").mark("chart-audit")
-                        chart.props(f'role="img" aria-label="{words["chart"]}"')
+                        chart(part.chart(words), words["chart"], "chart-audit")
                     with ui.element("ul"):
                         for line in part.evidence:
                             text("li", line).props('lang="en"')

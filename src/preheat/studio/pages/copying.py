@@ -25,9 +25,7 @@ class CopyPanel:
                 self._target = ui.select(
                     targets(), value="python", label=words["copy"], on_change=self.show
                 ).props("dense options-dense").classes("min-w-[16rem]").mark("target")  # fmt: skip
-                ui.button(words["copy"].split()[0], icon="content_copy", on_click=self._copy).props("flat dense").mark(
-                    "copy"
-                )
+                ui.button(words["copy.do"], icon="content_copy", on_click=self._copy).props("flat dense").mark("copy")
             self._text = text("pre").mark("copy-text").props('tabindex="0"')
             self._notes = text("p").classes("ph-quiet").mark("copy-notes")
         ui.timer(0.0, self.show, once=True)

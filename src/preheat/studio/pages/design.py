@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 from preheat.errors import PreheatError
 from preheat.schedule import Schedule
+from preheat.studio.charts import chart, redraw
 from preheat.studio.design import AXES, Design
 from preheat.studio.drawing import chart_of
 from preheat.studio.frame import Visit, framed, refusal_box, text
@@ -53,8 +55,7 @@ class DesignPage:
         """Make the page."""
         self._resolve()
         self._toolbar()
-        self.chart = ui.echart(self._chart(), renderer="svg").classes("ph-chart").mark("chart")
-        self.chart.props(f'role="img" aria-label="{self.words["chart"]}"')
+        self.chart = chart(self._chart(), self.words["chart"], "chart")
         self.phases = PhaseEditor(self)
         with ui.element("div").classes("ph-columns"):
             with ui.element("div"):
@@ -81,8 +82,7 @@ class DesignPage:
 
     def _show(self, design: Design) -> None:
         self._resolve()
-        self.chart.props["options"] = self._chart()
-        self.chart.update()
+        redraw(self.chart, self._chart())
         for part in (self.phases, self.curves, self.settings):
             part.show()
         self._undo.set_enabled(self.history.can_undo)
@@ -117,7 +117,7 @@ class DesignPage:
                 self.schedules.pop(index, None)
                 self.refusals[index] = str(error)
 
-    def _chart(self) -> dict[str, object]:
+    def _chart(self) -> dict[str, Any]:
         return chart_of(self.design, self.schedules, self.words)
 
     # --- the toolbar -------------------------------------------------------------------------------------------------
@@ -142,10 +142,10 @@ class DesignPage:
             }
 
     def _set_log(self) -> None:
-        self.change(replaced(self.design, log=self._log.value))
+        self.change(replace(self.design, log=self._log.value))
 
     def _set_axis(self) -> None:
-        self.change(replaced(self.design, axis=self._axis.value))
+        self.change(replace(self.design, axis=self._axis.value))
 
     def _copy_link(self) -> None:
         ui.clipboard.write(f"{self.visit.base}{self.visit.link('design', self.design.to_query())}")
@@ -157,13 +157,6 @@ class DesignPage:
                 self.redo()
             else:
                 self.undo()
-
-
-def replaced(design: Design, **new: object) -> Design:
-    """A design with other values."""
-    from dataclasses import replace
-
-    return replace(design, **new)  # type: ignore[arg-type]
 
 
 def design_page(visit: Visit) -> None:

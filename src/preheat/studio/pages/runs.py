@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
+from preheat.studio.charts import chart, redraw
 from preheat.studio.found import inside, runs_in
 from preheat.studio.frame import Visit, framed, refusal_box, section, text
 from preheat.studio.live import Look, look_at, stamp
@@ -88,12 +89,9 @@ class RunsPage:
         for name, options in look.charts.items():
             if name not in self._charts:
                 with self._place, section(str(options["yAxis"]["name"]), name):
-                    chart = ui.echart(options, renderer="svg").classes("ph-chart").mark(f"chart-{name}")
-                    chart.props(f'role="img" aria-label="{options["yAxis"]["name"]}"')
-                    self._charts[name] = chart
+                    self._charts[name] = chart(options, str(options["yAxis"]["name"]), f"chart-{name}")
             else:
-                self._charts[name].props["options"] = options
-                self._charts[name].update()
+                redraw(self._charts[name], options)
         self._events.clear()
         with self._events:
             if not look.events:

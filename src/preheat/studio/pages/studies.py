@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
+from preheat.studio.charts import chart
 from preheat.studio.found import inside, studies_in
 from preheat.studio.frame import Visit, framed, refusal_box, section, text
 from preheat.studio.pages.numbers import table
@@ -85,9 +86,7 @@ class StudiesPage:
         words = self._visit.words
         horizon = next(one for one in look.horizons if one.updates == self._horizon)
         with section(f"{words[self._measure]}, {horizon.updates:,} {words['updates']}", "peaks"):
-            options = over_peaks(horizon, self._measure, words)
-            chart = ui.echart(options, renderer="svg").classes("ph-chart").mark("chart-peaks")
-            chart.props(f'role="img" aria-label="{words[self._measure]}"')
+            chart(over_peaks(horizon, self._measure, words), words[self._measure], "chart-peaks")
             text("p", words["interval"]).classes("ph-quiet")
         with section(words["advice"], "advice"), ui.element("ul"):
             for sentence in horizon.advice:
