@@ -14,10 +14,10 @@ from preheat.study.estimates import Estimate
 from preheat.study.findings import Findings, Horizon
 from preheat.study.lines import Line, Point
 from preheat.study.table import StudyTable
-from preheat.train.reporting.charts import Chart
-from preheat.train.reporting.thinning import thin
 from preheat.view import inline_svg, plot_against, plot_series
 from preheat.view.image import COLOURS
+from preheat.view.report.chart import Chart
+from preheat.view.report.thinning import thin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

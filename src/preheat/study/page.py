@@ -13,8 +13,8 @@ from preheat.study.charts import pictures_of
 from preheat.study.findings import Findings, Horizon, find
 from preheat.study.report import cost_of, summarise
 from preheat.study.table import StudyTable, read
-from preheat.train.reporting.page import drawings, fill
-from preheat.train.reporting.words import duration
+from preheat.view.report.page import drawings, fill
+from preheat.view.report.words import duration
 
 NAME, PICTURES = "report.html", "pictures"
 _MOST_CELLS = 400  # of a table

@@ -14,7 +14,7 @@ from pages import CHROMIUM, Page, browse
 from preheat.train.reporting import write_report
 from preheat.train.reporting.folder import read_run
 from preheat.train.reporting.scores import by_class
-from preheat.train.reporting.thinning import running_mean, thin
+from preheat.view.report.thinning import running_mean, thin
 
 from .runs import record, result, write, write_lines, write_run
 
@@ -352,7 +352,7 @@ def test_real_run_is_reported(tmp_path, tiny):
 def test_missing_extra_is_one_line(tmp_path, monkeypatch):
     """Where Jinja2 is not installed."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(preheat.MissingExtraError, match=r"jinja2 is not installed: pip install 'preheat\[train\]'"):
+    with pytest.raises(preheat.MissingExtraError, match=r"jinja2 is not installed: pip install 'preheat\[plot\]'"):
         write_report(write_run(tmp_path / "run"))
 
 

@@ -1,4 +1,4 @@
-"""The curves of a report: each a drawing, what its colours mean, and what it shows in words.
+"""The curves of a run's report.
 
 Words stay out of the drawings, but for the numbers on the axes: the page sets them, in fonts that have every script and
 in a size that can be read where the drawing is small.
@@ -7,15 +7,15 @@ in a size that can be read where the drawing is small.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from preheat.train.reporting.events import Marks
 from preheat.train.reporting.folder import RunData
-from preheat.train.reporting.thinning import running_mean, thin
-from preheat.train.reporting.words import NOT_RECORDED, count, listing, number, of
 from preheat.view import inline_svg, plot_series
 from preheat.view.image import COLOURS
+from preheat.view.report.chart import Chart
+from preheat.view.report.thinning import running_mean, thin
+from preheat.view.report.words import NOT_RECORDED, count, listing, number, of
 from preheat.view.samples import sample
 
 if TYPE_CHECKING:
@@ -31,27 +31,6 @@ _VISIBLE = 0.005  # of the peak: about a pixel of the drawing
 _FEW = 60  # values that need no mean to be read
 _DOTTED = 30  # points from which on the house style draws none, only the line
 _SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One drawing.
-
-    Attributes:
-        name: of the section, also the prefix of ids in the drawing.
-        title: heading.
-        unit: what the values are.
-        svg: the ``<svg>`` element.
-        legend: the class of each sample of colour, and what is drawn like it.
-        notes: sentences; the first also describes the drawing to those who do not see it.
-    """
-
-    name: str
-    title: str
-    unit: str
-    svg: str
-    legend: list[tuple[str, str]]
-    notes: list[str]
 
 
 def draw_charts(run: RunData, marks: Marks) -> tuple[list[Chart], list[str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from preheat.train.reporting.folder import RunData
-from preheat.train.reporting.words import NOT_RECORDED, count, number
+from preheat.view.report.words import NOT_RECORDED, count, number
 
 # Kinds with a colour of their own; any other is marked as one of "other events".
 _KINDS = {"resume": "c8", "spike": "c7", "skip": "c6", "stop": "c5"}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from preheat.errors import missing_extra
-from preheat.train.reporting import words
-
-if TYPE_CHECKING:
-    from preheat.train.reporting.charts import Chart
+from preheat.view.colours import DARK, LIGHT, variables
+from preheat.view.report import words
+from preheat.view.report.chart import Chart
 
 
 def fill(template: str, **values: Any) -> str:
@@ -26,13 +25,14 @@ def fill(template: str, **values: Any) -> str:
     try:
         from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ImportError:
-        raise missing_extra("jinja2", "train") from None
+        raise missing_extra("jinja2", "plot") from None
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
     )
     environment.filters |= {
         "score": words.score, "count": words.count, "value": words.value, "number": words.number,
     }  # fmt: skip
+    environment.globals |= {"light": variables(LIGHT), "dark": variables(DARK)}
     return environment.get_template(template).render(**values)
 
 
