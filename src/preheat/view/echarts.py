@@ -13,7 +13,7 @@ from typing import Any
 from preheat.view.colours import CURVES
 
 _FEW = 30  # points up to which each has a dot
-_DASHES = ("dashed", "dotted", "solid")
+_DASHES = ("solid", "dashed", "dotted")  # as the legend of a report shows them
 
 
 def chart_options(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Chart:
         svg: the ``<svg>`` element.
         legend: the class of each sample of colour, and what is drawn like it.
         notes: sentences; the first also describes the drawing to those who do not see it.
+        options: the same chart to look into (:func:`preheat.view.report.options.report_options`), its series named by
+            the legend's words; None leaves it at the drawing.
     """
 
     name: str
@@ -24,3 +27,4 @@ class Chart:
     svg: str
     legend: list[tuple[str, str]]
     notes: list[str]
+    options: dict[str, Any] | None = None

@@ -1,8 +1,12 @@
-"""Templates of reports filled in: every page has the look of ``page.html.jinja``."""
+"""Templates of reports filled in: every page has the look of ``page.html.jinja``.
+
+Drawings show everything. Where nicegui is installed each chart has its numbers beside its drawing, and the page one
+script that makes charts to look into of them; the page's own policy names that script, and nothing else runs or loads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -10,13 +14,15 @@ from preheat.errors import missing_extra
 from preheat.view.colours import DARK, LIGHT, variables
 from preheat.view.report import words
 from preheat.view.report.chart import Chart
+from preheat.view.report.script import Script, as_data, chart_script
 
 
-def fill(template: str, **values: Any) -> str:
+def fill(template: str, *, charts: Sequence[Chart] = (), **values: Any) -> str:
     """A page as text.
 
     Args:
         template: ``package/file``.
+        charts: all charts of the page.
         values: what it is filled with; text in them is escaped.
 
     Raises:
@@ -30,9 +36,12 @@ def fill(template: str, **values: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
     )
     environment.filters |= {
-        "score": words.score, "count": words.count, "value": words.value, "number": words.number,
+        "score": words.score, "count": words.count, "value": words.value, "number": words.number, "data": _data,
     }  # fmt: skip
-    environment.globals |= {"light": variables(LIGHT), "dark": variables(DARK)}
+    script = chart_script() if any(chart.options for chart in charts) else None
+    environment.globals |= {
+        "light": variables(LIGHT), "dark": variables(DARK), "script": script, "script_text": _plain(script)
+    }  # fmt: skip
     return environment.get_template(template).render(**values)
 
 
@@ -41,6 +50,19 @@ def drawings(charts: Sequence[Chart]) -> list[tuple[Chart, Any]]:
     from markupsafe import Markup
 
     return [(chart, Markup(chart.svg)) for chart in charts]
+
+
+def _plain(script: Script | None) -> Any:
+    """The script's text marked as what it is: it is not escaped."""
+    from markupsafe import Markup
+
+    return Markup("" if script is None else script.text)
+
+
+def _data(options: Mapping[str, Any]) -> Any:
+    from markupsafe import Markup
+
+    return Markup(as_data(options))
 
 
 def _text(template: str) -> str:
