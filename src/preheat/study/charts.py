@@ -116,6 +116,8 @@ def _sensitivities(horizon: Horizon, lines: Sequence[Line], findings: Findings) 
     series = {line.name: ([number], [found.mean]) for number, (line, found) in enumerate(known, 1)}
     margins = {line.name: [found.margin or 0.0] for line, found in known}
 
+    top = max((found.mean + (found.margin or 0.0) for _, found in known), default=1.0)
+
     def draw(legend: bool) -> Figure:
         figure = plot_against(series, xlabel="", ylabel="LR sensitivity (nats)", margins=margins, legend=legend)
         axes = figure.axes[0]
@@ -127,7 +129,7 @@ def _sensitivities(horizon: Horizon, lines: Sequence[Line], findings: Findings) 
         f"How much loss a wrong peak costs on average, peaks from {findings.lowest:g} to {findings.highest:g} taken"
         " evenly in their logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers."
     )
-    options = with_margins(report_options(series, xlabel="", reach=len(known) + 0.6), margins)
+    options = with_margins(report_options(series, xlabel="", reach=len(known) + 0.6, limits=(0.0, 1.05 * top)), margins)
     return Picture(f"sensitivity-{horizon.updates}", "LR sensitivity", "nats", draw, tuple(series), note, options)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from preheat.view.echarts import chart_options
 
 _DIGITS = 7  # of a value: more than a screen can show or a hint tells
+_BESIDE = 0.03  # of a logarithmic axis: left free at both ends
+_FAINT = 0.6
 _MANY = 20  # marks of a kind
 _ROOM = 20  # of an axis: the part of it that the number above a border needs
 # A cross for a point, where the drawing has one too.
@@ -54,9 +57,13 @@ def report_options(
     if not xlabel:
         options["xAxis"] |= {"axisLabel": {"show": False}, "axisTick": {"show": False}}
         options["tooltip"]["trigger"] = "item"
+    if how.get("log_x"):
+        _limit(options["xAxis"], _around([place for places, _ in series.values() for place in places]))
     if limits is not None:
-        options["yAxis"] |= dict(zip(("min", "max"), map(_rounded, limits), strict=True))
-        options["yAxis"]["axisLabel"] |= {"showMinLabel": False, "showMaxLabel": False}
+        _limit(options["yAxis"], limits)
+    for line in options["series"]:
+        if line.get("lineStyle", {}).get("opacity", 1) < 1:
+            line["lineStyle"]["opacity"] = _FAINT
     options["dataZoom"] = [
         {"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseMove": "shift",
          "preventDefaultMouseMove": False, "xAxisIndex": 0},
@@ -76,6 +83,7 @@ def with_margins(
         margins: half the height of the interval at each point, by series; 0 draws none.
         crossed: indices of the points drawn as crosses, by series.
     """
+    low, high = (options["yAxis"].get(end, other) for end, other in (("min", -math.inf), ("max", math.inf)))
     for line in options["series"]:
         name, style = line["name"], {"color": line["lineStyle"]["color"], "type": "solid", "width": 1}
         known = [(*point, _rounded(margin)) for point, margin in zip(line["data"], margins[name], strict=True)]
@@ -86,10 +94,24 @@ def with_margins(
         ]
         line["markLine"] = {
             "symbol": "none", "silent": True, "animation": False, "label": {"show": False}, "lineStyle": style,
-            "data": [[{"coord": [place, value - margin]}, {"coord": [place, value + margin]}]
+            "data": [[{"coord": [place, max(low, value - margin)]}, {"coord": [place, min(high, value + margin)]}]
                      for place, value, margin in known if margin],
         }  # fmt: skip
     return options
+
+
+def _limit(axis: dict[str, Any], limits: tuple[float, float]) -> None:
+    """An axis from one value to another; one that is not round has no number of its own."""
+    for end, label, value in zip(("min", "max"), ("showMinLabel", "showMaxLabel"), limits, strict=True):
+        axis[end] = _rounded(value)
+        axis["axisLabel"][label] = value == float(f"{value:.1g}")
+
+
+def _around(places: Sequence[float]) -> tuple[float, float]:
+    """A little more than the places take on a logarithmic axis."""
+    low, high = min(places), max(places)
+    ratio = max((high / low) ** _BESIDE, 1 + _BESIDE)
+    return low / ratio, high * ratio
 
 
 def _rounded(value: float) -> float:
