@@ -70,8 +70,9 @@ def _chart(
         planned = base * schedule(every)
     else:
         every, planned = at, np.zeros(len(at))
-    series = {curve: (every.tolist(), planned.tolist()), "log": (at.tolist(), rates[chosen].tolist())}
-    marks, legend = {}, [("line c1", curve), ("dot c2", "log")]
+    # The curve comes last and lies on top: dots that are on it would hide it.
+    series = {"log": (at.tolist(), rates[chosen].tolist()), curve: (every.tolist(), planned.tolist())}
+    marks, legend = {}, [("dot c1", "log"), ("line c2", curve)]
     if parts is not None:
         words = f"they part, at update {count(parts)}"
         marks[words] = [float(parts)]

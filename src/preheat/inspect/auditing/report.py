@@ -101,16 +101,16 @@ def recognised_page(log: Log, found: Mapping[str, Recognised | None], *, first: 
         name = series.name if len(log.series) > 1 else "Rates"
         if known is None:
             groups.append(_group(series.name, "too few rates above zero to say what they are", None))
-            tiles.append((name, "not recognised", f"{count(len(series))} rates"))
+            tiles.append((name, "Not recognised", f"{count(len(series))} rates"))
             continue
         how = "every logged rate agrees" if known.exact else "the nearest known shape"
         chart = recognised_chart(series, known, first if first is not None else log.first or 0, f"rates-{index}")
-        groups.append(_group(series.name, f"{known} ({how})", chart) | {
+        groups.append(_group(series.name, f"it looks like {known} ({how})", chart) | {
             "evidence": known.notes,
             "numbers": [("peak", number(known.base_lr)), ("largest distance", number(known.error)),
                         ("at update", count(known.error_at))],
         })  # fmt: skip
-        tiles.append((name, "recognised" if known.exact else "nearest shape", how))
+        tiles.append((name, "Recognised" if known.exact else "Nearest shape", how))
         tiles.append((f"Peak{f' of {name}' if len(log.series) > 1 else ''}", number(known.base_lr), "as found"))
         plans.append((series.name, known.schedule, _words(known.schedule, known.base_lr, log)))
     return _page(log, groups, verdict=_recognised_verdict(groups), tiles=tiles, plans=plans, held=False)
@@ -171,8 +171,9 @@ def _verdict(found: Audit) -> str:
 
 def _recognised_verdict(groups: Sequence[Mapping[str, Any]]) -> str:
     if len(groups) == 1:
-        return f"Held against no plan. What it looks like: {groups[0]['sentence']}."
-    return f"Held against no plan. What each of its {len(groups)} groups looks like is said below."
+        sentence = str(groups[0]["sentence"])
+        return f"Held against no plan: {sentence}."
+    return f"Held against no plan; what each of its {len(groups)} groups looks like is said below."
 
 
 def _tiles(found: Audit) -> list[tuple[str, str, str]]:
@@ -181,7 +182,7 @@ def _tiles(found: Audit) -> list[tuple[str, str, str]]:
     shown = max(wrong or found.findings, key=lambda one: float(np.abs(one.rates - one.planned).max()))
     many = len(found.findings)
     groups = f"{len(wrong)} of {many} groups differ" if many > 1 else "one group in the log"
-    tiles = [("Verdict", "not as planned" if wrong else "as planned", groups)]
+    tiles = [("Verdict", "Not as planned" if wrong else "As planned", groups)]
     rates = len(shown.rates)
     of = f"of {count(rates)} rates" + (f" of {shown.group}" if many > 1 else "")
     tiles.append(("The plan's", count(shown.agrees.sum() if wrong else rates), of))

@@ -72,7 +72,8 @@ def rate_chart(run: RunData, marks: Marks) -> Chart | None:
         notes.append(f"Used and planned rates {differ}.")
         if gap > _VISIBLE or run.done < run.total:
             reach = max(run.done, run.total)
-            at = np.union1d(planned.positions, updates[chosen])  # so that both are known where one is looked at
+            # Also where the used ones are drawn: both are known where one is looked at.
+            at = np.union1d(planned.positions, updates[chosen]).astype(np.int64)
             series["planned"] = (at.tolist(), (run.lr * run.schedule(at)).tolist())
             legend.append(("dash c2", "planned"))
     if borders:
@@ -247,7 +248,7 @@ def _averaged(updates: Column, values: Column) -> tuple[dict[str, Any], list[tup
         return {each: _thinned(updates, values)}, [("line c1", each)], []
     width = _width(len(values))
     means, mean = running_mean(values, width), f"mean of {count(width)}"
-    chosen = np.union1d(thin(values), thin(means))  # the same for both, so that both are known where one is looked at
+    chosen = np.union1d(thin(values), thin(means))  # for both: each is known where the other is looked at
     at = updates[chosen].tolist()
     series = {each: (at, values[chosen].tolist()), mean: (at, means[chosen].tolist())}
     return series, [("faint c1", each), ("line c2", mean)], [each]

@@ -39,7 +39,7 @@
     }
     if (option.xAxis.name === "update") {
       option.xAxis.minInterval = 1;
-      option.xAxis.axisLabel.formatter = (value) => value.toLocaleString("en");
+      option.xAxis.axisLabel.formatter = (value) => (Number.isInteger(value) ? value.toLocaleString("en") : "");
     }
     return option;
   };

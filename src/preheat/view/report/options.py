@@ -44,7 +44,10 @@ def report_options(
     >>> [line["name"] for line in options["series"]]
     ['used', 'spike (1)', 'clipped']
     """
-    rounded = {label: (places, [_rounded(value) for value in values]) for label, (places, values) in series.items()}
+    rounded = {
+        label: ([_whole(place) for place in places], [_rounded(value) for value in values])
+        for label, (places, values) in series.items()
+    }
     options = chart_options(
         rounded, xlabel=xlabel, ylabel="", borders=_numbered(borders[1], reach), marks=marks, level=level[1],
         reach=reach, **how,
@@ -64,10 +67,10 @@ def report_options(
     for line in options["series"]:
         if line.get("lineStyle", {}).get("opacity", 1) < 1:
             line["lineStyle"]["opacity"] = _FAINT
-    options["dataZoom"] = [
-        {"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseMove": "shift",
-         "preventDefaultMouseMove": False, "xAxisIndex": 0},
-    ]  # fmt: skip
+    # The wheel and a finger scroll the page, unless they are meant for the chart.
+    zoom = {"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseMove": "shift",
+            "preventDefaultMouseMove": False}  # fmt: skip
+    options["dataZoom"] = [{**zoom, "xAxisIndex": 0}, {**zoom, "yAxisIndex": 0}]
     # Out of sight: only what it does with the mouse is wanted.
     options["toolbox"] = {"left": -100, "itemSize": 1, "feature": {"dataZoom": {"filterMode": "none"}}}
     return options
@@ -112,6 +115,11 @@ def _around(places: Sequence[float]) -> tuple[float, float]:
     low, high = min(places), max(places)
     ratio = max((high / low) ** _BESIDE, 1 + _BESIDE)
     return low / ratio, high * ratio
+
+
+def _whole(place: float) -> float:
+    """An update as a whole number, which is shorter in a page."""
+    return int(place) if place == int(place) else place
 
 
 def _rounded(value: float) -> float:
