@@ -131,7 +131,7 @@ def refuse_other_scripts(page):
 
 @dataclass
 class Opened:
-    """A page in Chromium: Playwright's own object, the addresses it asked for, and what it said on its console."""
+    """A page in Chromium: the driver's own, the addresses it asked for, what it said on its console or in dialogs."""
 
     page: object
     asked: list = field(default_factory=list)
@@ -182,6 +182,7 @@ def opened(path, **how):
             page.on("request", lambda request: seen.asked.append(request.url))
             page.on("console", lambda message: seen.said.append(message.text))
             page.on("pageerror", lambda error: seen.said.append(str(error)))
+            page.on("dialog", lambda dialog: (seen.said.append(dialog.message), dialog.dismiss()))
             page.goto(Path(path).as_uri())
             yield seen
         finally:
