@@ -83,4 +83,5 @@ def _chart(
     figure.set_size_inches(*_SIZE)
     svg = inline_svg(figure, prefix=name, label=f"{title}. {note}")
     options = report_options(series, points=["log"], marks=marks, reach=max(last, 1))
+    options["series"][1]["z"] = 3
     return Chart(name, title, "learning rate", svg, legend, [note], options)
