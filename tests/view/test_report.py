@@ -166,6 +166,22 @@ def test_gaps_borders_and_levels_are_kept_apart():
     assert "markLine" not in used
 
 
+@pytest.mark.parametrize(
+    ("level", "log", "limits"),
+    [
+        (5.0, True, (None, 6.0)),
+        (0.6, True, (0.5, None)),
+        (0.6, False, (None, None)),
+        (5.0, False, (None, 6.0)),
+        (1.5, True, (None, None)),
+    ],
+)
+def test_axis_reaches_a_level_beyond_the_curves(level, log, limits):
+    """A norm is clipped to more than any that was seen: the level is to be seen all the same."""
+    options = report_options({"a": ([0, 1], [1.0, 2.0])}, level=("clipped", level), log=log)
+    assert (options["yAxis"].get("min"), options["yAxis"].get("max")) == limits
+
+
 def test_intervals_end_at_the_edge_and_crosses_are_marked():
     """ECharts leaves out a line of which an end is out of sight."""
     series = {"a": ([1e-3, 1e-2], [1.0, 2.0]), "b": ([1e-3], [1.5])}

@@ -10,7 +10,8 @@ from preheat.view.echarts import chart_options
 
 _DIGITS = 7  # of a value: more than a screen can show or a hint tells
 _BESIDE = 0.03  # of a logarithmic axis: left free at both ends
-_FAINT = 0.6
+_FAINT, _DIM = 0.5, 0.25  # of curves behind others, of marks where there are many
+_OVER = 1.2  # times a level beyond the curves: where the axis ends
 _MANY = 20  # marks of a kind
 _ROOM = 20  # of an axis: the part of it that the number above a border needs
 # A cross for a point, where the drawing has one too.
@@ -53,6 +54,18 @@ def report_options(
         reach=reach, **how,
     )  # fmt: skip
     _detach_lines(options, borders[0], level[0])
+    _suit_page(options, xlabel)
+    if how.get("log_x"):
+        _limit(options["xAxis"], _around([place for places, _ in series.values() for place in places]))
+    if limits is not None:
+        _limit(options["yAxis"], limits)
+    if level[1] is not None:
+        _make_room(options, level[1])
+    return options
+
+
+def _suit_page(options: dict[str, Any], xlabel: str) -> None:
+    """Leave the legend to the page, and the wheel and a finger too, unless they are meant for the chart."""
     options |= {"grid": {"left": 64, "right": 20, "top": 20, "bottom": 44 if xlabel else 16}}
     options["legend"] = {"show": False}
     options["tooltip"]["axisPointer"]["lineStyle"] = {"color": "var(--soft)"}
@@ -60,20 +73,14 @@ def report_options(
     if not xlabel:
         options["xAxis"] |= {"axisLabel": {"show": False}, "axisTick": {"show": False}}
         options["tooltip"]["trigger"] = "item"
-    if how.get("log_x"):
-        _limit(options["xAxis"], _around([place for places, _ in series.values() for place in places]))
-    if limits is not None:
-        _limit(options["yAxis"], limits)
     for line in options["series"]:
         if line.get("lineStyle", {}).get("opacity", 1) < 1:
             line["lineStyle"]["opacity"] = _FAINT
-    # The wheel and a finger scroll the page, unless they are meant for the chart.
     zoom = {"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseMove": "shift",
             "preventDefaultMouseMove": False}  # fmt: skip
     options["dataZoom"] = [{**zoom, "xAxisIndex": 0}, {**zoom, "yAxisIndex": 0}]
     # Out of sight: only what it does with the mouse is wanted.
     options["toolbox"] = {"left": -100, "itemSize": 1, "feature": {"dataZoom": {"filterMode": "none"}}}
-    return options
 
 
 def with_margins(
@@ -108,6 +115,18 @@ def _limit(axis: dict[str, Any], limits: tuple[float, float]) -> None:
     for end, label, value in zip(("min", "max"), ("showMinLabel", "showMaxLabel"), limits, strict=True):
         axis[end] = _rounded(value)
         axis["axisLabel"][label] = value == float(f"{value:.1g}")
+
+
+def _make_room(options: dict[str, Any], level: float) -> None:
+    """A level beyond all values is shown as well: axes follow the curves alone."""
+    values = [value for line in options["series"] for _, value in line["data"] if value is not None]
+    axis = options["yAxis"]
+    if values and level > max(values):
+        axis["max"] = _rounded(level * _OVER)
+        axis["axisLabel"]["showMaxLabel"] = False
+    elif values and level < min(values) and axis["type"] == "log":
+        axis["min"] = _rounded(level / _OVER)
+        axis["axisLabel"]["showMinLabel"] = False
 
 
 def _around(places: Sequence[float]) -> tuple[float, float]:
@@ -158,5 +177,5 @@ def _detach_lines(options: dict[str, Any], borders: str, level: str) -> None:
 def _dimmed(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Very many lines of a kind let the curves be seen through them."""
     for line in lines if len(lines) > _MANY else ():
-        line["lineStyle"]["opacity"] = 0.35
+        line["lineStyle"]["opacity"] = _DIM
     return lines
