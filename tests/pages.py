@@ -156,6 +156,14 @@ class Opened:
         said.wait_for(state="visible")
         return " ".join(said.locator("xpath=..").inner_text().split())
 
+    def scrolled_to(self, height):
+        """Whether the page comes to stand there within five seconds."""
+        for _ in range(100):
+            if self.page.evaluate("scrollY") == height:
+                return True
+            self.page.wait_for_timeout(50)
+        return False
+
     def shown(self, name):
         """Which of a chart's two forms is in sight: (to look into, drawing)."""
         figure = self.chart(name)

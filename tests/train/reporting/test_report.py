@@ -423,7 +423,7 @@ def test_charts_answer_the_mouse_with_what_was_recorded(tmp_path):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
 def test_charts_are_zoomed_and_their_curves_hidden(tmp_path):
-    """Dragging shows a part, a double click all of it again; the legend's buttons hide what they stand for."""
+    """Dragging shows a part, a double click all of it again; the wheel is the page's; buttons hide curves."""
     with opened(write_report(write_run(tmp_path / "run"))) as report:
         chart = report.chart("loss")
         box = chart.locator(".chart").bounding_box()
@@ -436,6 +436,11 @@ def test_charts_are_zoomed_and_their_curves_hidden(tmp_path):
         back = chart.get_by_role("button", name="Show all")
         back.wait_for(state="visible")
         assert not {"0", "144"} & set(numbers.all_text_contents())
+        above = report.page.evaluate("scrollY")
+        for way in (30, -30):
+            report.page.mouse.wheel(0, way)
+            above += way
+            assert report.scrolled_to(above)
         report.page.mouse.dblclick(box["x"] + 300, box["y"] + 60)
         back.wait_for(state="hidden")
         assert numbers.all_text_contents() == before
@@ -461,6 +466,9 @@ def test_paper_and_browsers_without_scripts_have_the_drawings(tmp_path):
     with opened(path, java_script_enabled=False) as report:
         assert report.shown("loss") == (False, True)
         assert report.said == []
-    with opened(path, viewport={"width": 390, "height": 800}, has_touch=True) as report:
+    with opened(path, viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True) as report:
         assert report.shown("loss") == (True, False)
         assert report.page.evaluate("document.documentElement.scrollWidth") == 390
+        box = report.chart("lr").locator(".chart").bounding_box()
+        report.page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        report.chart("lr").get_by_text(re.compile(r"^update 6\d$")).wait_for(state="visible")

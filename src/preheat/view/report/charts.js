@@ -34,6 +34,10 @@
 
   const completed = (option) => {
     option.tooltip.formatter = hint(option);
+    if (!NO_TOUCH) {
+      const pinched = { type: "inside", moveOnMouseMove: false, preventDefaultMouseMove: false };
+      option.dataZoom.forEach((zoom) => Object.assign(zoom, pinched));
+    }
     for (const axis of [option.xAxis, option.yAxis]) {
       axis.axisLabel.formatter = (value) => number(value, 4);
     }

@@ -65,7 +65,7 @@ def report_options(
 
 
 def _suit_page(options: dict[str, Any], xlabel: str) -> None:
-    """Leave the legend to the page, and the wheel and a finger too, unless they are meant for the chart."""
+    """Leave the legend to the page, and the wheel too: ECharts' own way to zoom with the mouse takes it away."""
     options |= {"grid": {"left": 64, "right": 20, "top": 20, "bottom": 44 if xlabel else 16}}
     options["legend"] = {"show": False}
     options["tooltip"]["axisPointer"]["lineStyle"] = {"color": "var(--soft)"}
@@ -76,8 +76,7 @@ def _suit_page(options: dict[str, Any], xlabel: str) -> None:
     for line in options["series"]:
         if line.get("lineStyle", {}).get("opacity", 1) < 1:
             line["lineStyle"]["opacity"] = _FAINT
-    zoom = {"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseMove": "shift",
-            "preventDefaultMouseMove": False}  # fmt: skip
+    zoom = {"type": "slider", "show": False, "filterMode": "none"}
     options["dataZoom"] = [{**zoom, "xAxisIndex": 0}, {**zoom, "yAxisIndex": 0}]
     # Out of sight: only what it does with the mouse is wanted.
     options["toolbox"] = {"left": -100, "itemSize": 1, "feature": {"dataZoom": {"filterMode": "none"}}}
