@@ -246,6 +246,9 @@ def test_a_bad_log_is_dropped(page, tmp_path):
     page.get_by_text("Accelerate's wrapper steps the scheduler once for each").wait_for()
     assert len(drawn(page)) == 2
     shot(page, "audit")
+    with page.expect_download() as report:
+        page.get_by_role("button", name="Download the report").click()
+    assert "the schedule moves 4 times per update" in report.value.path().read_text(encoding="utf-8")
     nothing = tmp_path / "nothing.csv"
     nothing.write_text("a,b\n1,2\n")
     page.locator("input[type=file]").set_input_files(nothing)

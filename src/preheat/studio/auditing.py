@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from preheat.errors import ConfigError, refusal
 from preheat.inspect import audit
 from preheat.inspect.auditing import recognise_log
+from preheat.inspect.auditing.report import audit_page, recognised_page
 from preheat.inspect.logs import Log, read_log
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import as_length
@@ -80,11 +81,13 @@ class Verdict:
         log: its name, kind, and how many rates it has.
         parts: one for each series.
         notes: of the reader.
+        report: makes the report of the audit, the text of a page.
     """
 
     log: str
     parts: list[Part]
     notes: tuple[str, ...]
+    report: Callable[[], str] = field(repr=False)
 
 
 def verdict_on(name: str, content: bytes, asked: Asked) -> Verdict:
@@ -117,20 +120,23 @@ def _verdict(path: Path, asked: Asked) -> Verdict:
     log = read_log(path, asked.column.strip() or None)
     rates = sum(len(series) for series in log.series)
     head = f"{path.name} ({log.kind}), {rates:,} learning rates"
-    return Verdict(head, _held(log, asked) if asked.against.strip() else _recognised(log), log.notes)
+    log = replace(log, path=Path(path.name))
+    parts, report = _held(log, asked) if asked.against.strip() else _recognised(log)
+    return Verdict(head, parts, log.notes, report)
 
 
-def _held(log: Log, asked: Asked) -> list[Part]:
+def _held(log: Log, asked: Asked) -> tuple[list[Part], Callable[[], str]]:
     updates = _number("updates", asked.updates, int)
     lr = _number("lr", asked.lr, float)
     found = audit(log, _plan(asked, updates or log.total, lr), lr=lr, total=updates)
-    return [
+    parts = [
         Part(
             one.group, one.equal, one.sentence, one.cause, one.evidence,
             {"planned": _thinned(one.updates, one.planned), "audit.log": _thinned(one.updates, one.rates)},
         )
         for one in found.findings
     ]  # fmt: skip
+    return parts, lambda: audit_page(found)
 
 
 def _plan(asked: Asked, updates: int | None, lr: float | None) -> Schedule:
@@ -145,7 +151,7 @@ def _plan(asked: Asked, updates: int | None, lr: float | None) -> Schedule:
     return get_schedule(words, warmup=warmup, total=updates, lr=1.0 if lr is None else lr)
 
 
-def _recognised(log: Log) -> list[Part]:
+def _recognised(log: Log) -> tuple[list[Part], Callable[[], str]]:
     parts, known = [], recognise_log(log)
     for series in log.series:
         found = known[series.name]
@@ -156,7 +162,7 @@ def _recognised(log: Log) -> list[Part]:
         agrees = "every logged rate agrees" if found.exact else "nearest known shape"
         evidence = (f"peak {found.base_lr:g}, {agrees}", *found.notes)
         parts.append(Part(series.name, None, str(found.schedule), "", evidence, drawn))
-    return parts
+    return parts, lambda: recognised_page(log, known)
 
 
 def _number(name: str, text: str, kind: Any) -> Any:

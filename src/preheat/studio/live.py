@@ -9,8 +9,8 @@ from typing import Any
 
 from preheat.train.reporting.events import MOST_MARKS, EventRow, event_rows
 from preheat.train.reporting.folder import RunData, read_run
-from preheat.train.reporting.thinning import running_mean, thin
 from preheat.view.echarts import chart_options
+from preheat.view.report.thinning import running_mean, thin
 from preheat.view.samples import sample
 
 _POINTS = 600

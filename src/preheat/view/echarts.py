@@ -14,7 +14,7 @@ from preheat.view.colours import CURVES
 
 _FEW = 30  # points up to which each has a dot
 _ROOM = 1.3  # beside the outermost places of a logarithmic axis
-_DASHES = ("dashed", "dotted", "solid")
+_DASHES = ("solid", "dashed", "dotted")  # as the legend of a report shows them
 
 
 def chart_options(
@@ -80,7 +80,8 @@ def chart_options(
         },
         "xAxis": {**place_axis, "name": xlabel, "nameGap": 30, **_axis(), "splitLine": {"show": False}},
         "yAxis": {"type": "log" if log else "value", "scale": not from_zero, "name": ylabel, "nameGap": 52, **_axis()},
-        "dataZoom": [{"type": "inside", "filterMode": "none"}],
+        # The wheel scrolls the page; with the control key it zooms.
+        "dataZoom": [{"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseWheel": False}],
         "series": lines,
     }  # fmt: skip
 

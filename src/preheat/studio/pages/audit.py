@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -93,8 +94,18 @@ class AuditPage:
                     with ui.element("ul"):
                         for line in part.evidence:
                             text("li", line).props('lang="en"')
+            ui.button(words["audit.report"], on_click=partial(self._download, found)).props("flat dense").mark("report")
             for note in found.notes:
                 text("p", f"{words['note']}: {note}").classes("ph-quiet").props('lang="en"')
+
+    async def _download(self, found: Verdict) -> None:
+        try:
+            page = await run.io_bound(found.report)
+        except PreheatError as error:  # what draws it may not be installed
+            ui.notify(str(error))
+            return
+        if page is not None:
+            ui.download.content(page, "audit.html", "text/html")
 
 
 def audit_page(visit: Visit) -> None:
