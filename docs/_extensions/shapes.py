@@ -7,6 +7,7 @@ values, and what `preheat.dialects.write` makes of it.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -88,7 +89,14 @@ def index() -> Iterator[str]:
     yield ""
     for heading, names in GROUPS:
         yield from pages.title(heading, "-")
-        yield from pages.contents(names)
+        yield from [".. raw:: html", "", f'   <div class="gallery">{"".join(map(_card, names))}</div>', ""]
+        yield from [".. toctree::", "   :hidden:", "", *pages.indented(names), ""]
+
+
+def _card(name: str) -> str:
+    """A small drawing without words, and the name below it."""
+    drawing = re.sub(r"<text.*?</text>", "", to_svg({"": _schedule(name)}, updates=TOTAL))
+    return f'<a href="{name}.html">{drawing}<code>{name}</code></a>'
 
 
 def page(name: str) -> Iterator[str]:
