@@ -19,7 +19,6 @@ language = "en"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "shapes", "commands", "names", "chinese"]
 exclude_patterns = ["_build", "_extensions"]
 nitpicky = True
-smartquotes = False  # "--to" is a flag, not a dash
 
 myst_heading_anchors = 4  # links to headings are written as code hosts number them
 myst_links_external_new_tab = False

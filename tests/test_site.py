@@ -100,6 +100,20 @@ def test_every_named_schedule_has_a_page_with_a_drawing(site, inventory):
         assert f"shape-{own}" in inventory["std:label"]
 
 
+def test_shapes_name_what_other_libraries_call_them():
+    """A name that reads as the same curves stands on the page; one that differs in its climb does not."""
+    others = extension("others")
+
+    def called(name, **options):
+        return {(row[0].strip("`"), row[1].strip("`")) for row in others.rows(preheat.get_schedule(name, **options))}
+
+    assert ("timm", "wsd") in called("wsd", warmup=10, total=100, decay="20%")
+    assert ("optax", "warmup_cosine_decay_schedule") in called("cosine", warmup=10, total=100)
+    assert ("torch", "OneCycleLR") not in called("cosine", warmup=10, total=100)
+    assert ("torch", "OneCycleLR") in called("one_cycle", total=100)
+    assert called("max_cosine_inverse_sqrt", warmup=10, total=100) == set()
+
+
 def test_pages_ask_for_nothing_outside_themselves(site):
     """No script, style, font or picture comes from another host; links may lead there."""
     for page in site.rglob("*.html"):

@@ -125,5 +125,6 @@ def _entry(parameter: Any) -> Iterator[str]:
 def _plain(text: str) -> str:
     """Words of a terminal as reStructuredText: one line, nothing in them a mark-up."""
     joined = " ".join(text.split())
+    joined = re.sub(r"(?<![\w`-])(--[a-z][\w-]*)(?![\w`])", r"``\1``", joined)
     parts = re.split(r"(``[^`]*``)", joined)
     return "".join(part if part.startswith("``") else re.sub(r"([\\*`_|])", r"\\\1", part) for part in parts)

@@ -45,6 +45,14 @@ RESULTS = {
 }
 
 
+# What is said where, of modules whose names do not say all.
+MODULES = {
+    "torch": "With examples: :doc:`/torch`.",
+    "train": "A setting of ``TrainConfig`` is a flag of :doc:`preheat train </_generated/commands/train>`.",
+    "study": "With examples: :doc:`/studying`.",
+    "dialects": "With examples, and every name they know: :doc:`/dialects`.",
+    **dict.fromkeys(("transformers", "lightning", "deepspeed", "optax", "keras"), "With examples: :doc:`/frameworks`."),
+}
 # Classes with public members from a base that is not public, and where to stop.
 MIXED = {"preheat.Plan": "object", "preheat.torch.Scheduler": "LRScheduler"}
 
@@ -94,8 +102,8 @@ def generate(app: Sphinx) -> None:
         results = [f"{home}.{path}" for path in RESULTS.get(home, ())]
         pages.write(place / f"{file}.rst", page(heading, words, "preheat", names, results))
     for module in modules():
-        heading, words = f"preheat.{module}", f"``import preheat``, and ``preheat.{module}`` is there."
-        pages.write(place / f"{module}.rst", page(heading, words, heading, public(module)))
+        words = f"``import preheat``, and ``preheat.{module}`` is there. {MODULES.get(module, '')}"
+        pages.write(place / f"{module}.rst", page(f"preheat.{module}", words, f"preheat.{module}", public(module)))
     files = [file for file, _, _ in PARTS.values()]
     pages.write(place / "index.rst", index(files))
     pages.keep_only(place, [*files, *modules()])
@@ -182,6 +190,9 @@ def _entry(path: str) -> Iterator[str]:
         yield from [f".. autoexception:: {path}", ""]
     elif name[0].isupper():
         members = [] if path.startswith("preheat.keras.") else ["   :members:"]  # its decorator hides them
+        members += (
+            ["   :exclude-members: model_config"] if path.startswith(("preheat.train.", "preheat.study.")) else []
+        )
         inherited = [f"   :inherited-members: {MIXED[path]}"] if path in MIXED else []
         yield from [f".. autoclass:: {path}", *members, *inherited, ""]
     else:

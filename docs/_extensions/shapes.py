@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import others
 from sphinx.application import Sphinx
 
 import pages
@@ -220,7 +221,13 @@ def _elsewhere(name: str) -> Iterator[str]:
     )
     yield ""
     yield from pages.table(["dialect", "written", "its step convention"], rows)
-    yield "Which of their names are read as what: :doc:`dialects </dialects>`."
+    rows = list(others.rows(schedule))
+    if rows:
+        yield "Names of theirs that read as the same curves in the same order, with the ends of a short example each;"
+        yield "lengths, floors and options may differ:"
+        yield ""
+        yield from pages.table(["dialect", "its name", "update 0", "last update", "after it"], rows)
+    yield "All names and what they are read as: :doc:`dialects </dialects>`."
 
 
 def _written(schedule: preheat.Schedule, name: str) -> str:
