@@ -26,7 +26,7 @@ myst_links_external_new_tab = False
 # Frameworks are not needed to read docstrings, and take half a minute to import.
 autodoc_mock_imports = [
     *("torch", "transformers", "accelerate", "lightning", "pytorch_lightning", "keras", "jax", "optax", "deepspeed"),
-    *("datasets", "distributed", "dask", "safetensors", "tokenizers", "pyarrow"),
+    *("datasets", "distributed", "dask", "safetensors", "tokenizers", "pyarrow", "nicegui"),
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say types with their ranges

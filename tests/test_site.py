@@ -124,6 +124,14 @@ def test_pages_ask_for_nothing_outside_themselves(site):
         assert not re.search(r"url\(\s*[\"']?(?:https?:)?//|@import", style.read_text(encoding="utf-8")), style
 
 
+def test_lines_of_chinese_are_joined_without_a_blank(site):
+    """Where a source line ends between ideographs there is nothing in the page."""
+    for page in ("tutorial.zh", "choosing.zh"):
+        text = (site / f"{page}.html").read_text(encoding="utf-8")
+        assert "学习率" in text or "峰值" in text
+        assert re.findall("[\u4e00-\u9fff，。；、]\n[^<\n]", text) == []
+
+
 def test_links_of_the_sources_lead_to_files():
     """Relative links of Markdown pages name files that are there, so that they work on a code host as well."""
     for page in (path for path in DOCS.rglob("*.md") if "_generated" not in path.parts and "_build" not in path.parts):

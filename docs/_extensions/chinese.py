@@ -17,8 +17,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def _join(app: Sphinx, tree: nodes.document) -> None:  # noqa: ARG001 - Sphinx hands it over
-    for text in [*tree.findall(nodes.Text)]:
-        if not isinstance(text.parent, nodes.literal_block):
-            joined = _BREAK.sub("", str(text))
-            if joined != str(text):
-                text.parent.replace(text, nodes.Text(joined))
+    for text in [*tree.findall(nodes.Text)]:  # a line break is often a node of its own
+        if "\n" in text and not isinstance(text.parent, nodes.literal_block):
+            inside = text.parent
+            place = next(number for number, child in enumerate(inside.children) if child is text)
+            before = inside[place - 1].astext()[-1:] if place else ""
+            after = inside[place + 1].astext()[:1] if place + 1 < len(inside) else ""
+            joined = _BREAK.sub("", f"{before}{text}{after}")
+            inside[place] = nodes.Text(joined[len(before) : len(joined) - len(after)])

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+import markup
 import typer
 import typer.main
 from sphinx.application import Sphinx
 
-import pages
 from preheat.cli.main import COMMANDS
 
 
@@ -35,12 +35,12 @@ def commands() -> dict[str, Callable[..., Any]]:
 
 def generate(app: Sphinx) -> None:
     """Write the pages and their index."""
-    place = pages.folder(app, "commands")
+    place = markup.folder(app, "commands")
     found = commands()
     for name, function in found.items():
-        pages.write(place / f"{_file(name)}.rst", page(name, function))
-    pages.write(place / "index.rst", index(found))
-    pages.keep_only(place, map(_file, found))
+        markup.write(place / f"{_file(name)}.rst", page(name, function))
+    markup.write(place / "index.rst", index(found))
+    markup.keep_only(place, map(_file, found))
 
 
 def _file(name: str) -> str:
@@ -55,12 +55,12 @@ def _parsed(function: Callable[..., Any]) -> Any:
 
 def index(found: dict[str, Callable[..., Any]]) -> Iterator[str]:
     """All commands, each with the first sentence of its help."""
-    yield from pages.title("Commands")
+    yield from markup.title("Commands")
     yield "What ``preheat COMMAND --help`` says, for every command."
     yield ""
     rows = [[f":doc:`preheat {name} <{_file(name)}>`", _first(_parsed(one).help)] for name, one in found.items()]
-    yield from pages.table(["command", "what it does"], rows)
-    yield from [".. toctree::", "   :hidden:", "", *pages.indented(map(_file, found)), ""]
+    yield from markup.table(["command", "what it does"], rows)
+    yield from [".. toctree::", "   :hidden:", "", *markup.indented(map(_file, found)), ""]
 
 
 def _first(text: str) -> str:
@@ -70,17 +70,17 @@ def _first(text: str) -> str:
 def page(name: str, function: Callable[..., Any]) -> Iterator[str]:
     """One command: its help, then its arguments and flags."""
     command = _parsed(function)
-    yield from pages.title(f"preheat {name}")
+    yield from markup.title(f"preheat {name}")
     yield f".. program:: preheat {name}"
     yield ""
     yield from _help(command.help)
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     words = " ".join(_shown(one) for one in arguments)
-    yield from pages.code([f"preheat {name} [OPTIONS] {words}".rstrip()], "text")
+    yield from markup.code([f"preheat {name} [OPTIONS] {words}".rstrip()], "text")
     for heading, group in (("Arguments", arguments), ("Options", options)):
         if group:
-            yield from pages.title(heading, "-")
+            yield from markup.title(heading, "-")
             for one in group:
                 yield from _entry(one)
 
@@ -92,7 +92,7 @@ def _help(text: str) -> Iterator[str]:
         yield from [_plain(paragraph), ""]
     if example:
         first, _, after = example.strip().partition("\n\n")
-        yield from pages.code([" ".join(first.split())], "bash")
+        yield from markup.code([" ".join(first.split())], "bash")
         if after.strip():
             yield from [_plain(after), ""]
 

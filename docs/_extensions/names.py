@@ -12,10 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import markup
 from sphinx.application import Sphinx
 from sphinx.util.nodes import make_refnode
 
-import pages
 import preheat
 
 # What the names of `preheat` itself are for, by the module each lives in.
@@ -93,20 +93,20 @@ def _names(statement: ast.AST) -> Iterator[str]:
 
 def generate(app: Sphinx) -> None:
     """Write the pages and their index."""
-    place = pages.folder(app, "names")
+    place = markup.folder(app, "names")
     parts = {home: [name for name, own in preheat._HOMES.items() if own == home] for home in PARTS}
     left = set(preheat._HOMES) - {name for names in parts.values() for name in names}
     assert not left, f"public names without a part in {__file__}: {sorted(left)}"
     for home, names in parts.items():
         file, heading, words = PARTS[home]
         results = [f"{home}.{path}" for path in RESULTS.get(home, ())]
-        pages.write(place / f"{file}.rst", page(heading, words, "preheat", names, results))
+        markup.write(place / f"{file}.rst", page(heading, words, "preheat", names, results))
     for module in modules():
         words = f"``import preheat``, and ``preheat.{module}`` is there. {MODULES.get(module, '')}"
-        pages.write(place / f"{module}.rst", page(f"preheat.{module}", words, f"preheat.{module}", public(module)))
+        markup.write(place / f"{module}.rst", page(f"preheat.{module}", words, f"preheat.{module}", public(module)))
     files = [file for file, _, _ in PARTS.values()]
-    pages.write(place / "index.rst", index(files))
-    pages.keep_only(place, [*files, *modules()])
+    markup.write(place / "index.rst", index(files))
+    markup.keep_only(place, [*files, *modules()])
 
 
 _KEPT: dict[str, list[str]] = {}
@@ -160,23 +160,23 @@ def _is_there(target: str) -> bool:
 
 def index(files: list[str]) -> Iterator[str]:
     """The parts of `preheat`, then its modules."""
-    yield from pages.title("Python names")
+    yield from markup.title("Python names")
     yield "Meaning, units, ranges, errors and an example of every public name. In one table: :doc:`/api`."
     yield ""
-    yield from pages.title("preheat", "-")
-    yield from pages.contents(files)
-    yield from pages.title("Modules", "-")
-    yield from pages.contents(modules())
+    yield from markup.title("preheat", "-")
+    yield from markup.contents(files)
+    yield from markup.title("Modules", "-")
+    yield from markup.contents(modules())
 
 
 def page(heading: str, words: str, module: str, names: list[str], results: Iterable[str] = ()) -> Iterator[str]:
     """The names of one part, and the classes of what they give back."""
-    yield from pages.title(heading)
+    yield from markup.title(heading)
     yield from [words, "", f".. currentmodule:: {module}", ""]
     for name in names:
         yield from _entry(f"{module}.{name}")
     if results:
-        yield from [*pages.title("What they give back", "-"), "Made by the functions above, never by hand.", ""]
+        yield from [*markup.title("What they give back", "-"), "Made by the functions above, never by hand.", ""]
         for path in results:
             yield from [f".. autoclass:: {path}", "   :members:", ""]
 

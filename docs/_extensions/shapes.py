@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import markup
 import others
 from sphinx.application import Sphinx
 
-import pages
 import preheat
 from preheat.dialects import DIALECTS, dialect, write
 from preheat.errors import PreheatError
@@ -73,25 +73,25 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def generate(app: Sphinx) -> None:
     """Write the pages and their index."""
-    place = pages.folder(app, "shapes")
+    place = markup.folder(app, "shapes")
     for name in NAMES:
-        pages.write(place / f"{name}.rst", page(name))
-    pages.write(place / "index.rst", index())
-    pages.keep_only(place, NAMES)
+        markup.write(place / f"{name}.rst", page(name))
+    markup.write(place / "index.rst", index())
+    markup.keep_only(place, NAMES)
 
 
 def index() -> Iterator[str]:
     """The names in their groups, each group one picture gallery of links."""
-    yield from pages.title("Shapes")
+    yield from markup.title("Shapes")
     yield (
         "Every schedule :func:`preheat.get_schedule` knows by name, with its formula, its ends and its options. The "
         "pictures are drawn by preheat, of the schedule itself. Whatever has no name is :doc:`composed </composing>`."
     )
     yield ""
     for heading, names in GROUPS:
-        yield from pages.title(heading, "-")
+        yield from markup.title(heading, "-")
         yield from [".. raw:: html", "", f'   <div class="gallery">{"".join(map(_card, names))}</div>', ""]
-        yield from [".. toctree::", "   :hidden:", "", *pages.indented(names), ""]
+        yield from [".. toctree::", "   :hidden:", "", *markup.indented(names), ""]
 
 
 def _card(name: str) -> str:
@@ -104,7 +104,7 @@ def page(name: str) -> Iterator[str]:
     """The page of one name."""
     yield f".. _shape-{name}:"
     yield ""
-    yield from pages.title(name)
+    yield from markup.title(name)
     called = [other for other, own in ARTICLE_NAMES.items() if own == name]
     if called:
         yield f"The article's name for it is ``{called[0]}``; both work."
@@ -164,7 +164,7 @@ def _example(name: str) -> Iterator[str]:
     said = [f">>> schedule = {_call(name)}", ">>> print(schedule)", str(schedule)]
     yield "The one in the picture, and what it says of itself:"
     yield ""
-    yield from pages.code(
+    yield from markup.code(
         [*said, f">>> print(schedule.describe(lr={PEAK}))", *schedule.describe(PEAK).split("\n")], "pycon"
     )
 
@@ -177,14 +177,14 @@ def _ends(name: str) -> Iterator[str]:
     for convention, words in ((None, "its own"), ("transformers", "transformers'"), ("native", "native")):
         schedule = _schedule(name, convention=convention)
         rows.append([words, *(f"{schedule(update):.6g}" for update in at)])
-    yield from pages.title("Ends", "-")
+    yield from markup.title("Ends", "-")
     yield f"Shares of the peak, with ``convention=`` left out and given; update {TOTAL - 1} is the last one."
     yield ""
-    yield from pages.table(["convention", *(f"update {update}" for update in at)], rows)
+    yield from markup.table(["convention", *(f"update {update}" for update in at)], rows)
 
 
 def _options(name: str) -> Iterator[str]:
-    yield from pages.title("Options", "-")
+    yield from markup.title("Options", "-")
     yield "``warmup``, ``total``, ``lr`` and ``convention`` are those of :func:`preheat.get_schedule`."
     if not takes_warmup(name):
         yield "This schedule has no warm-up to set: its shape begins by itself."
@@ -199,7 +199,7 @@ def _options(name: str) -> Iterator[str]:
         return
     empty = inspect.Parameter.empty
     rows = [[f"``{option}``", "needed" if value is empty else f"``{value!r}``"] for option, value in found]
-    yield from pages.table(["option", "default"], rows)
+    yield from markup.table(["option", "default"], rows)
 
 
 def _parameters(name: str) -> list[tuple[str, Any]]:
@@ -214,19 +214,19 @@ def _elsewhere(name: str) -> Iterator[str]:
     for one in map(dialect, DIALECTS):
         if one.write is not None:
             rows.append([f"``{one.name}``", _written(schedule, one.name), one.convention])
-    yield from pages.title("In other frameworks' words", "-")
+    yield from markup.title("In other frameworks' words", "-")
     yield (
         "What ``preheat convert --to`` makes of the schedule in the picture: exact, or the nearest configuration there "
         "is, with its largest distance from the schedule over all updates, in shares of the peak."
     )
     yield ""
-    yield from pages.table(["dialect", "written", "its step convention"], rows)
+    yield from markup.table(["dialect", "written", "its step convention"], rows)
     rows = list(others.rows(schedule))
     if rows:
         yield "Names of theirs that read as the same curves in the same order, with the ends of a short example each;"
         yield "lengths, floors and options may differ:"
         yield ""
-        yield from pages.table(["dialect", "its name", "update 0", "last update", "after it"], rows)
+        yield from markup.table(["dialect", "its name", "update 0", "last update", "after it"], rows)
     yield "All names and what they are read as: :doc:`dialects </dialects>`."
 
 
