@@ -134,7 +134,7 @@ def test_lines_of_chinese_are_joined_without_a_blank(site):
 
 def test_links_of_the_sources_lead_to_files():
     """Relative links of Markdown pages name files that are there, so that they work on a code host as well."""
-    for page in (path for path in DOCS.rglob("*.md") if "_generated" not in path.parts and "_build" not in path.parts):
+    for page in [*ROOT.glob("*.md"), *(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
             if not re.match(r"\w+:", target):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
