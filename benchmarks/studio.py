@@ -2,7 +2,7 @@
 
 Three schedules over 10^6 updates are opened in headless Chromium. A slider of a phase is moved by its arrow key; the
 time runs in the page from the key to the redrawn curve. Beside it, turn about, stands the same round trip without any
-schedule: a button that the server answers with another word. Printed are medians, their ratio, the first paint of a
+schedule: a button that the server answers with a notice. Printed are medians, their ratio, the first paint of a
 fresh page, and the megabytes that `pip install preheat[studio]` adds to `preheat[cli]` in a new environment (--size).
 """
 
@@ -25,7 +25,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parent.parent
 SEVERAL = ("warmup 10% > cosine to 0", "warmup 10% > hold > 1-sqrt 20% to 0", "warmup 5% > linear to 0")
 ADDRESS = "/?" + urlencode([*(("s", words) for words in SEVERAL), ("updates", 10**6)])
-# From an event to the first change of the drawing (or of the button's pressed state), in milliseconds.
+# From an event to the first change of the drawing (or of the notices), in milliseconds.
 TIMED = """async ([act, seen]) => {
   const start = performance.now();
   const changed = new Promise((resolve, reject) => {
@@ -50,10 +50,12 @@ def measure(browser, address, rounds):
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     page.wait_for_timeout(3000)
     slides, answers = [], []
-    for index in range(rounds):
-        slides.append(page.evaluate(TIMED, [".ph-slide .q-slider [tabindex], .ph-slide .q-slider", ".ph-chart"]))
+    for _ in range(rounds):
+        slides.append(
+            page.evaluate(TIMED, [".ph-slide .q-slider[tabindex], .ph-slide .q-slider [tabindex]", ".ph-chart"])
+        )
         page.wait_for_timeout(900)  # the slower parts follow a moment later: they are not in anybody's way
-        answers.append(page.evaluate(TIMED, [f".ph-c{index % 2 + 2} .ph-number", ".ph-schedules"]))
+        answers.append(page.evaluate(TIMED, [".ph-copy-link", ".q-notifications"]))
         page.wait_for_timeout(900)
     page.close()
     return paint, slides, answers
@@ -92,14 +94,16 @@ def main():
                 urllib.request.urlopen(address).read()
                 break
             time.sleep(0.02)
-        print(f"answers {time.perf_counter() - begun:.1f} s after its address was printed")
-        with sync_playwright() as player:
-            flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            browser = player.chromium.launch(executable_path=given.chromium, args=flags)
-            measure(browser, address, 3)  # files go into the system's cache
-            paint, slides, answers = measure(browser, address, given.rounds)
-            browser.close()
-        server.terminate()
+        try:
+            print(f"answers {time.perf_counter() - begun:.1f} s after its address was printed")
+            with sync_playwright() as player:
+                flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+                browser = player.chromium.launch(executable_path=given.chromium, args=flags)
+                measure(browser, address, 3)  # files go into the system's cache
+                paint, slides, answers = measure(browser, address, given.rounds)
+                browser.close()
+        finally:
+            server.terminate()
     ratio = statistics.median(slides) / statistics.median(answers)
     print(f"first paint {paint:.0f} ms")
     print(f"slider to redrawn curve: median {statistics.median(slides):.0f} ms, largest {max(slides):.0f}")

@@ -52,7 +52,17 @@ def chart_of(design: Design, schedules: dict[int, Schedule], words: Any) -> dict
         line["itemStyle"]["color"] = line["lineStyle"]["color"] = colour
         line["lineStyle"]["width"] = 3 if index == design.on and len(schedules) > 1 else 2
         line["showSymbol"] = False
+    for mark in options["series"][0]["markLine"]["data"] if options["series"] else []:
+        if mark.get("name") == words["mark.epoch"]:  # many, so they stay behind everything else
+            mark["lineStyle"] = {"color": "var(--line)", "type": "solid"}
     return options
+
+
+def marked(design: Design, words: Any) -> str:
+    """What the marks mean that have no label of their own; empty where there is none."""
+    return "; ".join(
+        words[f"{key}.is"] for key in ("mark.epoch", "mark.checkpoint") if words[key] in _marks(design, words)
+    )
 
 
 def _borders(design: Design, schedule: Schedule | None, words: Any) -> dict[float, str]:

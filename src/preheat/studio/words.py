@@ -33,6 +33,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "mark.warmup": ("warm-up ends", "预热结束"),
     "mark.epoch": ("epoch", "轮次"),
     "mark.checkpoint": ("checkpoint", "检查点"),
+    "mark.epoch.is": ("Grey lines: epochs end", "灰线：轮次结束"),
+    "mark.checkpoint.is": ("dashed lines: checkpoints", "虚线：检查点"),
     "chart": ("The learning rate of every update", "每一步的学习率"),
     "undo": ("Undo", "撤销"),
     "redo": ("Redo", "重做"),

@@ -13,7 +13,7 @@ from preheat.errors import PreheatError
 from preheat.schedule import Schedule
 from preheat.studio.charts import chart, redraw
 from preheat.studio.design import AXES, Design
-from preheat.studio.drawing import chart_of
+from preheat.studio.drawing import chart_of, marked
 from preheat.studio.frame import Visit, framed, refusal_box, text
 from preheat.studio.history import History
 from preheat.studio.pages.copying import CopyPanel
@@ -56,6 +56,7 @@ class DesignPage:
         self._resolve()
         self._toolbar()
         self.chart = chart(self._chart(), self.words["chart"], "chart")
+        self._marked = text("p", marked(self.design, self.words)).classes("ph-quiet ph-marked")
         self.phases = PhaseEditor(self)
         with ui.element("div").classes("ph-columns"):
             with ui.element("div"):
@@ -83,6 +84,7 @@ class DesignPage:
     def _show(self, design: Design) -> None:
         self._resolve()
         redraw(self.chart, self._chart())
+        self._marked.text = marked(design, self.words)
         for part in (self.phases, self.curves, self.settings):
             part.show()
         self._undo.set_enabled(self.history.can_undo)
@@ -134,7 +136,7 @@ class DesignPage:
                 {axis: words[f"axis.{axis}"] for axis in AXES},
                 value=self.design.axis, label=words["axis"], on_change=self._set_axis,
             ).props("dense options-dense").mark("axis")  # fmt: skip
-            ui.button(words["link"], on_click=self._copy_link).props("flat dense").mark("copy-link")
+            ui.button(words["link"], on_click=self._copy_link).props("flat dense").classes("ph-copy-link")
             ui.label(words["download"])
             self._downloads = {
                 kind: ui.link(kind.upper(), f"/design/curve.{kind}?{query}").props(f'download="curve.{kind}"')
