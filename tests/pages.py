@@ -17,6 +17,7 @@ import pytest
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
+AXE = Path(__file__).parent.parent / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -101,6 +102,19 @@ def browse(page, profile):
     done = subprocess.run([CHROMIUM, *flags, page.as_uri()], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def unreadable(page):
+    """What axe-core finds to be serious or critical in a page of the driver's; skipped where it is not installed."""
+    if not AXE.is_file():
+        pytest.skip("NO axe-core: npm install --prefix .venv/axe axe-core")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    return [
+        (one["id"], [(node["html"][:200], node["failureSummary"][:300]) for node in one["nodes"][:5]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
 
 
 def without_library():

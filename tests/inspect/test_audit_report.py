@@ -8,7 +8,7 @@ import pytest
 
 import preheat
 from inspecting.logged import write_csv
-from pages import CHROMIUM, Page, opened, refuse_other_scripts, without_library
+from pages import CHROMIUM, Page, opened, refuse_other_scripts, unreadable, without_library
 from preheat.cli.main import run
 from preheat.inspect import audit, read_log, recognise_log
 from preheat.inspect.auditing.report import audit_page, recognised_page
@@ -196,3 +196,13 @@ def test_page_opens_in_a_browser_and_answers_the_mouse(tmp_path):
         assert report.shown("rates-0") == (False, True)
         assert report.page.evaluate("document.documentElement.scrollWidth") == 390
         assert report.said == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_read_the_page(tmp_path, scheme):
+    """axe-core has nothing serious to say."""
+    path = tmp_path / "page.html"
+    path.write_text(audit_page(audit(log_of(tmp_path, DONE["jump"][0]), PLAN, lr=PEAK)), encoding="utf-8")
+    with opened(path, color_scheme=scheme) as report:
+        assert unreadable(report.page) == []

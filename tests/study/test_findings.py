@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import preheat
-from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, without_library
+from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
 from preheat.study.design import StudyDesign
 from preheat.study.driver import run_study
 from preheat.study.executors import LocalProcesses
@@ -293,3 +293,12 @@ def test_study_without_a_run_is_refused(tmp_path):
     write_json(tmp_path / "study.json", {"format": 1, "question": "", "runs": [], "design": {}})
     with pytest.raises(preheat.RunError, match="study must be one with a run that has begun"):
         write_report(tmp_path)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_read_the_page(study, scheme):
+    """axe-core has nothing serious to say."""
+    path = write_report(study.folder.path)
+    with opened(path, color_scheme=scheme) as report:
+        assert unreadable(report.page) == []

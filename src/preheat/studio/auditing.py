@@ -40,6 +40,7 @@ class Part:
 
     Attributes:
         group: the log's name for it.
+        kind: of the finding; empty where there is no plan.
         equal: whether it is the plan; None where there is none.
         sentence: what happened, or what it looks like.
         cause: what that usually comes from.
@@ -48,6 +49,7 @@ class Part:
     """
 
     group: str
+    kind: str
     equal: bool | None
     sentence: str
     cause: str
@@ -131,7 +133,7 @@ def _held(log: Log, asked: Asked) -> tuple[list[Part], Callable[[], str]]:
     found = audit(log, _plan(asked, updates or log.total, lr), lr=lr, total=updates)
     parts = [
         Part(
-            one.group, one.equal, one.sentence, one.cause, one.evidence,
+            one.group, one.kind, one.equal, one.sentence, one.cause, one.evidence,
             {"planned": _thinned(one.updates, one.planned), "audit.log": _thinned(one.updates, one.rates)},
         )
         for one in found.findings
@@ -157,11 +159,11 @@ def _recognised(log: Log) -> tuple[list[Part], Callable[[], str]]:
         found = known[series.name]
         drawn = {"audit.log": _thinned(series.steps, series.rates)}
         if found is None:
-            parts.append(Part(series.name, None, "too few rates above zero to say", "", (), drawn))
+            parts.append(Part(series.name, "", None, "too few rates above zero to say", "", (), drawn))
             continue
         agrees = "every logged rate agrees" if found.exact else "nearest known shape"
         evidence = (f"peak {found.base_lr:g}, {agrees}", *found.notes)
-        parts.append(Part(series.name, None, str(found.schedule), "", evidence, drawn))
+        parts.append(Part(series.name, "", None, str(found.schedule), "", evidence, drawn))
     return parts, lambda: recognised_page(log, known)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import preheat
-from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, without_library
+from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
 from preheat.train.reporting import write_report
 from preheat.train.reporting.folder import read_run
 from preheat.train.reporting.scores import by_class
@@ -472,3 +472,12 @@ def test_paper_and_browsers_without_scripts_have_the_drawings(tmp_path):
         box = report.chart("lr").locator(".chart").bounding_box()
         report.page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         report.chart("lr").get_by_text(re.compile(r"^update 6\d$")).wait_for(state="visible")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_read_the_page(tmp_path, scheme):
+    """axe-core has nothing serious to say."""
+    path = write_report(write_run(tmp_path / "run"))
+    with opened(path, color_scheme=scheme) as report:
+        assert unreadable(report.page) == []

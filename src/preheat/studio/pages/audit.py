@@ -11,6 +11,7 @@ from nicegui import run, ui
 from preheat.errors import PreheatError
 from preheat.studio.auditing import Asked, Verdict, verdict_on
 from preheat.studio.charts import chart
+from preheat.studio.chinese import KINDS
 from preheat.studio.frame import Visit, framed, refusal_box, section, text
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class AuditPage:
             text("p", f"{words['audit.log']}: {found.log}").classes("ph-quiet")
             for part in found.parts:
                 with section(part.title(words), "finding"):
+                    if part.kind and words.language == "zh":
+                        text("p", KINDS[part.kind]).classes("ph-verdict")
                     text("p", part.sentence).classes("ph-verdict").props('lang="en"')
                     if part.cause:
                         text("p", f"{words['audit.cause']}: {part.cause}").props('lang="en"')

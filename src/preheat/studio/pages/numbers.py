@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
+from preheat.studio.chinese import FINDINGS
 from preheat.studio.figures import Figures, figures_of
 from preheat.studio.frame import section, text
 
@@ -51,7 +52,10 @@ class NumbersPanel:
                 return
             with ui.element("ul"):
                 for finding in found.findings:
-                    text("li", f"{words[finding.severity]}: {finding.message}. {finding.advice}").props('lang="en"')
+                    with text("li", f"{words[finding.severity]}: "):
+                        if words.language == "zh":
+                            text("span", f"{FINDINGS[finding.code]}。")
+                        text("span", f"{finding.message}. {finding.advice}").props('lang="en"')
 
     def _show_scores(self, found: Figures) -> None:
         words = self._page.words
