@@ -10,7 +10,7 @@ from preheat.errors import ConfigError, PreheatError, ScheduleError
 from preheat.schedule.named import takes_warmup
 from preheat.studio.design import MOST_LETTERS, Design
 from preheat.studio.history import History
-from preheat.studio.rows import MOVING, added, changed, moved, removed, resized, rows_of
+from preheat.studio.rows import MOVING, added, changed, dragged, moved, removed, rows_of
 from preheat.studio.starting import STARTS
 
 WORDS = st.sampled_from(
@@ -94,24 +94,48 @@ def test_lengths_in_tokens_and_learning_rates():
 
 
 PHASES = st.lists(
-    st.sampled_from(["warmup 10%", "hold 20%", "linear 5% to 0.3", "hold 7", "1-sqrt 12 to 0.1"]),
+    st.sampled_from(["warmup 10%", "hold 20%", "linear 5% to 0.3", "hold 7", "1-sqrt 12 to 0.1", "hold 2 epochs"]),
     min_size=1,
     max_size=4,
 ).map(lambda parts: " > ".join([*parts, "cosine to 0"]))
+NO_REST = st.sampled_from(["warmup 10% > hold 70% > 1-sqrt 20% to 0", "warmup 50% > linear 50%", "hold 100%"])
 
 
-@given(PHASES, st.integers(0, 3), st.integers(1, 100))
-def test_resizing_keeps_everything_else(words, at, updates):
-    """A dragged phase gets the length asked for, to the rounding of its unit; the others keep theirs."""
-    before = rows_of(Design((words,), updates=1000), 0)
-    at = min(at, len(before) - 2)
-    after = rows_of(Design((resized(words, at, updates, 1000),), updates=1000), 0)
-    assert abs(after[at].updates - updates) <= 1
-    kept = [index for index in range(len(before) - 1) if index != at]
-    assert [(before[index].length, before[index].curve) for index in kept] == [
-        (after[index].length, after[index].curve) for index in kept
-    ]
+@given(PHASES | NO_REST, st.integers(0, 4), st.integers(1, 1000))
+def test_dragging_keeps_the_run_filled(words, at, updates):
+    """Whatever is dragged however far: the schedule stays one, fills the run, and at most two lengths are others."""
+    design = Design((words,), updates=1000, epoch=12.5)
+    before = rows_of(design, 0)
+    at = min(at, len(before) - 1)
+    after = rows_of(Design((dragged(design, 0, at, updates),), updates=1000, epoch=12.5), 0)
     assert sum(row.updates for row in after) == 1000
+    assert sum(one.length != other.length for one, other in zip(before, after, strict=True)) <= 2
+    assert [(row.curve, row.start, row.end) for row in before] == [(row.curve, row.start, row.end) for row in after]
+    rest = next((row.updates for row in before if row.length == "rest"), None)
+    if rest is not None and before[at].length != "rest":
+        reached = min(updates, before[at].updates + rest)
+        assert abs(after[at].updates - reached) <= 1
+        assert before[at].length.strip("0123456789.") == after[at].length.strip("0123456789.") or updates < 2
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "updates", "expected"),
+    [
+        ("warmup 10% > cosine to 0", 0, 256, "warmup 25.6% > cosine to 0"),
+        ("warmup 100 > cosine to 0", 0, 256, "warmup 256 > cosine to 0"),
+        ("warmup 100 > cosine 900 to 0", 0, 256, "warmup 256 > cosine 900 to 0"),
+        ("warmup 2 epochs > cosine to 0", 0, 250, "warmup 20 epochs > cosine to 0"),
+        ("warmup 2e6 tokens > cosine to 0", 0, 250, "warmup 1000000 tokens > cosine to 0"),
+        ("warmup 10% > hold > 1-sqrt 20% to 0", 1, 600, "warmup 10% > hold > 1-sqrt 30% to 0"),
+        ("warmup 10% > hold > 1-sqrt 20% to 0", 0, 950, "warmup 80% > hold > 1-sqrt 20% to 0"),
+        ("warmup 10% > cosine to 0", 1, 700, "warmup 30% > cosine to 0"),
+        ("warmup 10% > hold 70% > 1-sqrt 20% to 0", 0, 150, "warmup 15% > hold > 1-sqrt 20% to 0"),
+        ("warmup 10% > hold forever", 1, 500, "warmup 10% > hold 50%"),
+    ],
+)
+def test_dragged(words, at, updates, expected):
+    """The dragged length keeps its unit; the difference goes where the rest is."""
+    assert dragged(Design((words,), updates=1000, epoch=12.5, tokens=4000), 0, at, updates) == expected
 
 
 @given(PHASES, st.data())

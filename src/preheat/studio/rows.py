@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from preheat.errors import ScheduleError, refusal
@@ -18,6 +18,7 @@ from preheat.schedule.factors import absolute
 from preheat.schedule.lengths import Length, as_length, rest
 from preheat.studio.design import Design, in_words, parse_foreign
 
+_CENTS, _SHARES = Decimal("0.01"), Decimal("0.0001")  # to which dragged epochs and shares are rounded
 KINDS = ("warmup", "hold", "decay")
 _NEED_NUMBERS = ("exponential", "step", "rectification")  # curves without a default for some option
 MOVING = tuple(name for name in CURVE_NAMES if name not in ("constant", *_NEED_NUMBERS))
@@ -138,25 +139,58 @@ def moved(words: str, at: int, to: int) -> str:
     return _edited(words, move)
 
 
-def resized(words: str, at: int, updates: int, total: int) -> str:
-    """A row ``updates`` long, in the unit it is written in; a rest, or one without end, becomes a share of the run.
+def dragged(design: Design, index: int, at: int, updates: int) -> str:
+    """A row of a curve about ``updates`` long, so that the phases still fill the run.
 
-    >>> resized("warmup 10% > cosine to 0", 0, 256, 1000), resized("warmup 100 > cosine to 0", 0, 256, 1000)
-    ('warmup 25.6% > cosine to 0', 'warmup 256 > cosine to 0')
+    Its length keeps its unit. The phase that has the rest of the run gives or takes the difference; where it is the
+    rest itself that is dragged, its neighbour does; where no phase has the rest, the next one has it from now on.
+
+    >>> design = Design(("warmup 10% > hold > 1-sqrt 20% to 0",), updates=1000)
+    >>> dragged(design, 0, 0, 256), dragged(design, 0, 1, 650)
+    ('warmup 25.6% > hold > 1-sqrt 20% to 0', 'warmup 10% > hold > 1-sqrt 25% to 0')
     """
+    words, rows = design.curves[index], rows_of(design, index)
+    assert rows is not None
+    neighbour = at + 1 if at + 1 < len(rows) else at - 1
+    rest = next((place for place, row in enumerate(rows) if row.length == "rest"), None)
+    known = rows[at].updates
+    if known is None or all(row.length.isdigit() or row.length == "forever" for row in rows):
+        return _resized(words, {at: _length(rows[at], updates, design)})  # nothing has to fill the run
+    if rest == at:
+        if neighbour < 0:
+            return words  # one phase, and it is the whole run
+        least = (rows[neighbour].updates or 0) + known - updates
+        return dragged(design, index, neighbour, max(1, round(least)))
+    if rest is not None:
+        updates = min(updates, round(known + (rows[rest].updates or 0)))
+        return _resized(words, {at: _length(rows[at], updates, design)})
+    if neighbour < 0:
+        return words
+    updates = min(updates, round(known + (rows[neighbour].updates or 0)))
+    return _resized(words, {at: _length(rows[at], updates, design), neighbour: Length(Decimal(0), "rest")})
 
+
+def _length(row: Row, updates: int, design: Design) -> int | Length:
+    """So many updates, in the unit of a row."""
+    unit = row.length.rpartition(" ")[2]
+    per = {"epochs": design.epoch, "tokens": design.tokens and 1.0 / design.tokens}.get(unit)
+    if per:
+        amount = Decimal(repr(updates / per)).quantize(_CENTS) if unit == "epochs" else Decimal(int(updates / per))
+        return Length(amount.normalize(), unit) if amount else updates
+    if row.length.isdigit():
+        return updates
+    # Rounded down: shares are rounded up to whole updates, and must not come to more than the run together.
+    share = (Decimal(updates) / Decimal(design.updates)).quantize(_SHARES, rounding=ROUND_DOWN)
+    return Length(share.normalize(), "fraction") if share else updates
+
+
+def _resized(words: str, lengths: dict[int, int | Length]) -> str:
     def resize(phases: list[Phase]) -> list[Phase]:
-        phases[at] = replace(phases[at], length=_resized(phases[at].length, updates, total))
+        for at, length in lengths.items():
+            phases[at] = replace(phases[at], length=length)
         return phases
 
     return _edited(words, resize)
-
-
-def _resized(length: Any, updates: int, total: int) -> Any:
-    if isinstance(length, (int, float)):
-        return updates
-    share = (Decimal(updates) / Decimal(total)).quantize(Decimal("0.0001"))
-    return Length(share.normalize(), "fraction") if share else updates
 
 
 def _edited(words: str, change: Callable[[list[Phase]], list[Phase]]) -> str:

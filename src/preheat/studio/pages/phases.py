@@ -141,9 +141,9 @@ class PhaseEditor:
 
     def resize(self, at: int, updates: int) -> None:
         """A phase ``updates`` long, as dragged."""
-        least, most = 1, self._page.design.updates
-        updates = min(max(updates, least), most)
-        self._try(lambda: editing.resized(self._words, at, updates, most), f"slide-{at}")
+        design = self._page.design
+        wanted = min(max(updates, 1), design.updates)
+        self._try(lambda: editing.dragged(design, design.on, at, wanted), f"slide-{at}")
 
     def _slide(self, at: int, slider: ui.slider) -> None:
         rows = (
