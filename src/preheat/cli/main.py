@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from preheat import __version__
+from preheat.cli.completion import name_only, words_before
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
 
 # In the order of the help page; a command's module, with all it needs, loads when it is called.
@@ -38,11 +39,15 @@ def _root(
 
 
 def _app(words: list[str]) -> typer.Typer:
-    """The command that ``words`` name alone; all of them for the help page and for what is no command."""
+    """The command that ``words`` name alone; all of them for the help page and for what is no command.
+
+    Where a shell completes, its words are meant, and of all of them it is told the names alone.
+    """
+    completing = words_before()
+    words = words if completing is None else completing
     app = typer.Typer(
         name="preheat",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -55,6 +60,10 @@ def _app(words: list[str]) -> typer.Typer:
         app.add_typer(_study(), name="study")
         return app
     named = next(iter(plain), None)
+    if completing is not None and named not in COMMANDS:
+        for name in (*COMMANDS, "study"):
+            app.command(name)(name_only)
+        return app
     for name in (named,) if named in COMMANDS else COMMANDS:
         word = name.replace("-", "_")
         app.command()(getattr(import_module(f"preheat.cli.{word}"), word))
