@@ -10,13 +10,15 @@ import typer
 
 from preheat import __version__
 from preheat.cli.completion import name_only, words_before
-from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
+from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError, missing_extra
 
 # In the order of the help page; a command's module, with all it needs, loads when it is called.
 COMMANDS = (
     *("show", "check", "diff", "convert", "plan", "score", "transfer", "rung-check", "forecast", "optimise"),
     *("surface", "refine", "audit", "watch", "find-lr", "train", "evaluate", "classify"),
 )
+# What only the extra train brings, wherever a command comes to need it first.
+TRAINING = ("torch", "transformers", "accelerate", "jinja2", "tokenizers", "safetensors", "tqdm")
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 
@@ -98,6 +100,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
+    if isinstance(error, ModuleNotFoundError) and error.name in TRAINING:
+        return str(missing_extra(error.name, "train"))
     return f"{type(error).__name__}: {error} (preheat --debug ... shows where)"
 
 
