@@ -28,9 +28,9 @@ def files(export, wheel, sdist):
 
     with tarfile.open(sdist) as opened:
         inside = {name.partition("/")[2] for name in opened.getnames()}
-    folders = ("src/", "tests/", "docs/", "scripts/", "constraints/")
+    folders = ("src/", "tests/", "docs/", "scripts/", "constraints/", "changelog.d/")
     needed = {name for name in tree if name.startswith(folders)}
-    beside = {"CONTRIBUTING.md", "LICENSE", "README.md", "README.zh.md", "pyproject.toml"}
+    beside = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "README.zh.md", "pyproject.toml"}
     same_names("sdist", inside - {".gitignore", "PKG-INFO"}, needed | beside)
 
 
