@@ -11,7 +11,7 @@ from pathlib import Path
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 _PICTURES = re.compile(r"^(\| *!\[.*\n\|[-|]+\n)+", re.M)  # a table of pictures, its rule below it
-_CONTENTS = re.compile(r"^\[.*\]\(docs/[^)]*\) ·[^\n]*\n(?:\[.*\n)*", re.M)  # the list of pages
+_CONTENTS = re.compile(r"(?<=^## Read on\n\n).*?(?=^## )", re.M | re.S)  # the list of pages
 _RELATIVE = re.compile(r"\[([^\]]+)\]\((?!https?://|#)[^)]*\)")
 
 
@@ -26,7 +26,7 @@ class DescriptionHook(MetadataHookInterface):
 
 def description(readme: str) -> str:
     """The README's text with relative links as plain words; code is left as it is."""
-    where = "The pages on every part are in the source distribution, in `docs/`.\n"
+    where = "The pages on every part are in the source distribution, in `docs/`.\n\n"
     text = _CONTENTS.sub(where, _PICTURES.sub("", readme))
     prose_and_code = text.split("```")
     prose_and_code[::2] = (_RELATIVE.sub(r"\1", prose) for prose in prose_and_code[::2])

@@ -113,9 +113,9 @@ def test_the_demos_data_without_its_package_is_one_line(cli, monkeypatch):
 def test_the_oldest_versions_tested_are_the_oldest_allowed():
     """``constraints/oldest.txt`` pins the lower bounds of the core, the command line and the pictures."""
     pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints" / "oldest.txt").read_text(), re.M))
-    lines = [*PROJECT["dependencies"], *EXTRAS["cli"], *EXTRAS["plot"], *EXTRAS["train"]]
+    lines = [*PROJECT["dependencies"], *EXTRAS["cli"], *EXTRAS["plot"]]
     bounds = dict(re.match(r"([\w-]+)>=([\d.]+)", line).groups() for line in lines if ">=" in line)
-    light = {"numpy", "jinja2", *requirements("cli"), *requirements("plot")}
+    light = {"numpy", *requirements("cli"), *requirements("plot")}
     assert light <= set(pinned)
     for name in light:
         exact, least = pinned[name].split("."), bounds[name].split(".")

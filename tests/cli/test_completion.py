@@ -38,7 +38,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("s",), ["show", "score", "surface", "study"]),
+        (("s",), ["show", "score", "surface", "studio", "study"]),
         (("",), [*COMMANDS, "study"]),
         (("--v",), ["--version"]),
         (("show", "--s"), ["--schedule-options", "--save"]),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import preheat
-from pages import CHROMIUM, Page, browse
+from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, without_library
 from preheat.study.design import StudyDesign
 from preheat.study.driver import run_study
 from preheat.study.executors import LocalProcesses
@@ -19,6 +19,7 @@ from preheat.study.lines import lines_of, sensitivity
 from preheat.study.page import write_report
 from preheat.study.table import RunRow
 from preheat.train.saving.records import write_json
+from preheat.view.report.words import number
 from runs import quiet
 
 PEAKS = (1e-4, 1e-3, 1e-2)
@@ -203,15 +204,21 @@ def test_page_says_what_the_study_says(study):
         "linear, warm-up 20%",
     ):
         assert words in page.text, words
-    assert len(page.all("svg")) == 5
-    assert page.all("script") == []
+    assert len(page.drawings) == len(page.charts) == 5
+    refuse_other_scripts(page)
     assert sorted(set(page.ids)) == sorted(page.ids)
     assert set(page.references()) <= set(page.ids)
-    assert path.stat().st_size < 400_000
+    assert len(page.source) < 400_000
+    assert path.stat().st_size < 6_000_000
     names = {picture.name for picture in (study.folder.path / "pictures").iterdir()}
     assert names == {f"{name}-20.png" for name in ("loss", "accuracy", "sensitivity", "rates", "training")}
     again = path.read_bytes()
     assert write_report(study.folder.path).read_bytes() == again
+    with without_library():
+        plain = Page(write_report(study.folder.path).read_text(encoding="utf-8"))
+    assert plain.scripts == []
+    refuse_other_scripts(plain)
+    assert plain.text == page.text
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
@@ -220,6 +227,27 @@ def test_page_opens_in_a_browser_and_asks_for_nothing(study, tmp_path):
     source, console = browse(write_report(study.folder.path), tmp_path / "profile")
     assert console == []
     assert "<script>alert(1)</script>" in Page(source).text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
+def test_charts_answer_the_mouse_with_means_and_intervals(study):
+    """Over the peaks every line with its interval; over the run the rates of the best cells."""
+    path = write_report(study.folder.path)
+    (found,) = find(study).horizons
+    with opened(path) as report:
+        names = [drawing["id"] for drawing in Page(path.read_text(encoding="utf-8")).drawings]
+        assert [report.shown(name) for name in names] == [(True, False)] * 5
+        said = report.hint("rates-20", 10)
+        assert said.startswith("update 10 ")
+        assert [f"{one.line.name}, peak {one.line.best.lr:g}: " in said for one in found.compared] == [True] * 4
+        chart = report.chart("accuracy-20")
+        chart.locator(".chart").hover(position={"x": 78, "y": 150})
+        hint = " ".join(chart.locator(".hint").locator("xpath=..").inner_text().split())
+        assert hint.startswith("peak learning rate 0.001 ")
+        for one in found.compared:
+            accuracy = next(point.accuracy for point in one.line.points if point.lr == 1e-3)
+            assert f"{one.line.name}: {number(accuracy.mean, 6)} ± {number(accuracy.margin, 3)}" in hint
+        assert (report.asked, report.said) == ([path.as_uri()], [])
 
 
 def test_command_prints_and_writes(study, cli):

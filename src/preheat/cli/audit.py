@@ -11,8 +11,12 @@ from preheat.cli.plans import Options, Rate, Updates, Warmup, read_plan
 from preheat.cli.values import new_file, print_json
 
 if TYPE_CHECKING:
-    from preheat.inspect.auditing import Audit, Finding
+    from collections.abc import Mapping
+
+    from preheat.inspect.auditing import Audit, Finding, Recognised
     from preheat.inspect.logs import Log
+
+_PAGE, _PICTURES = ".html", (".png", ".svg", ".pdf")
 
 
 def audit(
@@ -35,7 +39,10 @@ def audit(
     first: Annotated[
         int | None, typer.Option(metavar="0|1", min=0, max=1, help="The log's step number of the first update.")
     ] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw plan and log as .png, .svg or .pdf.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Report it as .html, or draw plan and log as .png, .svg or .pdf."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -47,6 +54,7 @@ def audit(
     from preheat.inspect.logs import read_log
 
     if save is not None:
+        _refuse_kind(save)
         new_file(save, force)
     read = read_log(log, column)
     if against is None:
@@ -88,11 +96,43 @@ def _curves(finding: Finding) -> dict[str, tuple[Any, Any]]:
 
 
 def _save(found: Audit, path: Path) -> None:
+    from preheat.inspect.auditing.report import audit_page
     from preheat.view import plot_series
 
-    finding = next((one for one in found.findings if not one.equal), found.findings[0])
-    plot_series(_curves(finding), path=path, ylabel="learning rate", title=finding.sentence, points=["log"])
+    if path.suffix.lower() == _PAGE:
+        _write(audit_page(found), path)
+    else:
+        finding = next((one for one in found.findings if not one.equal), found.findings[0])
+        plot_series(_curves(finding), path=path, ylabel="learning rate", title=finding.sentence, points=["log"])
     typer.echo(f"wrote {path}", err=True)
+
+
+def _save_recognised(read: Log, found: Mapping[str, Recognised | None], first: int | None, path: Path) -> None:
+    from preheat.inspect.auditing.report import recognised_page
+    from preheat.view import plot_series
+
+    if path.suffix.lower() == _PAGE:
+        _write(recognised_page(read, found, first=first), path)
+    else:
+        curves = {series.name: (series.steps.tolist(), series.rates.tolist()) for series in read.series}
+        plot_series(curves, path=path, ylabel="learning rate", title=read.kind)
+    typer.echo(f"wrote {path}", err=True)
+
+
+def _write(page: str, path: Path) -> None:
+    from preheat.files import replacing
+
+    with replacing(path) as beside:
+        beside.write_text(page, encoding="utf-8")
+
+
+def _refuse_kind(path: Path) -> None:
+    """Before a log is read: what the file is to be says its name."""
+    from preheat.errors import ConfigError, refusal
+
+    if path.suffix.lower() not in (_PAGE, *_PICTURES):
+        rule = f"a {_PAGE}, {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]} file"
+        raise ConfigError(refusal("save", rule, str(path), "Name one of these."))
 
 
 def _data(found: Audit) -> dict[str, Any]:
@@ -122,15 +162,12 @@ def _data(found: Audit) -> dict[str, Any]:
 def _recognised(read: Log, first: int | None, save: Path | None, as_json: bool) -> None:
     from preheat.errors import ConfigError, refusal
     from preheat.inspect.auditing import recognise_log
-    from preheat.view import plot_series
 
-    if save is not None and all(len(series) < 2 for series in read.series):
+    if save is not None and save.suffix.lower() != _PAGE and all(len(series) < 2 for series in read.series):
         raise ConfigError(refusal("save", "left out for a log with one rate", str(save), "There is nothing to draw."))
     found = recognise_log(read, first=first)
     if save is not None:
-        curves = {series.name: (series.steps.tolist(), series.rates.tolist()) for series in read.series}
-        plot_series(curves, path=save, ylabel="learning rate", title=read.kind)
-        typer.echo(f"wrote {save}", err=True)
+        _save_recognised(read, found, first, save)
     for note in read.notes:
         typer.echo(f"note: {note}", err=True)
     if as_json:

@@ -15,10 +15,10 @@ from preheat.errors import ConfigError, DataError, PlanError, PreheatError, Sche
 # In the order of the help page; a command's module, with all it needs, loads when it is called.
 COMMANDS = (
     *("show", "check", "diff", "convert", "plan", "score", "transfer", "rung-check", "forecast", "optimise"),
-    *("surface", "refine", "audit", "watch", "find-lr", "train", "evaluate", "classify"),
+    *("surface", "refine", "audit", "watch", "find-lr", "train", "evaluate", "classify", "studio"),
 )
 # What only the extra train brings, wherever a command comes to need it first.
-TRAINING = ("torch", "transformers", "accelerate", "jinja2", "tokenizers", "safetensors", "tqdm")
+TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm")
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 

@@ -59,10 +59,10 @@ def _from_file(path: Path, updates: int | None, lr: float | None) -> tuple[Sched
 
     from preheat.dialects import read
     from preheat.dialects.common.loading import load
-    from preheat.schedule import load_schedule
+    from preheat.schedule.files import schedule_from_file
 
     data = load(path)
     if isinstance(data, Mapping) and "version" in data and {"kind", "schedule"} & {*data}:
-        return load_schedule(path), lr
+        return schedule_from_file(data), lr
     found = read(data, total=updates, peak=lr)
     return found.schedule, found.base_lr

@@ -84,6 +84,11 @@ def load_schedule(path: str | os.PathLike[str]) -> Schedule:
         data = json.loads(text) if kind == ".json" else tomllib.loads(text)
     except ValueError as error:  # broken JSON, TOML or UTF-8
         raise ScheduleError(refusal(str(target), f"readable {kind[1:].upper()}", str(error), "Mend it.")) from None
+    return schedule_from_file(data)
+
+
+def schedule_from_file(data: Any) -> Schedule:
+    """The schedule in what a file of one holds: ``version`` and ``schedule`` (words), or a dictionary."""
     if isinstance(data, Mapping) and set(data) == {"version", "schedule"}:
         from preheat.schedule.text import parse
 

@@ -89,9 +89,8 @@ def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
         gained = [differences(line.held_out(), first.held_out()) for line in others]
         if others and not any(one is not None and one.apart for one in gained):
             seeds = min((one.seeds for one in gained if one is not None), default=0)
-            said.append(
-                f"{schedule}: at its best peak the length of the warm-up makes no difference that {seeds} seeds show."
-            )
+            show = "1 seed shows" if seeds == 1 else f"{seeds} seeds show"
+            said.append(f"{schedule}: at its best peak the length of the warm-up makes no difference that {show}.")
         spared = {line.warmup: differences(line.sensitivities(), first.sensitivities()) for line in others}
         words = [f"{warmup}: {_changed(one)}" for warmup, one in spared.items() if one is not None]
         if words:

@@ -14,10 +14,11 @@ from preheat.study.estimates import Estimate
 from preheat.study.findings import Findings, Horizon
 from preheat.study.lines import Line, Point
 from preheat.study.table import StudyTable
-from preheat.train.reporting.charts import Chart
-from preheat.train.reporting.thinning import thin
 from preheat.view import inline_svg, plot_against, plot_series
 from preheat.view.image import COLOURS
+from preheat.view.report.chart import Chart
+from preheat.view.report.options import report_options, with_margins
+from preheat.view.report.thinning import thin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +36,7 @@ class Picture:
         name: of its file and section.
         title, unit: heading.
         draw: makes the figure; with its legend in it or without.
+        options: the same to look into.
         legend: names of the lines, in the order of their colours.
         note: what it shows, in words.
     """
@@ -45,6 +47,7 @@ class Picture:
     draw: Callable[[bool], Figure]
     legend: tuple[str, ...]
     note: str
+    options: dict[str, Any]
 
     def chart(self) -> Chart:
         """As part of a page."""
@@ -53,7 +56,7 @@ class Picture:
         figure.set_size_inches(7.8, 3.4)
         legend = [(f"line c{number}", name) for number, name in enumerate(self.legend, 1)]
         svg = inline_svg(figure, prefix=self.name, label=f"{self.title}. {self.note}")
-        return Chart(self.name, self.title, self.unit, svg, legend, [self.note])
+        return Chart(self.name, self.title, self.unit, svg, legend, [self.note], self.options)
 
 
 def pictures_of(table: StudyTable, horizon: Horizon, findings: Findings) -> list[Picture]:
@@ -76,36 +79,46 @@ def _losses(horizon: Horizon, lines: Sequence[Line], findings: Findings) -> Pict
     top = findings.initial
     low = min(_low(point.loss) for line in lines for point in line.points if point.loss)
     room = _ROOM * max(top - low, _ROOM)
+    limits = (low - room, top + room)
+
+    def loss(point: Point) -> Estimate | None:
+        return point.loss
 
     def draw(legend: bool) -> Figure:
-        return _over_peaks(
-            lines, lambda point: point.loss, "validation loss (nats)", (low - room, top + room), legend=legend
-        )
+        return _over_peaks(lines, loss, "validation loss (nats)", limits, legend=legend)
 
     note = (
         f"Mean over seeds with its 95 % interval, after {horizon.updates:,} updates. Losses count at most as that of an"
         f" untrained model, {top:.3f}, the upper edge; a run whose numbers went bad counts as one. Crossed: half of"
         " the seeds came less than half as far as the best cell."
     )
+    options = _options_over_peaks(lines, loss, limits)
     return Picture(
-        f"loss-{horizon.updates}", "Loss over the peak", "validation, cross-entropy in nats", draw, _names(lines), note
-    )
+        f"loss-{horizon.updates}", "Loss over the peak", "validation, cross-entropy in nats", draw, _names(lines), note,
+        options,
+    )  # fmt: skip
 
 
 def _accuracies(horizon: Horizon, lines: Sequence[Line]) -> Picture:
+    def accuracy(point: Point) -> Estimate | None:
+        return point.accuracy
+
     def draw(legend: bool) -> Figure:
-        return _over_peaks(lines, lambda point: point.accuracy, "validation accuracy", (0.0, 1.0), legend=legend)
+        return _over_peaks(lines, accuracy, "validation accuracy", (0.0, 1.0), legend=legend)
 
     note = "Mean over the seeds that are done, with its 95 % interval."
-    return Picture(f"accuracy-{horizon.updates}", "Accuracy over the peak", "validation", draw, _names(lines), note)
+    name, options = f"accuracy-{horizon.updates}", _options_over_peaks(lines, accuracy, (0.0, 1.0))
+    return Picture(name, "Accuracy over the peak", "validation", draw, _names(lines), note, options)
 
 
 def _sensitivities(horizon: Horizon, lines: Sequence[Line], findings: Findings) -> Picture:
     known = [(line, found) for line in lines if (found := line.sensitivity()) is not None]
+    series = {line.name: ([number], [found.mean]) for number, (line, found) in enumerate(known, 1)}
+    margins = {line.name: [found.margin or 0.0] for line, found in known}
+
+    top = max((found.mean + (found.margin or 0.0) for _, found in known), default=1.0)
 
     def draw(legend: bool) -> Figure:
-        series = {line.name: ([number], [found.mean]) for number, (line, found) in enumerate(known, 1)}
-        margins = {line.name: [found.margin or 0.0] for line, found in known}
         figure = plot_against(series, xlabel="", ylabel="LR sensitivity (nats)", margins=margins, legend=legend)
         axes = figure.axes[0]
         axes.set_xticks([])
@@ -116,8 +129,8 @@ def _sensitivities(horizon: Horizon, lines: Sequence[Line], findings: Findings) 
         f"How much loss a wrong peak costs on average, peaks from {findings.lowest:g} to {findings.highest:g} taken"
         " evenly in their logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers."
     )
-    names = tuple(line.name for line, _ in known)
-    return Picture(f"sensitivity-{horizon.updates}", "LR sensitivity", "nats", draw, names, note)
+    options = with_margins(report_options(series, xlabel="", reach=len(known) + 0.6, limits=(0.0, 1.05 * top)), margins)
+    return Picture(f"sensitivity-{horizon.updates}", "LR sensitivity", "nats", draw, tuple(series), note, options)
 
 
 def _curves(table: StudyTable, horizon: Horizon, lines: Sequence[Line], findings: Findings) -> list[Picture]:
@@ -145,11 +158,12 @@ def _curves(table: StudyTable, horizon: Horizon, lines: Sequence[Line], findings
     return [
         Picture(
             f"rates-{updates}", "Learning rates of the best cells", "", draw(rates, "learning rate"), names,
-            "Each line at its best peak.",
+            "Each line at its best peak.", report_options(rates, reach=updates),
         ),
         Picture(
             f"training-{updates}", "Training loss of the best cells", "cross-entropy in nats",
             draw(losses, "training loss (nats)"), names, "Running means over a fortieth of the run, then over seeds.",
+            report_options(losses, reach=updates),
         ),
     ]  # fmt: skip
 
@@ -176,6 +190,20 @@ def _over_peaks(
         at = [places[place] for place in failing], [values[place] for place in failing]
         figure.axes[0].plot(*at, marker="x", markersize=11, markeredgewidth=1.6, linestyle="none", color=colour)
     return figure
+
+
+def _options_over_peaks(
+    lines: Sequence[Line], value: Callable[[Point], Estimate | None], limits: tuple[float, float]
+) -> dict[str, Any]:
+    """As :func:`_over_peaks`, each point at its very peak: lines can be hidden where intervals lie on each other."""
+    series, margins, crossed = {}, {}, {}
+    for line in lines:
+        known = [(point, found) for point in line.points if (found := value(point)) is not None]
+        series[line.name] = ([point.lr for point, _ in known], [found.mean for _, found in known])
+        margins[line.name] = [found.margin or 0.0 for _, found in known]
+        crossed[line.name] = [index for index, (point, _) in enumerate(known) if point.fails]
+    options = report_options(series, xlabel="peak learning rate", log_x=True, limits=limits)
+    return with_margins(options, margins, crossed)
 
 
 def _names(lines: Sequence[Line]) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from preheat.study.charts import pictures_of
 from preheat.study.findings import Findings, Horizon, find
 from preheat.study.report import cost_of, summarise
 from preheat.study.table import StudyTable, read
-from preheat.train.reporting.page import drawings, fill
-from preheat.train.reporting.words import duration
+from preheat.view.report.page import drawings, fill
+from preheat.view.report.words import duration
 
 NAME, PICTURES = "report.html", "pictures"
 _MOST_CELLS = 400  # of a table
@@ -53,17 +53,19 @@ def write_page(table: StudyTable, findings: Findings) -> Path:
 def _render(table: StudyTable, findings: Findings) -> str:
     """The page as text; its pictures are written on the way."""
     header = table.folder.header()
-    horizons = []
+    horizons, charts = [], []
     for horizon in findings.horizons:
         pictures = pictures_of(table, horizon, findings)
         (table.folder.path / PICTURES).mkdir(exist_ok=True)
         for picture in pictures:
             _write(picture.draw(True), table.folder.path / PICTURES / f"{picture.name}.png")
-        charts = drawings([picture.chart() for picture in pictures])
-        horizons.append({"of": horizon, "charts": charts, "failures": _failures(horizon)})
+        drawn = [picture.chart() for picture in pictures]
+        charts += drawn
+        horizons.append({"of": horizon, "charts": drawings(drawn), "failures": _failures(horizon)})
     cells = summarise(table)
     return fill(
         "preheat.study/report.html.jinja",
+        charts=charts,
         name=table.folder.path.resolve().name,
         question=header["question"],
         cost=cost_of(table),

@@ -5,16 +5,18 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import preheat
-from pages import CHROMIUM, Page, browse
+from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, without_library
 from preheat.train.reporting import write_report
 from preheat.train.reporting.folder import read_run
 from preheat.train.reporting.scores import by_class
-from preheat.train.reporting.thinning import running_mean, thin
+from preheat.view.report.thinning import running_mean, thin
+from preheat.view.report.words import number
 
 from .runs import record, result, write, write_lines, write_run
 
@@ -22,13 +24,19 @@ HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "ä½“è‚
 
 
 def page_of(folder):
-    return Page(write_report(folder).read_text(encoding="utf-8"))
+    return page_at(write_report(folder))
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    """The page of a complete run with everything recorded."""
-    return page_of(write_run(tmp_path_factory.mktemp("runs") / "news", spike=20))
+def page_at(path):
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module", params=["charts", "drawings"])
+def full(request, tmp_path_factory):
+    """The page of a complete run with everything recorded, with charts to look into and where nicegui is not there."""
+    folder = write_run(tmp_path_factory.mktemp("runs") / "news", spike=20)
+    with without_library() if request.param == "drawings" else nullcontext():
+        return page_of(folder)
 
 
 def test_page_tells_the_run_in_words_and_numbers(full):
@@ -66,7 +74,7 @@ def test_page_has_the_curves_of_what_was_recorded(full):
 
 
 def test_page_is_sound_and_can_be_used_without_seeing_it(full):
-    """Ids are unique, every reference finds its own, tables have headers, there are no scripts."""
+    """Ids are unique, every reference finds its own, tables have headers."""
     assert len(full.ids) == len(set(full.ids))
     assert set(full.references()) <= set(full.ids)
     assert full.all("html") == [{"lang": "en"}]
@@ -74,17 +82,27 @@ def test_page_is_sound_and_can_be_used_without_seeing_it(full):
     assert all(
         {"role", "aria-labelledby", "tabindex"} <= set(box) for box in full.all("div") if box.get("class") == "wide"
     )
-    assert not full.all("script")
-    assert not [name for _, attributes in full.elements for name in attributes if name.startswith("on")]
 
 
 def test_page_names_nothing_outside_itself(full):
     """No source, no link, no style sheet, no font; the policy in the page would not let them load either."""
-    assert not {"link", "img", "iframe", "object", "embed", "base"} & {tag for tag, _ in full.elements}
-    assert not [attributes for _, attributes in full.elements if "src" in attributes or "srcset" in attributes]
-    assert not re.search(r"@import|url\((?!#)|https?:|//[a-z]", full.source)
-    (policy,) = [meta["content"] for meta in full.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    refuse_other_scripts(full)
+
+
+def test_charts_to_look_into_hold_what_was_recorded(full):
+    """Each drawing's numbers stand beside it, by the legend's words; without nicegui there is no data and no script."""
+    if not full.scripts:
+        assert "script" not in full.source
+        return
+    assert len(full.charts) == len(full.drawings) == 6
+    loss = {series["name"]: series for series in full.charts[2]["series"]}
+    assert list(loss) == ["each update", "mean of 3", "validation", "resume (1)", "spike (1)", "skip (1)"]
+    assert loss["each update"]["data"][20] == [20, 41.5]
+    assert [len(series["data"]) for series in loss.values()] == [144, 144, 3, 0, 0, 0]
+    assert loss["spike (1)"]["markLine"]["data"][0]["xAxis"] == 20
+    assert {name for name in loss if name not in full.text} == set()
+    (clip,) = [series for series in full.charts[3]["series"] if series["name"] == "clipped to 1"]
+    assert clip["markLine"]["data"][0]["yAxis"] == 1.0
 
 
 def test_same_folder_same_page(tmp_path):
@@ -103,7 +121,9 @@ def test_names_that_look_like_code_are_only_text(tmp_path):
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     write_lines(folder / "records.jsonl", [line | {"lrs": {HOSTILE[0]: 0.1, "$x_{1": 0.2}} for line in records])
     page = page_of(folder)
-    assert not {"script", "img", "b"} & {tag for tag, _ in page.elements}
+    assert not {"img", "b"} & {tag for tag, _ in page.elements}
+    refuse_other_scripts(page)
+    assert [series["name"] for series in page.charts[1]["series"]] == [HOSTILE[0], "$x_{1"]
     for name in (*HOSTILE, "$x_{1", "Run a<b>&c", "<b>=<i>"):
         assert name in page.text
     assert "other events (1)" in page.text
@@ -112,7 +132,7 @@ def test_names_that_look_like_code_are_only_text(tmp_path):
 def test_drawings_hold_no_words_of_the_run(tmp_path):
     """Only numbers and 'update' are text there: fonts for other scripts are the page's matter."""
     folder = write_run(tmp_path / "run", classes=HOSTILE)
-    source = write_report(folder).read_text(encoding="utf-8")
+    source = page_of(folder).source
     texts = {
         text for drawing in re.findall(r"<svg.*?</svg>", source) for text in re.findall(r"<text[^>]*>([^<]*)<", drawing)
     }
@@ -309,7 +329,7 @@ def test_running_mean_equals_the_mean_of_each_window():
 
 
 def test_long_runs_make_small_pages(tmp_path):
-    """200,000 updates with thousands of events: each spike is in the drawing, the page stays below 1.5 MB."""
+    """200,000 updates with thousands of events: each spike is drawn, the page is below 1.5 MB, or 3 to look into."""
     updates = 200_000
     folder = write_run(tmp_path / "run", updates=updates, done=0)
     schedule = read_run(folder).schedule
@@ -329,13 +349,17 @@ def test_long_runs_make_small_pages(tmp_path):
     )
     write(folder / "result.json", result(folder, updates, [updates], None))
     start = time.monotonic()
-    source = write_report(folder).read_text(encoding="utf-8")
+    with without_library():
+        source = write_report(folder).read_text(encoding="utf-8")
     assert time.monotonic() - start < 20
     assert len(source) < 1_500_000
     loss = re.search(r'<svg[^>]*id="loss".*?</svg>', source)[0]
     heights = [float(y) for path in re.findall(r' d="(M [^"]*)"', loss) for y in re.findall(r"L [\d.]+ ([\d.]+)", path)]
     assert min(heights) < 30  # the spike reaches the top of the drawing
     assert "4,800 earlier ones are in events.jsonl" in Page(source).text
+    path = write_report(folder)
+    assert path.stat().st_size < 3_000_000
+    assert [123_457, 44.5] in page_at(path).charts[2]["series"][0]["data"]
 
 
 def test_real_run_is_reported(tmp_path, tiny):
@@ -352,7 +376,7 @@ def test_real_run_is_reported(tmp_path, tiny):
 def test_missing_extra_is_one_line(tmp_path, monkeypatch):
     """Where Jinja2 is not installed."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(preheat.MissingExtraError, match=r"jinja2 is not installed: pip install 'preheat\[train\]'"):
+    with pytest.raises(preheat.MissingExtraError, match=r"jinja2 is not installed: pip install 'preheat\[plot\]'"):
         write_report(write_run(tmp_path / "run"))
 
 
@@ -372,7 +396,79 @@ def test_page_opens_in_a_browser_and_asks_for_nothing(tmp_path):
     assert console == []
     page = Page(source)
     assert HOSTILE[0] in page.text
-    assert len(page.all("svg")) == 6
+    assert len(page.drawings) == 6
     path.write_text(path.read_text().replace("<main>", '<main><img src="http://outside.test/a.png">'))
     _, console = browse(path, tmp_path / "profile")
     assert "Content Security Policy" in "".join(console)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
+def test_charts_answer_the_mouse_with_what_was_recorded(tmp_path):
+    """ECharts draws them, a hint has the record's own numbers, names stay text, and nothing is asked for."""
+    folder = write_run(tmp_path / "run", spike=20)
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    groups = dict.fromkeys(HOSTILE[:2], 2.5e-4)
+    write_lines(folder / "records.jsonl", [line | {"lrs": groups} for line in records])
+    path = write_report(folder)
+    with opened(path) as report:
+        assert [report.shown(name) for name in ("lr", "groups", "loss", "norm", "ratio", "critical")] == [
+            (True, False)
+        ] * 6
+        assert report.hint("lr", 70) == f"update 70 used: {number(records[70]['lr'], 6)}"
+        assert f"each update: {number(records[100]['loss'], 6)} mean of 3: " in report.hint("loss", 100)
+        assert report.hint("groups", 9) == f"update 9 {HOSTILE[0]}: 2.5e-4 {HOSTILE[1]}: 2.5e-4"
+        assert report.page.locator("img").count() == 0
+        assert (report.asked, report.said) == ([path.as_uri()], [])
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
+def test_charts_are_zoomed_and_their_curves_hidden(tmp_path):
+    """Dragging shows a part, a double click all of it again; the wheel is the page's; buttons hide curves."""
+    with opened(write_report(write_run(tmp_path / "run"))) as report:
+        chart = report.chart("loss")
+        box = chart.locator(".chart").bounding_box()
+        numbers = chart.locator(".chart svg text")
+        before = numbers.all_text_contents()
+        report.page.mouse.move(box["x"] + 300, box["y"] + 60)
+        report.page.mouse.down()
+        report.page.mouse.move(box["x"] + 400, box["y"] + 160, steps=4)
+        report.page.mouse.up()
+        back = chart.get_by_role("button", name="Show all")
+        back.wait_for(state="visible")
+        assert not {"0", "144"} & set(numbers.all_text_contents())
+        above = report.page.evaluate("scrollY")
+        for way in (30, -30):
+            report.page.mouse.wheel(0, way)
+            above += way
+            assert report.scrolled_to(above)
+        report.page.mouse.dblclick(box["x"] + 300, box["y"] + 60)
+        back.wait_for(state="hidden")
+        assert numbers.all_text_contents() == before
+        mean = chart.get_by_role("button", name="mean of 3")
+        assert mean.get_attribute("aria-pressed") == "true"
+        assert "mean of 3: " in report.hint("loss", 60)
+        mean.click()
+        assert mean.get_attribute("aria-pressed") == "false"
+        assert "mean of 3: " not in report.hint("loss", 100)
+        assert report.said == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
+def test_paper_and_browsers_without_scripts_have_the_drawings(tmp_path):
+    """Printed from a page that runs its script, and opened in one that runs none; on a telephone nothing is cut off."""
+    path = write_report(write_run(tmp_path / "run"))
+    with opened(path, color_scheme="dark") as report:
+        assert report.shown("loss") == (True, False)
+        light = report.chart("loss").locator(".chart svg text").first
+        assert light.evaluate("text => getComputedStyle(text).fill") == "rgb(237, 237, 236)"
+        report.page.emulate_media(media="print")
+        assert report.shown("loss") == (False, True)
+    with opened(path, java_script_enabled=False) as report:
+        assert report.shown("loss") == (False, True)
+        assert report.said == []
+    with opened(path, viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True) as report:
+        assert report.shown("loss") == (True, False)
+        assert report.page.evaluate("document.documentElement.scrollWidth") == 390
+        box = report.chart("lr").locator(".chart").bounding_box()
+        report.page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        report.chart("lr").get_by_text(re.compile(r"^update 6\d$")).wait_for(state="visible")

@@ -75,7 +75,7 @@ def clock_finding(updates: Counts, positions: Floats) -> Finding:
     kind = "ahead" if found.kind == "logged-late" else found.kind
     sentence, cause = clock_words_for(kind, found.numbers)
     return Finding("clock", kind, sentence, cause, clock_evidence(found), found.scale, found.offset,
-                   updates, positions, planned, found.numbers)  # fmt: skip
+                   updates, positions, planned, found.numbers, seen.agrees(planned))  # fmt: skip
 
 
 def unexplained(seen: Observed, plan: Reference) -> Explanation:

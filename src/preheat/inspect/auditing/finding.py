@@ -32,6 +32,7 @@ class Finding:
         rates: the logged rates.
         planned: the plan's rate at each.
         numbers: the finding's own numbers, by name.
+        agrees: whether each logged rate is the plan's, to the digits it is written with.
     """
 
     group: str
@@ -45,11 +46,17 @@ class Finding:
     rates: Any
     planned: Any
     numbers: dict[str, Any]
+    agrees: Any
 
     @property
     def equal(self) -> bool:
         """Whether the log is the plan."""
         return self.kind == "equal"
+
+    @property
+    def parts(self) -> int | None:
+        """The first update whose rate is not the plan's; None where all are."""
+        return None if self.agrees.all() else int(self.updates[self.agrees.argmin()])
 
 
 def worded(series: Series, seen: Observed, plan: Reference, found: Explanation, first: int) -> Finding:
@@ -65,7 +72,7 @@ def worded(series: Series, seen: Observed, plan: Reference, found: Explanation, 
         evidence.append(f"peak taken from the rates: {_peak(seen, plan, found):.6g}")
     evidence.append(f"step {first} of the log is the first update")
     return Finding(series.name, found.kind, sentence, cause, tuple(evidence), found.scale, found.offset,
-                   seen.updates, seen.rates, planned, found.numbers)  # fmt: skip
+                   seen.updates, seen.rates, planned, found.numbers, seen.agrees(planned))  # fmt: skip
 
 
 def clock_evidence(found: Explanation) -> tuple[str, ...]:

@@ -126,8 +126,9 @@ def _undriven(line: Line) -> Finding | None:
     at, rate = line.updates[begin], float(rates[begin])
     sentence = f"from update {at} on no scheduler drives the optimizer; its rate is {rate:.6g} there"
     cause = "Another optimizer took the parameters over, and the scheduler was left with the earlier one."
+    updates = np.array(line.updates)
     return Finding(
-        line.groups[0], "frozen", sentence, cause, (), 0.0, 0.0, np.array(line.updates), rates, rates, {"at": at}
+        line.groups[0], "frozen", sentence, cause, (), 0.0, 0.0, updates, rates, rates, {"at": at}, updates < at
     )
 
 

@@ -165,7 +165,7 @@ def advise_warmup(
         clip: largest norm of all gradients together, where training clips.
 
     Returns:
-        The advice with its trace. It costs a line search a probe and set: about ten forward passes for each of
+        The advice with its trace. It costs a line search a probe and set, about ten forward passes for each of
         ``probed`` batches.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The curves of a report: each a drawing, what its colours mean, and what it shows in words.
+"""The curves of a run's report.
 
 Words stay out of the drawings, but for the numbers on the axes: the page sets them, in fonts that have every script and
 in a size that can be read where the drawing is small.
@@ -6,16 +6,17 @@ in a size that can be read where the drawing is small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from preheat.train.reporting.events import Marks
 from preheat.train.reporting.folder import RunData
-from preheat.train.reporting.thinning import running_mean, thin
-from preheat.train.reporting.words import NOT_RECORDED, count, listing, number, of
 from preheat.view import inline_svg, plot_series
 from preheat.view.image import COLOURS
+from preheat.view.report.chart import Chart
+from preheat.view.report.options import report_options
+from preheat.view.report.thinning import running_mean, thin
+from preheat.view.report.words import NOT_RECORDED, count, listing, number, of
 from preheat.view.samples import sample
 
 if TYPE_CHECKING:
@@ -31,27 +32,6 @@ _VISIBLE = 0.005  # of the peak: about a pixel of the drawing
 _FEW = 60  # values that need no mean to be read
 _DOTTED = 30  # points from which on the house style draws none, only the line
 _SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One drawing.
-
-    Attributes:
-        name: of the section, also the prefix of ids in the drawing.
-        title: heading.
-        unit: what the values are.
-        svg: the ``<svg>`` element.
-        legend: the class of each sample of colour, and what is drawn like it.
-        notes: sentences; the first also describes the drawing to those who do not see it.
-    """
-
-    name: str
-    title: str
-    unit: str
-    svg: str
-    legend: list[tuple[str, str]]
-    notes: list[str]
 
 
 def draw_charts(run: RunData, marks: Marks) -> tuple[list[Chart], list[str]]:
@@ -70,10 +50,13 @@ def draw_charts(run: RunData, marks: Marks) -> tuple[list[Chart], list[str]]:
 
 def rate_chart(run: RunData, marks: Marks) -> Chart | None:
     """The rate every update used, and the planned curve where it differs or has not been reached."""
+    import numpy as np
+
     updates, used = run.numbers("lr")
     if not len(used):
         return None
-    series, legend = {"used": _thinned(updates, used)}, [("line c1", "used")]
+    chosen = thin(used)
+    series, legend = {"used": (updates[chosen].tolist(), used[chosen].tolist())}, [("line c1", "used")]
     top, last = int(used.argmax()), len(used) - 1
     notes = [
         f"Update {count(updates[0])} used {number(used[0])}, update {count(updates[top])} the most,"
@@ -89,14 +72,15 @@ def rate_chart(run: RunData, marks: Marks) -> Chart | None:
         notes.append(f"Used and planned rates {differ}.")
         if gap > _VISIBLE or run.done < run.total:
             reach = max(run.done, run.total)
-            series["planned"] = (planned.positions, planned.values)
+            # Also where the used ones are drawn: both are known where one is looked at.
+            at = np.union1d(planned.positions, updates[chosen]).astype(np.int64)
+            series["planned"] = (at.tolist(), (run.lr * run.schedule(at)).tolist())
             legend.append(("dash c2", "planned"))
     if borders:
         first = f", the first {_MOST_BORDERS} times" if len(borders) == _MOST_BORDERS else ""
         legend.append(("border", f"a phase hands over{first}"))
-    return _chart(
-        run, "lr", "Learning rate", series, legend, notes, marks, dashed=["planned"], borders=borders, reach=reach
-    )
+    how: dict[str, Any] = {"dashed": ["planned"], "borders": borders, "reach": reach}
+    return _chart(run, "lr", "Learning rate", series, legend, notes, marks, **how)
 
 
 def group_chart(run: RunData, _: Marks) -> Chart | None:
@@ -115,7 +99,7 @@ def group_chart(run: RunData, _: Marks) -> Chart | None:
     if step > 1:
         notes.append(f"{len(shown)} of them are drawn.")
     legend = [(f"line c{index}", name) for index, name in enumerate(shown, 1)]
-    return _chart(run, "groups", "Learning rates of parameter groups", series, legend, notes, Marks([], []))
+    return _chart(run, "groups", "Learning rates of parameter groups", series, legend, notes, Marks({}, []))
 
 
 def loss_chart(run: RunData, marks: Marks) -> Chart | None:
@@ -209,9 +193,10 @@ def critical_chart(run: RunData, marks: Marks) -> Chart | None:
     ]
     if not used.all():
         notes.append("Rates of 0 have no place on this axis and are left out.")
-    series = {"used": _thinned(run.columns["update"], _positive(used)), "critical": _thinned(updates, critical)}
-    legend = [("line c1", "used"), ("dot c2", "critical, where it was measured")]
-    how: dict[str, Any] = {"log": True, "points": ["critical"]}
+    measured_at = "critical, where it was measured"
+    series = {"used": _thinned(run.columns["update"], _positive(used)), measured_at: _thinned(updates, critical)}
+    legend = [("line c1", "used"), ("dot c2", measured_at)]
+    how: dict[str, Any] = {"log": True, "points": [measured_at]}
     return _chart(run, "critical", "Critical learning rate", series, legend, notes, marks, **how)
 
 
@@ -220,24 +205,33 @@ def _chart(
     name: str,
     title: str,
     series: dict[str, Any],
-    legend: Iterable[tuple[str, str]],
+    legend: Sequence[tuple[str, str]],
     notes: list[str],
     marks: Marks,
     unit: str = "",
     reach: int | None = None,
     log: bool = False,
+    level: float | None = None,
+    borders: Sequence[int] = (),
     **how: Any,
 ) -> Chart:
+    """A chart as a drawing and to look into. The legend's words name its series; they are no part of the drawing."""
     reach = reach or run.done
     log = log and any(value > 0 for _, values in series.values() for value in values)
-    figure = plot_series(series, ylabel="", marks=marks.drawn, legend=False, log=log, **how)
+    words = {style: text for style, text in legend if style in ("border", "level")}
+    options = report_options(
+        series, marks=marks.drawn, reach=reach, log=log, level=(words.get("level", ""), level),
+        borders=(words.get("border", ""), borders), **how,
+    )  # fmt: skip
+    how |= {"level": level, "borders": borders, "marks": list(marks.drawn.values()), "log": log}
+    figure = plot_series(series, ylabel="", legend=False, **how)
     # The same axis at the same place in all of them, so that an update stands below itself.
     figure.axes[0].set_xlim(-0.02 * reach, 1.02 * reach)
     figure.axes[0].set_position(_PLACE)
     figure.set_size_inches(*_SIZE)
     svg = inline_svg(figure, prefix=name, label=f"{title}. {notes[0]}")
     unit = ", ".join(part for part in (unit, "logarithmic axis" if log else "") if part)
-    return Chart(name, title, unit, svg, [*legend, *marks.legend], notes)
+    return Chart(name, title, unit, svg, [*legend, *marks.legend], notes, options)
 
 
 def _width(many: int) -> int:
@@ -247,11 +241,17 @@ def _width(many: int) -> int:
 
 def _averaged(updates: Column, values: Column) -> tuple[dict[str, Any], list[tuple[str, str]], list[str]]:
     """A noisy curve: series, legend, and what is faint: the values, where there are enough for a mean before them."""
+    import numpy as np
+
+    each = "each update"
     if len(values) < _FEW:
-        return {"each": _thinned(updates, values)}, [("line c1", "each update")], []
+        return {each: _thinned(updates, values)}, [("line c1", each)], []
     width = _width(len(values))
-    series = {"each": _thinned(updates, values), "mean": _thinned(updates, running_mean(values, width))}
-    return series, [("faint c1", "each update"), ("line c2", f"mean of {count(width)}")], ["each"]
+    means, mean = running_mean(values, width), f"mean of {count(width)}"
+    chosen = np.union1d(thin(values), thin(means))  # for both: each is known where the other is looked at
+    at = updates[chosen].tolist()
+    series = {each: (at, values[chosen].tolist()), mean: (at, means[chosen].tolist())}
+    return series, [("faint c1", each), ("line c2", mean)], [each]
 
 
 def _positive(values: Column) -> Column:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from preheat.train.reporting.folder import RunData
-from preheat.train.reporting.words import NOT_RECORDED, count, number
+from preheat.view.report.words import NOT_RECORDED, count, number
 
 # Kinds with a colour of their own; any other is marked as one of "other events".
 _KINDS = {"resume": "c8", "spike": "c7", "skip": "c6", "stop": "c5"}
@@ -17,9 +17,9 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Updates to mark on the curves, a list for each kind in a fixed order, and what their colours mean."""
+    """Updates to mark on the curves, by the legend's words for a kind, in a fixed order; what their colours mean."""
 
-    drawn: list[list[float]]
+    drawn: dict[str, list[float]]
     legend: list[tuple[str, str]]
 
 
@@ -44,13 +44,15 @@ def marks_of(events: list[dict[str, Any]]) -> Marks:
     for event in events:
         if isinstance(event.get("update"), int):
             found[event["event"] if event.get("event") in _KINDS else "other events"].append(event["update"])
-    drawn, legend = [], []
+    drawn: dict[str, list[float]] = {}
+    legend = []
     for kind, updates in found.items():
         marked = updates[:: -(-len(updates) // MOST_MARKS) or 1]
-        drawn.append(marked)
+        some = f", {len(marked)} of them marked" if len(marked) < len(updates) else ""
+        words = f"{kind} ({len(updates):,}{some})"
+        drawn[words] = marked
         if updates:
-            some = f", {len(marked)} of them marked" if len(marked) < len(updates) else ""
-            legend.append((f"mark {_KINDS.get(kind, _OTHER)}", f"{kind} ({len(updates):,}{some})"))
+            legend.append((f"mark {_KINDS.get(kind, _OTHER)}", words))
     return Marks(drawn, legend)
 
 

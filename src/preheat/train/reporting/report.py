@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from preheat.files import replacing
-from preheat.train.reporting import words
 from preheat.train.reporting.charts import draw_charts
 from preheat.train.reporting.events import MOST_ROWS, event_rows, marks_of
 from preheat.train.reporting.folder import RunData, read_run
-from preheat.train.reporting.page import drawings, fill
 from preheat.train.reporting.scores import by_class, worst_pairs
 from preheat.train.reporting.settings import setting_rows
+from preheat.view.report import words
+from preheat.view.report.page import drawings, fill
 
 NAME = "report.html"
 _MOST_CLASSES = 25  # in the matrix; of more classes the most frequent mistakes are listed
@@ -54,7 +54,8 @@ def render(run: RunData) -> str:
         run=run,
         state=_state(run),
         tiles=_tiles(run),
-        charts=drawings(charts),
+        charts=charts,
+        drawn=drawings(charts),
         missing=missing,
         speed=_speed(run),
         events=event_rows(run),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from preheat.train.config import TrainConfig
-from preheat.train.reporting.words import value
+from preheat.view.report.words import value
 
 _UNKNOWN = "not a setting of this release"
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from preheat.errors import ConfigError, MissingExtraError, RunError, missing_extra, refusal
 from preheat.train.reporting.callbacks import Callback
-from preheat.train.reporting.words import value
+from preheat.view.report.words import value
 
 FOLDER = "trackers"
 _NUMBERS = ("lr", "loss", "grad_norm", "update_ratio", "critical_lr", "tokens_per_second")

@@ -1,0 +1,116 @@
+"""A run as it is, finished or not: read anew only when its records have grown, and drawn as charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preheat.train.reporting.events import MOST_MARKS, EventRow, event_rows
+from preheat.train.reporting.folder import RunData, read_run
+from preheat.view.echarts import chart_options
+from preheat.view.report.thinning import running_mean, thin
+from preheat.view.samples import sample
+
+_POINTS = 600
+_SPIKY = 20  # times the median: where a linear axis would hide the rest
+_FEW = 60  # values that need no mean to be read
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is shown of a run.
+
+    Attributes:
+        done: updates made.
+        total: updates planned.
+        finished: whether it has a result.
+        charts: by name, each an option of ECharts: ``rate``, ``loss`` and ``norm``, where there are numbers.
+        events: newest last.
+    """
+
+    done: int
+    total: int
+    finished: bool
+    charts: dict[str, dict[str, Any]]
+    events: list[EventRow]
+
+
+def stamp(folder: Path) -> tuple[int, ...]:
+    """Sizes of what a run writes to: equal while nothing was added."""
+    files = (folder / name for name in ("records.jsonl", "evaluations.jsonl", "events.jsonl", "result.json"))
+    return tuple(file.stat().st_size if file.is_file() else -1 for file in files)
+
+
+def look_at(folder: Path, words: Mapping[str, str]) -> Look:
+    """Read a run.
+
+    Raises:
+        RunError: if the folder is none, or a file in it is damaged.
+    """
+    run = read_run(folder)
+    charts = {"rate": _rates(run, words), "loss": _losses(run, words), "norm": _norms(run, words)}
+    known = {name: chart for name, chart in charts.items() if chart is not None}
+    return Look(run.done, run.total, run.result is not None, known, event_rows(run))
+
+
+def _rates(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
+    updates, used = run.numbers("lr")
+    if not len(used):
+        return None
+    series: dict[str, Any] = {words["used"]: _thinned(updates, used)}
+    borders: dict[float, str] = {}
+    if not run.schedule.waits_for:
+        (planned,) = sample(run.schedule, max(1, run.total), run.lr, _POINTS)
+        series[words["planned"]] = (planned.positions, planned.values)
+        borders = {border: f"{border:,}" for border in planned.borders if 0 < border < run.total}
+    return _chart(run, series, words["rate"], words, borders=borders, dashed=[words["planned"]])
+
+
+def _losses(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
+    import numpy as np
+
+    updates, losses = run.numbers("loss")
+    if not len(losses):
+        return None
+    series = _averaged(updates, losses, words)
+    held = [line for line in run.validation if line.get("loss") is not None]
+    if held:
+        series[words["validation"]] = ([line["update"] for line in held], [line["loss"] for line in held])
+    log = bool(losses.min() > 0 and losses.max() > _SPIKY * np.median(losses))
+    return _chart(run, series, words["loss"], words, log=log, faint=[words["each"]] if len(losses) >= _FEW else [])
+
+
+def _norms(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
+    updates, norms = run.numbers("grad_norm")
+    if not len(norms):
+        return None
+    series = _averaged(updates, norms, words)
+    clip = run.header["config"].get("clip") or None
+    faint = [words["each"]] if len(norms) >= _FEW else []
+    return _chart(run, series, words["norm"], words, log=bool((norms > 0).all()), level=clip, faint=faint)
+
+
+def _averaged(updates: Any, values: Any, words: Mapping[str, str]) -> dict[str, Any]:
+    series = {words["each"]: _thinned(updates, values)}
+    if len(values) >= _FEW:
+        series[words["mean"]] = _thinned(updates, running_mean(values, len(values) // 40 + 1))
+    return series
+
+
+def _chart(run: RunData, series: dict[str, Any], ylabel: str, words: Mapping[str, str], **how: Any) -> dict[str, Any]:
+    """All charts of a run share their axis, and show where its events were."""
+    marks: dict[str, list[float]] = {}
+    for event in run.events:
+        if isinstance(event.get("update"), int):
+            marks.setdefault(str(event.get("event")), []).append(event["update"])
+    some = {kind: at[:: -(-len(at) // MOST_MARKS)] for kind, at in marks.items()}
+    return chart_options(
+        series, xlabel=words["axis.update"], ylabel=ylabel, marks=some, reach=max(run.total, run.done), **how
+    )
+
+
+def _thinned(updates: Any, values: Any) -> tuple[list[float], list[float]]:
+    chosen = thin(values, _POINTS)
+    return updates[chosen].tolist(), values[chosen].tolist()

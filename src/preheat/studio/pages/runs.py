@@ -1,0 +1,120 @@
+"""The page of runs: learning rate, loss and gradient norm while they are written, with what happened on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from nicegui import run, ui
+
+from preheat.errors import PreheatError
+from preheat.studio.charts import chart, redraw
+from preheat.studio.found import inside, runs_in
+from preheat.studio.frame import Visit, framed, refusal_box, section, text
+from preheat.studio.live import Look, look_at, stamp
+from preheat.studio.pages.numbers import table
+
+_EVERY = 1.0  # seconds between looks at a run that goes on
+
+
+class RunsPage:
+    """One chosen run, looked at again while it grows."""
+
+    def __init__(self, visit: Visit, folder: Path) -> None:
+        self._visit = visit
+        self._folder = folder
+        self._names = runs_in(folder)
+        self._chosen = visit.value("run") or (self._names[0] if self._names else "")
+        self._seen: tuple[int, ...] | None = None
+        self._charts: dict[str, ui.echart] = {}
+        self._looking = False
+
+    def build(self) -> None:
+        """Make the page."""
+        words = self._visit.words
+        if not self._names:
+            text("p", f"{words['runs.none']}: {self._folder}")
+            text("p", words["runs.start"]).classes("ph-quiet")
+            text("pre", "preheat train --data synthetic --out runs/first")
+            return
+        with ui.element("div").classes("ph-line"):
+            names = list(dict.fromkeys([*([self._chosen] if self._chosen else []), *self._names]))
+            ui.select(
+                names, value=self._chosen, label=words["runs.choose"], with_input=True, on_change=self._choose
+            ).props("dense options-dense").classes("min-w-[16rem]").mark("run")  # fmt: skip
+            self._state = ui.label("").mark("state").props('role="status"')
+            self._report = ui.link(words["report"], "", new_tab=True).mark("report")
+        self._refusal = refusal_box("")
+        self._place = ui.element("div")
+        with section(words["events"], "events"):
+            self._events = ui.element("div").classes("ph-wide").mark("events")
+        self._link()
+        ui.timer(_EVERY, self.look)
+
+    async def look(self) -> None:
+        """Show what was added since the last look."""
+        if self._looking:
+            return
+        self._looking = True
+        try:
+            await self._look()
+        finally:
+            self._looking = False
+
+    async def _look(self) -> None:
+        name = self._chosen
+        try:
+            place = inside(self._folder, name)
+            seen = stamp(place)
+            if seen == self._seen:
+                return
+            look = await run.io_bound(look_at, place, self._visit.words)
+        except PreheatError as error:
+            self._refuse(str(error))
+            return
+        if look is not None and name == self._chosen:
+            self._seen = seen
+            self._refuse("")
+            self._show(look)
+
+    def _refuse(self, message: str) -> None:
+        self._refusal.text = message
+        self._refusal.set_visibility(bool(message))
+
+    def _show(self, look: Look) -> None:
+        words = self._visit.words
+        made = f"{look.done:,} / {look.total:,} {words['state.running']}"
+        self._state.text = f"{words['state.done']}: {made}" if look.finished else made
+        for name, options in look.charts.items():
+            if name not in self._charts:
+                with self._place, section(str(options["yAxis"]["name"]), name):
+                    self._charts[name] = chart(options, str(options["yAxis"]["name"]), f"chart-{name}")
+            else:
+                redraw(self._charts[name], options)
+        self._events.clear()
+        with self._events:
+            if not look.events:
+                text("p", words["events.none"]).classes("ph-quiet")
+            else:
+                heads = tuple(words[f"event.{key}"] for key in ("update", "kind", "text", "lr", "border"))
+                rows = [(one.update, one.kind, one.text, one.lr, one.border) for one in reversed(look.events)]
+                table(heads, rows)
+
+    def _choose(self, event: Any) -> None:
+        self._chosen, self._seen = str(event.value), None
+        self._place.clear()
+        self._charts = {}
+        self._link()
+        ui.navigate.history.replace(self._visit.link("runs", urlencode({"run": self._chosen})))
+
+    def _link(self) -> None:
+        self._report.props["href"] = f"/report/run?{urlencode({'name': self._chosen})}"
+        self._report.update()
+
+
+def runs_page(visit: Visit, folder: Path) -> None:
+    """The page at ``/runs``."""
+    with framed(visit, urlencode(visit.pairs)):
+        text("h1", visit.words["runs"])
+        RunsPage(visit, folder).build()

@@ -1,0 +1,120 @@
+"""The page of studies: what the report says, with the horizon and the measure to choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from nicegui import run, ui
+
+from preheat.errors import PreheatError
+from preheat.studio.charts import chart
+from preheat.studio.found import inside, studies_in
+from preheat.studio.frame import Visit, framed, refusal_box, section, text
+from preheat.studio.pages.numbers import table
+from preheat.studio.study import MEASURES, StudyLook, over_peaks, study_look
+
+
+class StudiesPage:
+    """One chosen study."""
+
+    def __init__(self, visit: Visit, folder: Path) -> None:
+        self._visit = visit
+        self._folder = folder
+        self._names = studies_in(folder)
+        self._chosen = visit.value("study") or (self._names[0] if self._names else "")
+        self._measure = MEASURES[0]
+        self._horizon = 0
+        self._look: StudyLook | None = None
+
+    def build(self) -> None:
+        """Make the page."""
+        words = self._visit.words
+        if not self._names:
+            text("p", f"{words['studies.none']}: {self._folder}")
+            text("p", words["runs.start"]).classes("ph-quiet")
+            text("pre", "preheat study run --data synthetic --warmup 0 --warmup 10% --lr 1e-3,1e-2 --horizon 200")
+            return
+        with ui.element("div").classes("ph-line"):
+            names = list(dict.fromkeys([*([self._chosen] if self._chosen else []), *self._names]))
+            ui.select(
+                names, value=self._chosen, label=words["studies.choose"], with_input=True, on_change=self._choose
+            ).props("dense options-dense").classes("min-w-[16rem]").mark("study")  # fmt: skip
+            self._measures = ui.select(
+                {name: words[name] for name in MEASURES}, value=self._measure, label=words["measure"],
+                on_change=self._set_measure,
+            ).props("dense options-dense").mark("measure")  # fmt: skip
+            self._report = ui.link(words["report"], "", new_tab=True).mark("report")
+        self._place = ui.element("div")
+        ui.timer(0.0, self._read, once=True)
+
+    async def _read(self) -> None:
+        self._report.props["href"] = f"/report/study?{urlencode({'name': self._chosen})}"
+        self._report.update()
+        refusal = ""
+        try:
+            place = inside(self._folder, self._chosen)
+            self._look = await run.io_bound(study_look, place)
+        except PreheatError as error:
+            self._look, refusal = None, str(error)
+        self._horizon = self._look.horizons[0].updates if self._look is not None and self._look.horizons else 0
+        self._show(refusal)
+
+    def _show(self, refusal: str = "") -> None:
+        words, look = self._visit.words, self._look
+        self._place.clear()
+        with self._place:
+            if refusal:
+                refusal_box(refusal)
+            if look is None:
+                return
+            if look.question:
+                text("p", look.question)
+            text("p", look.cost).classes("ph-quiet").mark("cost")
+            if not look.horizons:
+                text("p", words["studies.empty"])
+                return
+            if len(look.horizons) > 1:
+                ui.toggle(
+                    {one.updates: f"{one.updates:,}" for one in look.horizons}, value=self._horizon,
+                    on_change=self._set_horizon,
+                ).mark("horizon")  # fmt: skip
+            self._show_horizon(look)
+
+    def _show_horizon(self, look: StudyLook) -> None:
+        words = self._visit.words
+        horizon = next(one for one in look.horizons if one.updates == self._horizon)
+        with section(f"{words[self._measure]}, {horizon.updates:,} {words['updates']}", "peaks"):
+            chart(over_peaks(horizon, self._measure, words), words[self._measure], "chart-peaks")
+            text("p", words["interval"]).classes("ph-quiet")
+        with section(words["advice"], "advice"), ui.element("ul"):
+            for sentence in horizon.advice:
+                text("li", sentence).props('lang="en"')
+        with section(words["cells"], "cells"), ui.element("div").classes("ph-wide").mark("cells"):
+            heads = tuple(
+                words[key]
+                for key in ("cell.schedule", "warmup", "peak", "cell.seeds", "loss", "cell.margin", "accuracy",
+                            "cell.verdict")
+            )  # fmt: skip
+            table(heads, look.cells(horizon.updates), range(1, 7))
+
+    def _choose(self, event: Any) -> None:
+        self._chosen = str(event.value)
+        ui.navigate.history.replace(self._visit.link("studies", urlencode({"study": self._chosen})))
+        ui.timer(0.0, self._read, once=True)
+
+    def _set_measure(self, event: Any) -> None:
+        self._measure = str(event.value)
+        self._show()
+
+    def _set_horizon(self, event: Any) -> None:
+        self._horizon = int(event.value)
+        self._show()
+
+
+def studies_page(visit: Visit, folder: Path) -> None:
+    """The page at ``/studies``."""
+    with framed(visit, urlencode(visit.pairs)):
+        text("h1", visit.words["studies"])
+        StudiesPage(visit, folder).build()

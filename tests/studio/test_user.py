@@ -1,0 +1,172 @@
+"""Pages as a user without a browser sees them: NiceGUI's own simulation."""
+
+import numpy as np
+import pytest
+from opened import as_user, one, until
+
+import preheat
+from preheat.studio.words import Words
+
+
+def points(chart, at=0):
+    """Positions and values of a curve of a chart."""
+    return np.array([point for point in chart.props["options"]["series"][at]["data"] if point[1] is not None]).T
+
+
+def test_the_curve_is_the_schedule(tmp_path):
+    """Every point of the page is what the schedule says there, to the last bit."""
+
+    async def visit(user):
+        await user.open("/?s=warmup+5%25+>+hold+>+1-sqrt+20%25+to+0.1&updates=3600&lr=0.0003")
+        return points(one(user, "chart"))
+
+    positions, values = as_user(tmp_path, visit)
+    schedule = preheat.parse("warmup 5% > hold > 1-sqrt 20% to 0.1").over(3600)
+    assert len(positions) > 300
+    assert (values == 0.0003 * schedule(positions.astype(int))).all()
+
+
+def test_typed_dragged_undone_redone(tmp_path):
+    """A schedule is typed, a phase made longer; undo and redo go through the same designs."""
+
+    async def visit(user):
+        await user.open("/?s=warmup+10%25+>+cosine+to+0&updates=1000&lr=1")
+        one(user, "words-0").set_value("warmup 20% > linear to 0")
+        assert points(one(user, "chart"))[1].max() == 1.0
+        one(user, "slide-0").set_value(400)
+        assert one(user, "words-0").value == "warmup 40% > linear to 0"
+        assert one(user, "length-0").value == "40%"
+        user.find(marker="undo").click()
+        await until(lambda: one(user, "words-0").value == "warmup 20% > linear to 0", "undo")
+        user.find(marker="undo").click()
+        await until(lambda: one(user, "words-0").value == "warmup 10% > cosine to 0", "undo again")
+        user.find(marker="redo").click()
+        await until(lambda: one(user, "words-0").value == "warmup 20% > linear to 0", "redo")
+        positions, values = points(one(user, "chart"))
+        assert (values == preheat.parse("warmup 20% > linear to 0").over(1000)(positions.astype(int))).all()
+
+    as_user(tmp_path, visit)
+
+
+def test_phases_added_moved_removed(tmp_path):
+    """The buttons of the rows change the words."""
+
+    async def visit(user):
+        await user.open("/?s=warmup+10%25+>+cosine+to+0&updates=1000")
+        user.find(marker="add-hold").click()
+        await until(lambda: one(user, "words-0").value == "warmup 10% > hold 10% > cosine to 0", "added")
+        user.find(marker="later-1").click()
+        await until(lambda: one(user, "words-0").value == "warmup 10% > cosine to 0 > hold 10%", "moved")
+        user.find(marker="remove-0").click()
+        await until(lambda: one(user, "words-0").value == "cosine to 0 > hold 10%", "removed")
+
+    as_user(tmp_path, visit)
+
+
+def test_several_schedules_and_a_refusal(tmp_path):
+    """A schedule that cannot be read says why at its own place; the others stay drawn."""
+
+    async def visit(user):
+        await user.open("/?s=warmup+10%25+>+cosine+to+0&s=hold&updates=1000")
+        assert len(one(user, "chart").props["options"]["series"]) == 2
+        one(user, "words-1").set_value("warmup 10% > cosin to 0")
+        assert "Did you mean 'cosine'?" in one(user, "words-1").error
+        assert len(one(user, "chart").props["options"]["series"]) == 1
+        one(user, "words-1").set_value("warmup 10% > cosine to 0.5")
+        assert one(user, "words-1").error is None
+        assert len(one(user, "chart").props["options"]["series"]) == 2
+
+    as_user(tmp_path, visit)
+
+
+def test_numbers_beside_the_curve(tmp_path):
+    """Description, findings, score and code follow the edited schedule."""
+
+    async def visit(user):
+        await user.open("/?s=transformers:+warmup+100+>+linear+900+to+0&updates=2000&lr=0.001")
+        await until(lambda: "the run goes on for 1000 updates" in one(user, "describe").text, "description")
+        await user.should_see("the schedule ends after 1000 of 2000 updates")
+        await user.should_see("1.4")
+        await until(lambda: "preheat.parse" in one(user, "copy-text").text, "code")
+        one(user, "target").set_value("transformers")
+        await until(
+            lambda: "nearest" in one(user, "copy-notes").text or "exact" in one(user, "copy-notes").text, "copy"
+        )
+        assert "TrainingArguments" in one(user, "copy-text").text
+
+    as_user(tmp_path, visit)
+
+
+def test_settings_are_refused_where_they_are_written(tmp_path):
+    """An impossible number has its sentence below the field, and changes nothing."""
+
+    async def visit(user):
+        await user.open("/?updates=1000")
+        one(user, "updates").set_value("0")
+        assert one(user, "updates").error.startswith("updates must be >= 1; got 0.")
+        one(user, "lr").set_value("fast")
+        assert one(user, "lr").error.startswith("lr must be a finite number; got 'fast'.")
+        one(user, "updates").set_value("500")
+        assert one(user, "updates").error is None
+        assert one(user, "chart").props["options"]["xAxis"]["max"] == 500
+
+    as_user(tmp_path, visit)
+
+
+def test_axis_in_epochs_and_marks(tmp_path):
+    """Epochs scale the axis and are marked; a length in epochs is resolved."""
+
+    async def visit(user):
+        await user.open("/?s=warmup+2+epochs+>+cosine+to+0&updates=1000&epoch=100&every=250&axis=epoch")
+        return one(user, "chart").props["options"]
+
+    options = as_user(tmp_path, visit)
+    assert options["xAxis"]["max"] == 10.0
+    marks = options["series"][0]["markLine"]["data"]
+    assert {"xAxis": 2.0, "label": {"formatter": "warm-up ends 200"}}.items() <= marks[0].items()
+    assert [mark["xAxis"] for mark in marks if mark.get("name") == "epoch"] == [float(n) for n in range(1, 10)]
+    assert [mark["xAxis"] for mark in marks if mark.get("name") == "checkpoint"] == [2.5, 5.0, 7.5]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("page", ["", "plan", "runs", "studies", "audit"])
+def test_every_page_in_every_language(tmp_path, page, language):
+    """Each page opens and names the others in its language; no word is missing."""
+
+    async def visit(user):
+        await user.open(f"/{page}?lang={language}")
+        words = Words(language)
+        for name in ("design", "plan", "runs", "studies", "audit"):
+            await user.should_see(words[name])
+
+    as_user(tmp_path, visit)
+
+
+def test_a_bad_address_says_why(tmp_path):
+    """The refusal is shown, with a design that works."""
+
+    async def visit(user):
+        await user.open("/?updates=-3")
+        await user.should_see("updates must be >= 1; got -3.")
+        assert one(user, "chart").props["options"]["series"]
+
+    as_user(tmp_path, visit)
+
+
+def test_plan_page_counts(tmp_path):
+    """The arithmetic is the plan's, the command is the command's, the way to a design carries the run."""
+
+    async def visit(user):
+        await user.open("/plan")
+        plan = preheat.Plan(examples=3821, batch_size=32, epochs=30)
+        assert one(user, "arithmetic").text == plan.explain("10%")
+        one(user, "accumulation").set_value("4")
+        assert one(user, "arithmetic").text == preheat.Plan(3821, 32, 30, accumulation=4).explain("10%")
+        assert one(user, "command").text == (
+            "preheat plan --examples 3821 --batch-size 32 --epochs 30 --accumulation 4 --warmup 10%"
+        )
+        assert "updates=900" in one(user, "use").props["href"]
+        one(user, "epochs").set_value("many")
+        assert one(user, "refusal").text == "epochs must be a number; got 'many'. Correct it."
+
+    as_user(tmp_path, visit)
