@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from opened import as_user, one, until
 
 import preheat
+from opened import as_user, one, until
 from preheat.studio.words import Words
 
 

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from preheat.cli.completion import schedule_names
 from preheat.cli.values import named_schedule, print_json
 
 
 def check(
-    schedule: Annotated[str, typer.Argument(metavar="SCHEDULE", help="A name, or a schedule in words.")],
+    schedule: Annotated[
+        str, typer.Argument(metavar="SCHEDULE", autocompletion=schedule_names, help="A name, or a schedule in words.")
+    ],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run.")],
     horizon: Annotated[
         int | None, typer.Option(metavar="UPDATES", help="Updates the schedule is shaped for, if not the run's.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from preheat.cli.completion import dialect_names
 from preheat.cli.values import new_file, print_json
 from preheat.errors import ConfigError, refusal
 
@@ -19,10 +20,19 @@ def convert(
         str, typer.Argument(metavar="CONFIG", help="A file (JSON, YAML, TOML, INI), or its text: flags, code, ...")
     ],
     source: Annotated[
-        str, typer.Option("--from", metavar="DIALECT", help="What it is written in; auto recognises it.")
+        str,
+        typer.Option(
+            "--from", metavar="DIALECT", autocompletion=dialect_names, help="What it is written in; auto recognises it."
+        ),
     ] = "auto",
     target: Annotated[
-        str, typer.Option("--to", metavar="DIALECT", help="What to write; preheat gives the schedule in words.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="DIALECT",
+            autocompletion=dialect_names,
+            help="What to write; preheat gives the schedule in words.",
+        ),
     ] = "preheat",
     updates: Annotated[
         int | None, typer.Option(metavar="UPDATES", help="Updates of the run, if the file does not say.")

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from preheat.cli.completion import schedule_names
 from preheat.cli.values import named_schedule, print_json
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="SCHEDULE", help="A name, or a schedule in words.")],
-    second: Annotated[str, typer.Argument(metavar="SCHEDULE", help="The other.")],
+    first: Annotated[
+        str, typer.Argument(metavar="SCHEDULE", autocompletion=schedule_names, help="A name, or a schedule in words.")
+    ],
+    second: Annotated[str, typer.Argument(metavar="SCHEDULE", autocompletion=schedule_names, help="The other.")],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run.")] = 1000,
     warmup: Annotated[
         str | None, typer.Option(metavar="LENGTH", help='Climb of named ones: updates, a fraction or "10%" [10%].')

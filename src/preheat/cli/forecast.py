@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from preheat.cli.completion import schedule_names
 from preheat.cli.probes import FromStudy, Law, LossColumn, Peak, Runs, Warmup, read_probes
 from preheat.cli.values import schedule_as_said, show_found
 
 
 def forecast(
-    schedule: Annotated[str, typer.Argument(metavar="SCHEDULE", help="A name, or a schedule in words.")],
+    schedule: Annotated[
+        str, typer.Argument(metavar="SCHEDULE", autocompletion=schedule_names, help="A name, or a schedule in words.")
+    ],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run asked about.")],
     lr: Peak,
     runs: Runs = None,

@@ -9,13 +9,16 @@ from typing import Annotated
 import typer
 
 from preheat import __version__
-from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError
+from preheat.cli.completion import name_only, words_before
+from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError, missing_extra
 
 # In the order of the help page; a command's module, with all it needs, loads when it is called.
 COMMANDS = (
     *("show", "check", "diff", "convert", "plan", "score", "transfer", "rung-check", "forecast", "optimise"),
     *("surface", "refine", "audit", "watch", "find-lr", "train", "evaluate", "classify", "studio"),
 )
+# What only the extra train brings, wherever a command comes to need it first.
+TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm")
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 
@@ -38,11 +41,15 @@ def _root(
 
 
 def _app(words: list[str]) -> typer.Typer:
-    """The command that ``words`` name alone; all of them for the help page and for what is no command."""
+    """The command that ``words`` name alone; all of them for the help page and for what is no command.
+
+    Where a shell completes, its words are meant, and of all of them it is told the names alone.
+    """
+    completing = words_before()
+    words = words if completing is None else completing
     app = typer.Typer(
         name="preheat",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -55,6 +62,10 @@ def _app(words: list[str]) -> typer.Typer:
         app.add_typer(_study(), name="study")
         return app
     named = next(iter(plain), None)
+    if completing is not None and named not in COMMANDS:
+        for name in (*COMMANDS, "study"):
+            app.command(name)(name_only)
+        return app
     for name in (named,) if named in COMMANDS else COMMANDS:
         word = name.replace("-", "_")
         app.command()(getattr(import_module(f"preheat.cli.{word}"), word))
@@ -89,6 +100,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
+    if isinstance(error, ModuleNotFoundError) and error.name in TRAINING:
+        return str(missing_extra(error.name, "train"))
     return f"{type(error).__name__}: {error} (preheat --debug ... shows where)"
 
 

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from preheat.cli.completion import schedule_names
 from preheat.cli.probes import Warmup
 from preheat.cli.values import print_json, schedule_as_said
 
 
 def score(
-    schedules: Annotated[list[str], typer.Argument(metavar="SCHEDULE...", help="Names, or schedules in words.")],
+    schedules: Annotated[
+        list[str],
+        typer.Argument(metavar="SCHEDULE...", autocompletion=schedule_names, help="Names, or schedules in words."),
+    ],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run.")],
     warmup: Warmup = None,
     schedule_options: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from preheat.cli.completion import schedule_names
 from preheat.cli.values import named_schedule, new_file, print_json
 from preheat.files import replacing
 
@@ -14,7 +15,11 @@ from preheat.files import replacing
 def show(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="SCHEDULE", help='Names, as warmuplinear, or words, as "warmup 10% > cosine to 0.1".'),
+        typer.Argument(
+            metavar="SCHEDULE",
+            autocompletion=schedule_names,
+            help='Names, as warmuplinear, or words, as "warmup 10% > cosine to 0.1".',
+        ),
     ],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the whole run.")] = 1000,
     warmup: Annotated[
