@@ -124,7 +124,7 @@ def test_strange_designs_open(tmp_path, query):
 
 def test_every_page_forbids_other_sources(tmp_path):
     """Headers of a page: nothing is loaded from elsewhere, nothing frames it."""
-    for answer in answers(tmp_path, *(("GET", path, {}) for path in ("/", "/plan", "/design/curve.svg?updates=9"))):
+    for answer in answers(tmp_path, *(("GET", path, {}) for path in ("/", "/plan", "/design/curve.csv?updates=9"))):
         assert answer.status_code == 200
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy
