@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 from nicegui.testing.user_simulation import user_simulation
+
+import preheat.studio.registering  # noqa: F401 - loaded before what is loaded is written down
 
 APP = Path(__file__).parent / "studio" / "app.py"
 
@@ -15,9 +18,13 @@ APP = Path(__file__).parent / "studio" / "app.py"
 async def user_of(folder):
     """A user of the studio over ``folder``, who asks this machine."""
     os.environ["STUDIO_FOLDER"] = str(folder)
-    async with user_simulation(main_file=APP) as user:
-        user.http_client.base_url = httpx.URL("http://127.0.0.1:8321")
-        yield user
+    own = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "preheat"}
+    try:
+        async with user_simulation(main_file=APP) as user:
+            user.http_client.base_url = httpx.URL("http://127.0.0.1:8321")
+            yield user
+    finally:
+        sys.modules.update(own)  # the simulation forgets every module that has a page, and the packages it lies in
 
 
 def as_user(folder, visit):

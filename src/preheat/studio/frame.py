@@ -118,12 +118,19 @@ def text(tag: str, words: object = "") -> Text:
     return Text(tag, str(words))
 
 
-def section(title: str, name: str) -> ui.element:
-    """A part of a page with its heading, to be filled by ``with``."""
-    part = ui.element("section").classes(f"ph-section ph-{name}").props(f'aria-label="{title}"')
-    with part:
-        text("h2", title)
-    return part
+class Section(ui.element):
+    """A part of a page with its heading, to be filled by ``with``.
+
+    Args:
+        title: its heading.
+        name: its style, after ``ph-``.
+    """
+
+    def __init__(self, title: str, name: str) -> None:
+        super().__init__("section")
+        self.classes(f"ph-section ph-{name}").props(f'aria-label="{title}"')
+        with self:
+            self.heading = text("h2", title)
 
 
 def refusal_box(message: str) -> Text:

@@ -12,7 +12,7 @@ from preheat.errors import PreheatError
 from preheat.studio.auditing import Asked, Verdict, verdict_on
 from preheat.studio.charts import chart
 from preheat.studio.chinese import KINDS
-from preheat.studio.frame import Visit, framed, refusal_box, section, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, text
 
 if TYPE_CHECKING:
     from nicegui.events import UploadEventArguments
@@ -86,7 +86,7 @@ class AuditPage:
         with self._place:
             text("p", f"{words['audit.log']}: {found.log}").classes("ph-quiet")
             for part in found.parts:
-                with section(part.title(words), "finding"):
+                with Section(part.title(words), "finding"):
                     if part.kind and words.language == "zh":
                         text("p", KINDS[part.kind]).classes("ph-verdict")
                     text("p", part.sentence).classes("ph-verdict").props('lang="en"')

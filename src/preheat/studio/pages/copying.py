@@ -8,7 +8,7 @@ from nicegui import run, ui
 
 from preheat.errors import PreheatError
 from preheat.studio.copies import Copy, copy_as, targets
-from preheat.studio.frame import section, text
+from preheat.studio.frame import Section, text
 
 if TYPE_CHECKING:
     from preheat.studio.pages.design import DesignPage
@@ -20,7 +20,7 @@ class CopyPanel:
     def __init__(self, page: DesignPage) -> None:
         self._page = page
         words = page.words
-        with section(words["copy"], "codes"):
+        with Section(words["copy"], "codes"):
             with ui.element("div").classes("ph-line"):
                 self._target = ui.select(
                     targets(), value="python", label=words["copy"], on_change=self.show

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 
 from preheat.studio.design import MOST_CURVES
-from preheat.studio.frame import section, text
+from preheat.studio.frame import Section, text
 from preheat.studio.starting import STARTS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class CurveList:
         self._page = page
         self._inputs: list[ui.input] = []
         self._numbers: list[ui.element] = []
-        with section(page.words["schedules"], "schedules"):
+        with Section(page.words["schedules"], "schedules"):
             self._list = ui.element("div")
             with ui.element("div").classes("ph-line"):
                 self._add = ui.button(page.words["add.schedule"], on_click=self._append).props("flat dense")

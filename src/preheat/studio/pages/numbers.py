@@ -10,7 +10,7 @@ from nicegui import run, ui
 from preheat.errors import PreheatError
 from preheat.studio.chinese import FINDINGS
 from preheat.studio.figures import Figures, figures_of
-from preheat.studio.frame import section, text
+from preheat.studio.frame import Section, text
 
 if TYPE_CHECKING:
     from preheat.studio.pages.design import DesignPage
@@ -23,11 +23,11 @@ class NumbersPanel:
         self._page = page
         words = page.words
         with ui.element("div"):
-            with section(words["numbers"], "numbers"):
+            with Section(words["numbers"], "numbers"):
                 self._describe = text("pre").mark("describe")
-            with section(words["findings"], "findings"):
+            with Section(words["findings"], "findings"):
                 self._findings = ui.element("div").mark("findings")
-            with section(words["score"], "score"):
+            with Section(words["score"], "score"):
                 ui.label(words["score.help"]).classes("ph-quiet")
                 self._scores = ui.element("div").classes("ph-wide").mark("scores")
 

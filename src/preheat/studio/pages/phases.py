@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from nicegui import ui
 
 from preheat.errors import PreheatError
 from preheat.studio import rows as editing
-from preheat.studio.frame import section
+from preheat.studio.frame import Section
 from preheat.studio.pages.strip import Strip
 from preheat.studio.rows import KINDS, MOVING, Row, rows_of
 
@@ -27,8 +28,8 @@ class PhaseEditor:
         self._fields: list[dict[str, Any]] = []
         self._dragged: int | None = None
         self.strip = Strip(self.resize, page.words)
-        with section(page.words["phases"], "phases") as part:
-            self._title = next(iter(part.default_slot.children))
+        with Section(page.words["phases"], "phases") as part:
+            self._title = part.heading
             self._none = ui.label(page.words["phases.none"]).classes("ph-quiet").mark("phases-none")
             self._rows = ui.element("div")
             with ui.element("div").classes("ph-line") as self._add:
@@ -46,8 +47,8 @@ class PhaseEditor:
     def show(self) -> None:
         """Keep in step with the design."""
         design = self._page.design
-        self._title.text = f"{self._page.words['phases']} {design.on + 1}"  # type: ignore[attr-defined]
-        rows = rows_of(design, design.on) if design.on in self._page.schedules else None
+        self._title.text = f"{self._page.words['phases']} {design.on + 1}"
+        rows = self._known_rows()
         self._none.set_visibility(rows is None)
         self._add.set_visibility(rows is not None)
         self.strip.show(rows or [], design.updates, design.on)
@@ -57,6 +58,11 @@ class PhaseEditor:
             self._build(rows or [])
         for fields, row in zip(self._fields, rows or [], strict=True):
             self._fill(fields, row)
+
+    def _known_rows(self) -> list[Row] | None:
+        """The rows of the edited schedule; None where it has none, or cannot be read."""
+        design = self._page.design
+        return rows_of(design, design.on) if design.on in self._page.schedules else None
 
     def _fill(self, fields: dict[str, Any], row: Row) -> None:
         for name in ("length", "start", "end"):
@@ -77,42 +83,52 @@ class PhaseEditor:
                 self._fields.append(self._row(at, row, len(rows)))
 
     def _row(self, at: int, row: Row, many: int) -> dict[str, Any]:
+        """One row, and its fields by name."""
         words = self._page.words
-        fields: dict[str, Any] = {}
-        with ui.element("div").classes("ph-phase").props('draggable="true"').mark(f"phase-{at}") as line:
-            line.on("dragstart", partial(self._pick, at)).on("dragover.prevent", js_handler="() => {}")
-            line.on("drop.prevent", partial(self._drop, at))
-            ui.label(f"⠿ {words[f'kind.{row.kind}']}").classes("ph-grip")
-            if row.kind == "hold":
-                ui.label("")
-            else:
-                curves = list(dict.fromkeys([row.curve, *MOVING]))
-                ui.select(
-                    curves, value=row.curve, label=words["curve"], with_input=True,
-                    on_change=partial(self._choose, at),
-                ).props("dense options-dense").mark(f"curve-{at}")  # fmt: skip
-            for name, key in (("length", "length"), ("start", "from"), ("end", "to")):
-                if name == "end" and row.kind == "hold":
-                    ui.label("")
-                    continue
-                fields[name] = ui.input(
-                    words[key], value=getattr(row, name), on_change=partial(self._write, at, name)
-                ).props("dense debounce=250 autocomplete=off").mark(f"{name}-{at}")  # fmt: skip
-                fields[name].without_auto_validation()
+        with ui.element("div").classes("ph-phase").mark(f"phase-{at}") as line:
+            line.on("dragover.prevent", js_handler="() => {}").on("drop.prevent", partial(self._drop, at))
+            # Only this may be taken hold of: a slider, or text in a field, is dragged for itself.
+            grip = ui.label(f"⠿ {words[f'kind.{row.kind}']}").classes("ph-grip").props('draggable="true"')
+            grip.on("dragstart", partial(self._pick, at))
+            self._curve(at, row)
+            fields = self._inputs(at, row)
             with ui.element("div").classes("ph-line"):
                 self._button("earlier", "arrow_upward", at, at > 0, partial(self._move, at, at - 1))
                 self._button("later", "arrow_downward", at, at < many - 1, partial(self._move, at, at + 1))
                 self._button("remove", "delete", at, many > 1, partial(self._remove, at))
             with ui.element("div").classes("ph-slide"):
-                taken = self._page.design.updates if row.updates is None else row.updates
-                updates = self._page.design.updates
-                slider = ui.slider(min=1, max=updates, step=max(1, updates // 1000), value=taken)
-                slider.on_value_change(partial(self._slide, at, slider))
-                slider.props(f'aria-label="{words["length"]}: {words[f"kind.{row.kind}"]} {at + 1}"').mark(
-                    f"slide-{at}"
-                )
-                fields["slide"] = slider
+                fields["slide"] = self._slider(at, row)
         return fields
+
+    def _curve(self, at: int, row: Row) -> None:
+        if row.kind == "hold":
+            ui.label("")  # the place stays, so that columns do
+            return
+        curves = list(dict.fromkeys([row.curve, *MOVING]))
+        ui.select(
+            curves, value=row.curve, label=self._page.words["curve"], with_input=True,
+            on_change=partial(self._choose, at),
+        ).props("dense options-dense").mark(f"curve-{at}")  # fmt: skip
+
+    def _inputs(self, at: int, row: Row) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, key in (("length", "length"), ("start", "from"), ("end", "to")):
+            if name == "end" and row.kind == "hold":
+                ui.label("")
+                continue
+            field = ui.input(
+                self._page.words[key], value=getattr(row, name), on_change=partial(self._write, at, name)
+            ).props("dense debounce=250 autocomplete=off").mark(f"{name}-{at}")  # fmt: skip
+            fields[name] = field.without_auto_validation()
+        return fields
+
+    def _slider(self, at: int, row: Row) -> ui.slider:
+        words, updates = self._page.words, self._page.design.updates
+        taken = updates if row.updates is None else row.updates
+        slider = ui.slider(min=1, max=updates, step=max(1, updates // 1000), value=taken)
+        slider.on_value_change(partial(self._slide, at, slider))
+        label = f"{words['length']}: {words[f'kind.{row.kind}']} {at + 1}"
+        return slider.props(f'aria-label="{label}"').mark(f"slide-{at}")
 
     def _button(self, key: str, icon: str, at: int, enabled: bool, act: Callable[[], None]) -> None:
         words = self._page.words
@@ -123,8 +139,6 @@ class PhaseEditor:
     # --- changes -----------------------------------------------------------------------------------------------------
 
     def _put(self, words: str, kind: str = "") -> None:
-        from dataclasses import replace
-
         design = self._page.design
         curves = [*design.curves[: design.on], words, *design.curves[design.on + 1 :]]
         self._page.change(replace(design, curves=tuple(curves)), kind)
@@ -146,9 +160,7 @@ class PhaseEditor:
         self._try(lambda: editing.dragged(design, design.on, at, wanted), f"slide-{at}")
 
     def _slide(self, at: int, slider: ui.slider) -> None:
-        rows = (
-            rows_of(self._page.design, self._page.design.on) if self._page.design.on in self._page.schedules else None
-        )
+        rows = self._known_rows()
         if rows is None or at >= len(rows):
             return
         taken = rows[at].updates
@@ -169,7 +181,7 @@ class PhaseEditor:
         return self._try(lambda: editing.changed(self._words, at, **new), f"{next(iter(new))}-{at}")
 
     def _append(self, kind: str) -> None:
-        rows = rows_of(self._page.design, self._page.design.on) or []
+        rows = self._known_rows() or []
         at = 0 if kind == "warmup" else len(rows) if kind == "decay" else max(1, len(rows) - 1)
         refusal = self._try(lambda: editing.added(self._words, at, kind))
         if refusal:

@@ -13,7 +13,7 @@ from nicegui import ui
 from preheat.errors import PlanError, PreheatError, refusal
 from preheat.plan import Plan
 from preheat.plan.conventions import CONVENTIONS, TAILS
-from preheat.studio.frame import Visit, framed, section, text
+from preheat.studio.frame import Section, Visit, framed, text
 
 # Field: its label, how it is read, and what it holds at first.
 _FIELDS: dict[str, tuple[str, Callable[[str], Any], str]] = {
@@ -86,7 +86,7 @@ class PlanPage:
         """Make the page."""
         words = self._visit.words
         with ui.element("div").classes("ph-columns"):
-            with section(words["run"], "plan"), ui.element("div").classes("ph-fields"):
+            with Section(words["run"], "plan"), ui.element("div").classes("ph-fields"):
                 for name, (key, kind, _) in _FIELDS.items():
                     field = ui.input(words[key], value=self._given[name], on_change=partial(self._set, name))
                     mode = {int: "numeric", float: "decimal"}.get(kind, "text")  # type: ignore[call-overload]
@@ -97,7 +97,7 @@ class PlanPage:
                     words["drop"], value=self._given["drop_last"] == "1",
                     on_change=lambda event: self._put("drop_last", "1" if event.value else ""),
                 ).mark("drop_last")  # fmt: skip
-            with section(words["arithmetic"], "arithmetic"):
+            with Section(words["arithmetic"], "arithmetic"):
                 self._result = text("pre").props('lang="en"').mark("arithmetic")
                 self._refusal = text("p").classes("ph-refusal").props('role="alert"').mark("refusal")
                 self._use = ui.link(words["use"], "/").mark("use")

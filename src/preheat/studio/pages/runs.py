@@ -11,7 +11,7 @@ from nicegui import run, ui
 from preheat.errors import PreheatError
 from preheat.studio.charts import chart, redraw
 from preheat.studio.found import inside, runs_in
-from preheat.studio.frame import Visit, framed, refusal_box, section, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, text
 from preheat.studio.live import Look, look_at, stamp
 from preheat.studio.pages.numbers import table
 
@@ -47,7 +47,7 @@ class RunsPage:
             self._report = ui.link(words["report"], "", new_tab=True).mark("report")
         self._refusal = refusal_box("")
         self._place = ui.element("div")
-        with section(words["events"], "events"):
+        with Section(words["events"], "events"):
             self._events = ui.element("div").classes("ph-wide").mark("events")
         self._link()
         ui.timer(_EVERY, self.look)
@@ -88,7 +88,7 @@ class RunsPage:
         self._state.text = f"{words['state.done']}: {made}" if look.finished else made
         for name, options in look.charts.items():
             if name not in self._charts:
-                with self._place, section(str(options["yAxis"]["name"]), name):
+                with self._place, Section(str(options["yAxis"]["name"]), name):
                     self._charts[name] = chart(options, str(options["yAxis"]["name"]), f"chart-{name}")
             else:
                 redraw(self._charts[name], options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from preheat.errors import PreheatError
-from preheat.studio.frame import section
+from preheat.studio.frame import Section
 
 if TYPE_CHECKING:
     from preheat.studio.design import Design
@@ -32,7 +32,7 @@ class RunSettings:
     def __init__(self, page: DesignPage) -> None:
         self._page = page
         self._fields: dict[str, ui.input] = {}
-        with section(page.words["run"], "run"), ui.element("div").classes("ph-fields"):
+        with Section(page.words["run"], "run"), ui.element("div").classes("ph-fields"):
             for name, (key, _) in _FIELDS.items():
                 field = ui.input(page.words[key], value=_text(page.design, name), on_change=partial(self._set, name))
                 field.props(f"dense debounce=250 inputmode={'numeric' if _FIELDS[name][1] else 'decimal'}").mark(name)

@@ -46,6 +46,7 @@ class Strip:
             segment.style(f"width: {100 * taken / updates:.4f}%")
             label.text = f"{self._words[f'kind.{row.kind}']} {row.length if row.length != 'rest' else f'{taken:,.0f}'}"
             end = row.first + taken
+            handle.set_visibility(row is not rows[-1] or row.length.isdigit())  # the end of the run stays where it is
             handle.props(f'aria-valuenow={end:.0f} aria-valuemax={updates} aria-valuetext="{end:,.0f}"')
 
     def _taken(self, row: Row) -> float:

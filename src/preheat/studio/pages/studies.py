@@ -11,7 +11,7 @@ from nicegui import run, ui
 from preheat.errors import PreheatError
 from preheat.studio.charts import chart
 from preheat.studio.found import inside, studies_in
-from preheat.studio.frame import Visit, framed, refusal_box, section, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, text
 from preheat.studio.pages.numbers import table
 from preheat.studio.study import MEASURES, StudyLook, over_peaks, study_look
 
@@ -85,13 +85,13 @@ class StudiesPage:
     def _show_horizon(self, look: StudyLook) -> None:
         words = self._visit.words
         horizon = next(one for one in look.horizons if one.updates == self._horizon)
-        with section(f"{words[self._measure]}, {horizon.updates:,} {words['updates']}", "peaks"):
+        with Section(f"{words[self._measure]}, {horizon.updates:,} {words['updates']}", "peaks"):
             chart(over_peaks(horizon, self._measure, words), words[self._measure], "chart-peaks")
             text("p", words["interval"]).classes("ph-quiet")
-        with section(words["advice"], "advice"), ui.element("ul"):
+        with Section(words["advice"], "advice"), ui.element("ul"):
             for sentence in horizon.advice:
                 text("li", sentence).props('lang="en"')
-        with section(words["cells"], "cells"), ui.element("div").classes("ph-wide").mark("cells"):
+        with Section(words["cells"], "cells"), ui.element("div").classes("ph-wide").mark("cells"):
             heads = tuple(
                 words[key]
                 for key in ("cell.schedule", "warmup", "peak", "cell.seeds", "loss", "cell.margin", "accuracy",
