@@ -245,6 +245,19 @@ def test_a_run_is_watched(page, folder):
     assert "Run watched" in opened.value.title()
 
 
+def test_a_log_in_chinese(page, tmp_path):
+    """What is audited is told in Chinese, with the kind of the finding; a moment before, that it is being read."""
+    plan = preheat.get_schedule("warmuplinear", warmup=10, total=100)
+    log = tmp_path / "log.csv"
+    log.write_text("update,lr\n" + "".join(f"{k},{5e-5 * plan(4 * k)}\n" for k in range(100)))
+    page.goto("/audit?lang=zh&against=transformers:+warmup+10+>+linear+90+to+0&lr=5e-5")
+    page.locator("input[type=file]").set_input_files(log)
+    page.get_by_text("每步更新走了多步计划").wait_for()
+    page.get_by_text("与计划不一致").wait_for()
+    assert page.get_by_text("正在读取并比对").count() == 0
+    shot(page, "audit-zh")
+
+
 def test_a_bad_log_is_dropped(page, tmp_path):
     """A log whose schedule moved four times an update: the verdict; then one that is no log: the refusal."""
     plan = preheat.get_schedule("warmuplinear", warmup=10, total=100)

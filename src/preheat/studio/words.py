@@ -154,6 +154,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "audit.column": ("Column of the learning rate, if its name does not say so", "学习率所在列（名称不明显时填写）"),
     "audit.again": ("Audit", "开始审计"),
+    "audit.working": ("Reading and comparing; some logs take ten seconds.", "正在读取并比对；有的日志需要十秒。"),
     "audit.equal": ("As planned", "与计划一致"),
     "audit.other": ("Not as planned", "与计划不一致"),
     "audit.looks": ("Looks like", "看起来像"),

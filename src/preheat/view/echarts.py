@@ -138,6 +138,6 @@ def _mark_lines(
     if level is not None:
         lines.append({"yAxis": level, "label": {"show": False}, "lineStyle": {"color": "var(--level)"}})
     return {
-        "symbol": "none", "silent": True, "animation": False, "data": lines,
+        "symbol": "none", "silent": True, "animation": False, "data": lines, "z": 0,
         "label": {"color": "var(--quiet)", "fontSize": 11, "position": "end", "rotate": 0},
     }  # fmt: skip

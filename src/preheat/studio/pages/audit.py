@@ -67,6 +67,10 @@ class AuditPage:
         if self._log is None:
             return
         asked = Asked(self._against.value or "", **{name: field.value or "" for name, field in self._fields.items()})
+        self._place.clear()
+        with self._place, ui.element("div").classes("ph-line"):
+            ui.spinner()
+            text("p", self._visit.words["audit.working"]).classes("ph-quiet")
         try:
             found = await run.io_bound(verdict_on, *self._log, asked)
         except PreheatError as error:
