@@ -245,6 +245,19 @@ def test_a_run_is_watched(page, folder):
     assert "Run watched" in opened.value.title()
 
 
+def test_names_in_a_log_are_text(page, tmp_path):
+    """A column called like markup or like properties of an element is shown as it is called."""
+    hostile = 'lr" innerHTML="<img src=x onerror=document.title=1>'
+    log = tmp_path / 'log" onclick="x.jsonl'
+    log.write_text("".join(json.dumps({"step": k, hostile: 1e-3 * (k + 1)}) + "\n" for k in range(40)))
+    page.goto("/audit")
+    page.get_by_label("Column of the learning rate").fill(hostile)
+    page.locator("input[type=file]").set_input_files(log)
+    page.get_by_role("heading", name=f"Looks like ({hostile})").wait_for()
+    assert page.locator("main img").count() == 0
+    assert page.title() == "Audit · preheat studio"
+
+
 def test_a_log_in_chinese(page, tmp_path):
     """What is audited is told in Chinese, with the kind of the finding; a moment before, that it is being read."""
     plan = preheat.get_schedule("warmuplinear", warmup=10, total=100)

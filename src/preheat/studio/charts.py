@@ -23,7 +23,8 @@ def chart(options: dict[str, Any], label: str, marker: str) -> ui.echart:
         marker: what tests call it.
     """
     made = ui.echart(with_numbers(options), renderer="svg").classes("ph-chart").mark(marker)
-    return made.props(f'role="img" aria-label="{label}"')
+    made.props["role"], made.props["aria-label"] = "img", label
+    return made
 
 
 def redraw(made: ui.echart, options: dict[str, Any]) -> None:

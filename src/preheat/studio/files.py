@@ -15,8 +15,6 @@ from preheat.studio.drawing import label
 from preheat.studio.found import inside
 
 _KINDS = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv; charset=utf-8"}
-
-
 _MOST_ROWS = 2_000_000  # of a table
 
 

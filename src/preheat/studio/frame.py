@@ -128,7 +128,8 @@ class Section(ui.element):
 
     def __init__(self, title: str, name: str) -> None:
         super().__init__("section")
-        self.classes(f"ph-section ph-{name}").props(f'aria-label="{title}"')
+        self.classes(f"ph-section ph-{name}")
+        self.props["aria-label"] = title  # not as text of props: it may have any signs, from a log say
         with self:
             self.heading = text("h2", title)
 
