@@ -45,6 +45,18 @@ class StudyLook:
         ]  # fmt: skip
 
 
+def lines_of(horizon: Horizon) -> list[tuple[str, ...]]:
+    """The lines of one horizon as a table has them."""
+    rows: list[tuple[str, ...]] = []
+    for one in horizon.compared:
+        best, usable = one.line.best, one.line.usable()
+        rows.append(
+            (one.line.name, "–" if best is None else f"{best.lr:g}", _words(one.loss), one.verdict,
+             _words(one.line.sensitivity()), "–" if usable is None else usable.words(), one.line.boundary())
+        )  # fmt: skip
+    return rows
+
+
 def study_look(folder: Path) -> StudyLook:
     """Read a study.
 
@@ -87,6 +99,10 @@ def _bars(name: str, margins: list[tuple[float, float, float]], colour: str) -> 
         "type": "line", "name": name, "data": data, "symbol": "none", "silent": True, "tooltip": {"show": False},
         "lineStyle": {"color": colour, "width": 1}, "itemStyle": {"color": colour},
     }  # fmt: skip
+
+
+def _words(found: Estimate | None) -> str:
+    return "–" if found is None else found.words(4)
 
 
 def _number(value: float | None, digits: int = 4) -> str:

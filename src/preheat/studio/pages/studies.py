@@ -13,7 +13,7 @@ from preheat.studio.charts import chart
 from preheat.studio.found import inside, studies_in
 from preheat.studio.frame import Section, Visit, framed, refusal_box, text
 from preheat.studio.pages.numbers import table
-from preheat.studio.study import MEASURES, StudyLook, over_peaks, study_look
+from preheat.studio.study import MEASURES, StudyLook, lines_of, over_peaks, study_look
 
 
 class StudiesPage:
@@ -91,6 +91,10 @@ class StudiesPage:
         with Section(words["advice"], "advice"), ui.element("ul"):
             for sentence in horizon.advice:
                 text("li", sentence).props('lang="en"')
+        with Section(words["lines"], "lines"), ui.element("div").classes("ph-wide").mark("lines"):
+            keys = ("name", "best", "loss", "verdict", "sensitivity", "usable", "fails")
+            heads = tuple(words["loss" if key == "loss" else f"line.{key}"] for key in keys)
+            table(heads, lines_of(horizon), (1, 2, 4))
         with Section(words["cells"], "cells"), ui.element("div").classes("ph-wide").mark("cells"):
             heads = tuple(
                 words[key]

@@ -1,0 +1,116 @@
+"""Runs and studies on their pages, without a browser: numbers, events, tables are those of the files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from opened import as_user, one, until
+from preheat.study import find, read
+from preheat.study.design import StudyDesign
+from preheat.study.driver import run_study
+from preheat.study.executors import LocalProcesses
+from runs import quiet
+from train.reporting.runs import EVENTS, write_run
+
+
+def points(chart, name):
+    """Positions and values of the curves of a name in a chart."""
+    (data,) = [one["data"] for one in chart.props["options"]["series"] if one["name"] == name][:1]
+    return np.array(data, dtype=float).T
+
+
+def test_a_run_with_events(tmp_path):
+    """Charts hold the records; events are marked on each, and listed newest first beside the nearest border."""
+    folder = write_run(tmp_path / "one", spike=20)
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+
+    async def visit(user):
+        await user.open("/runs")
+        await until(lambda: one(user, "state").text.startswith("finished: 144 / 144"), "the run")
+        assert points(one(user, "chart-rate"), "used").T.tolist() == [[row["update"], row["lr"]] for row in records]
+        loss = points(one(user, "chart-loss"), "each update")
+        assert loss.T.tolist() == [[row["update"], row["loss"]] for row in records]
+        assert one(user, "chart-loss").props["options"]["yAxis"]["type"] == "log"  # the spike would hide the rest
+        for name in ("rate", "loss", "norm"):
+            marks = one(user, f"chart-{name}").props["options"]["series"][0]["markLine"]["data"]
+            assert {(mark["name"], mark["xAxis"]) for mark in marks if "name" in mark} == {
+                (event["event"], event["update"]) for event in EVENTS
+            }
+        for event in EVENTS:
+            await user.should_see(event["text"])
+        await user.should_see("14, 6 before")  # the spike at 20 beside the end of the warm-up
+        assert one(user, "report").props["href"] == "/report/run?name=one"
+
+    as_user(tmp_path, visit)
+
+
+def test_a_run_that_grows_and_one_that_is_damaged(tmp_path):
+    """A page looks again where records were added; of a damaged folder it says what is wrong, and goes on looking."""
+    folder = write_run(tmp_path / "one", done=20, finished=False, events=False)
+
+    async def visit(user):
+        await user.open("/runs?run=one")
+        await until(lambda: one(user, "state").text.startswith("20 / 144"), "the first look")
+        await user.should_see("No event is recorded.")
+        whole = (folder / "records.jsonl").read_text()
+        (folder / "records.jsonl").write_text("{broken\n" + whole)
+        await user.should_see("records.jsonl, line 1: cannot be read as JSON", retries=40)
+        write_run(folder, done=70, finished=False, events=False)
+        await until(lambda: one(user, "state").text.startswith("70 / 144"), "the second look")
+        await user.should_not_see("cannot be read as JSON")
+
+    as_user(tmp_path, visit)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A real one: two warm-ups, two peaks, two seeds, two horizons."""
+    size = {"rows": 320, "evaluation_rows": 60, "layers": 1, "width": 16, "heads": 2, "vocabulary": 400}
+    design = StudyDesign(
+        question="Does it help?", schedule=["linear"], warmup=[0, "20%"], lr=[1e-3, 1e-2], horizon=[10, 20],
+        seed=[0, 1], train={"data": "synthetic", **size},
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("studies") / "made"
+    return run_study(design, folder, executor=LocalProcesses(2, start="fork"), say=quiet)
+
+
+def test_a_study(study):
+    """Question, advice, lines and cells of the horizon that is chosen; the chart has means and intervals."""
+    folder = study.folder.path
+    found = find(read(folder))
+
+    async def visit(user):
+        await user.open("/studies")
+        await user.should_see("Does it help?", retries=40)
+        for horizon in found.horizons:
+            if horizon is not found.horizons[0]:
+                one(user, "horizon").set_value(horizon.updates)
+            for sentence in horizon.advice:
+                await user.should_see(sentence, retries=40)
+            chart = one(user, "chart-peaks")
+            for compared in horizon.compared:
+                mean = [point.loss.mean for point in compared.line.points]
+                assert points(chart, compared.line.name)[1].tolist() == mean
+                await user.should_see(compared.line.sensitivity().words(4))
+        one(user, "measure").set_value("accuracy")
+        chart = one(user, "chart-peaks")
+        line = found.horizons[1].compared[0].line
+        assert points(chart, line.name)[1].tolist() == [point.accuracy.mean for point in line.points]
+        margins = [row for row in chart.props["options"]["series"] if row["name"] == line.name][1]["data"]
+        first = line.points[0].accuracy
+        assert [row[1] for row in margins[:2]] == [first.mean - first.margin, first.mean + first.margin]
+
+    as_user(folder.parent, visit)
+
+
+def test_reports_are_served(study):
+    """The page of a study and its report as files of the same folder."""
+    folder = study.folder.path.parent
+
+    async def visit(user):
+        return await user.http_client.get("/report/study?name=made")
+
+    answer = as_user(folder, visit)
+    assert answer.status_code == 200
+    assert answer.text == (study.folder.path / "report.html").read_text(encoding="utf-8")
