@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from preheat.errors import RunError, refusal
@@ -11,7 +12,8 @@ from preheat.study.folder import STAGES, STUDY
 from preheat.train.saving.records import RECORDS
 
 _DEEP = 3  # folders below the one that is served
-_MOST = 500
+_MOST = 500  # that are listed
+_MOST_LOOKED_AT = 20_000  # folders: somebody's home may have more, and a page waits for them
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -47,7 +49,7 @@ def _named(folder: Path, places: list[Path], dated: str) -> list[str]:
 
 def _folders(folder: Path) -> Iterator[Path]:
     """``folder`` and those below it, hidden ones and links left out."""
-    for path, names, _ in os.walk(folder):
+    for path, names, _ in islice(os.walk(folder), _MOST_LOOKED_AT):
         place = Path(path)
         depth = len(place.relative_to(folder).parts)
         names[:] = [] if depth >= _DEEP else sorted(name for name in names if not name.startswith("."))

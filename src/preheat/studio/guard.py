@@ -23,7 +23,7 @@ _HEADERS = {
     # NiceGUI builds its pages by scripts of its own; what this forbids is everything from elsewhere.
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline';"
-        " img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none';"
+        " img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none';"
         " form-action 'self'; base-uri 'self'"
     ),
     "x-content-type-options": "nosniff",

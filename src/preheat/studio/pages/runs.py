@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from preheat.studio.live import Look, look_at, stamp
 from preheat.studio.pages.numbers import table
 
 _EVERY = 1.0  # seconds between looks at a run that goes on
+_PATIENCE = 4  # times as long as a look took, the next one waits: a million updates are read in seconds
 
 
 class RunsPage:
@@ -29,6 +31,7 @@ class RunsPage:
         self._seen: tuple[int, ...] | None = None
         self._charts: dict[str, ui.echart] = {}
         self._looking = False
+        self._rest_until = 0.0
 
     def build(self) -> None:
         """Make the page."""
@@ -54,13 +57,16 @@ class RunsPage:
 
     async def look(self) -> None:
         """Show what was added since the last look."""
-        if self._looking:
+        begun = time.monotonic()
+        if self._looking or begun < self._rest_until:
             return
         self._looking = True
         try:
             await self._look()
         finally:
             self._looking = False
+            now = time.monotonic()
+            self._rest_until = now + _PATIENCE * (now - begun)
 
     async def _look(self) -> None:
         name = self._chosen
