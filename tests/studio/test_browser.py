@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -228,10 +229,13 @@ def test_a_run_is_watched(page, folder):
                 break
             assert run.poll() in (None, 0), run.stderr.read()
             time.sleep(0.05)
+        run.send_signal(signal.SIGSTOP)  # or it is over before a busy machine has opened the page
         page.goto("/runs?run=watched")
         drawn(page)
         made = "parseInt(document.querySelector('[role=status]').innerText.split('/')[0].replace(/\\D/g, ''))"
-        page.wait_for_function(f"first => {made} > first", arg=page.evaluate(made))
+        first = page.evaluate(made)
+        run.send_signal(signal.SIGCONT)
+        page.wait_for_function(f"first => {made} > first", arg=first)
         assert run.wait(120) == 0, run.stderr.read()
     page.wait_for_function("document.querySelector('[role=status]').innerText.startsWith('finished')")
     page.wait_for_timeout(300)
