@@ -128,6 +128,24 @@ def test_axis_in_epochs_and_marks(tmp_path):
     assert [mark["xAxis"] for mark in marks if mark.get("name") == "checkpoint"] == [2.5, 5.0, 7.5]
 
 
+def test_an_axis_that_cannot_be_counted(tmp_path):
+    """Epochs are refused until it is said how long one is; and that is not forgotten while they are the axis."""
+
+    async def visit(user):
+        await user.open("/?updates=1000")
+        one(user, "axis").set_value("epoch")
+        await user.should_see("axis must be one that can be counted; got 'epoch'.")
+        assert one(user, "axis").value == "update"
+        one(user, "epoch").set_value("100")
+        one(user, "axis").set_value("epoch")
+        assert one(user, "chart").props["options"]["xAxis"]["max"] == 10.0
+        one(user, "epoch").set_value("")
+        assert one(user, "epoch").error.startswith("axis must be one that can be counted; got 'epoch'.")
+        assert one(user, "chart").props["options"]["xAxis"]["max"] == 10.0
+
+    as_user(tmp_path, visit)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("page", ["", "plan", "runs", "studies", "audit"])
 def test_every_page_in_every_language(tmp_path, page, language):

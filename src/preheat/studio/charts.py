@@ -34,6 +34,9 @@ def redraw(made: ui.echart, options: dict[str, Any]) -> None:
 
 
 def with_numbers(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with numbers written short, on the axis and beside the pointer."""
-    axis = {**options["yAxis"], "axisLabel": {**options["yAxis"]["axisLabel"], ":formatter": _NUMBER}}
-    return {**options, "yAxis": axis, "tooltip": {**options["tooltip"], ":valueFormatter": _NUMBER}}
+    """The options with numbers written short, on the axes and beside the pointer."""
+    axes = {
+        name: {**options[name], "axisLabel": {**options[name]["axisLabel"], ":formatter": _NUMBER}}
+        for name in ("xAxis", "yAxis")
+    }
+    return {**options, **axes, "tooltip": {**options["tooltip"], ":valueFormatter": _NUMBER}}

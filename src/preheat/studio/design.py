@@ -93,6 +93,10 @@ class Design:
             count("every", self.every, 1)
         if self.axis not in AXES:
             raise ConfigError(refusal("axis", f"one of {', '.join(AXES)}", self.axis, "Pick one of these."))
+        known = {"epoch": self.epoch, "token": self.tokens}
+        if self.axis in known and known[self.axis] is None:
+            advice = f"Say first what {'an epoch' if self.axis == 'epoch' else 'an update'} has."
+            raise ConfigError(refusal("axis", "one that can be counted", self.axis, advice))
         if not 0 <= self.on < len(self.curves):
             raise ConfigError(refusal("on", "the number of a curve, from 0", self.on, "Pick one that is there."))
 
@@ -113,9 +117,7 @@ class Design:
     @property
     def scale(self) -> float:
         """What a position is multiplied by on the axis of the drawing."""
-        if self.axis == "epoch" and self.epoch is not None:
-            return 1.0 / self.epoch
-        return self.tokens if self.axis == "token" and self.tokens is not None else 1.0
+        return {"update": 1.0, "epoch": 1.0 / (self.epoch or 1.0), "token": self.tokens or 1.0}[self.axis]
 
     def to_query(self) -> str:
         """The address, without what has its default.

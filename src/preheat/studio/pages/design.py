@@ -147,7 +147,11 @@ class DesignPage:
         self.change(replace(self.design, log=self._log.value))
 
     def _set_axis(self) -> None:
-        self.change(replace(self.design, axis=self._axis.value))
+        try:
+            self.change(replace(self.design, axis=self._axis.value))
+        except PreheatError as error:  # an axis of epochs, and nobody has said how long one is
+            ui.notify(str(error))
+            self._axis.value = self.design.axis
 
     def _copy_link(self) -> None:
         ui.clipboard.write(f"{self.visit.base}{self.visit.link('design', self.design.to_query())}")
