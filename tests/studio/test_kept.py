@@ -1,11 +1,16 @@
 """Runs and studies on their pages, without a browser: numbers, events, tables are those of the files."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from opened import as_user, one, until
+from preheat.studio.pages import runs as runs_page
+from preheat.studio.pages import studies as studies_page
 from preheat.study import find, read
 from preheat.study.design import StudyDesign
 from preheat.study.driver import run_study
@@ -114,3 +119,11 @@ def test_reports_are_served(study):
     answer = as_user(folder, visit)
     assert answer.status_code == 200
     assert answer.text == (study.folder.path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [runs_page.FIRST + " --dry-run", studies_page.FIRST.replace("run", "plan", 1)])
+def test_what_an_empty_page_says_to_start_with(tmp_path, command):
+    """Is a command that works, up to the training itself."""
+    words = [sys.executable, "-m", *shlex.split(command)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

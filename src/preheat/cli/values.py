@@ -46,13 +46,13 @@ def parse_options(pairs: list[str]) -> dict[str, int | float | str]:
 
 def named_schedule(words: str, updates: int, warmup: str | None, lr: float, options: list[str] | None) -> Schedule:
     """The schedule a command line asks for: a name with its arguments (a climb of 10 % unless told), or words."""
-    from preheat.schedule.named import is_text, read_schedule, refuse_reserved, takes_warmup
+    from preheat.schedule.named import is_text, read_schedule, refuse_reserved, usual_warmup
 
     own: dict[str, Any] = parse_options(options or [])
     refuse_reserved(own)
     length: Any = None if warmup is None else parse_length(warmup)
     if not is_text(words):
-        length = 0 if not takes_warmup(words) else "10%" if length is None else length
+        length = usual_warmup(words, length)
     return read_schedule(words, warmup=length, total=updates, lr=lr, **own)
 
 

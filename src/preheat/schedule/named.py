@@ -127,6 +127,15 @@ def takes_warmup(name: str) -> bool:
     return "warmup" in inspect.signature(_BUILDERS[schedule_name(name)]).parameters
 
 
+def usual_warmup(name: str, given: Any = None) -> Any:
+    """The warm-up of a named schedule where people may leave it out: a tenth of the run; 0 where it has no climb.
+
+    >>> usual_warmup("cosine"), usual_warmup("cosine", 50), usual_warmup("constant")
+    ('10%', 50, 0)
+    """
+    return 0 if not takes_warmup(name) else "10%" if given is None else given
+
+
 def build(
     name: str,
     warmup: int | float | str | Length | None,

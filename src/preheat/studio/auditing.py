@@ -15,12 +15,10 @@ from preheat.inspect.auditing import recognise_log
 from preheat.inspect.auditing.report import audit_page, recognised_page
 from preheat.inspect.logs import Log, read_log
 from preheat.schedule import Schedule
-from preheat.schedule.lengths import as_length
-from preheat.schedule.named import get_schedule, takes_warmup
+from preheat.schedule.named import get_schedule, usual_warmup
 from preheat.studio.design import MOST_UPDATES, in_words, parse_foreign
 from preheat.view.echarts import chart_options
-
-_POINTS = 2000
+from preheat.view.report.thinning import thinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +59,13 @@ class Part:
         key = "audit.looks" if self.equal is None else "audit.equal" if self.equal else "audit.other"
         return f"{words[key]} ({self.group})"
 
-    @property
-    def chart(self) -> Any:
-        """A function from words to the chart; None where there is nothing to draw."""
+    def chart(self, words: Mapping[str, str]) -> dict[str, Any] | None:
+        """The log, and the plan behind it if there is one; None where there is nothing to draw."""
         if all(len(updates) < 2 for updates, _ in self.series.values()):
             return None
-
-        def draw(words: Mapping[str, str]) -> dict[str, Any]:
-            named = {words[key]: series for key, series in self.series.items()}
-            points = [words["audit.log"]] if len(named) > 1 else []
-            return chart_options(named, xlabel=words["axis.update"], ylabel=words["rate"], points=points)
-
-        return draw
+        named = {words[key]: series for key, series in self.series.items()}
+        points = [words["audit.log"]] if len(named) > 1 else []
+        return chart_options(named, xlabel=words["axis.update"], ylabel=words["rate"], points=points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +127,7 @@ def _held(log: Log, asked: Asked) -> tuple[list[Part], Callable[[], str]]:
     parts = [
         Part(
             one.group, one.kind, one.equal, one.sentence, one.cause, one.evidence,
-            {"planned": _thinned(one.updates, one.planned), "audit.log": _thinned(one.updates, one.rates)},
+            {"planned": thinned(one.updates, one.planned), "audit.log": thinned(one.updates, one.rates)},
         )
         for one in found.findings
     ]  # fmt: skip
@@ -148,8 +141,7 @@ def _plan(asked: Asked, updates: int | None, lr: float | None) -> Schedule:
     if updates is None:
         advice = "Say how many, or write the plan in words."
         raise ConfigError(refusal("updates", f"given for {words!r}, which the log does not say", None, advice))
-    climbs = takes_warmup(words)
-    warmup = as_length("warmup", asked.warmup.strip() or "10%") if climbs else 0
+    warmup = usual_warmup(words, asked.warmup.strip() or None)
     return get_schedule(words, warmup=warmup, total=updates, lr=1.0 if lr is None else lr)
 
 
@@ -157,7 +149,7 @@ def _recognised(log: Log) -> tuple[list[Part], Callable[[], str]]:
     parts, known = [], recognise_log(log)
     for series in log.series:
         found = known[series.name]
-        drawn = {"audit.log": _thinned(series.steps, series.rates)}
+        drawn = {"audit.log": thinned(series.steps, series.rates)}
         if found is None:
             parts.append(Part(series.name, "", None, "too few rates above zero to say", "", (), drawn))
             continue
@@ -178,8 +170,3 @@ def _number(name: str, text: str, kind: Any) -> Any:
     if name == "updates" and not 1 <= value <= MOST_UPDATES:
         raise ConfigError(refusal(name, f"1 to {MOST_UPDATES}", value, "Correct it."))
     return value
-
-
-def _thinned(updates: Any, rates: Any) -> tuple[list[float], list[float]]:
-    step = max(1, len(updates) // _POINTS)
-    return updates[::step].tolist(), rates[::step].tolist()

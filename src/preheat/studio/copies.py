@@ -12,7 +12,6 @@ from preheat.schedule.files import VERSION
 from preheat.studio.design import Design
 
 MOST_CHECKED = 10_000_000  # updates over which a copy is compared with the design
-OWN = ("words", "yaml", "python")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from preheat.errors import ConfigError, ScheduleError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.checks import count, positive
 from preheat.schedule.lengths import Length
-from preheat.schedule.named import get_schedule, is_text, takes_warmup
+from preheat.schedule.named import get_schedule, is_text, usual_warmup
 from preheat.schedule.text import parse
 
 MOST_CURVES = 8
@@ -111,8 +111,7 @@ class Design:
         run = Run(self.updates, self.epoch, self.tokens)
         if in_words(words):
             return parse_foreign(words).over(run).for_base(self.lr)
-        warmup = "10%" if takes_warmup(words) else 0
-        return get_schedule(words, warmup=warmup, total=run, lr=self.lr).for_base(self.lr)
+        return get_schedule(words, warmup=usual_warmup(words), total=run, lr=self.lr).for_base(self.lr)
 
     @property
     def scale(self) -> float:

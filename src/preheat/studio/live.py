@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preheat.train.reporting.charts import FEW, SPIKY
 from preheat.train.reporting.events import MOST_MARKS, EventRow, event_rows
 from preheat.train.reporting.folder import RunData, read_run
 from preheat.view.echarts import chart_options
-from preheat.view.report.thinning import running_mean, thin
+from preheat.view.report.thinning import mean_width, running_mean, thinned
 from preheat.view.samples import sample
 
 _POINTS = 600
-_SPIKY = 20  # times the median: where a linear axis would hide the rest
-_FEW = 60  # values that need no mean to be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def _rates(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
     updates, used = run.numbers("lr")
     if not len(used):
         return None
-    series: dict[str, Any] = {words["used"]: _thinned(updates, used)}
+    series: dict[str, Any] = {words["used"]: thinned(updates, used, _POINTS)}
     borders: dict[float, str] = {}
     if not run.schedule.waits_for:
         (planned,) = sample(run.schedule, max(1, run.total), run.lr, _POINTS)
@@ -78,8 +77,8 @@ def _losses(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
     held = [line for line in run.validation if line.get("loss") is not None]
     if held:
         series[words["validation"]] = ([line["update"] for line in held], [line["loss"] for line in held])
-    log = bool(losses.min() > 0 and losses.max() > _SPIKY * np.median(losses))
-    return _chart(run, series, words["loss"], words, log=log, faint=[words["each"]] if len(losses) >= _FEW else [])
+    log = bool(losses.min() > 0 and losses.max() > SPIKY * np.median(losses))
+    return _chart(run, series, words["loss"], words, log=log, faint=[words["each"]] if len(losses) >= FEW else [])
 
 
 def _norms(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
@@ -88,14 +87,14 @@ def _norms(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
         return None
     series = _averaged(updates, norms, words)
     clip = run.header["config"].get("clip") or None
-    faint = [words["each"]] if len(norms) >= _FEW else []
+    faint = [words["each"]] if len(norms) >= FEW else []
     return _chart(run, series, words["norm"], words, log=bool((norms > 0).all()), level=clip, faint=faint)
 
 
 def _averaged(updates: Any, values: Any, words: Mapping[str, str]) -> dict[str, Any]:
-    series = {words["each"]: _thinned(updates, values)}
-    if len(values) >= _FEW:
-        series[words["mean"]] = _thinned(updates, running_mean(values, len(values) // 40 + 1))
+    series = {words["each"]: thinned(updates, values, _POINTS)}
+    if len(values) >= FEW:
+        series[words["mean"]] = thinned(updates, running_mean(values, mean_width(len(values))), _POINTS)
     return series
 
 
@@ -109,8 +108,3 @@ def _chart(run: RunData, series: dict[str, Any], ylabel: str, words: Mapping[str
     return chart_options(
         series, xlabel=words["axis.update"], ylabel=ylabel, marks=some, reach=max(run.total, run.done), **how
     )
-
-
-def _thinned(updates: Any, values: Any) -> tuple[list[float], list[float]]:
-    chosen = thin(values, _POINTS)
-    return updates[chosen].tolist(), values[chosen].tolist()

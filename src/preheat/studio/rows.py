@@ -20,8 +20,8 @@ from preheat.studio.design import Design, in_words, parse_foreign
 
 _CENTS, _SHARES = Decimal("0.01"), Decimal("0.0001")  # to which dragged epochs and shares are rounded
 KINDS = ("warmup", "hold", "decay")
-_NEED_NUMBERS = ("exponential", "step", "rectification")  # curves without a default for some option
-MOVING = tuple(name for name in CURVE_NAMES if name not in ("constant", *_NEED_NUMBERS))
+_BY_OPTIONS = ("exponential", "step", "rectification")  # whose shape is in their options: written in words
+MOVING = tuple(name for name in CURVE_NAMES if name not in ("constant", *_BY_OPTIONS))
 
 
 @dataclass(frozen=True, slots=True)

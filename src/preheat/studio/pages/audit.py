@@ -96,8 +96,9 @@ class AuditPage:
                     text("p", part.sentence).classes("ph-verdict").props('lang="en"')
                     if part.cause:
                         text("p", f"{words['audit.cause']}: {part.cause}").props('lang="en"')
-                    if part.chart is not None:
-                        chart(part.chart(words), words["chart"], "chart-audit")
+                    options = part.chart(words)
+                    if options is not None:
+                        chart(options, words["chart"], "chart-audit")
                     with ui.element("ul"):
                         for line in part.evidence:
                             text("li", line).props('lang="en"')

@@ -20,6 +20,9 @@ _EVERY = 1.0  # seconds between looks at a run that goes on
 _PATIENCE = 4  # times as long as a look took, the next one waits: a million updates are read in seconds
 
 
+FIRST = "preheat train --data synthetic --out runs/first"  # what to begin with, where there is no run
+
+
 class RunsPage:
     """One chosen run, looked at again while it grows."""
 
@@ -39,7 +42,7 @@ class RunsPage:
         if not self._names:
             text("p", f"{words['runs.none']}: {self._folder}")
             text("p", words["runs.start"]).classes("ph-quiet")
-            text("pre", "preheat train --data synthetic --out runs/first")
+            text("pre", FIRST)
             return
         with ui.element("div").classes("ph-line"):
             names = list(dict.fromkeys([*([self._chosen] if self._chosen else []), *self._names]))

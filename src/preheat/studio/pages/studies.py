@@ -15,6 +15,9 @@ from preheat.studio.frame import Section, Visit, framed, refusal_box, text
 from preheat.studio.pages.numbers import table
 from preheat.studio.study import MEASURES, StudyLook, lines_of, over_peaks, study_look
 
+# What to begin with, where there is no study.
+FIRST = "preheat study run --data synthetic --warmup 0 --warmup 10% --lr 1e-3 --lr 1e-2 --horizon 200"
+
 
 class StudiesPage:
     """One chosen study."""
@@ -34,14 +37,14 @@ class StudiesPage:
         if not self._names:
             text("p", f"{words['studies.none']}: {self._folder}")
             text("p", words["runs.start"]).classes("ph-quiet")
-            text("pre", "preheat study run --data synthetic --warmup 0 --warmup 10% --lr 1e-3,1e-2 --horizon 200")
+            text("pre", FIRST)
             return
         with ui.element("div").classes("ph-line"):
             names = list(dict.fromkeys([*([self._chosen] if self._chosen else []), *self._names]))
             ui.select(
                 names, value=self._chosen, label=words["studies.choose"], with_input=True, on_change=self._choose
             ).props("dense options-dense").classes("min-w-[16rem]").mark("study")  # fmt: skip
-            self._measures = ui.select(
+            ui.select(
                 {name: words[name] for name in MEASURES}, value=self._measure, label=words["measure"],
                 on_change=self._set_measure,
             ).props("dense options-dense").mark("measure")  # fmt: skip

@@ -15,7 +15,7 @@ from preheat.view import inline_svg, plot_series
 from preheat.view.image import COLOURS
 from preheat.view.report.chart import Chart
 from preheat.view.report.options import report_options
-from preheat.view.report.thinning import running_mean, thin
+from preheat.view.report.thinning import mean_width, running_mean, thin, thinned
 from preheat.view.report.words import NOT_RECORDED, count, listing, number, of
 from preheat.view.samples import sample
 
@@ -29,9 +29,9 @@ _SIZE = (7.8, 2.9)  # inches: wide and low, so that two are seen at a time
 _PLACE = (0.078, 0.16, 0.9, 0.77)  # of the axes in it: left, bottom, width, height
 _MOST_BORDERS = 60
 _VISIBLE = 0.005  # of the peak: about a pixel of the drawing
-_FEW = 60  # values that need no mean to be read
+FEW = 60  # values that need no mean to be read
 _DOTTED = 30  # points from which on the house style draws none, only the line
-_SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
+SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
 
 
 def draw_charts(run: RunData, marks: Marks) -> tuple[list[Chart], list[str]]:
@@ -90,7 +90,7 @@ def group_chart(run: RunData, _: Marks) -> Chart | None:
         return None
     step = max(1, -(-len(names) // len(COLOURS)))
     shown = names[::step]
-    series = {name: _thinned(*run.groups[name]) for name in shown}
+    series = {name: thinned(*run.groups[name]) for name in shown}
     last = {name: float(run.groups[name][1][-1]) for name in names}
     low, high = min(names, key=last.__getitem__), max(names, key=last.__getitem__)
     notes = [
@@ -111,7 +111,7 @@ def loss_chart(run: RunData, marks: Marks) -> Chart | None:
     if not len(known):
         return None
     series, legend, faint = _averaged(updates, losses)
-    width = _width(len(losses))
+    width = mean_width(len(losses))
     notes = [
         f"The mean of the last {count(width)} updates is {number(running_mean(losses, width)[-1])};"
         f" the first update had {number(losses[0])}."
@@ -120,13 +120,13 @@ def loss_chart(run: RunData, marks: Marks) -> Chart | None:
     if held:
         at, validation = (np.array([line[key] for line in held], dtype=float) for key in ("update", "loss"))
         legend.append((f"{'dot' if len(held) < _DOTTED else 'line'} c{len(series) + 1}", "validation"))
-        series["validation"] = _thinned(at, validation)
+        series["validation"] = thinned(at, validation)
         best = int(validation.argmin())
         notes.append(f"The lowest validation loss is {number(validation[best])}, after {count(at[best])} updates.")
     if len(known) < len(losses):
         lost = updates[np.isnan(losses)].tolist()
         notes.append(f"Not finite at {of(len(lost), len(losses))} updates: {listing(lost)}.")
-    log = bool(known.min() > 0 and known.max() > _SPIKY * np.median(known))
+    log = bool(known.min() > 0 and known.max() > SPIKY * np.median(known))
     how: dict[str, Any] = {"unit": "cross-entropy in nats", "faint": faint, "log": log}
     return _chart(run, "loss", "Loss", series, legend, notes, marks, **how)
 
@@ -194,7 +194,7 @@ def critical_chart(run: RunData, marks: Marks) -> Chart | None:
     if not used.all():
         notes.append("Rates of 0 have no place on this axis and are left out.")
     measured_at = "critical, where it was measured"
-    series = {"used": _thinned(run.columns["update"], _positive(used)), measured_at: _thinned(updates, critical)}
+    series = {"used": thinned(run.columns["update"], _positive(used)), measured_at: thinned(updates, critical)}
     legend = [("line c1", "used"), ("dot c2", measured_at)]
     how: dict[str, Any] = {"log": True, "points": [measured_at]}
     return _chart(run, "critical", "Critical learning rate", series, legend, notes, marks, **how)
@@ -234,19 +234,14 @@ def _chart(
     return Chart(name, title, unit, svg, [*legend, *marks.legend], notes, options)
 
 
-def _width(many: int) -> int:
-    """Over how many updates to average a curve of ``many``."""
-    return max(2, many // 40)
-
-
 def _averaged(updates: Column, values: Column) -> tuple[dict[str, Any], list[tuple[str, str]], list[str]]:
     """A noisy curve: series, legend, and what is faint: the values, where there are enough for a mean before them."""
     import numpy as np
 
     each = "each update"
-    if len(values) < _FEW:
-        return {each: _thinned(updates, values)}, [("line c1", each)], []
-    width = _width(len(values))
+    if len(values) < FEW:
+        return {each: thinned(updates, values)}, [("line c1", each)], []
+    width = mean_width(len(values))
     means, mean = running_mean(values, width), f"mean of {count(width)}"
     chosen = np.union1d(thin(values), thin(means))  # for both: each is known where the other is looked at
     at = updates[chosen].tolist()
@@ -259,8 +254,3 @@ def _positive(values: Column) -> Column:
     import numpy as np
 
     return np.where(values > 0, values, np.nan)
-
-
-def _thinned(updates: Column, values: Column) -> tuple[Sequence[float], Sequence[float]]:
-    chosen = thin(values)
-    return updates[chosen].tolist(), values[chosen].tolist()

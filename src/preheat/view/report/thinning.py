@@ -46,6 +46,17 @@ def thin(values: NDArray[np.float64], most: int = POINTS) -> NDArray[np.int64]:
     return np.unique(np.concatenate(chosen))
 
 
+def thinned(places: NDArray[Any], values: NDArray[np.float64], most: int = POINTS) -> tuple[list[float], list[float]]:
+    """The points that :func:`thin` chooses, ready to draw."""
+    chosen = thin(values, most)
+    return places[chosen].tolist(), values[chosen].tolist()
+
+
+def mean_width(many: int) -> int:
+    """Over how many updates to average a curve of ``many``."""
+    return max(2, many // 40)
+
+
 def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """The mean of each value and the ``width`` - 1 before it, of those that are numbers; NaN where none is.
 
