@@ -147,3 +147,22 @@ def _in_turn(folder, turns):
             file.flush()
             time.sleep(0.002)
             file.write("out\n")
+
+
+def test_folders_come_and_go_under_many_holders(tmp_path):
+    """Without a pause between them: each meets a folder that another is just taking away, or one above it."""
+    context = multiprocessing.get_context("fork")
+    places = [(tmp_path / "held", True)] * 4 + [(tmp_path / "runs" / name, False) for name in "ab"]
+    children = [context.Process(target=_come_and_go, args=place) for place in places]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
+    assert not (tmp_path / "held").exists()
+
+
+def _come_and_go(folder, wait):
+    for _ in range(1000):
+        with FolderLock(folder, wait=wait):
+            pass

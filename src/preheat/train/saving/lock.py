@@ -21,6 +21,7 @@ except ImportError:  # no such locks on Windows: there the folder is not guarded
     _LOCKS = False
 
 LOCK = ".lock"
+_ATTEMPTS = 100  # to make a folder that others make and take away: each lasts some microseconds
 _HELD: set[Path] = set()  # the system's locks are a process's: one process could take its own twice
 
 
@@ -64,9 +65,16 @@ class FolderLock:
         return self
 
     def _make(self) -> None:
+        """The folder; what was not there before goes again when it is left empty."""
         folder = self.path.parent
-        self._made = [one for one in (folder, *folder.parents) if not one.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+        for left in reversed(range(_ATTEMPTS)):
+            self._made = [one for one in (folder, *folder.parents) if not one.exists()]
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                return
+            except (FileExistsError, FileNotFoundError):  # a holder leaving at this moment takes its folders away
+                if not left:  # a file is in the way
+                    raise
 
     def _take(self) -> int | None:
         """The locked file; None if it was removed meanwhile and has to be tried again."""
