@@ -43,7 +43,7 @@ def one(user, marker):
     return element
 
 
-async def until(condition, what, seconds=15.0):
+async def until(condition, what, seconds=60.0):
     """Wait until ``condition()`` holds."""
     for _ in range(int(seconds / 0.05)):
         if condition():

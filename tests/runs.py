@@ -73,7 +73,7 @@ class Child:
             file.flush()
             os._exit(0)
 
-    def wait_for(self, condition, seconds=60):
+    def wait_for(self, condition, seconds=180):
         """Until something is so, or the child has ended."""
         deadline = time.monotonic() + seconds
         while not condition() and self.process.is_alive() and time.monotonic() < deadline:
@@ -84,7 +84,7 @@ class Child:
         os.kill(self.process.pid, number)
         return self.end()
 
-    def end(self, seconds=60):
+    def end(self, seconds=180):
         """The exit code; a child that does not end is killed."""
         self.process.join(seconds)
         if self.process.is_alive():

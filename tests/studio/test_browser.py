@@ -107,6 +107,15 @@ def shows(page, words):
     expect(page.get_by_label("Schedule in words, or a name").first).to_have_value(words)
 
 
+def settled(page):
+    """What the field reads when it has stopped changing: moves are sent a few times a second, the last one too."""
+    field, before = page.get_by_label("Schedule in words, or a name").first, None
+    while (now := field.input_value()) != before:
+        before = now
+        page.wait_for_timeout(500)
+    return now
+
+
 def equal(curve, words, updates, lr):
     """Whether a drawn curve is the schedule."""
     schedule = preheat.parse(words).over(updates)
@@ -129,8 +138,7 @@ def test_designed_by_hand_and_shared(page, browser, address):
     page.mouse.move(strip["x"] + 0.3 * strip["width"], handle["y"] + 12, steps=12)
     page.mouse.up()
     page.wait_for_function("document.querySelector('.ph-handle').getAttribute('aria-valuenow') >= 295")
-    page.wait_for_timeout(500)  # moves are sent a few times a second, the last one too
-    dragged = page.get_by_label("Schedule in words, or a name").input_value()
+    dragged = settled(page)
     share = float(re.fullmatch(r"warmup ([\d.]+)% > hold 20% > cosine to 0", dragged)[1])
     assert share == pytest.approx(30, abs=0.5)
     page.locator(".ph-handle").nth(1).focus()
@@ -238,9 +246,11 @@ def test_a_run_is_watched(page, folder):
         page.wait_for_function(f"first => {made} > first", arg=first)
         assert run.wait(120) == 0, run.stderr.read()
     page.wait_for_function("document.querySelector('[role=status]').innerText.startsWith('finished')")
-    page.wait_for_timeout(300)
     lines = [json.loads(line) for line in records.read_text().splitlines()]
-    used = drawn(page)[0]
+    for _ in range(100):  # the words come first, the curve after them
+        if len((used := drawn(page)[0])[0]) == len(lines):
+            break
+        page.wait_for_timeout(100)
     assert used.T.tolist() == [[line["update"], line["lr"]] for line in lines]
     shot(page, "run")
     with page.context.expect_page() as opened:

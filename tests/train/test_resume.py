@@ -129,10 +129,13 @@ def test_signal_saves_at_an_update_and_ends_with_its_own_code(tmp_path, tiny, nu
 
 
 def hang(say):
-    """Listens, and does not come to an update."""
-    with StopRequest():
+    """Listens, hears, and does not come to an update."""
+    with StopRequest() as stop:
         say("listening")
-        time.sleep(60)
+        while stop.reason is None:
+            time.sleep(0.01)
+        say("heard")
+        time.sleep(600)
 
 
 def test_second_signal_ends_at_once(tmp_path):
@@ -140,7 +143,7 @@ def test_second_signal_ends_at_once(tmp_path):
     child = Child(tmp_path / "log", hang)
     child.wait_for(lambda: (tmp_path / "log").exists() and "listening" in (tmp_path / "log").read_text())
     os.kill(child.process.pid, signal.SIGTERM)
-    time.sleep(0.2)
+    child.wait_for(lambda: "heard" in (tmp_path / "log").read_text())
     assert child.process.is_alive()
     assert child.send(signal.SIGTERM) == -signal.SIGTERM
 

@@ -348,10 +348,10 @@ def test_long_runs_make_small_pages(tmp_path):
         [{"epoch": n, "update": 100 * n, "split": "validation", "loss": 1.0, "accuracy": 0.5} for n in range(2000)],
     )
     write(folder / "result.json", result(folder, updates, [updates], None))
-    start = time.monotonic()
+    start = time.process_time()
     with without_library():
         source = write_report(folder).read_text(encoding="utf-8")
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
     assert len(source) < 1_500_000
     loss = re.search(r'<svg[^>]*id="loss".*?</svg>', source)[0]
     heights = [float(y) for path in re.findall(r' d="(M [^"]*)"', loss) for y in re.findall(r"L [\d.]+ ([\d.]+)", path)]
