@@ -48,6 +48,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         (("convert", "ds.json", "--from", "deep"), ["deepspeed"]),
         (("study", "re"), ["resume", "report"]),
         (("study", "run", "--horiz"), ["--horizon"]),
+        (("check", "res"), ["resume"]),
         (("check", "resume", "--wi"), ["--with"]),
         (("train", "--find"), []),
         (("train", "--token-d"), ["--token-dropout"]),

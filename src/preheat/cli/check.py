@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from preheat.cli.completion import schedule_names
+from preheat.cli.completion import what_is_checked
 from preheat.cli.values import named_schedule, print_json
 
 
 def check(
     schedule: Annotated[
-        str, typer.Argument(metavar="SCHEDULE", autocompletion=schedule_names, help="A name, or a schedule in words.")
+        str, typer.Argument(metavar="SCHEDULE", autocompletion=what_is_checked, help="A name, or a schedule in words.")
     ],
     updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of the run.")],
     horizon: Annotated[

@@ -31,6 +31,11 @@ def schedule_names(incomplete: str) -> list[str]:
     return [name for name in SCHEDULE_NAMES if name.startswith(incomplete)]
 
 
+def what_is_checked(incomplete: str) -> list[str]:
+    """The named schedules that begin so, and ``resume``: it stands where a schedule does."""
+    return [name for name in ("resume",) if name.startswith(incomplete)] + schedule_names(incomplete)
+
+
 def dialect_names(incomplete: str) -> list[str]:
     """The frameworks with configurations of their own that begin so."""
     from preheat.dialects import DIALECTS
