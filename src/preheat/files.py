@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_PART = ".part"
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path beside ``path`` to write to; renamed onto it in the end, removed if the writing fails.
+
+    Several may write one file at the same time: each writes its own, and the last to end stays.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "note.txt"
@@ -20,10 +24,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     'whole'
     """
     target = Path(path)
-    beside = target.with_name(f".{target.name}.part")
+    beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}{_PART}")
     try:
         yield beside
         os.replace(beside, target)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def unfinished(name: str) -> bool:
+    """Whether a file of this name is what a kill left of a :func:`replacing`."""
+    return name.startswith(".") and name.endswith(_PART)

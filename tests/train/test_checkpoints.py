@@ -298,11 +298,13 @@ def manifest(path):
 
 
 def test_interrupted_write_is_cleared_and_never_taken_for_a_checkpoint(stopped, uncut):
-    """What a kill leaves of one that was being written."""
-    part = stopped / ".update-000016.part"
+    """What a kill leaves of one that was being written, or of a file."""
+    part, file = stopped / ".update-000016.part", stopped / ".result.json.0123abcd.part"
     shutil.copytree(stopped / "update-000015", part)
+    file.touch()
     train(preheat.train.TrainConfig(), stopped, resume=True, say=quiet)
     assert not part.exists()
+    assert not file.exists()
     assert same_run(stopped, uncut)
 
 

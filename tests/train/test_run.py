@@ -116,8 +116,11 @@ def test_used_folders_are_refused_unless_forced(tmp_path, tiny, run):
         train(tiny(), folder, say=quiet)
     assert weights_of(folder) == before
 
+    unfinished = folder / ".report.html.0123abcd.part"  # what a kill leaves of a file that was being written
+    unfinished.touch()
     train(tiny(epochs=1), folder, force=True, say=quiet)
     assert not (folder / "update-000051").exists()
+    assert not unfinished.exists()
 
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(preheat.RunError, match="It holds thesis.tex: remove it yourself"):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from preheat.errors import RunError, refusal
+from preheat.files import unfinished
 from preheat.study.tree import StageTree
 from preheat.train.saving.lock import FolderLock
 from preheat.train.saving.records import Records, keep_lines, read_json, read_lines, write_json
@@ -55,7 +56,7 @@ class StudyFolder:
             RunError: for a folder that holds anything else.
         """
         # What a kill may have left of an earlier attempt is nobody's.
-        foreign = sorted({entry.name for entry in self.path.iterdir()} - {".lock", f".{STUDY}{_PART}"})
+        foreign = sorted({entry.name for entry in self.path.iterdir() if not unfinished(entry.name)} - {".lock"})
         if foreign:
             advice = f"It holds {', '.join(foreign[:4])}: name another one."
             raise RunError(refusal("out", "a new or empty folder, or that of a study", str(self.path), advice))

@@ -36,10 +36,8 @@ def write_index(folder: str | os.PathLike[str]) -> Path:
     """
     table = read(folder)
     path = table.folder.path / INDEX
-    with replacing(path) as beside:
-        beside.unlink(missing_ok=True)
-        with closing(sqlite3.connect(beside)) as database, database:
-            _fill(database, table)
+    with replacing(path) as beside, closing(sqlite3.connect(beside)) as database, database:
+        _fill(database, table)
     return path
 
 

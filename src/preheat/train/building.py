@@ -96,7 +96,7 @@ def _restore(engine: Engine, parts: Parts, policy: str, bridge: int) -> None:
 def _prepare_folder(parts: Parts) -> None:
     if parts.beginning.checkpoint and not parts.beginning.forked:
         parts.folder.keep_until(parts.beginning.position)
-        parts.folder.checkpoints.clear()
+        parts.folder.clear()
     else:
         parts.folder.start()
         parts.folder.write_header(parts.header())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from preheat.errors import RunError, refusal
+from preheat.files import unfinished
 from preheat.train.config import TrainConfig
 from preheat.train.saving.checkpoints import Checkpoints, damage, updates_of
 from preheat.train.saving.lock import LOCK, FolderLock
@@ -49,7 +50,7 @@ class RunFolder:
             return
         if not self.path.is_dir():
             raise RunError(refusal("out", "a folder", str(self.path), "Name another one."))
-        content = {entry.name for entry in self.path.iterdir()} - {LOCK}
+        content = {entry.name for entry in self.path.iterdir() if not unfinished(entry.name)} - {LOCK}
         if not content:
             return
         if not force:
@@ -73,6 +74,14 @@ class RunFolder:
                 shutil.rmtree(self.path / name)
             else:
                 (self.path / name).unlink(missing_ok=True)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove what interrupted writes left."""
+        self.checkpoints.clear()
+        for entry in self.path.iterdir():
+            if unfinished(entry.name) and entry.is_file():
+                entry.unlink()
 
     def write_header(self, header: dict[str, Any]) -> None:
         """Write ``config.json``."""
