@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -33,17 +35,24 @@ def inside(folder: Path, name: str) -> Path:
 
 def runs_in(folder: Path) -> list[str]:
     """Run folders, the one written to last first, by their names relative to ``folder``; stages of studies are none."""
-    places = [place for place in _folders(folder) if (place / RECORDS).is_file() and place.parent.name != STAGES]
-    return _named(folder, places, RECORDS)
+    places = (place for place in _folders(folder) if place.parent.name != STAGES)
+    return _newest(folder, places, RECORDS)
 
 
 def studies_in(folder: Path) -> list[str]:
     """Study folders, likewise."""
-    return _named(folder, [place for place in _folders(folder) if (place / STUDY).is_file()], STUDY)
+    return _newest(folder, _folders(folder), STUDY)
 
 
-def _named(folder: Path, places: list[Path], dated: str) -> list[str]:
-    newest = sorted(places, key=lambda place: -(place / dated).stat().st_mtime)[:_MOST]
+def _newest(folder: Path, places: Iterable[Path], holds: str) -> list[str]:
+    """Those of ``places`` that hold a file, the one whose file was written to last first."""
+    written: dict[Path, float] = {}
+    for place in places:
+        with suppress(OSError):  # it is no such folder, or was removed meanwhile
+            found = (place / holds).stat()
+            if stat.S_ISREG(found.st_mode):
+                written[place] = found.st_mtime
+    newest = sorted(written, key=lambda place: -written[place])[:_MOST]
     return [str(place.relative_to(folder)) for place in newest]
 
 
