@@ -1,4 +1,4 @@
-"""What the pages say, in English and in Chinese. What schedules, checks and errors say is English in both."""
+"""What the pages say themselves, in English and in Chinese; what the floors below say is in ``chinese``."""
 
 from __future__ import annotations
 

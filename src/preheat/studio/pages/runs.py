@@ -11,6 +11,7 @@ from nicegui import run, ui
 
 from preheat.errors import PreheatError
 from preheat.studio.charts import chart, redraw
+from preheat.studio.chinese import RUNS
 from preheat.studio.found import inside, runs_in
 from preheat.studio.frame import Section, Visit, framed, refusal_box, text
 from preheat.studio.live import Look, look_at, stamp
@@ -108,7 +109,7 @@ class RunsPage:
             else:
                 heads = tuple(words[f"event.{key}"] for key in ("update", "kind", "text", "lr", "border"))
                 rows = [(one.update, one.kind, one.text, one.lr, one.border) for one in reversed(look.events)]
-                table(heads, rows)
+                table(heads, [[RUNS.told(cell, words.language) for cell in row] for row in rows])
 
     def _choose(self, event: Any) -> None:
         self._chosen, self._seen = str(event.value), None

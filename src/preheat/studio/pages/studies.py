@@ -10,8 +10,9 @@ from nicegui import run, ui
 
 from preheat.errors import PreheatError
 from preheat.studio.charts import chart
+from preheat.studio.chinese import STUDIES
 from preheat.studio.found import inside, studies_in
-from preheat.studio.frame import Section, Visit, framed, refusal_box, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
 from preheat.studio.pages.numbers import table
 from preheat.studio.study import MEASURES, StudyLook, lines_of, over_peaks, study_look
 
@@ -74,7 +75,7 @@ class StudiesPage:
                 return
             if look.question:
                 text("p", look.question)
-            text("p", look.cost).classes("ph-quiet").mark("cost")
+            say(text("p").classes("ph-quiet").mark("cost"), look.cost, words, STUDIES)
             if not look.horizons:
                 text("p", words["studies.empty"])
                 return
@@ -93,18 +94,21 @@ class StudiesPage:
             text("p", words["interval"]).classes("ph-quiet")
         with Section(words["advice"], "advice"), ui.element("ul"):
             for sentence in horizon.advice:
-                text("li", sentence).props('lang="en"')
+                say(text("li"), sentence, words, STUDIES)
         with Section(words["lines"], "lines"), ui.element("div").classes("ph-wide").mark("lines"):
             keys = ("name", "best", "loss", "verdict", "sensitivity", "usable", "fails")
             heads = tuple(words["loss" if key == "loss" else f"line.{key}"] for key in keys)
-            table(heads, lines_of(horizon), (1, 2, 4))
+            table(heads, self._told(lines_of(horizon)), (1, 2, 4))
         with Section(words["cells"], "cells"), ui.element("div").classes("ph-wide").mark("cells"):
             heads = tuple(
                 words[key]
                 for key in ("cell.schedule", "warmup", "peak", "cell.seeds", "loss", "cell.margin", "accuracy",
                             "cell.verdict")
             )  # fmt: skip
-            table(heads, look.cells(horizon.updates), range(1, 7))
+            table(heads, self._told(look.cells(horizon.updates)), range(1, 7))
+
+    def _told(self, rows: list[tuple[str, ...]]) -> list[list[str]]:
+        return [[STUDIES.told(cell, self._visit.language) for cell in row] for row in rows]
 
     def _choose(self, event: Any) -> None:
         self._chosen = str(event.value)
