@@ -137,7 +137,7 @@ _EVIDENCE = {
     "{log:text} ({kind:text}), {many} learning rates": "{log}（{kind}），共 {many} 个学习率",
     # curves that were recognised
     "peak {peak}, every logged rate agrees": "峰值 {peak}，每个记录的学习率都吻合",
-    "peak {peak}, nearest known shape": "峰值 {peak}，这是最接近的已知形状",
+    "peak {peak}, nearest known shape": "峰值 {peak}，最接近的已知形状",
     "too few rates above zero to say": "大于零的学习率太少，无法判断",
     "the rate moves only once every {every} updates: this is the curve through its steps":
         "学习率每 {every} 步才变一次：这里给出的是穿过各级台阶的曲线",

@@ -88,13 +88,13 @@ class AuditPage:
         words = self._visit.words
         self._place.clear()
         with self._place:
-            with text("p", f"{words['audit.log']}: ").classes("ph-quiet"):
+            with text("p", f"{words['audit.log']}{words['colon']}").classes("ph-quiet"):
                 say(text("span"), found.log, words, AUDITS)
             for part in found.parts:
                 with Section(part.title(words), "finding"):
                     say(text("p").classes("ph-verdict"), part.sentence, words, AUDITS)
                     if part.cause:
-                        with text("p", f"{words['audit.cause']}: "):
+                        with text("p", f"{words['audit.cause']}{words['colon']}"):
                             say(text("span"), part.cause, words, AUDITS)
                     options = part.chart(words)
                     if options is not None:
@@ -104,7 +104,7 @@ class AuditPage:
                             say(text("li"), line, words, AUDITS)
             ui.button(words["audit.report"], on_click=partial(self._download, found)).props("flat dense").mark("report")
             for note in found.notes:
-                with text("p", f"{words['note']}: ").classes("ph-quiet"):
+                with text("p", f"{words['note']}{words['colon']}").classes("ph-quiet"):
                     say(text("span"), note, words, AUDITS)
 
     async def _download(self, found: Verdict) -> None:

@@ -52,7 +52,7 @@ class NumbersPanel:
                 return
             with ui.element("ul"):
                 for finding in found.findings:
-                    with text("li", f"{words[finding.severity]}: "):
+                    with text("li", f"{words[finding.severity]}{words['colon']}"):
                         say(text("span"), f"{finding.message}. {finding.advice}", words, CHECKS)
 
     def _show_scores(self, found: Figures) -> None:

@@ -41,7 +41,7 @@ class RunsPage:
         """Make the page."""
         words = self._visit.words
         if not self._names:
-            text("p", f"{words['runs.none']}: {self._folder}")
+            text("p", f"{words['runs.none']}{words['colon']}{self._folder}")
             text("p", words["runs.start"]).classes("ph-quiet")
             text("pre", FIRST)
             return
@@ -95,7 +95,7 @@ class RunsPage:
     def _show(self, look: Look) -> None:
         words = self._visit.words
         made = f"{look.done:,} / {look.total:,} {words['state.running']}"
-        self._state.text = f"{words['state.done']}: {made}" if look.finished else made
+        self._state.text = f"{words['state.done']}{words['colon']}{made}" if look.finished else made
         for name, options in look.charts.items():
             if name not in self._charts:
                 with self._place, Section(str(options["yAxis"]["name"]), name):

@@ -36,7 +36,7 @@ class StudiesPage:
         """Make the page."""
         words = self._visit.words
         if not self._names:
-            text("p", f"{words['studies.none']}: {self._folder}")
+            text("p", f"{words['studies.none']}{words['colon']}{self._folder}")
             text("p", words["runs.start"]).classes("ph-quiet")
             text("pre", FIRST)
             return
@@ -89,7 +89,8 @@ class StudiesPage:
     def _show_horizon(self, look: StudyLook) -> None:
         words = self._visit.words
         horizon = next(one for one in look.horizons if one.updates == self._horizon)
-        with Section(f"{words[self._measure]}, {horizon.updates:,} {words['updates']}", "peaks"):
+        title = words["peaks"].format(measure=words[self._measure], updates=f"{horizon.updates:,}")
+        with Section(title, "peaks"):
             chart(over_peaks(horizon, self._measure, words), words[self._measure], "chart-peaks")
             text("p", words["interval"]).classes("ph-quiet")
         with Section(words["advice"], "advice"), ui.element("ul"):
