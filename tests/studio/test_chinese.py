@@ -97,7 +97,7 @@ def pieces(source, names):
     for function in functions:
         nodes = [*ast.walk(function)]
         refusals = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") in REFUSALS]
-        others = [node.value for node in nodes if isinstance(node, ast.Expr)]
+        others = [node for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
         if refusals:  # what is given to them has these names
             others += [node for node in nodes if isinstance(node, ast.Assign) and _name(node) in ("advice", "rule")]
         left_out = {id(part) for node in (*refusals, *others) for part in ast.walk(node)}
