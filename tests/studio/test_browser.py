@@ -273,13 +273,16 @@ def test_names_in_a_log_are_text(page, tmp_path):
 
 
 def test_a_log_in_chinese(page, tmp_path):
-    """What is audited is told in Chinese, with the kind of the finding; a moment before, that it is being read."""
+    """What is found is told in Chinese, its cause and evidence too; a moment before, that it is being read."""
     plan = preheat.get_schedule("warmuplinear", warmup=10, total=100)
     log = tmp_path / "log.csv"
     log.write_text("update,lr\n" + "".join(f"{k},{5e-5 * plan(4 * k)}\n" for k in range(100)))
     page.goto("/audit?lang=zh&against=transformers:+warmup+10+>+linear+90+to+0&lr=5e-5")
     page.locator("input[type=file]").set_input_files(log)
-    page.get_by_text("每步更新走了多步计划").wait_for()
+    page.get_by_text("每更新一步，计划前进 4 步").wait_for()
+    page.get_by_text("4 个进程：Accelerate 的包装让每个进程各走一步 scheduler").wait_for()
+    page.get_by_text("位置 = 4 x 更新步 + 0").wait_for()
+    assert page.locator("[lang=en]").all_inner_texts() == ["English"]
     page.get_by_text("与计划不一致").wait_for()
     assert page.get_by_text("正在读取并比对").count() == 0
     shot(page, "audit-zh")

@@ -188,3 +188,27 @@ def test_plan_page_counts(tmp_path):
         assert one(user, "refusal").text == "epochs must be a number; got 'many'. Correct it."
 
     as_user(tmp_path, visit)
+
+
+def test_chinese_pages_say_it_in_chinese(tmp_path):
+    """Numbers, findings and arithmetic; a refusal and what nobody has translated stay English, marked as such."""
+
+    async def visit(user):
+        await user.open("/?lang=zh&s=transformers:+warmup+100+>+linear+900+to+0&updates=2000&lr=0.001")
+        await until(lambda: "计划结束后训练还要继续 1000 步，学习率为 0" in one(user, "describe").text, "description")
+        await user.should_see("计划在 1000 步后结束，而训练共 2000 步；其余各步的学习率为 0。请按训练长度设计计划")
+        await user.should_not_see("the schedule ends")
+        assert "lang" not in one(user, "describe").props
+        one(user, "words-0").set_value("warmup 100 > linea 900")
+        await until(lambda: "must be" in one(user, "describe").text, "refusal")
+        assert one(user, "describe").props["lang"] == "en"
+        await user.open("/plan?lang=zh")
+        assert one(user, "arithmetic").text.split("\n") == [
+            "每轮批数：ceil(3821 个样本 / 32) = 120",
+            "更新步数：120 批 x 30 轮 = 3600",
+            "预热：3600 步的 10% = 360",
+        ]
+        await user.open("/plan")
+        assert one(user, "arithmetic").text.startswith("batches per epoch: ceil(3821 examples / 32) = 120")
+
+    as_user(tmp_path, visit)

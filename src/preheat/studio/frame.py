@@ -12,6 +12,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 from starlette.requests import Request
 
+from preheat.studio.chinese import Sayings
 from preheat.studio.words import LANGUAGES, Words, preferred
 from preheat.view.colours import DARK, LIGHT, variables
 
@@ -116,6 +117,17 @@ class Text(TextElement):
 def text(tag: str, words: object = "") -> Text:
     """An element with text in it; the text is never taken as HTML."""
     return Text(tag, str(words))
+
+
+def say(element: Text, sentences: str, words: Words, by: Sayings) -> Text:
+    """Put into an element what a floor below says, one sentence a line, in the page's language.
+
+    What has no form in it stays English, and is marked as such for those who listen.
+    """
+    lines = sentences.split("\n")
+    told = [by.told(line, words.language) for line in lines]
+    element.text = "\n".join(told)
+    return element.props('lang="en"') if told == lines else element.props(remove="lang")
 
 
 class Section(ui.element):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preheat.studio.chinese import RUNS
+from preheat.studio.words import Words
 from preheat.train.reporting.charts import FEW, SPIKY
 from preheat.train.reporting.events import MOST_MARKS, EventRow, event_rows
 from preheat.train.reporting.folder import RunData, read_run
@@ -42,7 +43,7 @@ def stamp(folder: Path) -> tuple[int, ...]:
     return tuple(file.stat().st_size if file.is_file() else -1 for file in files)
 
 
-def look_at(folder: Path, words: Mapping[str, str]) -> Look:
+def look_at(folder: Path, words: Words) -> Look:
     """Read a run.
 
     Raises:
@@ -54,7 +55,7 @@ def look_at(folder: Path, words: Mapping[str, str]) -> Look:
     return Look(run.done, run.total, run.result is not None, known, event_rows(run))
 
 
-def _rates(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
+def _rates(run: RunData, words: Words) -> dict[str, Any] | None:
     updates, used = run.numbers("lr")
     if not len(used):
         return None
@@ -67,7 +68,7 @@ def _rates(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
     return _chart(run, series, words["rate"], words, borders=borders, dashed=[words["planned"]])
 
 
-def _losses(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
+def _losses(run: RunData, words: Words) -> dict[str, Any] | None:
     import numpy as np
 
     updates, losses = run.numbers("loss")
@@ -81,7 +82,7 @@ def _losses(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
     return _chart(run, series, words["loss"], words, log=log, faint=[words["each"]] if len(losses) >= FEW else [])
 
 
-def _norms(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
+def _norms(run: RunData, words: Words) -> dict[str, Any] | None:
     updates, norms = run.numbers("grad_norm")
     if not len(norms):
         return None
@@ -91,19 +92,20 @@ def _norms(run: RunData, words: Mapping[str, str]) -> dict[str, Any] | None:
     return _chart(run, series, words["norm"], words, log=bool((norms > 0).all()), level=clip, faint=faint)
 
 
-def _averaged(updates: Any, values: Any, words: Mapping[str, str]) -> dict[str, Any]:
+def _averaged(updates: Any, values: Any, words: Words) -> dict[str, Any]:
     series = {words["each"]: thinned(updates, values, _POINTS)}
     if len(values) >= FEW:
         series[words["mean"]] = thinned(updates, running_mean(values, mean_width(len(values))), _POINTS)
     return series
 
 
-def _chart(run: RunData, series: dict[str, Any], ylabel: str, words: Mapping[str, str], **how: Any) -> dict[str, Any]:
+def _chart(run: RunData, series: dict[str, Any], ylabel: str, words: Words, **how: Any) -> dict[str, Any]:
     """All charts of a run share their axis, and show where its events were."""
     marks: dict[str, list[float]] = {}
     for event in run.events:
         if isinstance(event.get("update"), int):
-            marks.setdefault(str(event.get("event")), []).append(event["update"])
+            kind = RUNS.told(str(event.get("event")), words.language)
+            marks.setdefault(kind, []).append(event["update"])
     some = {kind: at[:: -(-len(at) // MOST_MARKS)] for kind, at in marks.items()}
     return chart_options(
         series, xlabel=words["axis.update"], ylabel=ylabel, marks=some, reach=max(run.total, run.done), **how

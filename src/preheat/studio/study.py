@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preheat.studio.chinese import STUDIES
+from preheat.studio.words import Words
 from preheat.study.estimates import Estimate
 from preheat.study.findings import Horizon, find
 from preheat.study.lines import Point
@@ -69,7 +70,7 @@ def study_look(folder: Path) -> StudyLook:
     return StudyLook(table.question, cost_of(table), horizons, summarise(table))
 
 
-def over_peaks(horizon: Horizon, measure: str, words: Mapping[str, str]) -> dict[str, Any]:
+def over_peaks(horizon: Horizon, measure: str, words: Words) -> dict[str, Any]:
     """A measure of every line over its peaks, with intervals over seeds."""
     lines = [one.line for one in horizon.compared][: len(CURVES)]
     series: dict[str, tuple[list[float], list[float]]] = {}
@@ -77,8 +78,9 @@ def over_peaks(horizon: Horizon, measure: str, words: Mapping[str, str]) -> dict
     for place, line in enumerate(lines):
         shift = _APART ** (place - (len(lines) - 1) / 2)
         known = [(point.lr * shift, found) for point in line.points if (found := _measured(point, measure))]
-        series[line.name] = ([at for at, _ in known], [found.mean for _, found in known])
-        bars[line.name] = [(at, found.mean, found.margin) for at, found in known if found.margin]
+        name = STUDIES.told(line.name, words.language)
+        series[name] = ([at for at, _ in known], [found.mean for _, found in known])
+        bars[name] = [(at, found.mean, found.margin) for at, found in known if found.margin]
     options = chart_options(series, xlabel=words["peak"], ylabel=words[measure], log_x=True, from_zero=False)
     options["tooltip"]["trigger"] = "item"  # the points of several lines never lie above one another
     for line, (name, margins) in zip([*options["series"]], bars.items(), strict=True):

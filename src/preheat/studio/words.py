@@ -1,4 +1,4 @@
-"""What the pages say, in English and in Chinese. What schedules, checks and errors say is English in both."""
+"""What the pages say themselves, in English and in Chinese; what the floors below say is in ``chinese``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "theme.dark": ("Dark", "深色"),
     "skip": ("Skip to content", "跳到正文"),
     "copied": ("Copied", "已复制"),
+    "colon": (": ", "："),
     # the drawing
     "rate": ("learning rate", "学习率"),
     "axis": ("Count in", "横轴单位"),
@@ -112,7 +113,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "runs.start": ("Start one with", "开始训练："),
     "runs.choose": ("Run", "训练"),
     "state.done": ("finished", "已完成"),
-    "state.running": ("updates made", "步已完成"),
+    "state.running": ("updates made", "步"),
     "loss": ("loss", "损失"),
     "norm": ("gradient norm", "梯度范数"),
     "used": ("used", "实际"),
@@ -132,7 +133,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "studies.none": ("No study in this folder yet", "此文件夹中还没有对比实验"),
     "studies.choose": ("Study", "实验"),
     "studies.empty": ("None of its runs has begun.", "还没有任何训练开始。"),
-    "horizon": ("Updates of a run", "每次训练步数"),
+    "peaks": ("{measure}, {updates} updates", "{measure}，每次训练 {updates} 步"),
     "measure": ("Measure", "指标"),
     "accuracy": ("accuracy", "准确率"),
     "interval": ("Bars: 95 % intervals over seeds.", "竖线：不同随机种子的 95% 区间。"),

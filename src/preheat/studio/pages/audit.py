@@ -11,8 +11,8 @@ from nicegui import run, ui
 from preheat.errors import PreheatError
 from preheat.studio.auditing import Asked, Verdict, verdict_on
 from preheat.studio.charts import chart
-from preheat.studio.chinese import KINDS
-from preheat.studio.frame import Section, Visit, framed, refusal_box, text
+from preheat.studio.chinese import AUDITS
+from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
 
 if TYPE_CHECKING:
     from nicegui.events import UploadEventArguments
@@ -88,23 +88,24 @@ class AuditPage:
         words = self._visit.words
         self._place.clear()
         with self._place:
-            text("p", f"{words['audit.log']}: {found.log}").classes("ph-quiet")
+            with text("p", f"{words['audit.log']}{words['colon']}").classes("ph-quiet"):
+                say(text("span"), found.log, words, AUDITS)
             for part in found.parts:
                 with Section(part.title(words), "finding"):
-                    if part.kind and words.language == "zh":
-                        text("p", KINDS[part.kind]).classes("ph-verdict")
-                    text("p", part.sentence).classes("ph-verdict").props('lang="en"')
+                    say(text("p").classes("ph-verdict"), part.sentence, words, AUDITS)
                     if part.cause:
-                        text("p", f"{words['audit.cause']}: {part.cause}").props('lang="en"')
+                        with text("p", f"{words['audit.cause']}{words['colon']}"):
+                            say(text("span"), part.cause, words, AUDITS)
                     options = part.chart(words)
                     if options is not None:
                         chart(options, words["chart"], "chart-audit")
                     with ui.element("ul"):
                         for line in part.evidence:
-                            text("li", line).props('lang="en"')
+                            say(text("li"), line, words, AUDITS)
             ui.button(words["audit.report"], on_click=partial(self._download, found)).props("flat dense").mark("report")
             for note in found.notes:
-                text("p", f"{words['note']}: {note}").classes("ph-quiet").props('lang="en"')
+                with text("p", f"{words['note']}{words['colon']}").classes("ph-quiet"):
+                    say(text("span"), note, words, AUDITS)
 
     async def _download(self, found: Verdict) -> None:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
+from preheat.studio.chinese import SCHEDULES
 from preheat.studio.copies import Copy, copy_as, targets
 from preheat.studio.frame import Section, text
 
@@ -39,7 +40,8 @@ class CopyPanel:
             found = Copy("", (str(error),))
         if found is not None and design == self._page.design and target == self._target.value:
             self._text.text = found.text
-            self._notes.text = ". ".join(found.notes)
+            language = self._page.words.language
+            self._notes.text = ". ".join(SCHEDULES.told(note, language) for note in found.notes)
 
     def _copy(self) -> None:
         ui.clipboard.write(self._text.text)

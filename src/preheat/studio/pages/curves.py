@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nicegui import ui
 
+from preheat.studio.chinese import SCHEDULES
 from preheat.studio.design import MOST_CURVES
 from preheat.studio.frame import Section, text
 from preheat.studio.starting import STARTS
@@ -28,8 +29,9 @@ class CurveList:
             with ui.element("div").classes("ph-line"):
                 self._add = ui.button(page.words["add.schedule"], on_click=self._append).props("flat dense")
                 self._add.mark("add-schedule")
+                starts = {name: SCHEDULES.told(name, page.words.language) for name in STARTS}
                 self._start = ui.select(
-                    list(STARTS), label=page.words["start"], with_input=True, on_change=self._begin
+                    starts, label=page.words["start"], with_input=True, on_change=self._begin
                 ).props("dense options-dense clearable").classes("min-w-[16rem]").mark("start")  # fmt: skip
         self._build()
 

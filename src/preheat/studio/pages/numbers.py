@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
-from preheat.studio.chinese import FINDINGS
+from preheat.studio.chinese import CHECKS, SCHEDULES
 from preheat.studio.figures import Figures, figures_of
-from preheat.studio.frame import Section, text
+from preheat.studio.frame import Section, say, text
 
 if TYPE_CHECKING:
     from preheat.studio.pages.design import DesignPage
@@ -39,7 +39,7 @@ class NumbersPanel:
         if found is None or design != page.design:
             return
         refusal = page.refusals.get(design.on)
-        self._describe.text = refusal or found.describe
+        say(self._describe, refusal or found.describe, page.words, SCHEDULES)
         self._show_findings(found)
         self._show_scores(found)
 
@@ -52,10 +52,8 @@ class NumbersPanel:
                 return
             with ui.element("ul"):
                 for finding in found.findings:
-                    with text("li", f"{words[finding.severity]}: "):
-                        if words.language == "zh":
-                            text("span", f"{FINDINGS[finding.code]}。")
-                        text("span", f"{finding.message}. {finding.advice}").props('lang="en"')
+                    with text("li", f"{words[finding.severity]}{words['colon']}"):
+                        say(text("span"), f"{finding.message}. {finding.advice}", words, CHECKS)
 
     def _show_scores(self, found: Figures) -> None:
         words = self._page.words

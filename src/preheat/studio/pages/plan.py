@@ -13,7 +13,8 @@ from nicegui import ui
 from preheat.errors import PlanError, PreheatError, refusal
 from preheat.plan import Plan
 from preheat.plan.conventions import CONVENTIONS, TAILS
-from preheat.studio.frame import Section, Visit, framed, text
+from preheat.studio.chinese import PLANS
+from preheat.studio.frame import Section, Visit, framed, say, text
 
 # Field: its label, how it is read, and what it holds at first.
 _FIELDS: dict[str, tuple[str, Callable[[str], Any], str]] = {
@@ -91,14 +92,14 @@ class PlanPage:
                     field = ui.input(words[key], value=self._given[name], on_change=partial(self._set, name))
                     mode = {int: "numeric", float: "decimal"}.get(kind, "text")  # type: ignore[call-overload]
                     field.props(f"dense debounce=200 inputmode={mode}").mark(name)
-                self._select("trainer", words["trainer"], {name: one.title for name, one in CONVENTIONS.items()})
+                self._select("trainer", words["trainer"], _trainers(words.language))
                 self._select("tail", words["tail"], {"": words["default"], **{tail: tail for tail in TAILS}})
                 ui.switch(
                     words["drop"], value=self._given["drop_last"] == "1",
                     on_change=lambda event: self._put("drop_last", "1" if event.value else ""),
                 ).mark("drop_last")  # fmt: skip
             with Section(words["arithmetic"], "arithmetic"):
-                self._result = text("pre").props('lang="en"').mark("arithmetic")
+                self._result = text("pre").mark("arithmetic")
                 self._refusal = text("p").classes("ph-refusal").props('role="alert"').mark("refusal")
                 self._use = ui.link(words["use"], "/").mark("use")
                 text("p", words["command"]).classes("ph-quiet")
@@ -125,7 +126,7 @@ class PlanPage:
         self._command.text = command_of(self._given)
         try:
             plan, warmup = planned(self._given)
-            self._result.text = plan.explain(warmup or None)
+            say(self._result, plan.explain(warmup or None), self._visit.words, PLANS)
             self._use.props["href"] = self._visit.link("design", _design_query(plan, warmup))
         except PreheatError as error:
             refused = str(error)
@@ -134,6 +135,10 @@ class PlanPage:
         self._result.set_visibility(not refused)
         self._use.set_visibility(not refused)
         self._use.update()
+
+
+def _trainers(language: str) -> dict[str, str]:
+    return {name: PLANS.told(one.title, language) for name, one in CONVENTIONS.items()}
 
 
 def _design_query(plan: Plan, warmup: str) -> str:

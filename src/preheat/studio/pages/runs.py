@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
 from preheat.studio.charts import chart, redraw
+from preheat.studio.chinese import RUNS
 from preheat.studio.found import inside, runs_in
 from preheat.studio.frame import Section, Visit, framed, refusal_box, text
 from preheat.studio.live import Look, look_at, stamp
+from preheat.studio.pages.choosing import Chooser
 from preheat.studio.pages.numbers import table
 
 _EVERY = 1.0  # seconds between looks at a run that goes on
@@ -28,9 +29,7 @@ class RunsPage:
 
     def __init__(self, visit: Visit, folder: Path) -> None:
         self._visit = visit
-        self._folder = folder
-        self._names = runs_in(folder)
-        self._chosen = visit.value("run") or (self._names[0] if self._names else "")
+        self._chooser = Chooser(visit, "run", folder, runs_in(folder))
         self._seen: tuple[int, ...] | None = None
         self._charts: dict[str, ui.echart] = {}
         self._looking = False
@@ -39,23 +38,17 @@ class RunsPage:
     def build(self) -> None:
         """Make the page."""
         words = self._visit.words
-        if not self._names:
-            text("p", f"{words['runs.none']}: {self._folder}")
-            text("p", words["runs.start"]).classes("ph-quiet")
-            text("pre", FIRST)
+        if not self._chooser.names:
+            self._chooser.say_none(words["runs.none"], FIRST)
             return
         with ui.element("div").classes("ph-line"):
-            names = list(dict.fromkeys([*([self._chosen] if self._chosen else []), *self._names]))
-            ui.select(
-                names, value=self._chosen, label=words["runs.choose"], with_input=True, on_change=self._choose
-            ).props("dense options-dense").classes("min-w-[16rem]").mark("run")  # fmt: skip
+            self._chooser.build_list(words["runs.choose"], self._choose)
             self._state = ui.label("").mark("state").props('role="status"')
-            self._report = ui.link(words["report"], "", new_tab=True).mark("report")
+            self._chooser.build_link()
         self._refusal = refusal_box("")
         self._place = ui.element("div")
         with Section(words["events"], "events"):
             self._events = ui.element("div").classes("ph-wide").mark("events")
-        self._link()
         ui.timer(_EVERY, self.look)
 
     async def look(self) -> None:
@@ -72,9 +65,9 @@ class RunsPage:
             self._rest_until = now + _PATIENCE * (now - begun)
 
     async def _look(self) -> None:
-        name = self._chosen
+        name = self._chooser.chosen
         try:
-            place = inside(self._folder, name)
+            place = inside(self._chooser.folder, name)
             seen = stamp(place)
             if seen == self._seen:
                 return
@@ -82,7 +75,7 @@ class RunsPage:
         except PreheatError as error:
             self._refuse(str(error))
             return
-        if look is not None and name == self._chosen:
+        if look is not None and name == self._chooser.chosen:
             self._seen = seen
             self._refuse("")
             self._show(look)
@@ -94,7 +87,7 @@ class RunsPage:
     def _show(self, look: Look) -> None:
         words = self._visit.words
         made = f"{look.done:,} / {look.total:,} {words['state.running']}"
-        self._state.text = f"{words['state.done']}: {made}" if look.finished else made
+        self._state.text = f"{words['state.done']}{words['colon']}{made}" if look.finished else made
         for name, options in look.charts.items():
             if name not in self._charts:
                 with self._place, Section(str(options["yAxis"]["name"]), name):
@@ -108,18 +101,12 @@ class RunsPage:
             else:
                 heads = tuple(words[f"event.{key}"] for key in ("update", "kind", "text", "lr", "border"))
                 rows = [(one.update, one.kind, one.text, one.lr, one.border) for one in reversed(look.events)]
-                table(heads, rows)
+                table(heads, [[RUNS.told(cell, words.language) for cell in row] for row in rows])
 
-    def _choose(self, event: Any) -> None:
-        self._chosen, self._seen = str(event.value), None
+    def _choose(self) -> None:
+        self._seen = None
         self._place.clear()
         self._charts = {}
-        self._link()
-        ui.navigate.history.replace(self._visit.link("runs", urlencode({"run": self._chosen})))
-
-    def _link(self) -> None:
-        self._report.props["href"] = f"/report/run?{urlencode({'name': self._chosen})}"
-        self._report.update()
 
 
 def runs_page(visit: Visit, folder: Path) -> None:

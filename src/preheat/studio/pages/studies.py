@@ -10,8 +10,10 @@ from nicegui import run, ui
 
 from preheat.errors import PreheatError
 from preheat.studio.charts import chart
+from preheat.studio.chinese import STUDIES
 from preheat.studio.found import inside, studies_in
-from preheat.studio.frame import Section, Visit, framed, refusal_box, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
+from preheat.studio.pages.choosing import Chooser
 from preheat.studio.pages.numbers import table
 from preheat.studio.study import MEASURES, StudyLook, lines_of, over_peaks, study_look
 
@@ -24,9 +26,7 @@ class StudiesPage:
 
     def __init__(self, visit: Visit, folder: Path) -> None:
         self._visit = visit
-        self._folder = folder
-        self._names = studies_in(folder)
-        self._chosen = visit.value("study") or (self._names[0] if self._names else "")
+        self._chooser = Chooser(visit, "study", folder, studies_in(folder))
         self._measure = MEASURES[0]
         self._horizon = 0
         self._look: StudyLook | None = None
@@ -34,30 +34,23 @@ class StudiesPage:
     def build(self) -> None:
         """Make the page."""
         words = self._visit.words
-        if not self._names:
-            text("p", f"{words['studies.none']}: {self._folder}")
-            text("p", words["runs.start"]).classes("ph-quiet")
-            text("pre", FIRST)
+        if not self._chooser.names:
+            self._chooser.say_none(words["studies.none"], FIRST)
             return
         with ui.element("div").classes("ph-line"):
-            names = list(dict.fromkeys([*([self._chosen] if self._chosen else []), *self._names]))
-            ui.select(
-                names, value=self._chosen, label=words["studies.choose"], with_input=True, on_change=self._choose
-            ).props("dense options-dense").classes("min-w-[16rem]").mark("study")  # fmt: skip
+            self._chooser.build_list(words["studies.choose"], self._choose)
             ui.select(
                 {name: words[name] for name in MEASURES}, value=self._measure, label=words["measure"],
                 on_change=self._set_measure,
             ).props("dense options-dense").mark("measure")  # fmt: skip
-            self._report = ui.link(words["report"], "", new_tab=True).mark("report")
+            self._chooser.build_link()
         self._place = ui.element("div")
         ui.timer(0.0, self._read, once=True)
 
     async def _read(self) -> None:
-        self._report.props["href"] = f"/report/study?{urlencode({'name': self._chosen})}"
-        self._report.update()
         refusal = ""
         try:
-            place = inside(self._folder, self._chosen)
+            place = inside(self._chooser.folder, self._chooser.chosen)
             self._look = await run.io_bound(study_look, place)
         except PreheatError as error:
             self._look, refusal = None, str(error)
@@ -74,7 +67,7 @@ class StudiesPage:
                 return
             if look.question:
                 text("p", look.question)
-            text("p", look.cost).classes("ph-quiet").mark("cost")
+            say(text("p").classes("ph-quiet").mark("cost"), look.cost, words, STUDIES)
             if not look.horizons:
                 text("p", words["studies.empty"])
                 return
@@ -88,27 +81,29 @@ class StudiesPage:
     def _show_horizon(self, look: StudyLook) -> None:
         words = self._visit.words
         horizon = next(one for one in look.horizons if one.updates == self._horizon)
-        with Section(f"{words[self._measure]}, {horizon.updates:,} {words['updates']}", "peaks"):
+        title = words["peaks"].format(measure=words[self._measure], updates=f"{horizon.updates:,}")
+        with Section(title, "peaks"):
             chart(over_peaks(horizon, self._measure, words), words[self._measure], "chart-peaks")
             text("p", words["interval"]).classes("ph-quiet")
         with Section(words["advice"], "advice"), ui.element("ul"):
             for sentence in horizon.advice:
-                text("li", sentence).props('lang="en"')
+                say(text("li"), sentence, words, STUDIES)
         with Section(words["lines"], "lines"), ui.element("div").classes("ph-wide").mark("lines"):
             keys = ("name", "best", "loss", "verdict", "sensitivity", "usable", "fails")
             heads = tuple(words["loss" if key == "loss" else f"line.{key}"] for key in keys)
-            table(heads, lines_of(horizon), (1, 2, 4))
+            table(heads, self._told(lines_of(horizon)), (1, 2, 4))
         with Section(words["cells"], "cells"), ui.element("div").classes("ph-wide").mark("cells"):
             heads = tuple(
                 words[key]
                 for key in ("cell.schedule", "warmup", "peak", "cell.seeds", "loss", "cell.margin", "accuracy",
                             "cell.verdict")
             )  # fmt: skip
-            table(heads, look.cells(horizon.updates), range(1, 7))
+            table(heads, self._told(look.cells(horizon.updates)), range(1, 7))
 
-    def _choose(self, event: Any) -> None:
-        self._chosen = str(event.value)
-        ui.navigate.history.replace(self._visit.link("studies", urlencode({"study": self._chosen})))
+    def _told(self, rows: list[tuple[str, ...]]) -> list[list[str]]:
+        return [[STUDIES.told(cell, self._visit.language) for cell in row] for row in rows]
+
+    def _choose(self) -> None:
         ui.timer(0.0, self._read, once=True)
 
     def _set_measure(self, event: Any) -> None:
