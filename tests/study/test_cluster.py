@@ -239,6 +239,28 @@ def test_stage_that_workers_die_of_is_named(tmp_path, design, cluster, monkeypat
     assert {row.state for row in table.rows} == {"done"}
 
 
+def test_worker_that_dies_after_its_stage_is_no_end_of_the_scheduler(tmp_path, design, cluster, monkeypatch):
+    """What it said is lost with it, as Dask has it; what it wrote stays, and nothing is run twice."""
+    took, lost = DaskCluster._done, []
+
+    def kill_before(self, future):
+        if not lost:
+            (address,) = self.client.who_has([future])[future.key]
+            os.kill(self.client.run(os.getpid, workers=[address])[address], signal.SIGKILL)
+            while future.status == "finished":
+                pass
+            lost.append(future.status)
+        return took(self, future)
+
+    monkeypatch.setattr(DaskCluster, "_done", kill_before)
+    few = design.model_copy(update={"horizon": (20,)})
+    with Watch(tmp_path / "study") as watch:
+        table = run_study(few, tmp_path / "study", executor=DaskCluster(cluster.address), say=quiet)
+    assert lost == ["lost"]
+    assert {row.state for row in table.rows} == {"done"}
+    assert watch.twice == []
+
+
 def test_cluster_that_is_not_there_is_said(tmp_path, design, cli):
     """No scheduler, a scheduler without workers, a scheduler that goes away."""
     with pytest.raises(preheat.ConfigError, match="scheduler must be the address of a Dask scheduler; got 'tcp://127"):

@@ -145,7 +145,12 @@ class DaskCluster:
             return []
         if future.status == "finished":
             return [self._finished(name, future)]
-        if future.status != "error":  # cancelled, lost: nobody but the scheduler's end does that
+        if future.status == "lost":  # the worker that kept what it said died since; the stage is in the folder
+            if self._study.result(name) is not None:
+                return [Done(name)]
+            self._give(name)
+            return []
+        if future.status != "error":  # cancelled: nobody but the scheduler's end does that
             raise self._gone()
         before = self._after[name]
         if before is not None and self._futures[before].status == "error":  # it is that one's error, which comes too
