@@ -34,7 +34,8 @@ def test_axis_takes_values_lists_and_ranges(axis, given, values):
     [
         ({"lr": "1e-2..1e-4 x 5"}, "lr must be a range that rises"),
         ({"lr": "1e-4..1e-2"}, "lr must be a range with the number of its values"),
-        ({"lr": "1e-4..1e-2 x 1"}, "lr must be a range of two values or more"),
+        ({"lr": "1e-4..1e-2 x 1"}, "lr must be a range of 2 to 100,000 values"),
+        ({"lr": f"1e-4..1e-2 x {'9' * 5000}"}, "lr must be a range of 2 to 100,000 values"),
         ({"lr": 0}, "lr must be a number > 0; got 0"),
         ({"lr": float("nan")}, "lr must be a number > 0"),
         ({"lr": True}, "lr must be a number > 0; got True"),
@@ -44,6 +45,8 @@ def test_axis_takes_values_lists_and_ranges(axis, given, values):
         ({"seed": 2**32}, "seed must be a whole number below 2^32"),
         ({"horizon": 0}, "horizon must be a whole number >= 1; got 0"),
         ({"horizon": 1.5}, "horizon must be a whole number >= 1; got 1.5"),
+        ({"horizon": [10_000_000, 10_000_001]}, "horizon must be at most 10,000,000 updates; got 10000001"),
+        ({"horizon": "1e300"}, "horizon must be at most 10,000,000 updates; got '1e300'"),
         ({"schedule": [3]}, "schedule must be a name, words, or a table with a name; got 3"),
         ({"sed": 3}, "key must be a field of a study; got 'sed'. Did you mean 'seed'?"),
         ({"shortest": 0}, "shortest must be"),
