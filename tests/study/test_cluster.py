@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import preheat
+import stuck
 from preheat.study.design import StudyDesign
 from preheat.study.driver import prepare, run_study
 from preheat.study.executors import DaskCluster, LocalProcesses
@@ -39,7 +40,14 @@ class Cluster:
         self.folder, self.nodes = folder, {}
         self.file = folder / "scheduler.json"
         self._start("scheduler", "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        self.address = json.loads(wait_for(self.file.exists, lambda: self.file.read_text()))["address"]
+        self.address = wait_for(self._said)["address"]
+
+    def _said(self):
+        """What the scheduler has written of itself; it writes in place, so that half of it may be there."""
+        try:
+            return json.loads(self.file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
 
     def _start(self, name, program, *words):
         command = [sys.executable, "-m", f"distributed.cli.{program}", "--scheduler-file", str(self.file), *words]
@@ -67,16 +75,18 @@ class Cluster:
             self.kill(name)
 
 
-QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning"}
+# Workers find the stages that stop.
+PLACES = os.pathsep.join([str(Path(stuck.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning", "PYTHONPATH": PLACES}
 
 
-def wait_for(condition, value=lambda: None, seconds=120):
-    """The value, once something is so."""
+def wait_for(value, seconds=300):
+    """The value, once there is one."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (found := value()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return value()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -118,40 +128,31 @@ def on_cluster(design, folder, address, say):
     run_study(design, folder, executor=DaskCluster(address, say=say), say=say)
 
 
-def parts(folder):
-    return [path.parent for path in folder.glob("stages/.*.part/records.jsonl")]
-
-
-def done(folder):
-    return len(list((folder / "stages").glob("[0-9a-f]*/result.json")))
-
-
-def under_way(child, folder, least):
-    """Stages that are being written, once so many are done."""
-    found = []
-    child.wait_for(lambda: done(folder) >= least and found.extend(parts(folder)) is None and found, 120)
+def stopped(child, folder):
+    """Stages that have stopped in the middle."""
+    child.wait_for(lambda: stuck.stopped(folder), 300)
+    found = stuck.stopped(folder)
     assert found, child.log.read_text()
     return found
 
 
-def worker_of(part):
-    """The process that writes a stage, as the name of its folder says."""
-    return int(part.name.removesuffix(".part").rpartition("-")[2])
-
-
-def test_kills_of_workers_nodes_and_the_study_change_nothing(tmp_path, design, cluster):
+def test_kills_of_workers_nodes_and_the_study_change_nothing(tmp_path, design, cluster, monkeypatch):
     """SIGKILL to a worker, to a node, to the study's process; what is there is never made again; the same table."""
     whole = run_study(design, tmp_path / "whole", executor=LocalProcesses(2, start="fork"), say=quiet)
     folder = tmp_path / "study"
     with Watch(folder) as watch:
+        monkeypatch.setattr(DaskCluster, "_work", staticmethod(stuck.train_stage))
+        stuck.stop_after(folder, 1)
         child = Child(tmp_path / "log", on_cluster, design, folder, cluster.address)
-        os.kill(worker_of(under_way(child, folder, 1)[0]), signal.SIGKILL)
-        under_way(child, folder, 3)
+        os.kill(stuck.process_of(stopped(child, folder)[0]), signal.SIGKILL)
+        stuck.stop_after(folder, 3)
+        stopped(child, folder)
         cluster.kill("second")
-        under_way(child, folder, 5)
+        stuck.stop_after(folder, 5)
+        stopped(child, folder)
         child.send(signal.SIGKILL)
-        left = len(prepare(design).tree.stages) - done(folder)
-        assert left > 0
+        assert 5 <= stuck.done(folder) < len(prepare(design).tree.stages)
+        stuck.stop_after(folder, None)
         again = subprocess.run(
             [sys.executable, "-m", "preheat", "study", "resume", str(folder), "--scheduler", cluster.address],
             capture_output=True, text=True, check=False,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import preheat
+import stuck
 from preheat.study import driver
 from preheat.study.design import StudyDesign
 from preheat.study.driver import prepare, run_study
@@ -171,15 +172,18 @@ def _alive(pid):
 
 
 def _study(design, folder, say):
-    run_study(design, folder, processes=2, say=say)
+    with stuck.stopping():
+        run_study(design, folder, processes=2, say=say)
 
 
-def _under_way(folder):
-    return list(folder.glob("stages/.*.part/records.jsonl"))
-
-
-def _done(folder):
-    return len(list((folder / "stages").glob("[0-9a-f]*/result.json")))
+def _stopped_study(log, design, folder, least):
+    """A study in a child, and the stages that have stopped in the middle after ``least`` were done."""
+    stuck.stop_after(folder, least)
+    child = Child(log, _study, design, folder)
+    child.wait_for(lambda: stuck.stopped(folder), 300)
+    found = stuck.stopped(folder)
+    assert found, log.read_text()
+    return child, found
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
@@ -188,14 +192,14 @@ def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     """SIGKILL: another one begins that stage again; the table is that of a study to which nothing happened."""
     table = carry_out(design, tmp_path / "whole")
     folder = tmp_path / "study"
-    child = Child(tmp_path / "log", _study, design, folder)
-    child.wait_for(lambda: _done(folder) >= finished and _under_way(folder))
-    (victim, *_) = [pid for pid in _workers_of(child.process.pid) if list(folder.glob(f"stages/.*-{pid}.part"))]
-    os.kill(victim, signal.SIGKILL)
-    assert child.end() == 0, child.log.read_text()
+    child, (part, *_) = _stopped_study(tmp_path / "log", design, folder, finished)
+    assert stuck.process_of(part) in _workers_of(child.process.pid)
+    os.kill(stuck.process_of(part), signal.SIGKILL)
+    stuck.stop_after(folder, None)
+    assert child.end(300) == 0, child.log.read_text()
     assert read(folder).rows == table.rows
     lost = [event["stage"] for event in StudyFolder(folder).events() if event["event"] == "lost"]
-    assert len(lost) == 1
+    assert [name[:20] for name in lost] == [part.name.split(".")[1]]
     assert list(folder.glob("stages/.*")) == []
     assert begun(folder) == {name: 1 + (name in lost) for name in begun(tmp_path / "whole")}
 
@@ -207,16 +211,16 @@ def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
     table = carry_out(design, tmp_path / "whole")
     folder = tmp_path / "study"
     for finished in (1, 4):
-        child = Child(tmp_path / "log", _study, design, folder)
-        child.wait_for(lambda least=finished: _done(folder) >= least and _under_way(folder))
+        child, parts = _stopped_study(tmp_path / "log", design, folder, finished)
         workers = _workers_of(child.process.pid)
-        assert workers
+        assert {stuck.process_of(part) for part in parts} <= {*workers}
         child.send(number)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 120
         while any(map(_alive, workers)) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not any(map(_alive, workers))
-        assert _done(folder) < len(begun(tmp_path / "whole"))
+        assert finished <= stuck.done(folder) < len(begun(tmp_path / "whole"))
+    stuck.stop_after(folder, None)
     done = {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("stages/[0-9a-f]*/result.json")}
     carry_out(design, folder)
     assert read(folder).rows == table.rows

@@ -89,6 +89,8 @@ def plan(
     axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
     asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
     folder = StudyFolder(out) if out is not None else None
+    if folder is not None:
+        folder.header()  # of a slip of the pen nothing would be left, or all
     found = plan_study(asked, folder, processes=processes, share=not alone)
     show_found(found, as_json=as_json)
 
@@ -135,12 +137,12 @@ def resume(folder: Folder, processes: Processes = None, scheduler: Scheduler = N
 
     Example: preheat study resume studies/warmup
     """
-    from preheat.study.design import StudyDesign
+    from preheat.study.design import read_design
     from preheat.study.driver import run_study
     from preheat.study.folder import StudyFolder
 
     header = StudyFolder(folder).header()
-    asked = StudyDesign.model_validate(header["design"])
+    asked = read_design(None, header["design"])
     where = _executor(scheduler, processes)
     table = run_study(asked, folder, executor=where, processes=processes, share=header["share"])
     _print_report(table, as_json=as_json)
