@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,6 +47,15 @@ def test_plan_says_what_will_be_trained(cli, flags, tmp_path):
     assert "horizons: 10 to 16 updates shared by neighbours" in out
     assert "seeds: nothing shared: other weights, dropout and order of the rows" in out
     assert "time: unknown before the first stage" in out
+    code, out, err = cli("study", "plan", *flags, *AXES, "--seed", "0..2", "--processes", "3", "--measure", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["update_seconds"] > 0
+    assert found["stage_seconds"] > 0
+    took = found["turns"] * found["update_seconds"] + 7 * found["stage_seconds"]  # 21 stages, three at a time
+    assert found["seconds"] == pytest.approx(took)
+    _, out, _ = cli("study", "plan", *flags, *AXES, "--measure")
+    assert re.search(r"^time: about \d", out, re.MULTILINE)
     _, out, _ = cli("study", "plan", *flags, *AXES, "--alone", "--json")
     assert json.loads(out)["saved"] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["news.csv"]

@@ -240,6 +240,21 @@ def test_stage_that_workers_die_of_is_named(tmp_path, design, cluster, monkeypat
     assert {row.state for row in table.rows} == {"done"}
 
 
+def test_cluster_is_used_again_after_an_interrupt(tmp_path, design, cluster):
+    """What was taken back then says so in a study that has ended."""
+    executor = DaskCluster(cluster.address)
+
+    def interrupt(line):
+        if line.startswith("1/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(design, tmp_path / "study", executor=executor, say=interrupt)
+    few = design.model_copy(update={"seed": (7,)})
+    table = run_study(few, tmp_path / "other", executor=executor, say=quiet)
+    assert {row.state for row in table.rows} == {"done"}
+
+
 def test_cluster_that_is_not_there_is_said(tmp_path, design, cli):
     """No scheduler, a scheduler without workers, a scheduler that goes away."""
     with pytest.raises(preheat.ConfigError, match="scheduler must be the address of a Dask scheduler; got 'tcp://127"):

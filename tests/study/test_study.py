@@ -279,6 +279,25 @@ def test_study_without_sharing_is_brute_force(tmp_path, design):
     assert {len(stages) for stages in alone.stages.values()} == {1}
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
+def test_usual_processes_are_the_cores_that_may_be_used(monkeypatch):
+    """A job on a shared machine has fewer than there are."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 5, 8})
+    assert LocalProcesses().processes == 3
+
+
+def test_end_by_a_signal_without_a_name_is_said(tmp_path, design, monkeypatch):
+    """Real-time signals have numbers only."""
+    monkeypatch.setattr("preheat.study.executors.local.carry_out", _die_of_a_number)
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    with pytest.raises(preheat.RunError, match=f"its process ended with signal {signal.SIGRTMIN + 3}, 3 times"):
+        carry_out(few, tmp_path / "study")
+
+
+def _die_of_a_number(_task):
+    os.kill(os.getpid(), signal.SIGRTMIN + 3)
+
+
 def test_processes_that_cannot_be_are_refused():
     """One, at least."""
     for many in (0, -1, 1.5, True):

@@ -76,10 +76,13 @@ def plan(
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A study that was begun: what is left.")] = None,
     processes: Processes = None,
     alone: Alone = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Train a few updates, keeping nothing, to say how long it will take.")
+    ] = False,
     as_json: AsJson = False,
     **settings: Any,
 ) -> None:
-    """Print runs, updates, what is shared and why not more, disk and time; train nothing.
+    """Print runs, updates, what is shared and why not more, disk and time; nothing is kept.
 
     Example: preheat study plan --schedule "hold > linear 20% to 0" --warmup 100 --horizon 500 --horizon 1000
     """
@@ -91,7 +94,7 @@ def plan(
     folder = StudyFolder(out) if out is not None else None
     if folder is not None:
         folder.header()  # of a slip of the pen nothing would be left, or all
-    found = plan_study(asked, folder, processes=processes, share=not alone)
+    found = plan_study(asked, folder, processes=processes, share=not alone, measure=measure)
     show_found(found, as_json=as_json)
 
 

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, RunError, refusal
@@ -25,6 +25,7 @@ from preheat.study.ground import Ground, hardware, survey
 from preheat.study.plan import StudyPlan, plan_of
 from preheat.study.runs import StudyRun, expand
 from preheat.study.stage import Task
+from preheat.study.timing import time_updates
 from preheat.study.tree import Stage, StageTree, grow
 from preheat.train.config import read_config
 
@@ -85,12 +86,21 @@ def prepare(design: StudyDesign, *, share: bool = True) -> Prepared:
 
 
 def plan_study(
-    design: StudyDesign, folder: StudyFolder | None = None, *, processes: int | None = None, share: bool = True
+    design: StudyDesign,
+    folder: StudyFolder | None = None,
+    *,
+    processes: int | None = None,
+    share: bool = True,
+    measure: bool = False,
 ) -> StudyPlan:
-    """What a study will train, before it does; with a folder, what is left of it."""
+    """What a study will train; with a folder, what is left of it; with ``measure``, how long, by a few updates."""
     prepared = prepare(design, share=share)
     many = LocalProcesses(processes).processes
-    return _plan(prepared.tree, {} if folder is None else folder.results(prepared.tree), many)
+    plan = _plan(prepared.tree, {} if folder is None else folder.results(prepared.tree), many)
+    if not measure or plan.update_seconds is not None:
+        return plan
+    update, stage = time_updates(prepared.tree)
+    return replace(plan, update_seconds=update, stage_seconds=stage)
 
 
 def run_study(
