@@ -119,6 +119,28 @@ def test_other_study_in_the_folder_is_refused(tmp_path, design, news):
         read(tmp_path / "full")
 
 
+def test_study_is_gone_on_with_from_another_folder(tmp_path, design, news, cli, monkeypatch):
+    """It may have been moved, and its rows named from where it was begun; one that says them so is the same study."""
+    monkeypatch.chdir(tmp_path)
+    few = design.model_copy(update={"seed": (0,), "train": {**design.train, "data": news.name}})
+    table = carry_out(few, "study")
+    header = json.loads(Path("study/study.json").read_text())
+    assert header["design"]["train"]["data"] == str(news)
+    header["design"]["train"]["data"] = news.name  # as an earlier release wrote it
+    Path("study/study.json").write_text(json.dumps(header))
+    assert carry_out(few, "study").rows == table.rows
+    Path("moved").mkdir()
+    Path("study").rename("moved/study")
+    last = StudyFolder("moved/study").stage(table.stages[table.rows[0].name][-1])
+    (last / "result.json").unlink()
+    header["design"]["train"]["data"] = str(news)
+    Path("moved/study/study.json").write_text(json.dumps(header))
+    monkeypatch.chdir(tmp_path / "moved")
+    code, _, err = cli("study", "resume", "study", "--processes", "1")
+    assert code == 0, err
+    assert read("study").rows == table.rows
+
+
 def test_study_is_extended_by_what_is_new(tmp_path, design):
     """More seeds and a longer horizon: what fits is used again, and the table is that of a study begun so."""
     few = design.model_copy(update={"seed": (0,), "horizon": (20,)})

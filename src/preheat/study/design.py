@@ -137,6 +137,17 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
         raise ConfigError("\n".join(where + _sentence(item) for item in error.errors())) from None
 
 
+def anchored(design: StudyDesign) -> StudyDesign:
+    """The design with whole paths of the files that runs read: workers, and who resumes, may stand in another folder."""
+    names = {"data": ("bbc", "synthetic"), "model": ("small",)}
+    found = {
+        key: str(Path(given).absolute())
+        for key, ours in names.items()
+        if isinstance(given := design.train.get(key), str) and given not in ours and Path(given).exists()
+    }
+    return design.model_copy(update={"train": {**design.train, **found}})
+
+
 def _settings(table: Any) -> dict[str, Any]:
     """The table of settings, with keys as Python has them."""
     if not isinstance(table, Mapping):

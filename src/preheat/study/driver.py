@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, RunError, refusal
 from preheat.schedule.operations import changed_fields
-from preheat.study.design import StudyDesign
+from preheat.study.design import StudyDesign, anchored, read_design
 from preheat.study.executors import Done, Executor, LocalProcesses
 from preheat.study.folder import StudyFolder
 from preheat.study.ground import Ground, hardware, survey
@@ -136,7 +136,7 @@ def run_study(
     from preheat.study.index import write_index
     from preheat.study.table import read
 
-    prepared = prepare(design, share=share)
+    prepared = prepare(anchored(design), share=share)
     folder = StudyFolder(out)
     with folder.lock():
         _settle(folder, prepared, extend=extend)
@@ -276,7 +276,8 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
         return
     saved = folder.header()
     ground = changed_fields(saved["ground"], now["ground"], "ground")
-    design = changed_fields(saved["design"], now["design"], "design")
+    begun = anchored(read_design(None, saved["design"])).to_dict()  # or those of before would be others
+    design = changed_fields(begun, now["design"], "design")
     if not design and saved["runs"] != now["runs"]:
         design = ["the way runs are cut into stages"]
     if ground or (design and not extend):
