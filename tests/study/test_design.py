@@ -51,6 +51,8 @@ def test_axis_takes_values_lists_and_ranges(axis, given, values):
         ({"sed": 3}, "key must be a field of a study; got 'sed'. Did you mean 'seed'?"),
         ({"shortest": 0}, "shortest must be"),
         ({"train": 3}, "train must be a table of settings; got 3"),
+        ({"train": {"max_updates": [10, 20]}}, "train.max_updates must be one value; got [10, 20]. Several are"),
+        ({"train": {"horizon": 20}}, "key must be a setting of a run in [train]; got 'horizon'. It is the study's own"),
         ({"train": {"out": "x"}}, "train.out must be left out of a study"),
         ({"train": {"bad_numbers": "skip"}}, "train.bad_numbers must be 'stop' in a study; got 'skip'"),
         ({"lr": 1e-3, "train": {"lr": 1e-2}}, "train.lr must be left out beside lr"),
