@@ -172,7 +172,10 @@ def test_run_that_goes_wrong_is_a_result(tmp_path, settings):
     assert bad[0].loss is None
     assert len(table.records(bad[0].name)) == bad[0].updates
     assert sum(begun(tmp_path / "study").values()) == 4
-    assert carry_out(design, tmp_path / "study").rows == table.rows
+    said = []
+    again = run_study(design, tmp_path / "study", executor=LocalProcesses(2, start="fork"), say=said.append)
+    assert again.rows == table.rows
+    assert said[-1] == "2 of 6 stages follow what went wrong: there is nothing to begin them with"
     assert sum(begun(tmp_path / "study").values()) == 4
 
 

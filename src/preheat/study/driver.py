@@ -182,6 +182,10 @@ class _Driver:
                 self._take(done)
         if self.errors:
             raise RunError("\n".join(dict.fromkeys(self.errors)))
+        if left := len(self.tree.stages) - len(self.results):
+            self.say(
+                f"{left} of {len(self.tree.stages)} stages follow what went wrong: there is nothing to begin them with"
+            )
 
     def _release(self, parent: str | None) -> None:
         """Queue what can begin now that a stage is there, or is to be."""
