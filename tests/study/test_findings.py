@@ -14,6 +14,7 @@ from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadab
 from preheat.study.design import StudyDesign
 from preheat.study.driver import run_study
 from preheat.study.executors import LocalProcesses
+from preheat.study.exporting import export
 from preheat.study.findings import find
 from preheat.study.lines import lines_of, sensitivity
 from preheat.study.page import write_report
@@ -311,6 +312,18 @@ def test_parquet_holds_the_table(study, cli, tmp_path):
     assert code == 1
     assert "out must be a folder without these files" in err
     assert cli("study", "export", folder, "--out", tmp_path / "tables", "--force")[0] == 0
+
+
+def test_parquet_of_a_study_that_was_just_begun_has_its_columns(tmp_path):
+    """So that a question asked of it has an answer, if an empty one."""
+    run = {"name": "r", "lr": 0.1, "warmup": None, "schedule": "hold", "horizon": 3, "seed": 0, "stages": ["b1"]}
+    said = {"format": 1, "question": "", "runs": [run], "design": {}, "share": True, "ground": {}}
+    write_json(tmp_path / "study.json", said)
+    runs, updates, evaluations = (pyarrow.parquet.read_table(path) for path in export(tmp_path, tmp_path / "tables"))
+    assert runs.to_pylist()[0]["state"] == "missing"
+    assert (updates.num_rows, evaluations.num_rows) == (0, 0)
+    assert {"run", "update", "lr", "loss"} <= {*updates.column_names}
+    assert {"run", "update", "accuracy"} <= {*evaluations.column_names}
 
 
 def test_study_without_a_run_is_refused(tmp_path):
