@@ -314,6 +314,16 @@ def test_parquet_holds_the_table(study, cli, tmp_path):
     assert cli("study", "export", folder, "--out", tmp_path / "tables", "--force")[0] == 0
 
 
+def test_study_in_which_all_went_wrong_is_reported(tmp_path, settings):
+    """There are losses, which count as an untrained model's, and no accuracy to be drawn."""
+    design = StudyDesign(lr=[1e30, 1e31], warmup=[0, 3], horizon=10, train=settings)
+    table = run_study(design, tmp_path / "study", executor=LocalProcesses(2, start="fork"), say=quiet)
+    assert {row.state for row in table.rows} == {"went wrong"}
+    page = Page(write_report(tmp_path / "study").read_text(encoding="utf-8"))
+    assert "nothing was learned" in page.text
+    assert [drawing["id"] for drawing in page.drawings] == ["loss-10", "sensitivity-10"]
+
+
 def test_parquet_of_a_study_that_was_just_begun_has_its_columns(tmp_path):
     """So that a question asked of it has an answer, if an empty one."""
     run = {"name": "r", "lr": 0.1, "warmup": None, "schedule": "hold", "horizon": 3, "seed": 0, "stages": ["b1"]}
