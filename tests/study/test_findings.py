@@ -117,8 +117,8 @@ def test_lines_are_told_apart_by_seed_only_where_they_are():
     assert verdicts[10].startswith("worse by 0.0210 ± 0.00")
     assert verdicts["10%"] == "not distinguishable with 3 seeds"
     said = " ".join(found.advice)
-    at = "0.6000 ± 0.2484, peak 0.001; within 1 % of it: 0.001 alone"
-    assert said.startswith(f"Lowest loss: linear, warm-up 0, {at}. ")
+    at = "linear, warm-up 0, peak 0.001; within 1 % of it: 0.001 alone"
+    assert said.startswith(f"Lowest loss, 0.6000 ± 0.2484: {at}. ")
     assert "would be 100 updates" in said
     assert "Worse: linear, warm-up 10 by 0.0210" in said
     assert "by warm-up, 0: between 0.001 and 0.01; 10%: above 0.01, the highest tried; 10: between" in said
@@ -144,7 +144,7 @@ def test_one_peak_is_said_to_be_one():
     """Nothing of ranges, failures and sensitivities then, nor of warm-ups where there is one."""
     rows = [row for shape in ("cosine", "linear") for row in rows_of(0, [[1.0], [0.5], [1.5]], shape) if row.lr == 1e-3]
     (found,) = find(Table(rows)).horizons
-    assert found.advice[0] == "Lowest loss: cosine, warm-up 0, 0.5000, peak 0.001."
+    assert found.advice[0] == "Lowest loss, 0.5000: cosine, warm-up 0, peak 0.001."
     assert "One peak was tried: at the best peak of each line the order may be another." in found.advice
     assert not [sentence for sentence in found.advice if "untuned" in sentence or "fail" in sentence]
     assert found.compared[0].line.boundary() == found.compared[0].line.usable().words() == "one peak tried"
@@ -178,7 +178,7 @@ def test_nothing_learned_is_said_and_ranks_nothing():
     (said,) = found.advice
     assert said.startswith("No line came below the loss of an untrained model, 2.0000: nothing was learned")
     (found,) = find(Table(rows_of(0, untrained), rows_of(10, [[2.0, 2.0], [1.9, 1.9], [2.0, 2.0]]))).horizons
-    assert found.advice[0].startswith("Lowest loss: linear, warm-up 10, 1.9000")
+    assert found.advice[0].startswith("Lowest loss, 1.9000 ± 0.0000: linear, warm-up 10,")
 
 
 def test_updates_to_target_and_sums():

@@ -54,7 +54,7 @@ def advice(compared: Sequence[Compared], rungs: RungCheck | None, why: str, untu
     if best.loss.mean >= best.line.initial:
         learned = f"No line came below the loss of an untrained model, {best.line.initial:.4f}: nothing was learned,"
         return [f"{learned} so nothing is ranked. Train longer, at other peaks, or a larger model."]
-    said = [f"Lowest loss: {best.line.name}, {best.loss.words()}, {_at_peak(best.line)}."]
+    said = [f"Lowest loss, {best.loss.words()}: {best.line.name}, {_at_peak(best.line)}."]
     if best.loss.margin is None:
         said.append("One seed tells no difference: add seeds with --extend.")
     told = [(one.line.name, one.behind) for one in others if one.behind is not None and one.behind.margin is not None]
