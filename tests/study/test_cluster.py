@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import preheat
+import stuck
 from preheat.study.design import StudyDesign
 from preheat.study.driver import prepare, run_study
 from preheat.study.executors import DaskCluster, LocalProcesses
@@ -39,7 +40,14 @@ class Cluster:
         self.folder, self.nodes = folder, {}
         self.file = folder / "scheduler.json"
         self._start("scheduler", "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        self.address = json.loads(wait_for(self.file.exists, lambda: self.file.read_text()))["address"]
+        self.address = wait_for(self._said)["address"]
+
+    def _said(self):
+        """What the scheduler has written of itself; it writes in place, so that half of it may be there."""
+        try:
+            return json.loads(self.file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
 
     def _start(self, name, program, *words):
         command = [sys.executable, "-m", f"distributed.cli.{program}", "--scheduler-file", str(self.file), *words]
@@ -67,16 +75,18 @@ class Cluster:
             self.kill(name)
 
 
-QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning"}
+# Workers find the stages that stop.
+PLACES = os.pathsep.join([str(Path(stuck.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning", "PYTHONPATH": PLACES}
 
 
-def wait_for(condition, value=lambda: None, seconds=120):
-    """The value, once something is so."""
+def wait_for(value, seconds=300):
+    """The value, once there is one."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (found := value()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return value()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +95,9 @@ def cluster(tmp_path_factory):
     made = Cluster(tmp_path_factory.mktemp("cluster"))
     made.node("first", 2)
     made.node("second", 1)
+    looking = DaskCluster(made.address, patience=300)
+    wait_for(lambda: looking.processes == 3)
+    looking.close()
     yield made
     made.close()
 
@@ -95,7 +108,7 @@ class Watch:
     def __init__(self, folder):
         self.folder, self.seen, self.twice = folder, {}, []
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._look_often)
 
     def __enter__(self):
         self._thread.start()
@@ -104,54 +117,50 @@ class Watch:
     def __exit__(self, *error):
         self._over.set()
         self._thread.join()
+        self._look()  # at what came after the last time
+
+    def _look_often(self):
+        while not self._over.wait(0.005):
+            self._look()
 
     def _look(self):
-        while not self._over.wait(0.005):
-            for path in self.folder.glob("stages/[0-9a-f]*/result.json"):
-                with contextlib.suppress(FileNotFoundError):
-                    now = path.stat().st_ino, path.stat().st_mtime_ns
-                    if self.seen.setdefault(path.parent.name, now) != now:
-                        self.twice.append(path.parent.name)
+        for path in self.folder.glob("stages/[0-9a-f]*/result.json"):
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                now = found.st_ino, found.st_mtime_ns
+                if self.seen.setdefault(path.parent.name, now) != now:
+                    self.twice.append(path.parent.name)
 
 
 def on_cluster(design, folder, address, say):
     run_study(design, folder, executor=DaskCluster(address, say=say), say=say)
 
 
-def parts(folder):
-    return [path.parent for path in folder.glob("stages/.*.part/records.jsonl")]
-
-
-def done(folder):
-    return len(list((folder / "stages").glob("[0-9a-f]*/result.json")))
-
-
-def under_way(child, folder, least):
-    """Stages that are being written, once so many are done."""
-    found = []
-    child.wait_for(lambda: done(folder) >= least and found.extend(parts(folder)) is None and found, 120)
+def stopped(child, folder):
+    """Stages that have stopped in the middle."""
+    child.wait_for(lambda: stuck.stopped(folder), 300)
+    found = stuck.stopped(folder)
     assert found, child.log.read_text()
     return found
 
 
-def worker_of(part):
-    """The process that writes a stage, as the name of its folder says."""
-    return int(part.name.removesuffix(".part").rpartition("-")[2])
-
-
-def test_kills_of_workers_nodes_and_the_study_change_nothing(tmp_path, design, cluster):
+def test_kills_of_workers_nodes_and_the_study_change_nothing(tmp_path, design, cluster, monkeypatch):
     """SIGKILL to a worker, to a node, to the study's process; what is there is never made again; the same table."""
     whole = run_study(design, tmp_path / "whole", executor=LocalProcesses(2, start="fork"), say=quiet)
     folder = tmp_path / "study"
     with Watch(folder) as watch:
+        monkeypatch.setattr(DaskCluster, "_work", staticmethod(stuck.train_stage))
+        stuck.stop_after(folder, 1)
         child = Child(tmp_path / "log", on_cluster, design, folder, cluster.address)
-        os.kill(worker_of(under_way(child, folder, 1)[0]), signal.SIGKILL)
-        under_way(child, folder, 3)
+        os.kill(stuck.process_of(stopped(child, folder)[0]), signal.SIGKILL)
+        stuck.stop_after(folder, 3)
+        stopped(child, folder)
         cluster.kill("second")
-        under_way(child, folder, 5)
+        stuck.stop_after(folder, 5)
+        stopped(child, folder)
         child.send(signal.SIGKILL)
-        left = len(prepare(design).tree.stages) - done(folder)
-        assert left > 0
+        assert 5 <= stuck.done(folder) < len(prepare(design).tree.stages)
+        stuck.stop_after(folder, None)
         again = subprocess.run(
             [sys.executable, "-m", "preheat", "study", "resume", str(folder), "--scheduler", cluster.address],
             capture_output=True, text=True, check=False,
@@ -243,15 +252,20 @@ def test_worker_that_dies_after_its_stage_is_no_end_of_the_scheduler(tmp_path, d
     """What it said is lost with it, as Dask has it; what it wrote stays, and nothing is run twice."""
     took, lost = DaskCluster._done, []
 
+    def slowly(task, before, known):  # sent as it is: workers do not have this file
+        from preheat.study.executors.dask_worker import train_stage
+
+        time.sleep(0.5)  # so that it is seen to be lost before the scheduler has had it done again
+        return train_stage(task, before, known)
+
     def kill_before(self, future):
         if not lost:
             (address,) = self.client.who_has([future])[future.key]
             os.kill(self.client.run(os.getpid, workers=[address])[address], signal.SIGKILL)
-            while future.status == "finished":
-                pass
-            lost.append(future.status)
+            lost.append(wait_for(lambda: future.status if future.status != "finished" else None))
         return took(self, future)
 
+    monkeypatch.setattr(DaskCluster, "_work", staticmethod(slowly))
     monkeypatch.setattr(DaskCluster, "_done", kill_before)
     few = design.model_copy(update={"horizon": (20,)})
     with Watch(tmp_path / "study") as watch:
@@ -261,17 +275,34 @@ def test_worker_that_dies_after_its_stage_is_no_end_of_the_scheduler(tmp_path, d
     assert watch.twice == []
 
 
+def test_cluster_is_used_again_after_an_interrupt(tmp_path, design, cluster):
+    """What was taken back then says so in a study that has ended."""
+    executor = DaskCluster(cluster.address)
+
+    def interrupt(line):
+        if line.startswith("1/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(design, tmp_path / "study", executor=executor, say=interrupt)
+    few = design.model_copy(update={"seed": (7,)})
+    table = run_study(few, tmp_path / "other", executor=executor, say=quiet)
+    assert {row.state for row in table.rows} == {"done"}
+
+
 def test_cluster_that_is_not_there_is_said(tmp_path, design, cli):
     """No scheduler, a scheduler without workers, a scheduler that goes away."""
     with pytest.raises(preheat.ConfigError, match="scheduler must be the address of a Dask scheduler; got 'tcp://127"):
         run_study(design, tmp_path / "none", executor=DaskCluster("tcp://127.0.0.1:1", patience=0.5), say=quiet)
     empty = Cluster(tmp_path)
     try:
-        few = DaskCluster(empty.address, patience=0.5)
+        few = DaskCluster(empty.address)
+        assert few.client.status == "running"  # to connect may take a busy machine longer than
+        few.patience = 0.5  # what is waited for a worker
         with pytest.raises(preheat.ConfigError, match="workers must be one or more with the resource stage; got 'none"):
             run_study(design, tmp_path / "empty", executor=few, say=quiet)
         few.close()
-        waiting = DaskCluster(empty.address, patience=0.5)
+        waiting = DaskCluster(empty.address)
         assert waiting.client.status == "running"
         empty.kill("scheduler")
         with pytest.raises(preheat.RunError, match="scheduler must be there until the study has ended"):

@@ -14,6 +14,7 @@ from pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadab
 from preheat.study.design import StudyDesign
 from preheat.study.driver import run_study
 from preheat.study.executors import LocalProcesses
+from preheat.study.exporting import export
 from preheat.study.findings import find
 from preheat.study.lines import lines_of, sensitivity
 from preheat.study.page import write_report
@@ -116,7 +117,8 @@ def test_lines_are_told_apart_by_seed_only_where_they_are():
     assert verdicts[10].startswith("worse by 0.0210 ± 0.00")
     assert verdicts["10%"] == "not distinguishable with 3 seeds"
     said = " ".join(found.advice)
-    assert said.startswith("Lowest loss: linear, warm-up 0, peak 0.001; within 1 % of it: 0.001 alone. ")
+    at = "linear, warm-up 0, peak 0.001; within 1 % of it: 0.001 alone"
+    assert said.startswith(f"Lowest loss, 0.6000 ± 0.2484: {at}. ")
     assert "would be 100 updates" in said
     assert "Worse: linear, warm-up 10 by 0.0210" in said
     assert "by warm-up, 0: between 0.001 and 0.01; 10%: above 0.01, the highest tried; 10: between" in said
@@ -142,7 +144,7 @@ def test_one_peak_is_said_to_be_one():
     """Nothing of ranges, failures and sensitivities then, nor of warm-ups where there is one."""
     rows = [row for shape in ("cosine", "linear") for row in rows_of(0, [[1.0], [0.5], [1.5]], shape) if row.lr == 1e-3]
     (found,) = find(Table(rows)).horizons
-    assert found.advice[0] == "Lowest loss: cosine, warm-up 0, peak 0.001."
+    assert found.advice[0] == "Lowest loss, 0.5000: cosine, warm-up 0, peak 0.001."
     assert "One peak was tried: at the best peak of each line the order may be another." in found.advice
     assert not [sentence for sentence in found.advice if "untuned" in sentence or "fail" in sentence]
     assert found.compared[0].line.boundary() == found.compared[0].line.usable().words() == "one peak tried"
@@ -156,6 +158,27 @@ def test_untuned_is_put_where_its_length_is():
     (said,) = (sentence for sentence in found.advice if "LR sensitivity" in sentence)
     same = "0.0000 ± 0.0000, not distinguishable"
     assert said.endswith(f"less that of warm-up 5, by warm-up, 0.1: {same}; untuned: {same}; 90%: {same}.")
+
+
+def test_warmups_of_other_units_come_after_those_of_updates():
+    """How many updates an epoch has is not in the table: the one that others are held against is a known one."""
+    losses = [[1.0, 1.1, 1.2], [0.5, 0.6, 0.7], [1.5, 1.6, 1.7]]
+    (found,) = find(Table(*(rows_of(warmup, losses) for warmup in ("2 epochs", "10%", "1 epochs", 0)))).horizons
+    (said,) = (sentence for sentence in found.advice if "LR sensitivity" in sentence)
+    assert [said.index(f"{name}:") for name in ("10%", "1 epochs", "2 epochs")] == sorted(
+        said.index(f"{name}:") for name in ("10%", "1 epochs", "2 epochs")
+    )
+    assert "less that of warm-up 0, by" in said
+
+
+def test_nothing_learned_is_said_and_ranks_nothing():
+    """Every line at or above the untrained model's loss: no advice on peaks, warm-ups or stopping follows."""
+    untrained = [[2.1, 2.0], [2.0, 2.2], [None, None]]
+    (found,) = find(Table(rows_of(0, untrained), rows_of(10, untrained))).horizons
+    (said,) = found.advice
+    assert said.startswith("No line came below the loss of an untrained model, 2.0000: nothing was learned")
+    (found,) = find(Table(rows_of(0, untrained), rows_of(10, [[2.0, 2.0], [1.9, 1.9], [2.0, 2.0]]))).horizons
+    assert found.advice[0].startswith("Lowest loss, 1.9000 ± 0.0000: linear, warm-up 10,")
 
 
 def test_updates_to_target_and_sums():
@@ -199,6 +222,7 @@ def test_page_says_what_the_study_says(study):
     for words in (
         "<script>alert(1)</script> 预热?",
         "2 of 2",
+        "data: synthetic, made headlines and not news; runs: 24 of 24",
         "Ma & Yarats 2019",
         "training rows 320",
         "linear, warm-up 20%",
@@ -255,7 +279,9 @@ def test_command_prints_and_writes(study, cli):
     folder = study.folder.path
     code, out, _ = cli("study", "report", folder)
     assert code == 0
-    assert "20 updates: what that says\n- Lowest loss: " in out
+    assert "data: synthetic, made headlines and not news\nruns: 24 of 24; " in out
+    said = "20 updates: what that says, each seed at the peak the others choose, losses at most an untrained model's"
+    assert f"{said} {find(study).initial:.4f}\n- {find(study).horizons[0].advice[0]}\n" in out
     assert out.endswith(f"study folder {folder}; report {folder}/report.html\n")
     (folder / "report.html").unlink()
     code, out, _ = cli("study", "report", folder, "--no-files", "--json")
@@ -288,9 +314,33 @@ def test_parquet_holds_the_table(study, cli, tmp_path):
     assert cli("study", "export", folder, "--out", tmp_path / "tables", "--force")[0] == 0
 
 
+def test_study_in_which_all_went_wrong_is_reported(tmp_path, settings):
+    """There are losses, which count as an untrained model's, and no accuracy to be drawn."""
+    design = StudyDesign(lr=[1e30, 1e31], warmup=[0, 3], horizon=10, train=settings)
+    table = run_study(design, tmp_path / "study", executor=LocalProcesses(2, start="fork"), say=quiet)
+    assert {row.state for row in table.rows} == {"went wrong"}
+    page = Page(write_report(tmp_path / "study").read_text(encoding="utf-8"))
+    assert "nothing was learned" in page.text
+    assert [drawing["id"] for drawing in page.drawings] == ["loss-10", "sensitivity-10"]
+
+
+def test_parquet_of_a_study_that_was_just_begun_has_its_columns(tmp_path):
+    """So that a question asked of it has an answer, if an empty one."""
+    run = {"name": "r", "lr": 0.1, "warmup": None, "schedule": "hold", "horizon": 3, "seed": 0, "stages": ["b1"]}
+    said = {"format": 1, "question": "", "runs": [run], "design": {}, "share": True, "ground": {}}
+    write_json(tmp_path / "study.json", said)
+    runs, updates, evaluations = (pyarrow.parquet.read_table(path) for path in export(tmp_path, tmp_path / "tables"))
+    assert runs.to_pylist()[0]["state"] == "missing"
+    assert (updates.num_rows, evaluations.num_rows) == (0, 0)
+    assert {"run", "update", "lr", "loss"} <= {*updates.column_names}
+    assert {"run", "update", "accuracy"} <= {*evaluations.column_names}
+
+
 def test_study_without_a_run_is_refused(tmp_path):
     """Before anything is written."""
-    write_json(tmp_path / "study.json", {"format": 1, "question": "", "runs": [], "design": {}})
+    write_json(
+        tmp_path / "study.json", {"format": 1, "question": "", "runs": [], "design": {}, "share": True, "ground": {}}
+    )
     with pytest.raises(preheat.RunError, match="study must be one with a run that has begun"):
         write_report(tmp_path)
 

@@ -2,17 +2,19 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from statistics import NormalDist
 
 import pytest
 from scipy.stats import t
 
+import preheat
 from preheat.study.estimates import _T, interval
 from preheat.study.folder import StudyFolder
 from preheat.study.index import write_index
 from preheat.study.report import report_text, summarise
 from preheat.study.table import RunRow, StudyTable
-from preheat.train.saving.records import write_json
+from preheat.train.saving.records import read_lines, write_json
 
 
 def table_of(tmp_path, *cells):
@@ -72,7 +74,8 @@ def test_index_answers_in_sql(tmp_path):
     folder = StudyFolder(tmp_path / "study")
     run = {"name": "r", "lr": 0.1, "warmup": None, "schedule": "hold", "horizon": 3, "seed": 0, "stages": ["b1", "a2"]}
     folder.path.mkdir()
-    folder.begin({"question": "", "runs": [run, {**run, "name": "s", "stages": ["b1", "c3"]}]})
+    runs = [run, {**run, "name": "s", "stages": ["b1", "c3"]}]
+    folder.begin({"question": "", "design": {}, "share": True, "ground": {}, "runs": runs})
     scores = {"loss": 0.5, "accuracy": 0.75, "macro_f1": 0.7}
     folder.clear()
     for stage, start, until in (("b1", 0, 2), ("a2", 2, 3)):
@@ -87,3 +90,35 @@ def test_index_answers_in_sql(tmp_path):
             assert runs == [("r", "done", 3, 0.5, "a2"), ("s", "missing", 2, None, None)]
             query = 'select u."update", u.loss from paths p join updates u using (stage) where run = ? order by 1'
             assert database.execute(query, ["r"]).fetchall() == [(0, 0.5), (1, 1.5), (2, 2.5)]
+
+
+def test_what_is_moved_while_it_is_read_is_missing_for_a_moment(tmp_path, monkeypatch):
+    """A stage made again goes aside for the new one between a look for it and its reading."""
+    monkeypatch.setattr(Path, "exists", lambda self: True)
+    monkeypatch.setattr(Path, "is_file", lambda self: True)
+    assert StudyFolder(tmp_path).result("b1") is None
+    assert read_lines(tmp_path / "records.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("[]", "study must be of format 1; got 'list'"),
+        ('{"format": 2}', "study must be of format 1; got 2"),
+        ('{"format": 1, "question": "", "runs": []}', r"whole; got .*study.json, without design, share, ground'"),
+        ('{"format": 1', r"study must be one whose study\.json can be read"),
+    ],
+)
+def test_damaged_header_is_refused_in_words(tmp_path, said, sentence):
+    """Another kind of JSON, another release, fields or the end lost."""
+    (tmp_path / "study.json").write_text(said)
+    with pytest.raises(preheat.RunError, match=sentence):
+        StudyFolder(tmp_path).header()
+
+
+def test_new_study_passes_over_what_a_kill_left_of_its_first_file(tmp_path):
+    """And over nothing else."""
+    folder = StudyFolder(tmp_path)
+    (tmp_path / ".study.json.0a1b2c3d.part").touch()
+    folder.begin({"question": ""})
+    assert folder.exists

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import preheat
+import stuck
 from preheat.study import driver
 from preheat.study.design import StudyDesign
 from preheat.study.driver import prepare, run_study
@@ -118,6 +119,28 @@ def test_other_study_in_the_folder_is_refused(tmp_path, design, news):
         read(tmp_path / "full")
 
 
+def test_study_is_gone_on_with_from_another_folder(tmp_path, design, news, cli, monkeypatch):
+    """It may have been moved, and its rows named from where it was begun; one that says them so is the same study."""
+    monkeypatch.chdir(tmp_path)
+    few = design.model_copy(update={"seed": (0,), "train": {**design.train, "data": news.name}})
+    table = carry_out(few, "study")
+    header = json.loads(Path("study/study.json").read_text())
+    assert header["design"]["train"]["data"] == str(news)
+    header["design"]["train"]["data"] = news.name  # as an earlier release wrote it
+    Path("study/study.json").write_text(json.dumps(header))
+    assert carry_out(few, "study").rows == table.rows
+    Path("moved").mkdir()
+    Path("study").rename("moved/study")
+    last = StudyFolder("moved/study").stage(table.stages[table.rows[0].name][-1])
+    (last / "result.json").unlink()
+    header["design"]["train"]["data"] = str(news)
+    Path("moved/study/study.json").write_text(json.dumps(header))
+    monkeypatch.chdir(tmp_path / "moved")
+    code, _, err = cli("study", "resume", "study", "--processes", "1")
+    assert code == 0, err
+    assert read("study").rows == table.rows
+
+
 def test_study_is_extended_by_what_is_new(tmp_path, design):
     """More seeds and a longer horizon: what fits is used again, and the table is that of a study begun so."""
     few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
@@ -149,7 +172,10 @@ def test_run_that_goes_wrong_is_a_result(tmp_path, settings):
     assert bad[0].loss is None
     assert len(table.records(bad[0].name)) == bad[0].updates
     assert sum(begun(tmp_path / "study").values()) == 4
-    assert carry_out(design, tmp_path / "study").rows == table.rows
+    said = []
+    again = run_study(design, tmp_path / "study", executor=LocalProcesses(2, start="fork"), say=said.append)
+    assert again.rows == table.rows
+    assert said[-1] == "2 of 6 stages follow what went wrong: there is nothing to begin them with"
     assert sum(begun(tmp_path / "study").values()) == 4
 
 
@@ -171,15 +197,18 @@ def _alive(pid):
 
 
 def _study(design, folder, say):
-    run_study(design, folder, processes=2, say=say)
+    with stuck.stopping():
+        run_study(design, folder, processes=2, say=say)
 
 
-def _under_way(folder):
-    return list(folder.glob("stages/.*.part/records.jsonl"))
-
-
-def _done(folder):
-    return len(list((folder / "stages").glob("[0-9a-f]*/result.json")))
+def _stopped_study(log, design, folder, least):
+    """A study in a child, and the stages that have stopped in the middle after ``least`` were done."""
+    stuck.stop_after(folder, least)
+    child = Child(log, _study, design, folder)
+    child.wait_for(lambda: stuck.stopped(folder), 300)
+    found = stuck.stopped(folder)
+    assert found, log.read_text()
+    return child, found
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
@@ -188,14 +217,14 @@ def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     """SIGKILL: another one begins that stage again; the table is that of a study to which nothing happened."""
     table = carry_out(design, tmp_path / "whole")
     folder = tmp_path / "study"
-    child = Child(tmp_path / "log", _study, design, folder)
-    child.wait_for(lambda: _done(folder) >= finished and _under_way(folder))
-    (victim, *_) = [pid for pid in _workers_of(child.process.pid) if list(folder.glob(f"stages/.*-{pid}.part"))]
-    os.kill(victim, signal.SIGKILL)
-    assert child.end() == 0, child.log.read_text()
+    child, (part, *_) = _stopped_study(tmp_path / "log", design, folder, finished)
+    assert stuck.process_of(part) in _workers_of(child.process.pid)
+    os.kill(stuck.process_of(part), signal.SIGKILL)
+    stuck.stop_after(folder, None)
+    assert child.end(300) == 0, child.log.read_text()
     assert read(folder).rows == table.rows
     lost = [event["stage"] for event in StudyFolder(folder).events() if event["event"] == "lost"]
-    assert len(lost) == 1
+    assert [name[:20] for name in lost] == [part.name.split(".")[1]]
     assert list(folder.glob("stages/.*")) == []
     assert begun(folder) == {name: 1 + (name in lost) for name in begun(tmp_path / "whole")}
 
@@ -207,16 +236,16 @@ def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
     table = carry_out(design, tmp_path / "whole")
     folder = tmp_path / "study"
     for finished in (1, 4):
-        child = Child(tmp_path / "log", _study, design, folder)
-        child.wait_for(lambda least=finished: _done(folder) >= least and _under_way(folder))
+        child, parts = _stopped_study(tmp_path / "log", design, folder, finished)
         workers = _workers_of(child.process.pid)
-        assert workers
+        assert {stuck.process_of(part) for part in parts} <= {*workers}
         child.send(number)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 120
         while any(map(_alive, workers)) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not any(map(_alive, workers))
-        assert _done(folder) < len(begun(tmp_path / "whole"))
+        assert finished <= stuck.done(folder) < len(begun(tmp_path / "whole"))
+    stuck.stop_after(folder, None)
     done = {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("stages/[0-9a-f]*/result.json")}
     carry_out(design, folder)
     assert read(folder).rows == table.rows
@@ -273,6 +302,25 @@ def test_study_without_sharing_is_brute_force(tmp_path, design):
     shared, alone = carry_out(few, tmp_path / "shared"), carry_out(few, tmp_path / "alone", share=False)
     assert shared.rows == alone.rows
     assert {len(stages) for stages in alone.stages.values()} == {1}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
+def test_usual_processes_are_the_cores_that_may_be_used(monkeypatch):
+    """A job on a shared machine has fewer than there are."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 5, 8})
+    assert LocalProcesses().processes == 3
+
+
+def test_end_by_a_signal_without_a_name_is_said(tmp_path, design, monkeypatch):
+    """Real-time signals have numbers only."""
+    monkeypatch.setattr("preheat.study.executors.local.carry_out", _die_of_a_number)
+    few = design.model_copy(update={"seed": (0,), "horizon": (20,)})
+    with pytest.raises(preheat.RunError, match=f"its process ended with signal {signal.SIGRTMIN + 3}, 3 times"):
+        carry_out(few, tmp_path / "study")
+
+
+def _die_of_a_number(_task):
+    os.kill(os.getpid(), signal.SIGRTMIN + 3)
 
 
 def test_processes_that_cannot_be_are_refused():

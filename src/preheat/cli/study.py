@@ -76,10 +76,13 @@ def plan(
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A study that was begun: what is left.")] = None,
     processes: Processes = None,
     alone: Alone = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Train a few updates, keeping nothing, to say how long it will take.")
+    ] = False,
     as_json: AsJson = False,
     **settings: Any,
 ) -> None:
-    """Print runs, updates, what is shared and why not more, disk and time; train nothing.
+    """Print runs, updates, what is shared and why not more, disk and time; nothing is kept.
 
     Example: preheat study plan --schedule "hold > linear 20% to 0" --warmup 100 --horizon 500 --horizon 1000
     """
@@ -89,7 +92,9 @@ def plan(
     axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
     asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
     folder = StudyFolder(out) if out is not None else None
-    found = plan_study(asked, folder, processes=processes, share=not alone)
+    if folder is not None:
+        folder.header()  # of a slip of the pen nothing would be left, or all
+    found = plan_study(asked, folder, processes=processes, share=not alone, measure=measure)
     show_found(found, as_json=as_json)
 
 
@@ -135,12 +140,12 @@ def resume(folder: Folder, processes: Processes = None, scheduler: Scheduler = N
 
     Example: preheat study resume studies/warmup
     """
-    from preheat.study.design import StudyDesign
+    from preheat.study.design import read_design
     from preheat.study.driver import run_study
     from preheat.study.folder import StudyFolder
 
     header = StudyFolder(folder).header()
-    asked = StudyDesign.model_validate(header["design"])
+    asked = read_design(None, header["design"])
     where = _executor(scheduler, processes)
     table = run_study(asked, folder, executor=where, processes=processes, share=header["share"])
     _print_report(table, as_json=as_json)

@@ -50,8 +50,12 @@ def advice(compared: Sequence[Compared], rungs: RungCheck | None, why: str, untu
     if not known:
         return ["No line has a seed that has ended at every peak yet."]
     best, others = known[0], known[1:]
-    said = [f"Lowest loss: {best.line.name}, {_at_peak(best.line)}."]
-    if best.loss is not None and best.loss.margin is None:
+    assert best.loss is not None
+    if best.loss.mean >= best.line.initial:
+        learned = f"No line came below the loss of an untrained model, {best.line.initial:.4f}: nothing was learned,"
+        return [f"{learned} so nothing is ranked. Train longer, at other peaks, or a larger model."]
+    said = [f"Lowest loss, {best.loss.words()}: {best.line.name}, {_at_peak(best.line)}."]
+    if best.loss.margin is None:
         said.append("One seed tells no difference: add seeds with --extend.")
     told = [(one.line.name, one.behind) for one in others if one.behind is not None and one.behind.margin is not None]
     close = [name for name, behind in told if not behind.apart]
@@ -109,16 +113,17 @@ def _changed(found: Estimate) -> str:
     return found.words() if found.apart else f"{found.words()}, not distinguishable"
 
 
-def _updates_of_warmup(line: Line, untuned: int) -> float:
-    """Updates of the climb."""
+def _updates_of_warmup(line: Line, untuned: int) -> tuple[bool, float]:
+    """What warm-ups are ordered by: whether the climb has a unit of its own, which the table knows no updates of."""
     if line.warmup == UNTUNED:
-        return untuned
+        return False, untuned
     if isinstance(line.warmup, str):
-        share = float(line.warmup.removesuffix("%")) / 100 if line.warmup.endswith("%") else 0.0
-        return share * line.horizon
-    if isinstance(line.warmup, float):
-        return line.warmup * line.horizon
-    return line.warmup or 0
+        if line.warmup.endswith("%"):
+            return False, float(line.warmup.removesuffix("%")) / 100 * line.horizon
+        return True, float(line.warmup.split()[0])
+    if isinstance(line.warmup, float) and line.warmup < 1:
+        return False, line.warmup * line.horizon
+    return False, line.warmup or 0
 
 
 def _early(rungs: RungCheck | None, why: str) -> str:

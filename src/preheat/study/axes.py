@@ -15,6 +15,7 @@ from preheat.errors import ConfigError, refusal
 
 _RANGE = re.compile(r"\s*(\S+?)\s*\.\.\s*(\S+?)(?:\s*[x×]\s*(\S+))?\s*")
 _MOST = 100_000  # values of one axis: more is a slip of the pen
+_MOST_UPDATES = 10_000_000  # of a run: the rate of every one is worked out beforehand
 
 
 def read_axis(name: str, given: Any, one: Callable[[str, Any], Any]) -> tuple[Any, ...]:
@@ -71,8 +72,11 @@ def seed(name: str, value: Any) -> int:
 
 
 def updates(name: str, value: Any) -> int:
-    """A number of updates, at least one."""
-    return whole(name, value, 1)
+    """A number of updates, from one to ten million."""
+    number = whole(name, value, 1)
+    if number > _MOST_UPDATES:
+        raise ConfigError(refusal(name, f"at most {_MOST_UPDATES:,} updates", value, "As in 3000, or 100..800 x 4."))
+    return number
 
 
 def length(name: str, value: Any) -> int | float | str:
@@ -95,9 +99,9 @@ def _range(name: str, item: str, found: re.Match[str], one: Callable[[str, Any],
         if low != int(low) or high != int(high) or high - low > _MOST:
             raise ConfigError(refusal(name, "a range with the number of its values", item, advice))
         return [one(name, number) for number in range(int(low), int(high) + 1)]
-    many = int(found[3]) if found[3].isdecimal() else 0
+    many = int(found[3]) if found[3].isdecimal() and len(found[3]) <= len(str(_MOST)) else 0
     if not 2 <= many <= _MOST or not low:
-        raise ConfigError(refusal(name, "a range of two values or more, from above 0", item, advice))
+        raise ConfigError(refusal(name, f"a range of 2 to {_MOST:,} values, from above 0", item, advice))
     ratio = (high / low) ** (1 / (many - 1))
     between = [float(f"{low * ratio**number:.6g}") for number in range(1, many - 1)]
     if one is not rate:

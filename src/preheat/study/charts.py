@@ -67,11 +67,11 @@ def pictures_of(table: StudyTable, horizon: Horizon, findings: Findings) -> list
     lines.sort(key=lambda line: (line.schedule, str(line.warmup)))
     found = []
     if max(len(line.points) for line in lines) > 1:
-        found += [
-            _losses(horizon, lines, findings),
-            _accuracies(horizon, lines),
-            _sensitivities(horizon, lines, findings),
-        ]
+        found.append(_losses(horizon, lines, findings))
+        if any(point.accuracy for line in lines for point in line.points):  # none where every run went wrong
+            found.append(_accuracies(horizon, lines))
+        if any(line.sensitivities() for line in lines):
+            found.append(_sensitivities(horizon, lines, findings))
     return [*found, *_curves(table, horizon, lines, findings)]
 
 

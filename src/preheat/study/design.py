@@ -78,6 +78,13 @@ class StudyDesign(BaseModel):
 
     @model_validator(mode="after")
     def _check_train(self) -> Self:
+        for key, value in self.train.items():
+            if key in ("question", "horizon", "shortest"):
+                advice = "It is the study's own: write it above [train]."
+                raise ConfigError(refusal("key", "a setting of a run in [train]", key, advice))
+            if key in _AS_SETTINGS and isinstance(value, list):
+                advice = f"Several are the axis {_AS_SETTINGS[key]}: write it above [train]."
+                raise ConfigError(refusal(f"train.{key}", "one value", value, advice))
         for key in _OURS:
             if key in self.train:
                 advice = "The study decides it: leave it out."
@@ -135,6 +142,17 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
     except ValidationError as error:
         where = f"{path}: " if path is not None else ""
         raise ConfigError("\n".join(where + _sentence(item) for item in error.errors())) from None
+
+
+def anchored(design: StudyDesign) -> StudyDesign:
+    """The design with whole paths of files that runs read: workers and who resumes may stand in another folder."""
+    names = {"data": ("bbc", "synthetic"), "model": ("small",)}
+    found = {
+        key: str(Path(given).absolute())
+        for key, ours in names.items()
+        if isinstance(given := design.train.get(key), str) and given not in ours and Path(given).exists()
+    }
+    return design.model_copy(update={"train": {**design.train, **found}})
 
 
 def _settings(table: Any) -> dict[str, Any]:

@@ -13,18 +13,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, RunError, refusal
 from preheat.schedule.operations import changed_fields
-from preheat.study.design import StudyDesign
+from preheat.study.design import StudyDesign, anchored, read_design
 from preheat.study.executors import Done, Executor, LocalProcesses
 from preheat.study.folder import StudyFolder
 from preheat.study.ground import Ground, hardware, survey
 from preheat.study.plan import StudyPlan, plan_of
 from preheat.study.runs import StudyRun, expand
 from preheat.study.stage import Task
+from preheat.study.timing import time_updates
 from preheat.study.tree import Stage, StageTree, grow
 from preheat.train.config import read_config
 
@@ -85,12 +86,21 @@ def prepare(design: StudyDesign, *, share: bool = True) -> Prepared:
 
 
 def plan_study(
-    design: StudyDesign, folder: StudyFolder | None = None, *, processes: int | None = None, share: bool = True
+    design: StudyDesign,
+    folder: StudyFolder | None = None,
+    *,
+    processes: int | None = None,
+    share: bool = True,
+    measure: bool = False,
 ) -> StudyPlan:
-    """What a study will train, before it does; with a folder, what is left of it."""
+    """What a study will train; with a folder, what is left of it; with ``measure``, how long, by a few updates."""
     prepared = prepare(design, share=share)
     many = LocalProcesses(processes).processes
-    return _plan(prepared.tree, {} if folder is None else folder.results(prepared.tree), many)
+    plan = _plan(prepared.tree, {} if folder is None else folder.results(prepared.tree), many)
+    if not measure or plan.update_seconds is not None:
+        return plan
+    update, stage = time_updates(prepared.tree)
+    return replace(plan, update_seconds=update, stage_seconds=stage)
 
 
 def run_study(
@@ -126,7 +136,7 @@ def run_study(
     from preheat.study.index import write_index
     from preheat.study.table import read
 
-    prepared = prepare(design, share=share)
+    prepared = prepare(anchored(design), share=share)
     folder = StudyFolder(out)
     with folder.lock():
         _settle(folder, prepared, extend=extend)
@@ -172,6 +182,10 @@ class _Driver:
                 self._take(done)
         if self.errors:
             raise RunError("\n".join(dict.fromkeys(self.errors)))
+        if left := len(self.tree.stages) - len(self.results):
+            self.say(
+                f"{left} of {len(self.tree.stages)} stages follow what went wrong: there is nothing to begin them with"
+            )
 
     def _release(self, parent: str | None) -> None:
         """Queue what can begin now that a stage is there, or is to be."""
@@ -266,7 +280,8 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
         return
     saved = folder.header()
     ground = changed_fields(saved["ground"], now["ground"], "ground")
-    design = changed_fields(saved["design"], now["design"], "design")
+    begun = anchored(read_design(None, saved["design"])).to_dict()  # or those of before would be others
+    design = changed_fields(begun, now["design"], "design")
     if not design and saved["runs"] != now["runs"]:
         design = ["the way runs are cut into stages"]
     if ground or (design and not extend):

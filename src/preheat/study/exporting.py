@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from preheat.errors import RunError, missing_extra, refusal
 from preheat.files import replacing
 from preheat.study.index import EVALUATION_COLUMNS, UPDATE_COLUMNS
-from preheat.study.table import StudyTable, read
+from preheat.study.table import RunRow, StudyTable, read
 
 FILES = ("runs.parquet", "updates.parquet", "evaluations.parquet")
 
@@ -45,9 +46,9 @@ def export(folder: str | os.PathLike[str], out: str | os.PathLike[str], *, force
     Path(out).mkdir(parents=True, exist_ok=True)
     # A warm-up may be updates, a share or words: as text, so that a column has one type.
     runs = [{**row, "warmup": None if row["warmup"] is None else str(row["warmup"])} for row in table.to_rows()]
-    _write(paths[0], runs)
-    _write(paths[1], _of_runs(table, UPDATE_COLUMNS, StudyTable.records))
-    _write(paths[2], _of_runs(table, EVALUATION_COLUMNS, StudyTable.evaluations))
+    _write(paths[0], [field.name for field in fields(RunRow)], runs)
+    _write(paths[1], ["run", *UPDATE_COLUMNS], _of_runs(table, UPDATE_COLUMNS, StudyTable.records))
+    _write(paths[2], ["run", *EVALUATION_COLUMNS], _of_runs(table, EVALUATION_COLUMNS, StudyTable.evaluations))
     return paths
 
 
@@ -59,9 +60,10 @@ def _of_runs(table: StudyTable, columns: Iterable[str], lines: Any) -> list[dict
     ]
 
 
-def _write(path: Path, rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> None:
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """A table with all of its columns, also of no rows."""
     import pyarrow
     import pyarrow.parquet
 
     with replacing(path) as beside:
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), beside)
+        pyarrow.parquet.write_table(pyarrow.table({name: [row[name] for row in rows] for name in columns}), beside)

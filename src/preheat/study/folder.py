@@ -28,6 +28,7 @@ from preheat.train.saving.records import Records, keep_lines, read_json, read_li
 FORMAT = 1
 STUDY, LOG, STAGES, RESULT, SPEC = "study.json", "log.jsonl", "stages", "result.json", "spec.json"
 _PART, _HELD = ".part", ".held"
+_SAID = ("question", "design", "share", "ground", "runs")  # by study.json, whatever else is in it
 _ID_SHOWN = 20  # hexadecimal digits of an id in a folder's name
 
 
@@ -75,13 +76,17 @@ class StudyFolder:
         if not self.exists:
             raise RunError(refusal("study", "the folder of a study", str(self.path), f"It has no {STUDY}."))
         try:
-            header: dict[str, Any] = read_json(self.path / STUDY)
+            header: Any = read_json(self.path / STUDY)
         except ValueError as error:
             raise RunError(refusal("study", f"one whose {STUDY} can be read", str(error), "Restore it.")) from None
-        if header.get("format") != FORMAT:
-            advice = "Use the release that wrote it."
-            raise RunError(refusal("study", f"of format {FORMAT}", header.get("format"), advice))
-        return header
+        said = header.get("format") if isinstance(header, dict) else type(header).__name__
+        if said != FORMAT:
+            raise RunError(refusal("study", f"of format {FORMAT}", said, "Use the release that wrote it."))
+        absent = [name for name in _SAID if name not in header]
+        if absent:
+            what = f"{self.path / STUDY}, without {', '.join(absent)}"
+            raise RunError(refusal("study", f"one whose {STUDY} is whole", what, "Restore it."))
+        return dict(header)
 
     def log(self, event: str, **details: Any) -> None:
         """Add a line to the log."""
@@ -100,10 +105,10 @@ class StudyFolder:
 
     def result(self, name: str) -> dict[str, Any] | None:
         """What came of a stage; None if it has not been trained, or belongs to another id."""
-        path = self.stage(name) / RESULT
-        if not path.is_file():
+        try:
+            found: dict[str, Any] = read_json(self.stage(name) / RESULT)
+        except FileNotFoundError:  # not there yet, or moved aside at this moment for one that holds a state too
             return None
-        found: dict[str, Any] = read_json(path)
         return found if found["id"] == name else None
 
     def results(self, tree: StageTree) -> dict[str, dict[str, Any]]:

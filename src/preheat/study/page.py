@@ -11,7 +11,7 @@ from preheat.errors import RunError, refusal
 from preheat.files import replacing
 from preheat.study.charts import pictures_of
 from preheat.study.findings import Findings, Horizon, find
-from preheat.study.report import cost_of, summarise
+from preheat.study.report import cost_of, data_of, summarise
 from preheat.study.table import StudyTable, read
 from preheat.view.report.page import drawings, fill
 from preheat.view.report.words import duration
@@ -68,7 +68,7 @@ def _render(table: StudyTable, findings: Findings) -> str:
         charts=charts,
         name=table.folder.path.resolve().name,
         question=header["question"],
-        cost=cost_of(table),
+        cost=f"{data_of(table)}; {cost_of(table)}",
         tiles=_tiles(table, findings),
         horizons=horizons,
         findings=findings,

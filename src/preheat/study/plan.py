@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,6 +13,7 @@ from preheat.study.runs import StudyRun
 from preheat.study.tree import StageTree, agree
 
 _MOST_PAIRS = 2000  # pairs of runs that are compared to say what an axis shares
+_HOW = "study plan --measure tries a few updates"
 _AXES = ("lr", "warmup", "schedule", "horizon", "seed")
 _NAMES = {
     "lr": "peaks",
@@ -38,6 +40,7 @@ class StudyPlan:
         processes: stages trained at a time.
         turns: updates until the last process is done, if all updates take as long.
         update_seconds: a measured update; None before the first stage.
+        stage_seconds: what a stage takes beside its updates, where that was measured by itself.
         checkpoint_bytes: of one kept state; None where it cannot be told yet.
         sharing: for every axis with several values, what runs that differ in it alone share, and why.
     """
@@ -53,6 +56,7 @@ class StudyPlan:
     processes: int
     turns: int
     update_seconds: float | None = None
+    stage_seconds: float = 0.0
     checkpoint_bytes: int | None = None
     sharing: dict[str, str] = field(default_factory=dict)
 
@@ -64,7 +68,9 @@ class StudyPlan:
     @property
     def seconds(self) -> float | None:
         """Estimated time until all is done; None before an update has been measured."""
-        return None if self.update_seconds is None else self.turns * self.update_seconds
+        if self.update_seconds is None:
+            return None
+        return self.turns * self.update_seconds + math.ceil(self.stages_left / self.processes) * self.stage_seconds
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -85,7 +91,7 @@ class StudyPlan:
             lines.append(f"to do: {self.left:,} updates in {self.stages_left:,} stages; the others are there")
         lines.append(f"longest path: {self.longest:,} updates; {self.turns:,} with {self.processes} at a time")
         seconds = self.seconds
-        time = "unknown before the first stage" if seconds is None else f"about {_duration(seconds)}"
+        time = f"unknown before the first stage; {_HOW}" if seconds is None else f"about {_duration(seconds)}"
         return "\n".join([*lines, f"time: {time}"])
 
     def _disk(self) -> str:

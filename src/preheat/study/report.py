@@ -15,6 +15,7 @@ from typing import Any
 from preheat.study.estimates import interval
 from preheat.study.findings import Findings, find
 from preheat.study.table import RunRow, StudyTable
+from preheat.train.config import BBC, SYNTHETIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def report_text(table: StudyTable) -> str:
 def text_of(table: StudyTable, findings: Findings | None) -> str:
     """The report of a study whose findings are known."""
     lines = [f"question: {table.question}"] if table.question else []
-    lines.append(cost_of(table))
+    lines += [data_of(table), cost_of(table)] if table.folder.exists else [cost_of(table)]
     cells = summarise(table)
     for horizon in dict.fromkeys(cell.horizon for cell in cells):
         rows = [_words(cell) for cell in cells if cell.horizon == horizon]
@@ -116,8 +117,21 @@ def text_of(table: StudyTable, findings: Findings | None) -> str:
         lines += ["", f"{horizon:,} updates: validation loss at the end, lowest first"]
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows)]
     for one in () if findings is None else findings.horizons:
-        lines += ["", f"{one.updates:,} updates: what that says", *(f"- {sentence}" for sentence in one.advice)]
+        assert findings is not None
+        lines += ["", f"{one.updates:,} updates: what that says, {_counted(findings)}"]
+        lines += [f"- {sentence}" for sentence in one.advice]
     return "\n".join(lines)
+
+
+def _counted(findings: Findings) -> str:
+    """How a line's loss is another number than its best cell's."""
+    return f"each seed at the peak the others choose, losses at most an untrained model's {findings.initial:.4f}"
+
+
+def data_of(table: StudyTable) -> str:
+    """What was trained on; rows that were made are called so."""
+    name = table.folder.header()["design"].get("train", {}).get("data", BBC)
+    return f"data: {name}" + (", made headlines and not news" if name == SYNTHETIC else "")
 
 
 def _words(cell: CellSummary) -> tuple[str, ...]:

@@ -30,9 +30,13 @@ STUDIES = Sayings({
     "between {low} and {high}": "在 {low} 与 {high} 之间",
     # advice
     "No line has a seed that has ended at every peak yet.": "还没有哪条曲线有种子在所有峰值上都训练完毕。",
-    "Lowest loss: {line:name}, peak {peak}.": "损失最低：{line}，峰值 {peak}。",
-    "Lowest loss: {line:name}, peak {peak}; within {share} % of it: {peaks:said}.":
-        "损失最低：{line}，峰值 {peak}；损失相差不超过 {share}% 的峰值：{peaks}。",
+    "No line came below the loss of an untrained model, {loss}: nothing was learned, so nothing is ranked. Train"
+    " longer, at other peaks, or a larger model.":
+        "没有一条曲线低于未训练模型的损失 {loss}：什么也没有学到，因此不作排名。"
+        "请训练更久、换其他峰值，或用更大的模型。",
+    "Lowest loss, {loss}: {line:name}, peak {peak}.": "损失最低（{loss}）：{line}，峰值 {peak}。",
+    "Lowest loss, {loss}: {line:name}, peak {peak}; within {share} % of it: {peaks:said}.":
+        "损失最低（{loss}）：{line}，峰值 {peak}；损失相差不超过 {share}% 的峰值：{peaks}。",
     "One seed tells no difference: add seeds with --extend.": "一个种子看不出差别：请用 --extend 增加种子。",
     "Not distinguishable from it: {lines:name; }.": "与它分不出差别：{lines}。",
     "Worse: {lines:said; }.": "更差：{lines}。",

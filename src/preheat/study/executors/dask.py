@@ -124,6 +124,7 @@ class DaskCluster:
             self._client.close(timeout=5)
         self._client, self._known = None, set()
         self._tasks, self._after, self._futures = {}, {}, {}
+        self._ended = queue.Queue()  # what is taken back says so late, in the queue of before
         self._given = Counter()
 
     def _give(self, name: str) -> None:

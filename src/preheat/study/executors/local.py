@@ -41,7 +41,7 @@ class LocalProcesses:
     """
 
     def __init__(self, processes: int | None = None, *, log: Path | None = None, start: Start | None = None) -> None:
-        many = (os.cpu_count() or 1) if processes is None else processes
+        many = _cores() if processes is None else processes
         if type(many) is not int or many < 1:
             raise ConfigError(refusal("processes", "a whole number >= 1", processes, "One for each core is usual."))
         self.processes = many
@@ -134,7 +134,14 @@ class _Worker:
         self.process.join()
         self.connection.close()
         code = self.process.exitcode
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if code >= 0:
+            return f"exit code {code}"
+        return signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+
+
+def _cores() -> int:
+    """Cores that this process may use: on a shared machine a job has often fewer than there are."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _load() -> None:
