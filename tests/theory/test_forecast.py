@@ -8,7 +8,7 @@ import pytest
 import preheat
 from loss_curves import needs_curves, schaipp_rates, schaipp_runs
 from preheat.cli.main import run as command
-from preheat.theory import MultiPowerLaw, Quadratic, forecast, probe, run_log
+from preheat.theory import MultiPowerLaw, Quadratic, forecast, probe, read_run, run_log
 
 LR = 3e-4
 LAW = MultiPowerLaw(floor=3.0, scale=0.5, power=0.5, gain=400.0, speed=2.0, fade=0.6, bend=0.64)
@@ -19,7 +19,7 @@ def made(words, updates, lr=LR, every=20, noise=1e-3, name=None):
     """A run whose losses the law makes, with a little noise."""
     rates = lr * preheat.parse(words).over(updates)(np.arange(updates + 1))
     at = np.arange(20, updates, every)
-    losses = LAW(rates, at, blocks=256) + noise * np.random.default_rng(updates).normal(size=len(at))
+    losses = np.abs(LAW(rates, at, blocks=256) + noise * np.random.default_rng(updates).normal(size=len(at)))
     return probe(run_log(name or words, at, losses), words, updates=updates, lr=lr), rates
 
 
@@ -149,6 +149,55 @@ def test_probe_takes_logged_rates_or_a_schedule():
         probe(run_log("d", [5, 20], [2.0, 1.0]), "linear to 0", updates=10, lr=0.1)
     with pytest.raises(preheat.ScheduleError, match="lr must be a finite number; got None"):
         probe(run_log("d", [5], [2.0]), "linear to 0", updates=10)
+    with pytest.raises(preheat.DataError, match="losses of run 'e' must be > 0; got 0"):
+        probe(run_log("e", [5, 9], [2.0, 0.0]), "linear to 0", updates=10, lr=0.1)
+
+
+def test_logged_rates_have_to_be_those_of_the_schedule_named():
+    """Another peak or shape is refused; a log that counts an update later is not."""
+    at = np.arange(0, 1000, 10)
+    words = f"{TRUNK} 50%"
+    rates = LR * preheat.parse(words).over(1000)(np.arange(1000))
+    log = run_log("a", at + 1, np.full(100, 3.0), rates[at])
+    assert probe(log, words, updates=1000, lr=LR).peak == LR
+    with pytest.raises(preheat.DataError, match=r"logged learning rates of run 'a' must be those of .*; got 0\.0003\."):
+        probe(log, words, updates=1000, lr=2 * LR)
+    with pytest.raises(preheat.DataError, match=r"got 5.4e-06. At update 991 that would be 0.0003."):
+        probe(log, "warmup 50 > hold forever", updates=1000, lr=LR)
+
+
+def test_rates_logged_apart_from_the_losses_are_used(tmp_path):
+    """A Trainer's evaluations at the ends of epochs, its learning rates every ten updates."""
+    words = f"{TRUNK} 50%"
+    rates = LR * preheat.parse(words).over(1000)(np.arange(1000))
+    history = [{"step": step, "loss": 3.0, "learning_rate": float(rates[step - 1])} for step in range(10, 1001, 10)]
+    history += [{"step": step, "eval_loss": 3.1} for step in range(117, 1001, 117)]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": history}))
+    found = probe(read_run(tmp_path, loss="eval_loss"))
+    assert found.updates.tolist() == [*range(117, 1001, 117)]
+    assert found.peak == pytest.approx(LR)
+    assert np.abs(found.rates[10:1000] - rates[9:999]).max() < 0.01 * LR
+
+
+def test_lost_losses_are_said_and_a_diverged_run_is_refused(tmp_path):
+    """A gap in the middle is left out, with a note; a run that ends in NaN has no end."""
+    words = PAIR[0]
+    one, rates = made(words, 2000)
+    for name, gap in (("gap.csv", range(40, 45)), ("end.csv", range(60, 99))):
+        lines = [
+            f"{at},{'nan' if index in gap else loss},{rates[at]}"
+            for index, (at, loss) in enumerate(zip(one.updates, one.losses, strict=True))
+        ]
+        (tmp_path / name).write_text("\n".join(["step,loss,lr", *lines]) + "\n")
+    found = probe(read_run(tmp_path / "gap.csv"))
+    assert found.note.startswith("gap.csv: 5 losses that are not finite are left out; gap.csv: rates between")
+    with pytest.raises(
+        preheat.DataError, match=r"run 'end.csv' must be one that ends with a finite loss; got '39 that"
+    ):
+        probe(read_run(tmp_path / "end.csv"), words, updates=2000, lr=LR)
+    own = [{"update": at, "loss": 2.0 if at < 9 else None, "lr": 0.1} for at in range(12)]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in own))
+    assert read_run(tmp_path).lost == (9, 10, 11)
 
 
 def test_command_predicts_from_logs(tmp_path, monkeypatch, capsys):

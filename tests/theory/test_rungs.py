@@ -1,6 +1,8 @@
 """Early stopping, asked of finished runs; and how runs are read."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,6 +139,8 @@ def test_runs_are_read_from_what_trainers_write(tmp_path):
         found = read_run(path)
         assert (found.updates.tolist(), found.losses.tolist(), found.norms.tolist()) == ([1, 2], [2.0, 1.5], [1.5, 1.0])
     assert found.norms_over(4).tolist() == [1.5, 1.5, 1.0, 1.0]
+    with pytest.raises(preheat.DataError, match="updates must be at most the 3 that .* has norms of; got 5"):
+        found.norms_over(5)
     lines = tmp_path / "log.jsonl"
     lines.write_text(
         '{"update": 0, "loss": 3, "lr": 0.1}\n{"update": 1, "loss": null}\n{"update": 2, "loss": 2}\n{"upd'
@@ -147,6 +151,25 @@ def test_runs_are_read_from_what_trainers_write(tmp_path):
     table.write_text("iter;val_loss\n5;2.5\n3;2.7\n5;2.4\n")
     assert read_run(table).losses.tolist() == [2.7, 2.4]
     assert read_run(table, loss="val_loss").final == 2.4
+
+
+def test_newest_checkpoint_is_that_of_the_highest_number(tmp_path):
+    """A copy has other times; and 1000 comes after 200."""
+    for number, time in ((200, 3), (1000, 2), (30, 1)):
+        state = tmp_path / f"checkpoint-{number}" / "trainer_state.json"
+        state.parent.mkdir()
+        state.write_text(json.dumps({"log_history": [{"step": number, "loss": 1.0}]}))
+        os.utime(state, (time, time))
+    assert read_run(tmp_path).updates.tolist() == [1000]
+    assert read_run(state).name == str(Path("checkpoint-30", "trainer_state.json"))
+
+
+def test_a_diverged_run_is_no_run_to_check(tmp_path):
+    """It is named, and not taken for a shorter one."""
+    names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 30)) for n in range(6)]
+    names.append(write(tmp_path, "gone.csv", [*np.linspace(2, 1, 29), np.nan]))
+    with pytest.raises(preheat.DataError, match=r"run 'gone.csv' must be one that ends with a finite loss"):
+        rung_check([read_run(tmp_path / name) for name in names], [0.5])
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def rung_check(
         least: agreement needed to stop, in [0, 1].
 
     Raises:
-        DataError: for too few runs, runs of different length, or runs without a loss near a rung.
+        DataError: for too few runs, runs of different length, diverged ones, or runs without a loss near a rung.
 
     >>> from preheat.theory.runs import run_log
     >>> runs = [run_log(str(n), range(0, 101, 10), [2 - n / 10 - k / 20 for k in range(11)]) for n in range(6)]
@@ -152,6 +152,8 @@ def rung_check(
         raise DataError(
             refusal("groups", f"one for each of the {len(runs)} runs", len(groups), "Name each run's shape.")
         )
+    for run in runs:
+        run.refuse_diverged()
     ends = [int(run.updates[-1]) for run in runs]
     if max(ends) - min(ends) > _SAME_LENGTH * max(ends):
         advice = "Losses at one share of runs of different length are no rungs: compare runs of one horizon."
