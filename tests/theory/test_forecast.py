@@ -9,6 +9,7 @@ import preheat
 from loss_curves import needs_curves, schaipp_rates, schaipp_runs
 from preheat.cli.main import run as command
 from preheat.theory import MultiPowerLaw, Quadratic, forecast, probe, read_run, run_log
+from preheat.theory.forecast import _choice_notes
 
 LR = 3e-4
 LAW = MultiPowerLaw(floor=3.0, scale=0.5, power=0.5, gain=400.0, speed=2.0, fade=0.6, bend=0.64)
@@ -121,6 +122,42 @@ def test_gates(runs, asked, message):
     options = {"updates": 4000, "lr": LR} | asked
     with pytest.raises(preheat.DataError, match=message):
         forecast(runs(), f"{TRUNK} 50%", **options)
+
+
+def test_a_run_that_ends_before_the_losses_begin_is_refused():
+    """Those of the climb and of the first 4 % are not fitted."""
+    with pytest.raises(
+        preheat.DataError, match="updates must be at least 80; got 60. The losses that the law is fitted"
+    ):
+        forecast(pair(), "hold > linear 50%", updates=60, lr=LR)
+
+
+def test_a_loss_below_zero_is_refused():
+    """A law of small losses that falls through 0; the interval stops there."""
+    rates = [LR * preheat.parse(words).over(2000)(np.arange(2001)) for words in PAIR]
+    at = np.arange(20, 2000, 20)
+    steep = [probe(run_log("a", at, LAW(one, at, blocks=256) - 3.5), words, updates=2000, lr=LR)
+             for one, words in zip(rates, PAIR, strict=True)]  # fmt: skip
+    with pytest.raises(preheat.DataError, match=r"predicted loss must be > 0; got -0\..*goes below what a loss can be"):
+        forecast(steep, f"{TRUNK} 20%", updates=6000, lr=LR)
+    with pytest.raises(preheat.DataError, match="predicted loss must be > 0"):
+        preheat.optimise(steep, f"{TRUNK} 20%", updates=6000, lr=LR)
+    assert forecast(steep, f"{TRUNK} 90%", updates=1200, lr=LR).low >= 0.0
+
+
+def test_shapes_no_law_was_held_to_are_noted():
+    """A second rise, a climb over most of the run; and why the law with the larger left-out error was taken."""
+    again = forecast(
+        pair(), "warmup 50 > hold 500 at 1 > hold 500 at 0 > hold 500 at 1 > linear to 0", updates=2000, lr=LR
+    )
+    assert any("its rate rises again after the climb" in note for note in again.notes)
+    late = forecast(pair(), "warmup 1500 > linear to 0", updates=2000, lr=LR)
+    assert any("its climb takes 75% of the run" in note for note in late.notes)
+    plain = forecast(pair(), f"{TRUNK} 50%", updates=2000, lr=LR)
+    assert [note for note in plain.notes if "climb" in note or "is taken where" in note] == []
+    assert "mean error on half a run left out: " in str(plain)
+    (note,) = _choice_notes("multi-power", {"tissue": 0.008, "multi-power": 0.015})
+    assert note.startswith("the tissue law is taken where its error on what is left out is below 1 / 2 of the multi-")
 
 
 def test_rising_losses_are_noted():

@@ -156,7 +156,7 @@ def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
         peak: its highest rate.
 
     Raises:
-        DataError: for one run, decays of one shape, another peak, too far a horizon, or too few losses.
+        DataError: for one run, decays of one shape, another peak, too far or too near a horizon, or too few losses.
     """
     if len(probes) < 2:
         advice = "Two short runs with different cool-downs, of 20 % and of 90 % say, are enough."
@@ -176,6 +176,10 @@ def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
     if total > FURTHEST * longest:
         advice = f"The longest run has {longest}: nothing beyond has been measured. Train a longer one."
         raise DataError(refusal("updates", f"at most {FURTHEST:g} times the longest run's", total, advice))
+    begins = min(int(one.updates[0]) for one in probes)
+    if total < begins:
+        advice = "The losses that the law is fitted to begin there."
+        raise DataError(refusal("updates", f"at least {begins}", total, advice))
     if all(_alike(probes[0], one) for one in probes[1:]):
         advice = "Runs that differ in length only predict no other shape: give one of them another cool-down."
         raise DataError(refusal("decays of the runs", "of different shapes", "one shape", advice))
