@@ -52,6 +52,11 @@ def test_transfer_prints_the_rate(cli):
     assert found["ratio"] == pytest.approx(1.946 / 2**0.5, rel=1e-3)
     code, out, _ = cli(*words, "--to-updates", 6000)
     assert "cool-down from update" in out
+    assert "at the peak" not in out
+    code, out, _ = cli(*words, "--to-updates", 40_000, "--lr", "1e-3")
+    assert out.startswith("at the peak 0.0006157:\nlinear 40000 to 0\n")
+    found = json.loads(cli(*words, "--to-updates", 6000, "--lr", "1e-3", "--json")[1])
+    assert (found["lr"], found["ratio"]) == (1e-3, 1.0)
 
 
 def test_transfer_asks_for_what_is_missing(cli):
