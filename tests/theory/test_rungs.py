@@ -164,6 +164,30 @@ def test_newest_checkpoint_is_that_of_the_highest_number(tmp_path):
     assert read_run(state).name == str(Path("checkpoint-30", "trainer_state.json"))
 
 
+def test_losses_of_single_batches_are_averaged():
+    """Runs in one order all the way, under noise twice their differences: single losses would order them by chance."""
+    at, draw = np.arange(2000), np.random.default_rng(3)
+    plain = [3 - at / 2000 + 0.1 * n for n in range(8)]
+    noisy = [run_log(str(n), at, loss + 0.5 * draw.normal(size=2000)) for n, loss in enumerate(plain)]
+    check = rung_check(noisy, [0.5, 0.9])
+    assert [rung.agreement >= 0.8 for rung in check.rungs] == [True, True]
+    assert check.notes[0].startswith("the losses are noisy, by 0.5: means over the last 50 logged are compared")
+    assert check.notes[1].startswith("those of the ends differ by 0.2")
+    assert str(check).count("note: ") == len(check.to_dict()["notes"]) == 2
+    quiet = rung_check([run_log(str(n), at, loss) for n, loss in enumerate(plain)], [0.5])
+    assert (quiet.notes, quiet.rungs[0].agreement) == ((), 1.0)
+
+
+def test_command_takes_no_run_twice(tmp_path, cli):
+    """A run that counts twice agrees with itself; lengths are for studies."""
+    names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 30)) for n in range(6)]
+    paths = [tmp_path / name for name in names]
+    code, _, err = cli("rung-check", *paths, tmp_path / "." / "2.csv")
+    assert (code, "runs must be each named once; got" in err) == (2, True)
+    code, _, err = cli("rung-check", *paths, "--updates", 290)
+    assert (code, "updates must be left out for runs; got 290" in err) == (2, True)
+
+
 def test_a_diverged_run_is_no_run_to_check(tmp_path):
     """It is named, and not taken for a shorter one."""
     names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 30)) for n in range(6)]
