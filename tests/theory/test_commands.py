@@ -1,6 +1,8 @@
 """The commands of this floor: tables, JSON, exit codes."""
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -93,6 +95,13 @@ def test_help_has_an_example(cli, name):
     assert (code, "Example: preheat " + name in " ".join(out.split())) == (0, True)
 
 
+def test_surface_example_of_the_help_works(cli):
+    """As it stands there, lines joined."""
+    (words,) = re.findall(r"Example: preheat (surface .*?)\n\n", cli("surface", "--help")[1], re.DOTALL)
+    code, out, err = cli(*shlex.split(" ".join(words.split())))
+    assert (code, "cosine to 0: best at" in out) == (0, True), err
+
+
 def test_refine_prints_and_saves_the_schedule(cli, tmp_path):
     """Of a log whose gradients are large at first; the file is the schedule."""
     rows = [f"{step},1.0,{3.0 if step < 100 else 1.0}" for step in range(1000)]
@@ -117,7 +126,7 @@ def test_surface_prints_best_peaks_and_the_next_run(cli):
     code, out, _ = cli(*words)
     assert code == 0
     assert "\nlinear to 0: best at 0.00356, " in out
-    assert "the run that would tell most: hold 800 > linear 200 to 0 at 0.0001" in out
+    assert "the run that would tell most: linear 1000 to 0 at 0.0001" in out
     found = json.loads(cli(*words, "--peak", 5e-5, "--json")[1])
     assert found["asked"][0]["peak"] == pytest.approx(1.95 * (1e-4 / 30) ** 0.5, rel=2e-3)
     assert found["next"]["peak"] == 5e-5
