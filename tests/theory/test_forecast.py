@@ -254,6 +254,11 @@ def test_command_predicts_from_logs(tmp_path, monkeypatch, capsys):
     code, shown = run("--run", "a.csv", "--run", f"b.csv={PAIR[1]}@2000")
     assert code == 0
     assert "final loss 3.4" in shown.out
+    (tmp_path / "lr=3e-4").mkdir()
+    (tmp_path / "lr=3e-4" / "b.csv").write_text((tmp_path / "b.csv").read_text())
+    for followed in ("", f"={PAIR[1]}@2000"):  # a name with = in it
+        assert run("--run", "a.csv", "--run", f"lr=3e-4/b.csv{followed}")[0] == 0
+    assert "run must be a file that can be read; got 'c'" in run("--run", "a.csv", "--run", "c=linear@9")[1].err
     code, shown = run("--run", "a.csv", "--run", "b.csv", "--json")
     assert json.loads(shown.out)["updates"] == 4000
     assert run("--run", "a.csv")[0] == 2

@@ -147,6 +147,8 @@ def test_runs_are_read_from_what_trainers_write(tmp_path):
     )
     assert read_run(lines).losses.tolist() == [3.0, 2.0]
     assert read_run(lines).rates.tolist()[0] == 0.1
+    lines.write_text('{"update": 0, "loss": 3}\n{"update": 1, "loss": 2}')  # whole, though without an end
+    assert read_run(lines).losses.tolist() == [3.0, 2.0]
     table = tmp_path / "log.csv"
     table.write_text("iter;val_loss\n5;2.5\n3;2.7\n5;2.4\n")
     assert read_run(table).losses.tolist() == [2.7, 2.4]

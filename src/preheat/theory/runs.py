@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,8 +198,11 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             raise ValueError("it is neither a list of records nor a Trainer's state")
         yield from (record for record in records if isinstance(record, Mapping))
     elif file.suffix.lower() in (".jsonl", ".ndjson"):
-        # A last line that a kill left unfinished has no end, and is no line yet.
-        yield from (json.loads(line) for line in text.split("\n")[:-1] if line.strip())
+        *lines, last = text.split("\n")
+        yield from (json.loads(line) for line in lines if line.strip())
+        # A last line without an end is whole where it can be read, and else what a kill left unfinished.
+        with suppress(ValueError):
+            yield json.loads(last)
     else:
         yield from csv.DictReader(text.splitlines(), delimiter=max(",;\t", key=text.partition("\n")[0].count))
 
