@@ -190,6 +190,18 @@ def test_command_takes_no_run_twice(tmp_path, cli):
     assert (code, "updates must be left out for runs; got 290" in err) == (2, True)
 
 
+def test_training_and_held_out_losses_are_not_mixed(tmp_path):
+    """By the names of the columns; in a check and in a forecast."""
+    names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 60)) for n in range(6)]
+    (tmp_path / "5.csv").write_text((tmp_path / "5.csv").read_text().replace("loss", "eval_loss"))
+    runs = [read_run(tmp_path / name) for name in names]
+    message = "losses must be of one kind in all runs; got 'training losses in 0.csv, held-out ones in 5.csv'"
+    with pytest.raises(preheat.DataError, match=message):
+        rung_check(runs, [0.5])
+    with pytest.raises(preheat.DataError, match=message):
+        preheat.forecast([preheat.probe(runs[0]), preheat.probe(runs[5])], "linear to 0", updates=600, lr=0.1)
+
+
 def test_a_diverged_run_is_no_run_to_check(tmp_path):
     """It is named, and not taken for a shorter one."""
     names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 30)) for n in range(6)]

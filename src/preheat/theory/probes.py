@@ -11,7 +11,7 @@ import numpy as np
 from preheat.errors import DataError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.checks import positive
-from preheat.theory.runs import RunLog
+from preheat.theory.runs import RunLog, refuse_mixed
 from preheat.theory.shapes import climb_of, factors, resolved
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Probe:
         losses: the losses, shape (n,).
         total: updates of the run.
         note: what was left out or made up, in words; empty if nothing was.
+        held_out: whether the losses are of held-out data.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Probe:
     losses: Floats
     total: int
     note: str = ""
+    held_out: bool = False
 
     @property
     def peak(self) -> float:
@@ -119,7 +121,7 @@ def probe(
         raise DataError(refusal(f"updates of run {log.name!r}", f"at most {total}", int(log.updates[-1]), advice))
     if schedule is not None:
         _refuse_other_rates(log, rates, str(schedule))
-    return Probe(log.name, rates, log.updates, log.losses, total, "; ".join(notes))
+    return Probe(log.name, rates, log.updates, log.losses, total, "; ".join(notes), log.held_out)
 
 
 def _logged(log: RunLog, updates: int | None) -> tuple[int, Floats]:
@@ -156,11 +158,13 @@ def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
         peak: its highest rate.
 
     Raises:
-        DataError: for one run, decays of one shape, another peak, too far or too near a horizon, or too few losses.
+        DataError: for one run, training losses beside held-out ones, decays of one shape, another peak, too far or too
+            near a horizon, or too few losses.
     """
     if len(probes) < 2:
         advice = "Two short runs with different cool-downs, of 20 % and of 90 % say, are enough."
         raise DataError(refusal("runs", "2 or more", len(probes), advice))
+    refuse_mixed((one.name, one.held_out) for one in probes)
     for one in probes:
         if abs(one.peak - peak) > _SAME_PEAK * peak:
             advice = "Whether one law covers several peaks is open: take runs of the peak asked about."

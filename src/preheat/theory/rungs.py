@@ -17,7 +17,7 @@ from preheat.errors import DataError, ScheduleError, refusal
 from preheat.schedule.checks import ratio
 from preheat.theory.answer import Answer
 from preheat.theory.ranks import spearman
-from preheat.theory.runs import RunLog
+from preheat.theory.runs import RunLog, refuse_mixed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,6 +163,7 @@ def rung_check(
         raise DataError(
             refusal("groups", f"one for each of the {len(runs)} runs", len(groups), "Name each run's shape.")
         )
+    refuse_mixed((run.name, run.held_out) for run in runs)
     for run in runs:
         run.refuse_diverged()
     ends = [int(run.updates[-1]) for run in runs]

@@ -45,6 +45,7 @@ class RunLog:
         logged_rates: the learning rates there.
         lost: step numbers at which the loss was not finite.
         empty_norms: how many gradient norms were not finite and above 0.
+        held_out: whether the losses are, by the name of their column, those of held-out data.
     """
 
     name: str
@@ -57,6 +58,7 @@ class RunLog:
     logged_rates: Floats = field(default_factory=lambda: np.array([]))
     lost: tuple[int, ...] = ()
     empty_norms: int = 0
+    held_out: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -135,6 +137,24 @@ def run_log(name: str, updates: Iterable[int], losses: Iterable[float], rates: I
     return RunLog(name, steps, values, *no_norms, given, steps[known], given[known])
 
 
+def refuse_mixed(runs: Iterable[tuple[str, bool]]) -> None:
+    """Refuse training losses beside held-out ones.
+
+    Args:
+        runs: name of each, and whether its losses are of held-out data.
+
+    Raises:
+        DataError: with one run of each kind.
+    """
+    kinds: dict[bool, str] = {}
+    for name, held_out in runs:
+        kinds.setdefault(held_out, name)
+    if len(kinds) > 1:
+        got = f"training losses in {kinds[False]}, held-out ones in {kinds[True]}"
+        advice = "They differ by more than schedules do: name a column that all logs have, with --loss or loss=."
+        raise DataError(refusal("losses", "of one kind in all runs", got, advice))
+
+
 def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog:
     """Read the losses of a run from what it logged.
 
@@ -171,6 +191,7 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
     return RunLog(
         name, *_arrays(losses), *_arrays(norms), np.array([rates.get(step, math.nan) for step in losses]),
         *_arrays(rates), tuple(lost), len(all_norms) - len(norms) + len(no_norms),
+        _HELD_OUT.fullmatch(wanted) is not None,
     )  # fmt: skip
 
 
