@@ -74,7 +74,7 @@ def test_next_run_is_the_far_one():
     runs = [FinishedRun(WSD, peak, 3 + 1e-4 / peak + 30 * peak) for peak in (1e-4, 1e-3, 1e-2)]
     found = surface([*runs, FinishedRun(LATE, 1e-3, 3.1)], updates=1000)
     assert found.next_run([WSD], [1e-3, 3e-3, 3e-2])[1] == 3e-2
-    assert found.next_run([WSD, LATE], [1e-4, 1e-3, 1e-2])[0] == LATE  # the others are made
+    assert found.next_run([WSD], [1e-4, 1e-3, 3e-3])[1] == 3e-3  # the others are made
     assert found.next_run([preheat.parse(WSD).over(1000)], [1e-4, 1e-3])[1] == 1e-4  # nothing else is left
     assert json.loads(json.dumps(found.to_dict()))["runs"][0]["schedule"] == WSD
     assert "cannot say: another horizon" in str(found)
