@@ -29,8 +29,12 @@ def test_runs_of_a_study_are_asked(study, cli, tmp_path):
     assert is_study(folder)
     assert not is_study(tmp_path)
     found, shapes = logs(folder)
-    assert shapes == [row.schedule for row in study.rows]
-    assert list(found[0].losses) == [line["loss"] for line in study.records(study.rows[0].name)]
+    assert shapes == [shape for shape in SHAPES for _ in range(3)]
+    same = [row for row in study.rows if row.cell == study.rows[0].cell]
+    first = [study.records(row.name)[0]["loss"] for row in same]
+    assert (len(same), len(found), len(found[0].losses)) == (2, 6, 61)
+    assert found[0].losses[0] == pytest.approx(sum(first) / 2)
+    assert found[0].final == pytest.approx(sum(row.loss for row in same) / 2)
     short = probes(folder, 1e-2)
     assert [one.name for one in short] == [row.name for row in study.rows if row.lr == 1e-2]
     for one in short:
@@ -43,7 +47,15 @@ def test_runs_of_a_study_are_asked(study, cli, tmp_path):
     assert cells[0].loss == pytest.approx(sum(losses) / 2)
     code, out, _ = cli("rung-check", folder, "--at", 0.5)
     assert code == 0
-    assert "12 runs logged up to update 59, in 2 groups" in out
+    assert "6 runs logged up to update 60, in 2 groups" in out
+    assert "note: every cell of the study counts once, by means over its seeds" in out
+    for words, message in (
+        ((folder, "--updates", 50), "study must be one with finished runs of 50 updates; got 0"),
+        ((folder, folder), "runs must be each named once; got"),
+        ((folder, folder / "runs"), "runs must be one study, or runs; got"),
+    ):
+        code, _, err = cli("rung-check", *words)
+        assert (code, message in err) == (2, True)
     code, out, err = cli("forecast", SHAPES[0], "--updates", 60, "--lr", "1e-2", "--study", folder, "--json")
     if code == 0:
         assert len(json.loads(out)["curve"]) > 0
@@ -62,3 +74,12 @@ def test_what_a_study_has_not_is_refused(study, cli):
     code, _, err = cli("surface", "--updates", 61, "--study", folder)
     assert code == 2
     assert "study must be one with finished runs of 61 updates; got 0" in err
+
+
+def test_runs_of_several_lengths_are_asked_one_length_at_a_time(settings, tmp_path):
+    """Both lengths of a study at once are refused with the way out."""
+    design = StudyDesign(schedule=SHAPES, lr=[1e-3], horizon=[20, 40], seed=[0], train=settings)
+    folder = run_study(design, tmp_path / "study", executor=LocalProcesses(2, start="fork"), say=quiet).folder.path
+    with pytest.raises(preheat.DataError, match=r"runs of the study must be of one length; got \[20, 40\]. Ask about"):
+        logs(folder)
+    assert [len(one.losses) for one in logs(folder, 20)[0]] == [21, 21]

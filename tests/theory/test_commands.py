@@ -1,6 +1,8 @@
 """The commands of this floor: tables, JSON, exit codes."""
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -52,6 +54,11 @@ def test_transfer_prints_the_rate(cli):
     assert found["ratio"] == pytest.approx(1.946 / 2**0.5, rel=1e-3)
     code, out, _ = cli(*words, "--to-updates", 6000)
     assert "cool-down from update" in out
+    assert "at the peak" not in out
+    code, out, _ = cli(*words, "--to-updates", 40_000, "--lr", "1e-3")
+    assert out.startswith("at the peak 0.0006157:\nlinear 40000 to 0\n")
+    found = json.loads(cli(*words, "--to-updates", 6000, "--lr", "1e-3", "--json")[1])
+    assert (found["lr"], found["ratio"]) == (1e-3, 1.0)
 
 
 def test_transfer_asks_for_what_is_missing(cli):
@@ -88,6 +95,13 @@ def test_help_has_an_example(cli, name):
     assert (code, "Example: preheat " + name in " ".join(out.split())) == (0, True)
 
 
+def test_surface_example_of_the_help_works(cli):
+    """As it stands there, lines joined."""
+    (words,) = re.findall(r"Example: preheat (surface .*?)\n\n", cli("surface", "--help")[1], re.DOTALL)
+    code, out, err = cli(*shlex.split(" ".join(words.split())))
+    assert (code, "cosine to 0: best at" in out) == (0, True), err
+
+
 def test_refine_prints_and_saves_the_schedule(cli, tmp_path):
     """Of a log whose gradients are large at first; the file is the schedule."""
     rows = [f"{step},1.0,{3.0 if step < 100 else 1.0}" for step in range(1000)]
@@ -112,7 +126,7 @@ def test_surface_prints_best_peaks_and_the_next_run(cli):
     code, out, _ = cli(*words)
     assert code == 0
     assert "\nlinear to 0: best at 0.00356, " in out
-    assert "the run that would tell most: hold 800 > linear 200 to 0 at 0.0001" in out
+    assert "the run that would tell most: linear 1000 to 0 at 0.0001" in out
     found = json.loads(cli(*words, "--peak", 5e-5, "--json")[1])
     assert found["asked"][0]["peak"] == pytest.approx(1.95 * (1e-4 / 30) ** 0.5, rel=2e-3)
     assert found["next"]["peak"] == 5e-5

@@ -8,7 +8,8 @@ import pytest
 import preheat
 from loss_curves import needs_curves, schaipp_rates, schaipp_runs
 from preheat.cli.main import run as command
-from preheat.theory import MultiPowerLaw, Quadratic, forecast, probe, run_log
+from preheat.theory import MultiPowerLaw, Quadratic, forecast, probe, read_run, run_log
+from preheat.theory.forecast import _choice_notes
 
 LR = 3e-4
 LAW = MultiPowerLaw(floor=3.0, scale=0.5, power=0.5, gain=400.0, speed=2.0, fade=0.6, bend=0.64)
@@ -19,7 +20,7 @@ def made(words, updates, lr=LR, every=20, noise=1e-3, name=None):
     """A run whose losses the law makes, with a little noise."""
     rates = lr * preheat.parse(words).over(updates)(np.arange(updates + 1))
     at = np.arange(20, updates, every)
-    losses = LAW(rates, at, blocks=256) + noise * np.random.default_rng(updates).normal(size=len(at))
+    losses = np.abs(LAW(rates, at, blocks=256) + noise * np.random.default_rng(updates).normal(size=len(at)))
     return probe(run_log(name or words, at, losses), words, updates=updates, lr=lr), rates
 
 
@@ -123,6 +124,42 @@ def test_gates(runs, asked, message):
         forecast(runs(), f"{TRUNK} 50%", **options)
 
 
+def test_a_run_that_ends_before_the_losses_begin_is_refused():
+    """Those of the climb and of the first 4 % are not fitted."""
+    with pytest.raises(
+        preheat.DataError, match="updates must be at least 80; got 60. The losses that the law is fitted"
+    ):
+        forecast(pair(), "hold > linear 50%", updates=60, lr=LR)
+
+
+def test_a_loss_below_zero_is_refused():
+    """A law of small losses that falls through 0; the interval stops there."""
+    rates = [LR * preheat.parse(words).over(2000)(np.arange(2001)) for words in PAIR]
+    at = np.arange(20, 2000, 20)
+    steep = [probe(run_log("a", at, LAW(one, at, blocks=256) - 3.5), words, updates=2000, lr=LR)
+             for one, words in zip(rates, PAIR, strict=True)]  # fmt: skip
+    with pytest.raises(preheat.DataError, match=r"predicted loss must be > 0; got -0\..*goes below what a loss can be"):
+        forecast(steep, f"{TRUNK} 20%", updates=6000, lr=LR)
+    with pytest.raises(preheat.DataError, match="predicted loss must be > 0"):
+        preheat.optimise(steep, f"{TRUNK} 20%", updates=6000, lr=LR)
+    assert forecast(steep, f"{TRUNK} 90%", updates=1200, lr=LR).low >= 0.0
+
+
+def test_shapes_no_law_was_held_to_are_noted():
+    """A second rise, a climb over most of the run; and why the law with the larger left-out error was taken."""
+    again = forecast(
+        pair(), "warmup 50 > hold 500 at 1 > hold 500 at 0 > hold 500 at 1 > linear to 0", updates=2000, lr=LR
+    )
+    assert any("its rate rises again after the climb" in note for note in again.notes)
+    late = forecast(pair(), "warmup 1500 > linear to 0", updates=2000, lr=LR)
+    assert any("its climb takes 75% of the run" in note for note in late.notes)
+    plain = forecast(pair(), f"{TRUNK} 50%", updates=2000, lr=LR)
+    assert [note for note in plain.notes if "climb" in note or "is taken where" in note] == []
+    assert "mean error on half a run left out: " in str(plain)
+    (note,) = _choice_notes("multi-power", {"tissue": 0.008, "multi-power": 0.015})
+    assert note.startswith("the tissue law is taken where its error on what is left out is below 1 / 2 of the multi-")
+
+
 def test_rising_losses_are_noted():
     """Over-fitting is nothing these laws know."""
     runs = pair()
@@ -149,6 +186,55 @@ def test_probe_takes_logged_rates_or_a_schedule():
         probe(run_log("d", [5, 20], [2.0, 1.0]), "linear to 0", updates=10, lr=0.1)
     with pytest.raises(preheat.ScheduleError, match="lr must be a finite number; got None"):
         probe(run_log("d", [5], [2.0]), "linear to 0", updates=10)
+    with pytest.raises(preheat.DataError, match="losses of run 'e' must be > 0; got 0"):
+        probe(run_log("e", [5, 9], [2.0, 0.0]), "linear to 0", updates=10, lr=0.1)
+
+
+def test_logged_rates_have_to_be_those_of_the_schedule_named():
+    """Another peak or shape is refused; a log that counts an update later is not."""
+    at = np.arange(0, 1000, 10)
+    words = f"{TRUNK} 50%"
+    rates = LR * preheat.parse(words).over(1000)(np.arange(1000))
+    log = run_log("a", at + 1, np.full(100, 3.0), rates[at])
+    assert probe(log, words, updates=1000, lr=LR).peak == LR
+    with pytest.raises(preheat.DataError, match=r"logged learning rates of run 'a' must be those of .*; got 0\.0003\."):
+        probe(log, words, updates=1000, lr=2 * LR)
+    with pytest.raises(preheat.DataError, match=r"got 5.4e-06. At update 991 that would be 0.0003."):
+        probe(log, "warmup 50 > hold forever", updates=1000, lr=LR)
+
+
+def test_rates_logged_apart_from_the_losses_are_used(tmp_path):
+    """A Trainer's evaluations at the ends of epochs, its learning rates every ten updates."""
+    words = f"{TRUNK} 50%"
+    rates = LR * preheat.parse(words).over(1000)(np.arange(1000))
+    history = [{"step": step, "loss": 3.0, "learning_rate": float(rates[step - 1])} for step in range(10, 1001, 10)]
+    history += [{"step": step, "eval_loss": 3.1} for step in range(117, 1001, 117)]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": history}))
+    found = probe(read_run(tmp_path, loss="eval_loss"))
+    assert found.updates.tolist() == [*range(117, 1001, 117)]
+    assert found.peak == pytest.approx(LR)
+    assert np.abs(found.rates[10:1000] - rates[9:999]).max() < 0.01 * LR
+
+
+def test_lost_losses_are_said_and_a_diverged_run_is_refused(tmp_path):
+    """A gap in the middle is left out, with a note; a run that ends in NaN has no end."""
+    words = PAIR[0]
+    one, rates = made(words, 2000)
+    for name, gap in (("gap.csv", range(40, 45)), ("end.csv", range(60, 99))):
+        lines = [
+            f"{at},{'nan' if index in gap else loss},{rates[at]}"
+            for index, (at, loss) in enumerate(zip(one.updates, one.losses, strict=True))
+        ]
+        (tmp_path / name).write_text("\n".join(["step,loss,lr", *lines]) + "\n")
+    found = probe(read_run(tmp_path / "gap.csv"))
+    assert found.note.startswith("gap.csv: 5 losses that are not finite are left out; gap.csv: rates between")
+    with pytest.raises(
+        preheat.DataError, match=r"run 'end.csv' must be one that ends with a finite loss; got '39 that"
+    ):
+        probe(read_run(tmp_path / "end.csv"), words, updates=2000, lr=LR)
+    own = [{"update": at, "loss": 2.0 if at < 9 else None, "lr": 0.1} for at in range(12)]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in own))
+    assert read_run(tmp_path).lost == (9, 10, 11)
 
 
 def test_command_predicts_from_logs(tmp_path, monkeypatch, capsys):
@@ -168,6 +254,11 @@ def test_command_predicts_from_logs(tmp_path, monkeypatch, capsys):
     code, shown = run("--run", "a.csv", "--run", f"b.csv={PAIR[1]}@2000")
     assert code == 0
     assert "final loss 3.4" in shown.out
+    (tmp_path / "lr=3e-4").mkdir()
+    (tmp_path / "lr=3e-4" / "b.csv").write_text((tmp_path / "b.csv").read_text())
+    for followed in ("", f"={PAIR[1]}@2000"):  # a name with = in it
+        assert run("--run", "a.csv", "--run", f"lr=3e-4/b.csv{followed}")[0] == 0
+    assert "run must be a file that can be read; got 'c'" in run("--run", "a.csv", "--run", "c=linear@9")[1].err
     code, shown = run("--run", "a.csv", "--run", "b.csv", "--json")
     assert json.loads(shown.out)["updates"] == 4000
     assert run("--run", "a.csv")[0] == 2

@@ -65,6 +65,13 @@ def test_a_large_gain_is_shrunk_and_a_small_one_withheld():
     assert preheat.Schedule.from_dict(data["schedule"]) == large.schedule
 
 
+def test_warm_up_of_the_reference_is_kept():
+    """Unless another is asked for: no law here can tell what leaving it out would do."""
+    for words, climb in (("warmup 50 > hold > linear 40%", 50), ("transformers: warmup 200 > cosine to 0", 200)):
+        assert optimise(probes(), words, lr=LR, updates=2000).schedule.climb == climb
+    assert optimise(probes(), "warmup 50 > hold > linear 40%", lr=LR, updates=2000, climb=0).schedule.climb == 0
+
+
 def test_constraints_hold():
     """A floor, a climb; and what cannot be."""
     found = optimise(probes(), "linear to 0", lr=LR, updates=2000, climb=500, floors=[0.1])

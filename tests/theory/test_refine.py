@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import preheat
 from loss_curves import needs_curves, schaipp_norms
-from preheat.theory import refine, run_log, score
+from preheat.theory import read_run, refine, run_log, score
 
 
 @given(st.floats(1e-3, 1e3), st.integers(50, 3000), st.sampled_from(["sgd", "adam"]))
@@ -70,12 +70,25 @@ def test_warm_up_and_decay_emerge_from_public_norms():
 
 def test_a_run_without_norms_is_refused():
     """With what to log."""
-    with pytest.raises(preheat.DataError, match="run must be one with 20 gradient norms at least; got 0"):
+    with pytest.raises(preheat.DataError, match="run 'a' must be one with 20 gradient norms at least; got 0. Log the"):
         refine(run_log("a", [0, 1], [2.0, 1.0]), 100)
     with pytest.raises(preheat.ScheduleError, match="norms must be 20 or more finite numbers > 0"):
         refine([0.6, 0.2, 0.2], 100)
     with pytest.raises(preheat.ScheduleError, match="optimizer must be one of 'sgd', 'adam'; got 'lion'"):
         refine([1.0] * 20, 100, optimizer="lion")
+
+
+def test_norms_of_zero_are_said(tmp_path, cli):
+    """Left out where there are others, refused with their number where there are none."""
+    for name, every in (("some.csv", 3), ("none.csv", 10**6)):
+        rows = [f"{step},2.0,{0.0 if step % every else 1.5}" for step in range(1, 301)]
+        (tmp_path / name).write_text("\n".join(["step,loss,grad_norm", *rows]) + "\n")
+    note = "some.csv: 200 gradient norms that are not finite and > 0 are left out"
+    assert note in refine(read_run(tmp_path / "some.csv"), 100).notes
+    with pytest.raises(preheat.DataError, match="It has 300 that are not finite and > 0. Log the gradient norm"):
+        refine(read_run(tmp_path / "none.csv"), 100)
+    code, _, err = cli("score", "linear to 0", "--updates", 300, "--grad-norms", tmp_path / "some.csv")
+    assert (code, err) == (0, f"note: {note}\n")
 
 
 def test_result_is_plain_data_and_words():

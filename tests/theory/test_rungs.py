@@ -1,6 +1,8 @@
 """Early stopping, asked of finished runs; and how runs are read."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,16 +139,75 @@ def test_runs_are_read_from_what_trainers_write(tmp_path):
         found = read_run(path)
         assert (found.updates.tolist(), found.losses.tolist(), found.norms.tolist()) == ([1, 2], [2.0, 1.5], [1.5, 1.0])
     assert found.norms_over(4).tolist() == [1.5, 1.5, 1.0, 1.0]
+    with pytest.raises(preheat.DataError, match="updates must be at most the 3 that .* has norms of; got 5"):
+        found.norms_over(5)
     lines = tmp_path / "log.jsonl"
     lines.write_text(
         '{"update": 0, "loss": 3, "lr": 0.1}\n{"update": 1, "loss": null}\n{"update": 2, "loss": 2}\n{"upd'
     )
     assert read_run(lines).losses.tolist() == [3.0, 2.0]
     assert read_run(lines).rates.tolist()[0] == 0.1
+    lines.write_text('{"update": 0, "loss": 3}\n{"update": 1, "loss": 2}')  # whole, though without an end
+    assert read_run(lines).losses.tolist() == [3.0, 2.0]
     table = tmp_path / "log.csv"
     table.write_text("iter;val_loss\n5;2.5\n3;2.7\n5;2.4\n")
     assert read_run(table).losses.tolist() == [2.7, 2.4]
     assert read_run(table, loss="val_loss").final == 2.4
+
+
+def test_newest_checkpoint_is_that_of_the_highest_number(tmp_path):
+    """A copy has other times; and 1000 comes after 200."""
+    for number, time in ((200, 3), (1000, 2), (30, 1)):
+        state = tmp_path / f"checkpoint-{number}" / "trainer_state.json"
+        state.parent.mkdir()
+        state.write_text(json.dumps({"log_history": [{"step": number, "loss": 1.0}]}))
+        os.utime(state, (time, time))
+    assert read_run(tmp_path).updates.tolist() == [1000]
+    assert read_run(state).name == str(Path("checkpoint-30", "trainer_state.json"))
+
+
+def test_losses_of_single_batches_are_averaged():
+    """Runs in one order all the way, under noise twice their differences: single losses would order them by chance."""
+    at, draw = np.arange(2000), np.random.default_rng(3)
+    plain = [3 - at / 2000 + 0.1 * n for n in range(8)]
+    noisy = [run_log(str(n), at, loss + 0.5 * draw.normal(size=2000)) for n, loss in enumerate(plain)]
+    check = rung_check(noisy, [0.5, 0.9])
+    assert [rung.agreement >= 0.8 for rung in check.rungs] == [True, True]
+    assert check.notes[0].startswith("the losses are noisy, by 0.5: means over the last 50 logged are compared")
+    assert check.notes[1].startswith("those of the ends differ by 0.2")
+    assert str(check).count("note: ") == len(check.to_dict()["notes"]) == 2
+    quiet = rung_check([run_log(str(n), at, loss) for n, loss in enumerate(plain)], [0.5])
+    assert (quiet.notes, quiet.rungs[0].agreement) == ((), 1.0)
+
+
+def test_command_takes_no_run_twice(tmp_path, cli):
+    """A run that counts twice agrees with itself; lengths are for studies."""
+    names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 30)) for n in range(6)]
+    paths = [tmp_path / name for name in names]
+    code, _, err = cli("rung-check", *paths, tmp_path / "." / "2.csv")
+    assert (code, "runs must be each named once; got" in err) == (2, True)
+    code, _, err = cli("rung-check", *paths, "--updates", 290)
+    assert (code, "updates must be left out for runs; got 290" in err) == (2, True)
+
+
+def test_training_and_held_out_losses_are_not_mixed(tmp_path):
+    """By the names of the columns; in a check and in a forecast."""
+    names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 60)) for n in range(6)]
+    (tmp_path / "5.csv").write_text((tmp_path / "5.csv").read_text().replace("loss", "eval_loss"))
+    runs = [read_run(tmp_path / name) for name in names]
+    message = "losses must be of one kind in all runs; got 'training losses in 0.csv, held-out ones in 5.csv'"
+    with pytest.raises(preheat.DataError, match=message):
+        rung_check(runs, [0.5])
+    with pytest.raises(preheat.DataError, match=message):
+        preheat.forecast([preheat.probe(runs[0]), preheat.probe(runs[5])], "linear to 0", updates=600, lr=0.1)
+
+
+def test_a_diverged_run_is_no_run_to_check(tmp_path):
+    """It is named, and not taken for a shorter one."""
+    names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 30)) for n in range(6)]
+    names.append(write(tmp_path, "gone.csv", [*np.linspace(2, 1, 29), np.nan]))
+    with pytest.raises(preheat.DataError, match=r"run 'gone.csv' must be one that ends with a finite loss"):
+        rung_check([read_run(tmp_path / name) for name in names], [0.5])
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,11 @@ def test_bound_is_above_the_exact_worst_case(name, worst):
     assert 1.7 < score(shape(name, 60), updates=60).bound / worst < 2.1
 
 
+def test_bound_of_the_inverse_square_root_is_above_the_exact_worst_case():
+    """The fifth of that source, which no phase of ours is exactly."""
+    assert terms(1 / np.sqrt(np.arange(1, 61))).best / 0.1542 == pytest.approx(1.83, abs=0.01)
+
+
 rates = st.lists(st.floats(0.01, 1), min_size=2, max_size=60).map(np.array)
 
 

@@ -74,8 +74,17 @@ def test_next_run_is_the_far_one():
     runs = [FinishedRun(WSD, peak, 3 + 1e-4 / peak + 30 * peak) for peak in (1e-4, 1e-3, 1e-2)]
     found = surface([*runs, FinishedRun(LATE, 1e-3, 3.1)], updates=1000)
     assert found.next_run([WSD], [1e-3, 3e-3, 3e-2])[1] == 3e-2
+    assert found.next_run([WSD], [1e-4, 1e-3, 3e-3])[1] == 3e-3  # the others are made
+    assert found.next_run([preheat.parse(WSD).over(1000)], [1e-4, 1e-3])[1] == 1e-4  # nothing else is left
     assert json.loads(json.dumps(found.to_dict()))["runs"][0]["schedule"] == WSD
     assert "cannot say: another horizon" in str(found)
+
+
+def test_a_diverged_run_among_others_is_refused():
+    """Its loss of 9 would bend all that is said of runs between 2.9 and 3.2."""
+    runs = [FinishedRun(WSD, peak, loss) for peak, loss in ((1e-4, 3.2), (1e-3, 2.966), (3e-3, 9.03))]
+    with pytest.raises(preheat.DataError, match=r"error of the fit must be below what the losses differ by; got 0\.35"):
+        surface([*runs, FinishedRun(LINE, 1e-3, 2.955)], updates=1000)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,23 @@ def test_longer_run_says_which_checkpoint_it_needs():
     assert again == longer.schedule
 
 
+@pytest.mark.parametrize("words", ["linear to 0", "cosine to 0", "1-sqrt to 0"])
+def test_longer_run_of_a_decay_is_plain(words):
+    """No plateau of no length, and the peak is 1 though the first update is a step below it."""
+    assert str(lengthen(words, 2000, updates=1000).schedule) == "linear 2000 to 0"
+    assert str(lengthen(f"warmup 10 > {words}", 2000, updates=1000).schedule) == "warmup 10 > linear 1990 to 0"
+    longer = lengthen("hold 800 at 0.5 > linear to 0", 1200, updates=1000)
+    assert str(longer.schedule) == "hold 836 at 0.5 > linear 364 to 0"
+
+
+def test_longer_run_says_what_is_doubtful():
+    """A horizon far off, and a floor that goes."""
+    longer = lengthen("hold > linear 20% to 0.1", 10_000, updates=1000)
+    assert "one run is 10 times as long: with updates ** -0.3 the factor of the horizon would be 0.501" in str(longer)
+    assert "the shorter run ends at 0.1 of its peak, this one at 0" in str(longer)
+    assert lengthen("hold > linear 20% to 0", 1500, updates=1000).notes == ()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -16,7 +16,9 @@ def optimise(
     lr: Peak,
     runs: Runs = None,
     study: FromStudy = None,
-    climb: Annotated[int, typer.Option(metavar="UPDATES", help="Warm-up of the planned run.")] = 0,
+    climb: Annotated[
+        int | None, typer.Option(metavar="UPDATES", help="Warm-up of the planned run [as SCHEDULE's].")
+    ] = None,
     floors: Annotated[
         list[float] | None, typer.Option("--floor", metavar="FRACTION", help="An end it may have [0 0.02 0.1].")
     ] = None,

@@ -45,7 +45,7 @@ def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> 
     """One ``LOG`` or ``LOG=SCHEDULE@UPDATES``."""
     from preheat.theory import probe, read_run
 
-    path, said, followed = words.partition("=")
+    path, said, followed = _split(words)
     log = read_run(Path(path), loss=loss)
     if not said:
         return probe(log)
@@ -55,3 +55,12 @@ def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> 
         raise ConfigError(refusal("run", "written LOG=SCHEDULE@UPDATES", words, advice))
     updates = int(length)
     return probe(log, schedule_as_said(text, updates, warmup, lr), updates=updates, lr=lr)
+
+
+def _split(words: str) -> tuple[str, str, str]:
+    """The log, ``=`` and what it followed; the log's name may have ``=`` in it, as ``lr=0.001/log.csv`` has."""
+    parts = words.split("=")
+    for many in range(len(parts), 0, -1):
+        if Path(path := "=".join(parts[:many])).exists():
+            return path, "=" if many < len(parts) else "", "=".join(parts[many:])
+    return words.partition("=")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from preheat.cli.values import show_found
-from preheat.errors import DataError
+from preheat.errors import ConfigError, DataError, refusal
 
 if TYPE_CHECKING:
     from preheat.theory import RunLog
+
+_OF_CELLS = (
+    "every cell of the study counts once, by means over its seeds: training losses on the way, validation at the end"
+)
 
 
 def rung_check(
@@ -23,6 +28,9 @@ def rung_check(
     ] = None,
     groups: Annotated[
         list[str] | None, typer.Option("--group", metavar="NAME", help="Each run's shape, in the order of the runs.")
+    ] = None,
+    updates: Annotated[
+        int | None, typer.Option(metavar="UPDATES", help="Of a study with runs of several lengths, those of this one.")
     ] = None,
     loss: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of the loss.")] = None,
     least: Annotated[float, typer.Option(metavar="FRACTION", help="Spearman needed to stop runs early.")] = 0.8,
@@ -39,8 +47,10 @@ def rung_check(
     from preheat.theory.rungs import RUNGS
 
     shares = [*(at or RUNGS), *([] if prune_at is None else [prune_at])]
-    logs, shapes = _logs(runs, loss)
+    logs, shapes = _logs(runs, updates, loss)
     found = check(logs, shares, groups=groups or shapes, least=least)
+    if shapes is not None:
+        found = replace(found, notes=(_OF_CELLS, *found.notes))
     show_found(found, as_json=as_json)
     if prune_at is not None:
         try:
@@ -50,11 +60,23 @@ def rung_check(
             raise typer.Exit(1) from None
 
 
-def _logs(paths: list[Path], loss: str | None) -> tuple[list[RunLog], list[str] | None]:
+def _logs(paths: list[Path], updates: int | None, loss: str | None) -> tuple[list[RunLog], list[str] | None]:
     """The runs and, where a study knows them, their shapes."""
     from preheat.study.answers import is_study, logs
     from preheat.theory import read_run
 
+    twice = [path for index, path in enumerate(paths) if path.resolve() in {one.resolve() for one in paths[:index]}]
+    if twice:
+        raise ConfigError(
+            refusal("runs", "each named once", str(twice[0]), "A run that counts twice agrees with itself.")
+        )
     if len(paths) == 1 and is_study(paths[0]):
-        return logs(paths[0])
+        return logs(paths[0], updates)
+    studies = [str(path) for path in paths if is_study(path)]
+    if studies:
+        raise ConfigError(refusal("runs", "one study, or runs", studies[0], "Ask about one study at a time."))
+    if updates is not None:
+        raise ConfigError(
+            refusal("updates", "left out for runs", updates, "It picks runs of a study; name those you mean.")
+        )
     return [read_run(path, loss=loss) for path in paths], None

@@ -12,6 +12,7 @@ from preheat.cli.values import print_json, schedule_as_said
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
+    from preheat.schedule import Schedule
     from preheat.theory import FinishedRun, Surface
 
 
@@ -35,8 +36,8 @@ def surface(
 ) -> None:
     """Fit the loss over shapes and peaks to four finished runs; tell the best peak of any shape, and what to run next.
 
-    Example: preheat surface --updates 3000 --run "wsd@1e-4=2.9" --run "wsd@1e-3=2.7" --run "wsd@1e-2=2.8"
-      --run "linear@1e-3=2.72" --ask cosine
+    Example: preheat surface --updates 3000 --run "hold > linear 20%@1e-4=2.9" --run "hold > linear 20%@1e-3=2.7"
+      --run "hold > linear 20%@1e-2=2.8" --run "linear to 0@1e-3=2.72" --ask "cosine to 0"
     """
     from preheat.theory import surface as fit
 
@@ -48,7 +49,7 @@ def surface(
     found = fit(finished, updates=updates)
     wanted = {words: schedule_as_said(words, updates, warmup, 1.0) for words in ask or ()}
     asked = {words: found.best(schedule) for words, schedule in wanted.items()}
-    upcoming = _next(found, peaks)
+    upcoming = _next(found, [*wanted.values()], peaks)
     if as_json:
         answers = [{"schedule": words, "peak": peak, "loss": loss} for words, (peak, loss) in asked.items()]
         print_json({**found.to_dict(), "asked": answers, "next": {"schedule": upcoming[0], "peak": upcoming[1]}})
@@ -75,8 +76,8 @@ def _finished(words: str, updates: int, warmup: str | None) -> FinishedRun:
     return FinishedRun(schedule_as_said(shape, updates, warmup, numbers[0]), *numbers)
 
 
-def _next(found: Surface, peaks: list[float] | None) -> tuple[str, float]:
-    """The most informative run among the shapes known, at the peaks given or those of the runs."""
-    shapes = list(dict.fromkeys(run.schedule for run in found.runs))
+def _next(found: Surface, asked: list[Schedule], peaks: list[float] | None) -> tuple[str, float]:
+    """The most informative run among the shapes known and asked about, at the peaks given or those of the runs."""
+    shapes = [*dict.fromkeys([*(run.schedule for run in found.runs), *asked])]
     schedule, peak = found.next_run(shapes, peaks or sorted({run.peak for run in found.runs}))
     return str(schedule), peak

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from preheat.cli.probes import Warmup
-from preheat.cli.values import schedule_as_said, show_found
+from preheat.cli.values import print_json, schedule_as_said, show_found
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
@@ -51,4 +51,18 @@ def transfer(
         length = to_updates or updates
         pair = named(source, updates), named(to, length)
         found = transfer_lr(lr, *pair, updates=updates, target_updates=length)
-    show_found(found, as_json=as_json)
+    if to is None and lr is not None:
+        _show_peak(found, lr, as_json=as_json)
+    else:
+        show_found(found, as_json=as_json)
+
+
+def _show_peak(found: Transfer | Lengthened, lr: float, *, as_json: bool) -> None:
+    """A longer run with the rate it is to have."""
+    from preheat.schedule.checks import positive
+
+    peak = positive("lr", lr, "It is the best peak of the schedule after --from.") * found.ratio
+    if as_json:
+        print_json({**found.to_dict(), "lr": peak})
+    else:
+        typer.echo(f"at the peak {peak:.4g}:\n{found}")

@@ -8,6 +8,7 @@ from statistics import mean
 
 from preheat.errors import DataError, refusal
 from preheat.schedule import Schedule
+from preheat.study.findings import cell_logs, smooth
 from preheat.study.folder import StudyFolder
 from preheat.study.table import RunRow, StudyTable, read
 from preheat.theory import FinishedRun, Probe, RunLog, probe, run_log
@@ -20,11 +21,24 @@ def is_study(path: str | os.PathLike[str]) -> bool:
     return StudyFolder(path).exists
 
 
-def logs(folder: str | os.PathLike[str]) -> tuple[list[RunLog], list[str]]:
-    """The training losses of every finished run, and the shape each belongs to."""
+def logs(folder: str | os.PathLike[str], updates: int | None = None) -> tuple[list[RunLog], list[str]]:
+    """A log of every cell (of this length), the mean over its finished seeds, and the shape each belongs to.
+
+    Its training losses are running means, its end is the validation loss, as in the study's report: the losses of
+    single batches would order the runs by chance.
+
+    Raises:
+        DataError: if there is none, or no length is given and the runs have several: at one share of each they are no
+            rungs.
+    """
     table = read(folder)
-    rows = _done(table, table.rows)
-    return [_log(table, row) for row in rows], [row.schedule for row in rows]
+    rows = [row for row in table.rows if updates in (None, row.horizon)]
+    rows = _done(table, rows, "" if updates is None else f"of {updates} updates")
+    lengths = sorted({row.horizon for row in rows})
+    if len(lengths) > 1:
+        advice = "Ask about those of one length: preheat rung-check --updates N."
+        raise DataError(refusal("runs of the study", "of one length", lengths, advice))
+    return cell_logs(rows, {row.name: smooth([line["loss"] for line in table.records(row.name)]) for row in rows})
 
 
 def probes(folder: str | os.PathLike[str], lr: float) -> list[Probe]:

@@ -19,7 +19,7 @@ from preheat.study.advice import Compared, advice
 from preheat.study.estimates import Estimate, differences, estimate
 from preheat.study.lines import Line, lines_of
 from preheat.study.table import RunRow, StudyTable
-from preheat.theory import RungCheck, run_log, rung_check
+from preheat.theory import RungCheck, RunLog, run_log, rung_check
 from preheat.train.config import untuned_of
 
 RUNGS = (0.2, 0.5, 0.8, 0.9)
@@ -82,7 +82,7 @@ def find(table: StudyTable) -> Findings | None:
     if not firsts:
         return None
     initial = mean(firsts)
-    losses = {name: _smooth([line["loss"] for line in lines]) for name, lines in records.items() if lines}
+    losses = {name: smooth([line["loss"] for line in lines]) for name, lines in records.items() if lines}
     rates = {name: sum(line["lr"] for line in lines) for name, lines in records.items()}
     untuned = untuned_of(table.folder.header()["design"].get("train") or {})
     peaks = [row.lr for row in table.rows]
@@ -133,7 +133,7 @@ def mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
     return [mean(at) for at in zip(*curves, strict=True)]
 
 
-def _smooth(losses: Sequence[float | None]) -> list[float]:
+def smooth(losses: Sequence[float | None]) -> list[float]:
     """The running mean over a fortieth of a run: batches differ more than updates do."""
     import numpy as np
 
@@ -149,8 +149,13 @@ def _reached(losses: Sequence[float], aim: float) -> int:
     return next(update + 1 for update, loss in enumerate(losses) if loss <= aim)
 
 
-def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tuple[RungCheck | None, str]:
-    """The check on cells, each the mean over its seeds: runs of other seeds see other batches."""
+def cell_logs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tuple[list[RunLog], list[str]]:
+    """A log of every cell and its shape: the mean over its seeds, since those see other batches.
+
+    Args:
+        rows: runs of one length.
+        losses: running means of the training losses, by the names of the runs; a log ends with the validation loss.
+    """
     cells: dict[Any, list[RunRow]] = {}
     for row in rows:
         if row.state == "done":
@@ -160,7 +165,11 @@ def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tup
         way = mean_curve([losses[row.name] for row in same])
         final = mean(float(row.loss or 0.0) for row in same)
         logs.append(run_log(same[0].name, range(len(way) + 1), [*way, final]))
-    shapes = [same[0].schedule for same in cells.values()]
+    return logs, [same[0].schedule for same in cells.values()]
+
+
+def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tuple[RungCheck | None, str]:
+    logs, shapes = cell_logs(rows, losses)
     try:
         return rung_check(logs, RUNGS, groups=shapes if len({*shapes}) > 1 else None), ""
     except DataError as error:

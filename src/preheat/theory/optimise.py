@@ -8,6 +8,7 @@ Measured on published laws its best is within 0.0004 of 24 000 free rates (Luo e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,7 +20,7 @@ from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule, parse
 from preheat.schedule.checks import count, positive, ratio
 from preheat.theory.answer import Answer
-from preheat.theory.forecast import fit_runs
+from preheat.theory.forecast import fit_runs, refuse_below_zero
 from preheat.theory.probes import Probe, refuse_unfit
 from preheat.theory.shapes import factors, resolved
 
@@ -34,7 +35,8 @@ SHRUNK = (0.3, 0.6)  # of a promised gain, on public data
 ASSUMES = (
     "assumes: what the forecast assumes, and that the law holds for shapes further from the runs than any was.",
     "measured: gains came out at 0.3 to 0.6 of what laws promised.",
-    "cannot say: which of the set is best: train one of them beside the reference, with the same seed and data.",
+    "cannot say: how long to warm up; which of the set is best: train one of them beside the reference, with the same"
+    " seed and data.",
 )
 
 
@@ -124,7 +126,7 @@ def optimise(
     *,
     lr: float,
     updates: int,
-    climb: int = 0,
+    climb: int | None = None,
     floors: Sequence[float] = (0.0, 0.02, 0.1),
     law: str | None = None,
 ) -> Optimised:
@@ -135,7 +137,8 @@ def optimise(
         reference: what would be run otherwise.
         lr: peak of all runs.
         updates: length of the run to be planned.
-        climb: updates of its linear warm-up, in [0, updates).
+        climb: updates of its linear warm-up, in [0, updates); None takes the reference's, since no law here can tell
+            what leaving it out would do.
         floors: shares of the peak it may end at, each in [0, 1].
         law: as for the forecast.
 
@@ -144,13 +147,14 @@ def optimise(
         ScheduleError: for constraints that leave nothing.
     """
     lr = positive("lr", lr, "It is the peak learning rate.")
-    updates, climb = int(count("updates", updates, 2)), int(count("climb", climb))
-    if climb >= updates:
-        raise ScheduleError(refusal("climb", f"below updates={updates}", climb, "Leave updates for the peak."))
+    updates = int(count("updates", updates, 2))
     floors = [ratio("floors", floor) for floor in floors]
     if not floors:
         raise ScheduleError(refusal("floors", "one or more", floors, "0 lets a run end at 0."))
     known, total = resolved(reference, updates, lr)
+    climb = math.ceil(known.climb) if climb is None else int(count("climb", climb))
+    if climb >= updates:
+        raise ScheduleError(refusal("climb", f"below updates={updates}", climb, "Leave updates for the peak."))
     used = [one.settled() for one in runs]
     refuse_unfit(used, total, lr)
     name, fitted, errors, _ = fit_runs(used, law)
@@ -166,6 +170,7 @@ def optimise(
     ]
     tried.sort(key=lambda pair: pair[0].loss)
     best, schedule = tried[0]
+    refuse_below_zero(best.loss, name)
     there = final(known)
     promised = there - best.loss
     gain = None if promised <= errors[name] else (SHRUNK[0] * promised, SHRUNK[1] * promised)

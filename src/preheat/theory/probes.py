@@ -11,7 +11,7 @@ import numpy as np
 from preheat.errors import DataError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.checks import positive
-from preheat.theory.runs import RunLog
+from preheat.theory.runs import RunLog, refuse_mixed
 from preheat.theory.shapes import climb_of, factors, resolved
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _NOISE = 0.05  # of the loss, in a mean: laws are fitted to logarithms, which la
 _SKIPPED = 0.04  # of a run: the first losses fall faster than any power
 _SAME_PEAK = 0.01
 _SAME_SHAPE = 0.1  # of the peak, at one share of the run
+_APART = 2  # updates, by which two logs may number one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +41,8 @@ class Probe:
         updates: where the losses are, rising, shape (n,), int64.
         losses: the losses, shape (n,).
         total: updates of the run.
-        note: what was made up, in words; empty if nothing was.
+        note: what was left out or made up, in words; empty if nothing was.
+        held_out: whether the losses are of held-out data.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Probe:
     losses: Floats
     total: int
     note: str = ""
+    held_out: bool = False
 
     @property
     def peak(self) -> float:
@@ -92,31 +95,58 @@ def probe(
         lr: its peak learning rate; needed with a schedule.
 
     Raises:
-        DataError: if there is neither a schedule nor logged rates, or losses lie beyond the run.
+        DataError: if there is neither a schedule nor logged rates, if losses lie beyond the run or are not above 0, if
+            the run diverged, or its logged rates are not those of the schedule.
 
     >>> from preheat.theory.runs import run_log
     >>> one = probe(run_log("a", range(0, 100, 2), [3.0] * 50), "linear to 0", updates=100, lr=0.1)
     >>> one.peak, len(one.rates)
     (0.099, 101)
     """
+    log.refuse_diverged()
+    if log.losses.min() <= 0:
+        advice = "The laws are of losses above a floor: give the cross-entropy itself."
+        raise DataError(refusal(f"losses of run {log.name!r}", "> 0", float(log.losses.min()), advice))
+    notes = [*log.notes]
     if schedule is not None:
         lr = positive("lr", lr, "It is the run's peak learning rate.")
         known, total = resolved(schedule, updates, lr)
         rates = lr * factors(known, total + 1)
-        note = ""
     else:
-        seen = np.isfinite(log.rates)
-        if not seen.any():
-            advice = "Log the learning rate, or say which schedule it followed."
-            raise DataError(refusal("run", "one with learning rates", log.name, advice))
-        total = int(log.updates[-1]) + 1 if updates is None else int(updates)
-        rates = np.interp(np.arange(total + 1), log.updates[seen], log.rates[seen])
-        gaps = np.diff(log.updates[seen])
-        note = f"{log.name}: rates between logged ones are on straight lines" if (gaps > 1).any() else ""
+        total, rates = _logged(log, updates)
+        if (np.diff(log.rate_updates) > 1).any():
+            notes.append(f"{log.name}: rates between logged ones are on straight lines")
     if log.updates[-1] > total:
         advice = "Give the run's own length."
         raise DataError(refusal(f"updates of run {log.name!r}", f"at most {total}", int(log.updates[-1]), advice))
-    return Probe(log.name, rates, log.updates, log.losses, total, note)
+    if schedule is not None:
+        _refuse_other_rates(log, rates, str(schedule))
+    return Probe(log.name, rates, log.updates, log.losses, total, "; ".join(notes), log.held_out)
+
+
+def _logged(log: RunLog, updates: int | None) -> tuple[int, Floats]:
+    """Length and rates of a run, from the log alone."""
+    if not len(log.rate_updates):
+        advice = "Log the learning rate, or say which schedule it followed."
+        raise DataError(refusal("run", "one with learning rates", log.name, advice))
+    total = max(int(log.updates[-1]), int(log.rate_updates[-1])) + 1 if updates is None else int(updates)
+    return total, np.interp(np.arange(total + 1), log.rate_updates, log.logged_rates)
+
+
+def _refuse_other_rates(log: RunLog, rates: Floats, said: str) -> None:
+    """Hold what a run is said to have followed to what it logged; logs number updates one or two apart."""
+    at, logged = log.rate_updates, log.logged_rates
+    if not len(at):
+        return
+    apart = np.min(
+        [np.abs(rates[np.clip(at + shift, 0, len(rates) - 1)] - logged) for shift in range(-_APART, _APART + 1)], axis=0
+    )
+    worst = int(np.argmax(apart))
+    if apart[worst] > _SAME_SHAPE * rates.max():
+        where = min(int(at[worst]), len(rates) - 1)
+        advice = f"At update {where} that would be {rates[where]:.6g}. Say what it followed, or take the logged rates."
+        name = f"logged learning rates of run {log.name!r}"
+        raise DataError(refusal(name, f"those of {said!r}", float(f"{logged[worst]:.6g}"), advice))
 
 
 def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
@@ -128,11 +158,13 @@ def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
         peak: its highest rate.
 
     Raises:
-        DataError: for one run, decays of one shape, another peak, too far a horizon, or too few losses.
+        DataError: for one run, training losses beside held-out ones, decays of one shape, another peak, too far or too
+            near a horizon, or too few losses.
     """
     if len(probes) < 2:
         advice = "Two short runs with different cool-downs, of 20 % and of 90 % say, are enough."
         raise DataError(refusal("runs", "2 or more", len(probes), advice))
+    refuse_mixed((one.name, one.held_out) for one in probes)
     for one in probes:
         if abs(one.peak - peak) > _SAME_PEAK * peak:
             advice = "Whether one law covers several peaks is open: take runs of the peak asked about."
@@ -148,6 +180,10 @@ def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
     if total > FURTHEST * longest:
         advice = f"The longest run has {longest}: nothing beyond has been measured. Train a longer one."
         raise DataError(refusal("updates", f"at most {FURTHEST:g} times the longest run's", total, advice))
+    begins = min(int(one.updates[0]) for one in probes)
+    if total < begins:
+        advice = "The losses that the law is fitted to begin there."
+        raise DataError(refusal("updates", f"at least {begins}", total, advice))
     if all(_alike(probes[0], one) for one in probes[1:]):
         advice = "Runs that differ in length only predict no other shape: give one of them another cool-down."
         raise DataError(refusal("decays of the runs", "of different shapes", "one shape", advice))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.errors import DataError, ScheduleError, refusal
+from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.checks import choice, count
 from preheat.theory.answer import Answer
@@ -115,7 +115,7 @@ def refine(norms: RunLog | Sequence[float] | Floats, updates: int, *, optimizer:
     found = score(schedule, updates=updates, grad_norms=filtered)
     linear = score("transformers: linear to 0", updates=updates, grad_norms=filtered)
     rate = 1.0 / float(np.sqrt((filtered**-2.0).sum()))
-    notes = []
+    notes = [*norms.notes] if isinstance(norms, RunLog) else []
     if capped:
         notes.append(f"weights of {capped:.1%} of the updates were above 10 times the median, and are cut there")
     if optimizer == "adam":
@@ -129,9 +129,7 @@ def refine(norms: RunLog | Sequence[float] | Floats, updates: int, *, optimizer:
 def _even(norms: RunLog | Sequence[float] | Floats) -> Floats:
     """Norms, each of an equal stretch."""
     if isinstance(norms, RunLog):
-        if len(norms.norms) < _LEAST:
-            advice = "Log the gradient norm, before clipping, as grad_norm."
-            raise DataError(refusal("run", f"one with {_LEAST} gradient norms at least", len(norms.norms), advice))
+        norms.refuse_few_norms(_LEAST)
         return _means(norms.norms_over(int(norms.norm_updates[-1]) + 1))
     given = np.asarray(norms, dtype=np.float64)
     if given.ndim != 1 or len(given) < _LEAST or not (np.isfinite(given) & (given > 0)).all():

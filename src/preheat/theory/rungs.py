@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +17,20 @@ from preheat.errors import DataError, ScheduleError, refusal
 from preheat.schedule.checks import ratio
 from preheat.theory.answer import Answer
 from preheat.theory.ranks import spearman
-from preheat.theory.runs import RunLog
+from preheat.theory.runs import RunLog, refuse_mixed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 RUNGS = (0.2, 0.5, 0.8, 0.9, 0.95)
 LEAST = 0.8
 _FEWEST = 6  # runs: of fewer, a perfect order is no proof of any
 _FEWEST_IN_GROUP = 3
 _SAME_LENGTH = 0.01
+_FEWEST_NOISY = 20  # losses of a run, to tell its noise from its trend
+_NOISE = 0.2  # of what the finals differ by: beyond, single losses order runs by chance
 _LATE = 0.05  # of a run: how long before a rung its last logged loss may lie
 ASSUMES = (
     "assumes: runs of one model, data and horizon, each logged on the same batches; the next runs will be like these.",
@@ -58,6 +65,7 @@ class RungCheck(Answer):
         rungs: one for each share asked about, rising.
         least: agreement below which stopping is refused.
         groups: how many groups (shapes, mostly) the runs belong to.
+        notes: what makes it doubtful, or was done to the losses.
     """
 
     runs: tuple[str, ...]
@@ -65,6 +73,7 @@ class RungCheck(Answer):
     rungs: tuple[Rung, ...]
     least: float
     groups: int
+    notes: tuple[str, ...] = ()
 
     def rung(self, share: float) -> Rung:
         """The rung at ``share``.
@@ -114,11 +123,13 @@ class RungCheck(Answer):
         doubtful = [one.share for one in self.rungs if one.agreement < self.least]
         safe = [one.share for one in self.rungs if not doubtful or one.share > max(doubtful)]
         verdict = f"safe from {min(safe):.0%} on" if safe else "safe at none of these"
-        return "\n".join([*lines, f"stopping runs early: {verdict} (Spearman {self.least:g} asked for)", *ASSUMES])
+        lines.append(f"stopping runs early: {verdict} (Spearman {self.least:g} asked for)")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
-        return {**asdict(self), "runs": list(self.runs), "assumptions": list(ASSUMES)}
+        plain = {"runs": list(self.runs), "notes": list(self.notes), "assumptions": list(ASSUMES)}
+        return {**asdict(self), **plain}
 
 
 def rung_check(
@@ -137,7 +148,7 @@ def rung_check(
         least: agreement needed to stop, in [0, 1].
 
     Raises:
-        DataError: for too few runs, runs of different length, or runs without a loss near a rung.
+        DataError: for too few runs, runs of different length, diverged ones, or runs without a loss near a rung.
 
     >>> from preheat.theory.runs import run_log
     >>> runs = [run_log(str(n), range(0, 101, 10), [2 - n / 10 - k / 20 for k in range(11)]) for n in range(6)]
@@ -152,6 +163,9 @@ def rung_check(
         raise DataError(
             refusal("groups", f"one for each of the {len(runs)} runs", len(groups), "Name each run's shape.")
         )
+    refuse_mixed((run.name, run.held_out) for run in runs)
+    for run in runs:
+        run.refuse_diverged()
     ends = [int(run.updates[-1]) for run in runs]
     if max(ends) - min(ends) > _SAME_LENGTH * max(ends):
         advice = "Losses at one share of runs of different length are no rungs: compare runs of one horizon."
@@ -160,8 +174,46 @@ def rung_check(
     if not wanted:
         raise ScheduleError(refusal("shares", "one or more", [*shares], "Name a rung, such as 0.5."))
     names = [""] * len(runs) if groups is None else [*groups]
-    found = tuple(_rung(runs, share, names) for share in wanted)
-    return RungCheck(tuple(run.name for run in runs), max(ends), found, least, len({*names}))
+    used, notes = _quiet(runs)
+    found = tuple(_rung(used, share, names) for share in wanted)
+    lost = [note for run in runs for note in run.notes]
+    return RungCheck(tuple(run.name for run in runs), max(ends), found, least, len({*names}), (*lost, *notes))
+
+
+def _quiet(runs: Sequence[RunLog]) -> tuple[Sequence[RunLog], tuple[str, ...]]:
+    """The runs, with running means for losses whose noise would order them by chance, and what is to be said of it."""
+    noise = float(np.median([_noise(run.losses) for run in runs]))
+    if noise <= _NOISE * float(np.std([run.final for run in runs])):
+        return runs, ()
+    used = [replace(run, losses=_means(run.losses)) for run in runs]
+    differ = float(np.std([run.final for run in used]))
+    many = min(_width(run.losses) for run in runs)
+    notes = [f"the losses are noisy, by {noise:.2g}: means over the last {many} logged are compared"]
+    if noise / math.sqrt(many) > _NOISE * differ:
+        notes.append(
+            f"those of the ends differ by {differ:.2g} only, which noise alone may do: log a validation loss, or means"
+            " over seeds"
+        )
+    return used, tuple(notes)
+
+
+def _noise(losses: Floats) -> float:
+    """The standard deviation of one loss, from second differences: trends and a few kinks do not count."""
+    if len(losses) < _FEWEST_NOISY:
+        return 0.0
+    return float(np.median(np.abs(np.diff(losses, 2))) / (0.6745 * math.sqrt(6.0)))
+
+
+def _width(losses: Floats) -> int:
+    return max(2, len(losses) // 40)
+
+
+def _means(losses: Floats) -> Floats:
+    """The mean of each loss and those before it, over a fortieth of the run."""
+    sums = np.concatenate([[0.0], np.cumsum(losses)])
+    ends = np.arange(1, len(losses) + 1)
+    begins = np.maximum(ends - _width(losses), 0)
+    return np.asarray((sums[ends] - sums[begins]) / (ends - begins))
 
 
 def _share(value: float) -> float:

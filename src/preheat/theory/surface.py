@@ -9,6 +9,7 @@ Source    the bound: Schaipp et al. 2025, arXiv:2501.18965.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ _LEAST = 4
 ASSUMES = (
     "assumes: runs of one length that differ in shape and peak only; final losses on the same data.",
     "measured: 0.009 on average on 57 unseen 124M runs; too hopeful of short cool-downs and of floors, by 0.02.",
-    "cannot say: another horizon (a common shift of 0.1 and more), or peaks beyond those tried.",
+    "cannot say: another horizon (a common shift of 0.1 and more), peaks beyond those tried, or how long to warm up.",
 )
 
 
@@ -84,7 +85,10 @@ class Surface(Answer):
         return peak, self.loss(schedule, peak)
 
     def next_run(self, schedules: Sequence[Schedule | str], peaks: Sequence[float]) -> tuple[Schedule | str, float]:
-        """The schedule and peak, of those given, whose run would tell most about the three numbers."""
+        """The schedule and peak, of those given, whose run would tell most about the three numbers.
+
+        Runs made already come into question only where nothing else is given.
+        """
         if not schedules or not len(peaks):
             raise ScheduleError(
                 refusal("schedules and peaks", "one or more", (len(schedules), len(peaks)), "Name some.")
@@ -97,7 +101,18 @@ class Surface(Answer):
             row = _row(_terms(pair[0], self.updates), pair[1]) / scale
             return float(row @ inverse @ row)
 
-        return max(((one, float(peak)) for one in schedules for peak in peaks), key=told)
+        pairs = [(one, float(peak)) for one in schedules for peak in peaks]
+        made = [(self._text(one.schedule), one.peak) for one in self.runs]
+        new = [
+            pair
+            for pair in pairs
+            if not any(self._text(pair[0]) == text and math.isclose(pair[1], peak) for text, peak in made)
+        ]
+        return max(new or pairs, key=told)
+
+    def _text(self, schedule: Schedule | str) -> str:
+        """A schedule's text with its lengths known: the same for what is the same run."""
+        return str(resolved(schedule, self.updates)[0])
 
     def explain(self) -> str:
         """The three numbers, each run's shape at its best peak, errors, and what it assumes."""
@@ -125,7 +140,8 @@ def surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
         updates: that length.
 
     Raises:
-        DataError: for fewer runs, runs that do not tell the three numbers apart, or peaks on one side of the best only.
+        DataError: for fewer runs, runs that do not tell the three numbers apart, peaks on one side of the best only, or
+            losses that the formula does not fit.
 
     >>> shapes = ("hold 80% > linear to 0", "linear to 0")
     >>> made = [FinishedRun(shapes[0], peak, 3 + 1e-4 / peak + 30 * peak) for peak in (1e-4, 1e-3, 1e-2)]
@@ -150,6 +166,10 @@ def surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
         raise DataError(refusal("peaks", "on both sides of the best", sorted({*peaks}), advice))
     left_out = _left_out(rows, losses) if len(runs) > _LEAST else None
     error = float(np.abs(rows @ found - losses).mean())
+    usual = float(np.median(np.abs(losses - np.median(losses))))  # one diverged run must not hide behind its own size
+    if error > usual:
+        advice = f"The losses differ by {usual:.4g} as a rule: the formula does not hold. Leave out runs that diverged."
+        raise DataError(refusal("error of the fit", "below what the losses differ by", float(f"{error:.4g}"), advice))
     floor, far, noise = (float(one) for one in found)
     return Surface(updates, floor, far, noise, error, left_out, tuple(runs))
 

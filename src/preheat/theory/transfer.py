@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _FLOOR = 0.01  # of the peak: a run that ends above it ends on a floor
+_NEAR = 0.9  # of the peak
 _LONG = 4.0  # times as many updates: beyond, measured runs leave the rule
 ASSUMES = (
     "assumes: the source rate is the best of its own shape and horizon; same model, data, batch, weight decay.",
@@ -180,15 +181,23 @@ def lengthen(schedule: Schedule | str, to: int, *, updates: int | None = None, s
         raise ScheduleError(refusal("schedule", "one that stays at its peak, then falls", str(schedule), advice))
     rise, climb = _rise(known, climb, left)
     wanted = _best(values, None)
+    if left == 1 and _NEAR < peak < 1.0:
+        peak = 1.0  # a decay whose first update is a step below it already
 
     def longer(at: int) -> Schedule:
-        stay = hold(at - climb, at=peak) >> decay(shape, to - at, 0.0)
-        return stay if rise is None else rise >> stay
+        fall = decay(shape, to - at, 0.0)
+        if at > climb or (rise is None and peak != 1.0):
+            return hold(at - climb, at=peak) >> fall if rise is None else rise >> hold(at - climb, at=peak) >> fall
+        return fall if rise is None else rise >> fall
 
     begins = _latest(lambda at: _best(factors(longer(at), to), None) >= wanted, climb, to - 2)
     ratio = 1.0 if begins is not None else _best(factors(longer(climb), to), None) / wanted
     at = climb if begins is None else begins
-    return Lengthened(longer(at), to, at, (to - at) / to, (length - left) / length, ratio, _mind(at, left, ratio))
+    notes = (*_mind(at, left, ratio), *_horizon_notes(length, to))
+    if values[-1] > _FLOOR * peak:
+        words = f"the shorter run ends at {values[-1] / peak:.2g} of its peak, this one at 0"
+        notes += (f"{words}: of floors the bound asks for too large a change",)
+    return Lengthened(longer(at), to, at, (to - at) / to, (length - left) / length, ratio, notes)
 
 
 def _rise(schedule: Schedule, climb: int, left: int) -> tuple[Schedule | None, int]:
@@ -196,7 +205,7 @@ def _rise(schedule: Schedule, climb: int, left: int) -> tuple[Schedule | None, i
     phases = schedule.phases if isinstance(schedule, PhaseSchedule) else ()
     if phases and all(isinstance(one, Phase) and one.updates for one in phases[:-1]):
         for many, border in enumerate((0, *schedule.borders)):
-            if climb <= border < left and many < len(phases):
+            if climb <= border <= left and many < len(phases):
                 return (PhaseSchedule(phases[:many]) if many else None), int(border)
     return (schedule.until(climb) if climb else None), climb
 
@@ -242,11 +251,15 @@ def _notes(source: Floats, target: Floats, measured: bool) -> tuple[str, ...]:
             f"the warm-ups differ ({climb_of(source)} and {climb_of(target)} updates), and constant gradient norms"
             " cannot tell what that does to the peak"
         )
-    times = max(len(source), len(target)) / min(len(source), len(target))
-    if times > _LONG:
-        notes.append(
-            f"one run is {times:.3g} times as long: with updates ** -0.3 the factor of the horizon would be"
-            f" {math.pow(len(target) / len(source), -0.3):.3g}, with -0.5 it is"
-            f" {math.pow(len(target) / len(source), -0.5):.3g}"
-        )
-    return tuple(notes)
+    return (*notes, *_horizon_notes(len(source), len(target)))
+
+
+def _horizon_notes(source: int, target: int) -> tuple[str, ...]:
+    """Both laws of the horizon, where they are far apart."""
+    times = max(source, target) / min(source, target)
+    if times <= _LONG:
+        return ()
+    return (
+        f"one run is {times:.3g} times as long: with updates ** -0.3 the factor of the horizon would be"
+        f" {math.pow(target / source, -0.3):.3g}, with -0.5 it is {math.pow(target / source, -0.5):.3g}",
+    )
