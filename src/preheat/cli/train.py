@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from preheat.cli.settings import ConfigFile, read_settings, with_settings
 from preheat.cli.values import print_json, show_found
 from preheat.train.changes import Wins
-from preheat.train.processes import is_main
+from preheat.train.processes import is_main, leave
 
 if TYPE_CHECKING:
     from preheat.train.config import TrainConfig
@@ -72,9 +73,14 @@ def train(
         )
     except RunStoppedError as stopped:
         typer.echo(f"preheat: {stopped}", err=True)
+        leave(STOPPED_EXIT)
         raise typer.Exit(STOPPED_EXIT) from None
-    if not is_main():
-        return
+    if is_main():
+        _show_result(result, folder, as_json=as_json)
+    leave(0)
+
+
+def _show_result(result: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return

@@ -40,7 +40,14 @@ class Look:
 def stamp(folder: Path) -> tuple[int, ...]:
     """Sizes of what a run writes to: equal while nothing was added."""
     files = (folder / name for name in ("records.jsonl", "evaluations.jsonl", "events.jsonl", "result.json"))
-    return tuple(file.stat().st_size if file.is_file() else -1 for file in files)
+    return tuple(map(_size, files))
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
 
 
 def look_at(folder: Path, words: Words) -> Look:

@@ -116,10 +116,10 @@ def text_of(table: StudyTable, findings: Findings | None) -> str:
         widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines += ["", f"{horizon:,} updates: validation loss at the end, lowest first"]
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows)]
-    for one in () if findings is None else findings.horizons:
-        assert findings is not None
-        lines += ["", f"{one.updates:,} updates: what that says, {_counted(findings)}"]
-        lines += [f"- {sentence}" for sentence in one.advice]
+    if findings is not None:
+        for one in findings.horizons:
+            lines += ["", f"{one.updates:,} updates: what that says, {_counted(findings)}"]
+            lines += [f"- {sentence}" for sentence in one.advice]
     return "\n".join(lines)
 
 

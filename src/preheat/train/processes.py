@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,22 @@ def start_accelerator(config: TrainConfig) -> Accelerator:
         advice = "Choose MULTI_GPU, MULTI_CPU or FSDP with fsdp_version: 2 in accelerate's configuration."
         raise RunError(refusal("distributed_type", "one whose optimizer is stepped by the loop", kind, advice))
     return accelerator
+
+
+def leave(code: int) -> None:
+    """End this process, if it is one of several, without its interpreter shutting down; a single one goes on.
+
+    Threads of gloo, which DDP keeps alive, may let go of the last collective only then. They abort for want of an
+    interpreter ("terminate called without an active exception"), and torchrun takes a run that is done for one that
+    failed.
+    """
+    import torch.distributed
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def use_threads(config: TrainConfig, accelerator: Accelerator) -> None:
