@@ -38,10 +38,12 @@ def score(
     from preheat.theory import rank_schedules, read_run
 
     values = [schedule_as_said(words, updates, warmup, 1.0, schedule_options) for words in schedules]
-    log = None if grad_norms is None else read_run(grad_norms)
-    norms = None if log is None else log.norms_over(updates)
-    for note in () if log is None else log.notes:
-        typer.echo(f"note: {note}", err=True)
+    norms = None
+    if grad_norms is not None:
+        log = read_run(grad_norms)
+        norms = log.norms_over(updates)
+        for note in log.notes:
+            typer.echo(f"note: {note}", err=True)
     found = rank_schedules(values, updates=updates, grad_norms=norms)
     if as_json:
         print_json(found.to_dict())

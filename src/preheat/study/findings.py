@@ -137,10 +137,10 @@ def smooth(losses: Sequence[float | None]) -> list[float]:
     """The running mean over a fortieth of a run: batches differ more than updates do."""
     import numpy as np
 
-    from preheat.view.report.thinning import running_mean
+    from preheat.view.report.thinning import mean_width, running_mean
 
     values = np.array([np.nan if loss is None else loss for loss in losses], dtype=float)
-    found: list[float] = running_mean(values, max(2, len(values) // 40)).tolist()
+    found: list[float] = running_mean(values, mean_width(len(values))).tolist()
     return found
 
 

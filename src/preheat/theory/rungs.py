@@ -18,6 +18,7 @@ from preheat.schedule.checks import ratio
 from preheat.theory.answer import Answer
 from preheat.theory.ranks import spearman
 from preheat.theory.runs import RunLog, refuse_mixed
+from preheat.view.report.thinning import mean_width, running_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,9 +186,9 @@ def _quiet(runs: Sequence[RunLog]) -> tuple[Sequence[RunLog], tuple[str, ...]]:
     noise = float(np.median([_noise(run.losses) for run in runs]))
     if noise <= _NOISE * float(np.std([run.final for run in runs])):
         return runs, ()
-    used = [replace(run, losses=_means(run.losses)) for run in runs]
+    used = [replace(run, losses=running_mean(run.losses, mean_width(len(run.losses)))) for run in runs]
     differ = float(np.std([run.final for run in used]))
-    many = min(_width(run.losses) for run in runs)
+    many = min(mean_width(len(run.losses)) for run in runs)
     notes = [f"the losses are noisy, by {noise:.2g}: means over the last {many} logged are compared"]
     if noise / math.sqrt(many) > _NOISE * differ:
         notes.append(
@@ -202,18 +203,6 @@ def _noise(losses: Floats) -> float:
     if len(losses) < _FEWEST_NOISY:
         return 0.0
     return float(np.median(np.abs(np.diff(losses, 2))) / (0.6745 * math.sqrt(6.0)))
-
-
-def _width(losses: Floats) -> int:
-    return max(2, len(losses) // 40)
-
-
-def _means(losses: Floats) -> Floats:
-    """The mean of each loss and those before it, over a fortieth of the run."""
-    sums = np.concatenate([[0.0], np.cumsum(losses)])
-    ends = np.arange(1, len(losses) + 1)
-    begins = np.maximum(ends - _width(losses), 0)
-    return np.asarray((sums[ends] - sums[begins]) / (ends - begins))
 
 
 def _share(value: float) -> float:

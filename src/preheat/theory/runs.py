@@ -17,6 +17,7 @@ import numpy as np
 
 from preheat.errors import DataError, refusal
 from preheat.inspect.logs.columns import flat, rate_columns, step_column
+from preheat.inspect.logs.folders import IN_FOLDERS, log_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _LOSS = re.compile(r"(?:train[/_]?)?loss", re.IGNORECASE)
 _HELD_OUT = re.compile(r"(?:eval|val|valid|validation|test)[/_]?loss", re.IGNORECASE)
 _NORM = re.compile(r"(?:\w+/)?(?:grad(?:ient)?_?norm)(?:_mean)?", re.IGNORECASE)
-_FILES = ("records.jsonl", "trainer_state.json", "metrics.csv")
 _MISSING = 0.05  # of a run, at its end, that may be without gradient norms
 
 
@@ -187,7 +187,7 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
     if not losses:
         raise DataError(refusal("run", "one with a finite loss", str(file), f"Every {wanted} in it is empty."))
     # A log of a common name is called after its folder too: two of them would be one.
-    name = str(Path(given.parent.name, given.name)) if given.name in _FILES else given.name
+    name = str(Path(given.parent.name, given.name)) if given.name in IN_FOLDERS else given.name
     return RunLog(
         name, *_arrays(losses), *_arrays(norms), np.array([rates.get(step, math.nan) for step in losses]),
         *_arrays(rates), tuple(lost), len(all_norms) - len(norms) + len(no_norms),
@@ -200,14 +200,10 @@ def _arrays(column: dict[int, float]) -> tuple[NDArray[np.int64], Floats]:
 
 
 def _in_folder(folder: Path) -> Path:
-    for name in _FILES:
-        if (folder / name).is_file():
-            return folder / name
-    # By their numbers: times do not survive a copy.
-    states = [one for one in folder.glob("checkpoint-*/trainer_state.json") if one.parent.name[11:].isdigit()]
-    if not states:
-        raise DataError(refusal("run", "a folder with a log", str(folder), f"Looked for {', '.join(_FILES)}."))
-    return max(states, key=lambda one: int(one.parent.name[11:]))
+    found = log_in(folder)
+    if found is None:
+        raise DataError(refusal("run", "a folder with a log", str(folder), f"Looked for {', '.join(IN_FOLDERS)}."))
+    return found
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:

@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 from preheat.errors import DataError, refusal
+from preheat.inspect.logs.folders import IN_FOLDERS, log_in
 from preheat.inspect.logs.values import Log as Log
 from preheat.inspect.logs.values import Series as Series
-
-_IN_FOLDERS = ("records.jsonl", "trainer_state.json", "metrics.csv")
 
 
 def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
@@ -31,11 +30,11 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
     try:
         if given.is_dir():
             events = [found for found in given.rglob("*tfevents*") if found.is_file()]
-            known = _in_folder(given)
+            known = log_in(given) or next(iter(sorted(given.glob("**/metrics.csv"))[-1:]), None)
             if known is None and events:
                 return read_events(events, given, column)
             if known is None:
-                advice = f"Looked for {', '.join(_IN_FOLDERS)} and TensorBoard events."
+                advice = f"Looked for {', '.join(IN_FOLDERS)} and TensorBoard events."
                 raise DataError(refusal("log", "a file, or a folder with one", str(given), advice))
             given = known
         if "tfevents" in given.name:
@@ -48,13 +47,3 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
         return read_json_lines(given, column)
     except OSError as error:
         raise DataError(refusal("log", "a file that can be read", str(given), f"{error.strerror}.")) from error
-
-
-def _in_folder(folder: Path) -> Path | None:
-    """The log file of a run folder, or of its last checkpoint."""
-    for name in _IN_FOLDERS:
-        if (folder / name).is_file():
-            return folder / name
-    checkpoints = [path for path in folder.glob("checkpoint-*/trainer_state.json") if path.parent.name[11:].isdigit()]
-    newest = max(checkpoints, key=lambda path: int(path.parent.name[11:]), default=None)
-    return newest or next(iter(sorted(folder.glob("**/metrics.csv"))[-1:]), None)
