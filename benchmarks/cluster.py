@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
-from preheat.study.design import StudyDesign
-from preheat.study.driver import _Driver, prepare
-from preheat.study.executors import DaskCluster, Done
-from preheat.study.folder import StudyFolder
+from preheat.lab.studies.design import StudyDesign
+from preheat.lab.studies.driver import _Driver, prepare
+from preheat.lab.studies.executors import DaskCluster, Done
+from preheat.lab.studies.folder import StudyFolder
 
 RESULT = {"failed": None, "checkpoint": "none", "scores": {"loss": 0.0}, "seconds": 0.0}
 

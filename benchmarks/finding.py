@@ -16,12 +16,11 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import preheat
-from preheat.train import read_config
-from preheat.train.data import load_data
-from preheat.train.data.batches import Batches, Examples, Split
-from preheat.train.data.order import Order, Place
-from preheat.train.model import build_model
-from preheat.train.parts import tokenise
+from preheat.lab.data import load_data
+from preheat.lab.data.batches import Batches, DataPosition, Examples, Order, Split
+from preheat.lab.training import read_config
+from preheat.lab.training.model import build_model
+from preheat.lab.training.parts import tokenize
 
 SEEDS = (0, 1, 2)
 
@@ -137,7 +136,7 @@ def headlines() -> Callable[[int], tuple[nn.Module, Any, Any]]:
     """The default data of ``preheat train``, cut to 64 tokens."""
     config = read_config(None, {"width": 64, "max_tokens": 64}).filled()
     data = load_data(config)
-    texts = tokenise(config, data)
+    texts = tokenize(config, data)
 
     def make(seed: int) -> tuple[nn.Module, Any, Any]:
         torch.manual_seed(seed)
@@ -157,7 +156,7 @@ class Epochs:
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         self.epoch += 1
-        return (batch.inputs for batch in self.batches.after(Place(self.epoch - 1)))
+        return (batch.inputs for batch in self.batches.after(DataPosition(self.epoch - 1)))
 
 
 if __name__ == "__main__":

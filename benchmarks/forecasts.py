@@ -16,11 +16,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from loss_curves import FOLDER, power_law_run, schaipp_rates, schaipp_runs
-from preheat.theory.forecast import _interval, fit_runs
-from preheat.theory.laws import LAWS
-from preheat.theory.probes import FURTHEST, Probe
-from preheat.theory.ranks import spearman
+from preheat.advice.early_stopping import spearman
+from preheat.advice.forecasting import _interval, fit_runs
+from preheat.advice.laws import LAWS
+from preheat.advice.probes import FURTHEST, Probe
+from support.loss_curves import FOLDER, power_law_run, schaipp_rates, schaipp_runs
 
 # The authors' split of the curves of 25M and 100M models.
 TRAIN = ("constant_24000", "cosine_24000", "wsdcon_9")

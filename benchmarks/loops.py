@@ -25,12 +25,11 @@ from transformers import (
 from transformers import get_linear_schedule_with_warmup as linear_schedule
 
 from preheat.errors import RunError
-from preheat.train import TrainConfig, train
-from preheat.train.data import NewsData, load_data
-from preheat.train.data.batches import Batches, Examples
-from preheat.train.data.order import Order, Place
-from preheat.train.model import build_model
-from preheat.train.parts import Texts, tokenise
+from preheat.lab.data import NewsData, load_data
+from preheat.lab.data.batches import Batches, DataPosition, Examples, Order
+from preheat.lab.training import TrainConfig, train
+from preheat.lab.training.model import build_model
+from preheat.lab.training.parts import Texts, tokenize
 
 BATCH = 32
 PADDED_TO = 128
@@ -82,7 +81,7 @@ class Job:
             writer.writerows([("text", "label", "split"), *kept])
         config = TrainConfig(data=str(path), split_column="split", **settings).filled()
         data = load_data(config)
-        return Job(config, data, tokenise(config, data))
+        return Job(config, data, tokenize(config, data))
 
     @property
     def updates(self) -> int:
@@ -111,7 +110,7 @@ class Job:
         """preheat's batches of an epoch."""
         examples = Examples(self.texts.tokens["train"], self.data.labels("train"))
         order = Order(BATCH, seed=self.config.seed)
-        return (batch.inputs for batch in Batches(examples, order, self.texts.pad).after(Place(epoch)))
+        return (batch.inputs for batch in Batches(examples, order, self.texts.pad).after(DataPosition(epoch)))
 
     def schedule(self, optimizer: torch.optim.Optimizer) -> Any:
         """A warm-up of a tenth, then linear to 0."""
@@ -177,7 +176,7 @@ def preheat_loop(job: Job, clock: Clock, **changes: Any) -> Any:
 
 
 def _last_model(run: Path, config: TrainConfig) -> Any:
-    from preheat.train.model import load_model
+    from preheat.lab.training.model import load_model
 
     return load_model(max(run.glob("update-*")), config)
 

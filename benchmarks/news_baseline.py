@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 
-from preheat.train import read_config
-from preheat.train.data import load_data
+from preheat.lab.data import load_data
+from preheat.lab.training import read_config
 
 data = load_data(read_config(sys.argv[1] if len(sys.argv) > 1 else None))
 print(data.summary())

@@ -9,10 +9,10 @@ Truth is the mean training loss over the last 2.5 % of a run: in one pass withou
 import sys
 from statistics import mean
 
+from preheat.advice import forecast
 from preheat.errors import DataError
-from preheat.study import read
-from preheat.study.answers import probes
-from preheat.theory import forecast
+from preheat.lab.studies import read
+from preheat.lab.studies.answers import probes
 
 SHAPES = ("hold > linear 20% to 0", "hold > linear 90% to 0")
 WARMUP, LR = 40, 1e-3

@@ -25,7 +25,7 @@ DESIGN = {
 
 def one(folder, share, processes):
     """A study in this process and its workers: seconds, processor seconds."""
-    from preheat.study import StudyDesign, run_study
+    from preheat.lab.studies import StudyDesign, run_study
 
     clock = time.monotonic()
     table = run_study(StudyDesign(**DESIGN), folder, processes=processes, share=share, say=lambda _line: None)

@@ -35,8 +35,8 @@ from loops import (
 )  # fmt: skip
 from measuring import Costs, Verdict, compared, measure, report, table
 
-from preheat.train import read_config
-from preheat.train.data import SPLITS, load_data
+from preheat.lab.data import SPLITS, load_data
+from preheat.lab.training import read_config
 
 PACKAGES = ("preheat", "torch", "transformers", "accelerate", "lightning", "tokenizers")
 LOOPS: dict[str, Loop] = {
@@ -221,8 +221,8 @@ def accuracy(path: Path, folder: Path) -> str:
 
 def score(model: Any, job: Job) -> float:
     """Accuracy on the test rows."""
-    from preheat.train.data.batches import Split
-    from preheat.train.evaluation import run_over
+    from preheat.lab.data.batches import Split
+    from preheat.lab.training.evaluation import run_over
 
     split = Split(job.texts.tokens["test"], job.data.labels("test"), 64, job.texts.pad)
     return float(run_over(model, split, torch.device("cpu")).scores().accuracy)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from measuring import Case, Cost, Costs, Verdict, measure, report, table
 
-from preheat.inspect.watching.run import ATTACHED
+from preheat.watching.verdict import ATTACHED
 
 _WORKER = """
 import sys, time, torch

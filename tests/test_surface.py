@@ -15,11 +15,23 @@ import typer.main
 
 import preheat
 from preheat.cli.main import COMMANDS
-from preheat.train import TrainConfig
+from preheat.lab.training import TrainConfig
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 FILE = Path(__file__).with_name("surface.json")
-SUBMODULES = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras", "dialects", "train", "study")
+SUBMODULES = (
+    "torch",
+    "transformers",
+    "lightning",
+    "deepspeed",
+    "optax",
+    "keras",
+    "dialects",
+    "advice",
+    "lab.training",
+    "lab.finding",
+    "lab.studies",
+)
 
 
 def flags_of(app):
@@ -53,18 +65,17 @@ def parameters(value):
 
 def surface():
     """The whole of it as plain data."""
-    names = {name: parameters(getattr(preheat, name)) for name in preheat.__all__ if name not in SUBMODULES}
+    names = {name: parameters(getattr(preheat, name)) for name in preheat.__all__ if name not in (*SUBMODULES, "lab")}
     for module in SUBMODULES:
         inside = import_module(f"preheat.{module}")
         public = [name for name in getattr(inside, "__all__", dir(inside)) if not name.startswith("_")]
         own = [name for name in public if getattr(getattr(inside, name), "__module__", "").startswith("preheat")]
         names |= {f"{module}.{name}": parameters(getattr(inside, name)) for name in own}
-    for module in ("train", "study"):  # names that load late
+    for module in ("lab.training", "lab.studies"):  # names that load late
         inside = import_module(f"preheat.{module}")
         names |= {f"{module}.{name}": parameters(getattr(inside, name)) for name in inside._HOMES}
-    modules = {name: import_module(f"preheat.cli.{name.replace('-', '_')}") for name in COMMANDS}
+    modules = {name: import_module(f"preheat.cli.{module}") for name, module in COMMANDS.items()}
     commands = {name: command(getattr(module, name.replace("-", "_"))) for name, module in modules.items()}
-    commands["check resume"] = command(import_module("preheat.cli.check_resume").resume)
     study = import_module("preheat.cli.study")
     commands |= {f"study {name}": command(getattr(study, name)) for name in study.COMMANDS}
     settings = {name: repr(field.default) for name, field in TrainConfig.model_fields.items()}

@@ -11,10 +11,10 @@ import torch
 from torch.utils.data import Dataset
 from witness import Witness
 
-from preheat.train import TrainConfig, read_config
-from preheat.train.data import load_data
-from preheat.train.model import build_model
-from preheat.train.parts import tokenise
+from preheat.lab.data import load_data
+from preheat.lab.training import TrainConfig, read_config
+from preheat.lab.training.model import build_model
+from preheat.lab.training.parts import tokenize
 
 WARMUP = 4  # updates
 CLIP = 5.0  # largest gradient norm
@@ -129,7 +129,7 @@ def make_material(home: Path) -> Material:
         | {"layers": 1, "width": 16, "heads": 2, "vocabulary": 400, "max_tokens": 24, "precision": "fp32"}
     )
     data = load_data(config)
-    texts = tokenise(config, data)
+    texts = tokenize(config, data)
     tokens = [texts.tokens["train"][row].tolist() for row in range(ROWS["train"])]
     return Material(path, config, tokens, data.labels("train"), data.classes, texts.tokenizer)
 

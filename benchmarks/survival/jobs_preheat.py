@@ -1,4 +1,4 @@
-"""The job as ``preheat.train.train`` does it."""
+"""The job as ``preheat.lab.training.train`` does it."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from witness import Witness
 
 from preheat.errors import RunStoppedError
-from preheat.train import Callback, read_config, train
-from preheat.train.saving.checkpoints import Checkpoints
-from preheat.train.saving.records import read_lines
-from preheat.train.stopping import STOPPED_EXIT
+from preheat.lab.training import Callback, read_config, train
+from preheat.lab.training.checkpoints import Checkpoints
+from preheat.lab.training.records import read_lines
+from preheat.lab.training.run_logger import STOPPED_EXIT
 
 
 class Preheat(Job):
@@ -27,8 +27,6 @@ class Preheat(Job):
         import matplotlib.pyplot
 
         matplotlib.pyplot.switch_backend("agg")
-        import preheat.train.building
-        import preheat.train.pictures  # noqa: F401
 
     def run(self, setup: Setup, material: Material, folder: Path, witness: Witness, resume: Resume) -> None:
         """Exits as ``preheat train`` does where a signal stopped the run."""

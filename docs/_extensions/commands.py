@@ -23,12 +23,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def commands() -> dict[str, Callable[..., Any]]:
     """Every command by its words, in the order of the help page."""
-    found = {}
-    for name in COMMANDS:
-        word = name.replace("-", "_")
-        found[name] = getattr(import_module(f"preheat.cli.{word}"), word)
-        if name == "check":
-            found["check resume"] = import_module("preheat.cli.check_resume").resume
+    found = {
+        name: getattr(import_module(f"preheat.cli.{module}"), name.replace("-", "_"))
+        for name, module in COMMANDS.items()
+    }
     study = import_module("preheat.cli.study")
     return found | {f"study {name}": getattr(study, name) for name in study.COMMANDS}
 

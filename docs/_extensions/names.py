@@ -24,24 +24,24 @@ PARTS = {
     "preheat.plan": ("plans", "Plans", "Updates of a run, and learning rates for another batch."),
     "preheat.view": ("pictures", "Pictures", "Schedules drawn."),
     "preheat.inspect": ("checks", "Checks and audits", "Before a run, from its log, and before a resume."),
-    "preheat.theory": ("answers", "Answers", "Bounds, laws and measurements, each with what it cannot say."),
-    "preheat.train.finding": ("finding", "Finding a peak", "Measurements on a model one is about to train."),
-    "preheat.frameworks.dropin": ("dropin", "transformers' functions", "The same names, arguments and values."),
+    "preheat.advice": ("answers", "Answers", "Bounds, laws and measurements, each with what it cannot say."),
+    "preheat.lab.finding": ("finding", "Finding a peak", "Measurements on a model one is about to train."),
+    "preheat._driver.dropin": ("dropin", "transformers' functions", "The same names, arguments and values."),
     "preheat.errors": ("errors", "Errors", "What is refused, and how it is said."),
 }
 # What the functions of a part give back.
 RESULTS = {
     "preheat.schedule": ("metric.Plateau", "metric.Greedy", "factors.Absolute", "function.UserFunction"),
     "preheat.inspect": (
-        *("difference.Difference", "auditing.audit.Audit", "auditing.finding.Finding", "auditing.recognise.Recognised"),
+        *("difference.Difference", "auditing.audit.Audit", "auditing.finding.Finding", "auditing.recognize.Recognized"),
         *("logs.values.Log", "resuming.forecast.Forecast"),
     ),
-    "preheat.theory": (
+    "preheat.advice": (
         *("score.Score", "score.Ranking", "transfer.Transfer", "transfer.Lengthened", "refine.Refined", "runs.RunLog"),
-        *("rungs.RungCheck", "probes.Probe", "forecast.LossForecast", "optimise.Optimised", "surface.Surface"),
+        *("rungs.RungCheck", "probes.Probe", "forecast.LossForecast", "optimize.Optimized", "surface.Surface"),
         "surface.FinishedRun",
     ),
-    "preheat.train.finding": ("result.RangeTest", "suggestions.Suggestion", "search.CriticalLR", "warmup.WarmupAdvice"),
+    "preheat.lab.finding": ("result.RangeTest", "suggestions.Suggestion", "search.CriticalLR", "warmup.WarmupAdvice"),
 }
 
 
@@ -191,7 +191,9 @@ def _entry(path: str) -> Iterator[str]:
     elif name[0].isupper():
         members = [] if path.startswith("preheat.keras.") else ["   :members:"]  # its decorator hides them
         members += (
-            ["   :exclude-members: model_config"] if path.startswith(("preheat.train.", "preheat.study.")) else []
+            ["   :exclude-members: model_config"]
+            if path.startswith(("preheat.lab.training.", "preheat.lab.studies."))
+            else []
         )
         inherited = [f"   :inherited-members: {MIXED[path]}"] if path in MIXED else []
         yield from [f".. autoclass:: {path}", *members, *inherited, ""]

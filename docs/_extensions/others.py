@@ -9,8 +9,8 @@ from itertools import groupby
 from preheat import Schedule
 from preheat.dialects import DIALECTS, dialect, read
 from preheat.schedule import Phase, PhaseSchedule
-from preheat.schedule.clocks import Repeat, Shift, Until
-from preheat.schedule.curve_names import name_of
+from preheat.schedule.combine import Repeat, Shift, Until
+from preheat.schedule.curves import name_of
 
 Curves = tuple[str, ...] | None  # None: made of parts that do not come one after the other
 _SAME = {"sqrt": "polynomial", "square": "polynomial"}

@@ -19,10 +19,8 @@ from sphinx.application import Sphinx
 import preheat
 from preheat.dialects import DIALECTS, dialect, write
 from preheat.errors import PreheatError
-from preheat.schedule.curve_names import SPECIAL, curve_class, curve_options
-from preheat.schedule.library import LIBRARY
-from preheat.schedule.named import _BUILDERS, ARTICLE_NAMES, takes_warmup
-from preheat.schedule.shapes import BUILDERS
+from preheat.schedule.curves import SPECIAL, curve_class, curve_options
+from preheat.schedule.named import _BUILDERS, ARTICLE_NAMES, BUILDERS, LIBRARY, takes_warmup
 from preheat.view import to_svg
 
 TOTAL, WARMUP, PEAK = 1000, 100, 1e-3

@@ -14,15 +14,31 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
-    from preheat import deepspeed as deepspeed
-    from preheat import dialects as dialects
-    from preheat import keras as keras
-    from preheat import lightning as lightning
-    from preheat import optax as optax
-    from preheat import study as study
-    from preheat import torch as torch
-    from preheat import train as train
-    from preheat import transformers as transformers
+    from preheat._driver.dropin import get_constant_schedule as get_constant_schedule
+    from preheat._driver.dropin import get_constant_schedule_with_warmup as get_constant_schedule_with_warmup
+    from preheat._driver.dropin import get_cosine_schedule_with_warmup as get_cosine_schedule_with_warmup
+    from preheat._driver.dropin import (
+        get_cosine_with_hard_restarts_schedule_with_warmup as get_cosine_with_hard_restarts_schedule_with_warmup,
+    )
+    from preheat._driver.dropin import (
+        get_cosine_with_min_lr_schedule_with_warmup as get_cosine_with_min_lr_schedule_with_warmup,
+    )
+    from preheat._driver.dropin import (
+        get_cosine_with_min_lr_schedule_with_warmup_lr_rate as get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
+    )
+    from preheat._driver.dropin import get_inverse_sqrt_schedule as get_inverse_sqrt_schedule
+    from preheat._driver.dropin import get_linear_schedule_with_warmup as get_linear_schedule_with_warmup
+    from preheat._driver.dropin import (
+        get_polynomial_decay_schedule_with_warmup as get_polynomial_decay_schedule_with_warmup,
+    )
+    from preheat._driver.dropin import get_scheduler as get_scheduler
+    from preheat._driver.dropin import get_wsd_schedule as get_wsd_schedule
+    from preheat.auditing.audits import audit as audit
+    from preheat.auditing.audits import recognise_log as recognise_log
+    from preheat.auditing.logs import read_log as read_log
+    from preheat.checking import check as check
+    from preheat.checking import diff as diff
+    from preheat.checkpoints import check_resume as check_resume
     from preheat.errors import ConfigError as ConfigError
     from preheat.errors import DataError as DataError
     from preheat.errors import MissingExtraError as MissingExtraError
@@ -31,33 +47,6 @@ if TYPE_CHECKING:
     from preheat.errors import RunError as RunError
     from preheat.errors import ScheduleError as ScheduleError
     from preheat.errors import StateError as StateError
-    from preheat.frameworks.dropin import get_constant_schedule as get_constant_schedule
-    from preheat.frameworks.dropin import get_constant_schedule_with_warmup as get_constant_schedule_with_warmup
-    from preheat.frameworks.dropin import (
-        get_cosine_schedule_with_warmup as get_cosine_schedule_with_warmup,
-    )
-    from preheat.frameworks.dropin import (
-        get_cosine_with_hard_restarts_schedule_with_warmup as get_cosine_with_hard_restarts_schedule_with_warmup,
-    )
-    from preheat.frameworks.dropin import (
-        get_cosine_with_min_lr_schedule_with_warmup as get_cosine_with_min_lr_schedule_with_warmup,
-    )
-    from preheat.frameworks.dropin import (
-        get_cosine_with_min_lr_schedule_with_warmup_lr_rate as get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
-    )
-    from preheat.frameworks.dropin import get_inverse_sqrt_schedule as get_inverse_sqrt_schedule
-    from preheat.frameworks.dropin import get_linear_schedule_with_warmup as get_linear_schedule_with_warmup
-    from preheat.frameworks.dropin import (
-        get_polynomial_decay_schedule_with_warmup as get_polynomial_decay_schedule_with_warmup,
-    )
-    from preheat.frameworks.dropin import get_scheduler as get_scheduler
-    from preheat.frameworks.dropin import get_wsd_schedule as get_wsd_schedule
-    from preheat.inspect import audit as audit
-    from preheat.inspect import check as check
-    from preheat.inspect import diff as diff
-    from preheat.inspect import forecast_resume as forecast_resume
-    from preheat.inspect import read_log as read_log
-    from preheat.inspect import recognise_log as recognise_log
     from preheat.plan import Plan as Plan
     from preheat.plan import scale_lr as scale_lr
     from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
@@ -89,21 +78,6 @@ if TYPE_CHECKING:
     from preheat.schedule import untuned_warmup as untuned_warmup
     from preheat.schedule import updates as updates
     from preheat.schedule import warmup as warmup
-    from preheat.theory import Quadratic as Quadratic
-    from preheat.theory import forecast as forecast
-    from preheat.theory import lengthen as lengthen
-    from preheat.theory import optimise as optimise
-    from preheat.theory import probe as probe
-    from preheat.theory import rank_schedules as rank_schedules
-    from preheat.theory import read_run as read_run
-    from preheat.theory import refine as refine
-    from preheat.theory import rung_check as rung_check
-    from preheat.theory import score as score
-    from preheat.theory import surface as surface
-    from preheat.theory import transfer_lr as transfer_lr
-    from preheat.train.finding import advise_warmup as advise_warmup
-    from preheat.train.finding import critical_lr as critical_lr
-    from preheat.train.finding import find_lr as find_lr
     from preheat.view import plot as plot
 
 __version__ = "0.1.0"
@@ -121,19 +95,11 @@ _HOMES: dict[str, str] = {
     ),
     "Plan": "preheat.plan",
     "plot": "preheat.view",
-    **dict.fromkeys(
-        ("check", "diff", "audit", "read_log", "recognise_log", "forecast_resume"),
-        "preheat.inspect",
-    ),
+    **dict.fromkeys(("check", "diff"), "preheat.checking"),
+    **dict.fromkeys(("audit", "recognise_log"), "preheat.auditing"),
+    "read_log": "preheat.auditing.logs",
+    "check_resume": "preheat.checkpoints",
     "scale_lr": "preheat.plan",
-    **dict.fromkeys(
-        (
-            *("score", "rank_schedules", "transfer_lr", "lengthen", "refine", "Quadratic"),
-            *("read_run", "rung_check", "probe", "forecast", "optimise", "surface"),
-        ),
-        "preheat.theory",
-    ),
-    **dict.fromkeys(("find_lr", "critical_lr", "advise_warmup"), "preheat.train.finding"),
     **dict.fromkeys(
         (
             "get_constant_schedule",
@@ -148,7 +114,7 @@ _HOMES: dict[str, str] = {
             "get_wsd_schedule",
             "get_scheduler",
         ),
-        "preheat.frameworks.dropin",
+        "preheat._driver.dropin",
     ),
     **dict.fromkeys(
         (
@@ -168,11 +134,14 @@ _HOMES: dict[str, str] = {
 # Drivers: modules that load their framework.
 _DRIVERS = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras")
 
-__all__ = [*_HOMES, *_DRIVERS, "dialects", "study", "train"]  # noqa: PLE0604 - names, every one
+# Packages with a face of their own: answers about schedules, other vocabularies, and all that trains something.
+_PACKAGES = ("advice", "dialects", "lab")
+
+__all__ = [*_HOMES, *_DRIVERS, *_PACKAGES]  # noqa: PLE0604 - names, every one
 
 
 def __getattr__(name: str) -> object:
-    if name in (*_DRIVERS, "dialects", "study", "train"):
+    if name in (*_DRIVERS, *_PACKAGES):
         return import_module(f"preheat.{name}")
     if name in _HOMES:
         value: object = getattr(import_module(_HOMES[name]), name)

@@ -14,6 +14,8 @@ PreheatError
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 
 class PreheatError(Exception):
     """Every error preheat raises on purpose."""
@@ -62,6 +64,51 @@ def refusal(name: str, rule: str, value: object, advice: str) -> str:
     'warmup must be below total; got 12. Lower it.'
     """
     return f"{name} must be {rule}; got {value!r}. {advice}"
+
+
+def near_miss(name: object, known: Iterable[str]) -> str:
+    """The hint a refusal of an unknown name opens its advice with: the nearest known one, or nothing.
+
+    Case is no difference: somebody who writes ``Cosin`` means ``cosine``.
+
+    >>> near_miss("linaer", ["cosine", "linear"]), near_miss("zebra", ["cosine", "linear"])
+    ("Did you mean 'linear'? ", '')
+    """
+    import difflib  # dear to load, and needed only on the way to an error
+
+    by_case = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(str(name).lower(), by_case, n=1)
+    return f"Did you mean {by_case[near[0]]!r}? " if near else ""
+
+
+def unknown_name(
+    name: str,
+    rule: str,
+    value: object,
+    known: Iterable[str],
+    advice: str = "",
+    *,
+    groups: Mapping[str, Iterable[str]] | None = None,
+) -> str:
+    """The refusal of a name that is not known: the nearest one first, then all there are.
+
+    Args:
+        name: what is named: ``"curve"``, ``"dialect"``.
+        rule: what it must be.
+        value: the unknown name.
+        known: the known ones.
+        advice: what else can be done, said between the hint and the list.
+        groups: the known ones by what they have in common, where one row of them would be too long to read.
+
+    >>> unknown_name("curve", "the name of a curve", "cosin", ["linear", "cosine"])
+    "curve must be the name of a curve; got 'cosin'. Did you mean 'cosine'? Known: linear, cosine."
+    >>> unknown_name("sum", "a known sum", "x", "aBC", "Leave it out.", groups={"small": "a", "large": "BC"})
+    "sum must be a known sum; got 'x'. Leave it out. Known: a (small); B, C (large)."
+    """
+    known = tuple(known)
+    hint = near_miss(value, known)
+    rows = [f"{', '.join(words)} ({key})" for key, words in groups.items()] if groups else [", ".join(known) or "none"]
+    return refusal(name, rule, value, f"{hint}{f'{advice} ' if advice else ''}Known: {'; '.join(rows)}.")
 
 
 def missing_extra(module: str, extra: str) -> MissingExtraError:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import preheat
-from preheat.train import TrainConfig
+from preheat.lab.training import TrainConfig
 
-from ..train.conftest import make_rows
+from ..lab.conftest import make_rows
 
 AG_NEWS = Path(__file__).parents[2].parent / "shared" / "data" / "news" / "ag_news_7600.csv"
 
@@ -173,7 +173,7 @@ def test_flags_are_the_fields_of_the_configuration(cli):
     _, out, _ = cli("train", "--help")
     flags = set(re.findall(r"^  --([a-z0-9-]+)", out, flags=re.MULTILINE))
     fields = {name.replace("_", "-") for name in TrainConfig.model_fields}
-    own = {"config", "resume", "checkpoint", "wins", "bridge", "force", "dry-run", "json", "help"}
+    own = {"config", "resume", "checkpoint", "on-conflict", "bridge", "force", "dry-run", "json", "help"}
     assert flags == fields | own
     assert all(field.description for field in TrainConfig.model_fields.values())
 

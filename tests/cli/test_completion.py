@@ -49,7 +49,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         (("study", "re"), ["resume", "report"]),
         (("study", "run", "--horiz"), ["--horizon"]),
         (("check", "res"), ["resume"]),
-        (("check", "resume", "--wi"), ["--with"]),
+        (("resume-check", "--wi"), ["--with"]),
         (("train", "--find"), []),
         (("train", "--token-d"), ["--token-dropout"]),
     ],
@@ -97,7 +97,7 @@ print("loaded", *(name for name in sys.modules if name.startswith("preheat")))
     return answer.split(), set(modules.split())
 
 
-FACE = {"preheat", "preheat.cli", "preheat.cli.main", "preheat.cli.completion", "preheat.errors"}
+FACE = {"preheat", "preheat.cli", "preheat.cli.main", "preheat.cli.values", "preheat.errors"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``preheat convert``, ``audit`` and ``check resume`` on the command line."""
+"""``preheat convert``, ``audit`` and ``resume-check`` on the command line."""
 
 import json
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import preheat
-from inspecting.logged import write_csv
 from preheat.cli.main import run
+from support.logged import write_csv
 
 DEEPSPEED = {"scheduler": {"type": "WarmupDecayLR", "params": {"warmup_num_steps": 10, "warmup_type": "linear"}}}
 PLAN = preheat.get_schedule("linear", warmup=10, total=100)
@@ -116,12 +116,12 @@ def test_check_resume_exits_with_the_forecast(capsys, tmp_path):
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=1e-3)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100)
     torch.save({"scheduler": scheduler.state_dict()}, tmp_path / "a.pt")
-    words = ("check", "resume", tmp_path / "a.pt", "--with")
+    words = ("resume-check", tmp_path / "a.pt", "--with")
     assert called(capsys, *words, "transformers: cosine 100")[0] == 0
     code, out, _ = called(capsys, *words, "transformers: cosine 200")
     assert code == 1
     assert "its lengths and base rates win over the new ones" in out
     assert "preheat, bridge 100" in out
     assert json.loads(called(capsys, *words, "cosine", "--updates", 50, "--warmup", 5, "--json")[1])["position"] == 0
-    assert "CHECKPOINT" in called(capsys, "check", "resume", "--help")[1]
+    assert "CHECKPOINT" in called(capsys, "resume-check", "--help")[1]
     assert called(capsys, "check", "warmup 10% > cosine", "--updates", 100)[0] == 0

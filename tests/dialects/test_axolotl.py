@@ -264,14 +264,14 @@ def test_the_rates_are_those_that_axolotl_set(config, rates):
 )
 def test_warm_up_by_axolotls_own_defaults(config, total, warmup):
     found = read({"learning_rate": 0.1, "base_model": "x", **config}, total=total)
-    assert found.schedule.climb == warmup
+    assert found.schedule.warmup_updates == warmup
 
 
 def test_a_yaml_file_counts_its_updates():
     """1000 rows, batches of 2 in groups of 4, 3 epochs: 125 updates an epoch."""
     text = "base_model: gpt2\nlearning_rate: 2e-4\nlr_scheduler: cosine\nnum_epochs: 3\nmicro_batch_size: 2\n"
     found = read(f"{text}gradient_accumulation_steps: 4\nwarmup_ratio: 0.1\n", examples=1000)
-    assert (found.dialect, found.total, found.schedule.climb, found.base_lr) == ("axolotl", 375, 37, 2e-4)
+    assert (found.dialect, found.total, found.schedule.warmup_updates, found.base_lr) == ("axolotl", 375, 37, 2e-4)
 
 
 @pytest.mark.parametrize(

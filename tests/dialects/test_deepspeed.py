@@ -6,10 +6,10 @@ calling ``step()`` after it, as the engine does.
 
 import pytest
 
-from measured import UPDATES, assert_runs_at
 from preheat import get_schedule
 from preheat.dialects import read, write
 from preheat.errors import ConfigError, PreheatError
+from support.measured import UPDATES, assert_runs_at
 
 LOG = {"warmup_num_steps": 10}
 LINEAR = {**LOG, "warmup_type": "linear"}
@@ -100,7 +100,7 @@ def test_auto_is_what_transformers_fills_in():
     found = read(config("WarmupDecayLR", auto, "auto"), total=100, peak=5e-5, warmup=10)
     assert found.schedule == read(config("WarmupDecayLR", plain, 5e-5)).schedule
     assert (found.base_lr, found.total) == (5e-5, 100)
-    assert read(config("WarmupDecayLR", auto), total=100, warmup=0).schedule.climb == 2
+    assert read(config("WarmupDecayLR", auto), total=100, warmup=0).schedule.warmup_updates == 2
     with pytest.raises(ConfigError, match="warmup_num_steps must be a number, or the warm-up given; got 'auto'"):
         read(config("WarmupDecayLR", auto), total=100)
     with pytest.raises(ConfigError, match='scheduler.params.warmup_max_lr must be known: it is "auto"; got None'):
@@ -133,7 +133,7 @@ def test_notes_say_what_deepspeed_does_in_silence(name, params, note):
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("WarmupLR", {"warmup_num_step": 10}, "warmup_num_step must be a field .* Did you mean 'warmup_num_steps'"),
+        ("WarmupLR", {"warmup_num_step": 10}, "warmup_num_step must be a field.*Did you mean 'warmup_num_steps'"),
         ("WarmupLR", {"warmup_num_steps": 0}, "scheduler.params.warmup_num_steps must be >= 1; got 0"),
         ("WarmupLR", {**LOG, "warmup_max_lr": [1e-3, 1e-4]}, "warmup_max_lr must be a finite number"),
         ("WarmupLR", {**LOG, "warmup_min_lr": 2e-3}, "warmup_min_lr must be at most the peak, 0.001; got 0.002"),

@@ -1,4 +1,4 @@
-"""What every dialect owes: its examples read, are recognised, come back; and nothing crashes it."""
+"""What every dialect owes: its examples read, are recognized, come back; and nothing crashes it."""
 
 import json
 import math
@@ -24,7 +24,7 @@ JUNK = st.recursive(
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_examples_read_and_are_recognised(name, example):
+def test_examples_read_and_are_recognized(name, example):
     """Every name the dialect knows gives finite factors, never negative, and is found by ``auto``."""
     found = read(example.config, name, **example.context)
     total = found.total or example.context.get("total", 100)
@@ -104,7 +104,7 @@ def _mutated(config, data):
 
 @given(JUNK)
 def test_junk_is_refused_by_name(junk):
-    """Nothing is recognised in it, and the refusal says what to do."""
+    """Nothing is recognized in it, and the refusal says what to do."""
     with pytest.raises(PreheatError):
         read(json.loads(json.dumps(junk, default=str)) if not isinstance(junk, str) else {"junk": junk})
 

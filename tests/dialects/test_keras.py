@@ -1,4 +1,4 @@
-"""Keras' serialised schedules against the real ones, at every update."""
+"""Keras' serialized schedules against the real ones, at every update."""
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +41,7 @@ def of_real(schedule):
 
 @pytest.mark.parametrize(("make", "near"), REAL)
 def test_equals_the_real_schedule_at_every_update(make, near):
-    """Through Keras' own serialisation."""
+    """Through Keras' own serialization."""
     with jax.enable_x64(True):
         real = make()
     found = read(schedules.serialize(real), total=UPDATES)

@@ -5,9 +5,9 @@ Taken in November 2026: ``get_lr(1.0, n + 1, 100)`` of each, in tokens ``get_lr(
 
 import pytest
 
-from measured import assert_runs_at
 from preheat.dialects import detect, read
 from preheat.errors import PreheatError
+from support.measured import assert_runs_at
 
 UPDATES = (0, 1, 8, 9, 10, 54, 97, 98, 99)
 CLIMB = (0.19, 0.28, 0.91, 1)  # from 10 % of the peak, where nothing else is said
@@ -71,7 +71,7 @@ def test_every_duration_is_updates(duration, context):
 
 
 def test_a_section_alone_is_enough():
-    """Recognised by a field of OLMo's, since composer has the name too."""
+    """Recognized by a field of OLMo's, since composer has the name too."""
     section = {"name": "cosine_with_warmup", "t_warmup": 10, "alpha_f": 0.1}
     assert detect(section) == "olmo"
     assert read(section, total=100).schedule == read(config({})).schedule
@@ -96,7 +96,7 @@ def test_notes_say_what_olmo_does_in_silence(changed, note):
         ({"t_warmup": 100}, "t_warmup must be below the schedule's 100 updates; got 100"),
         ({"name": "inverse_sqrt_with_warmup", "t_warmup": 0}, "t_warmup must be above 0 for the inverse square root"),
         ({"warmup_min_lr": 2}, "warmup_min_lr must be at most the peak, 1.0; got 2"),
-        ({"name": "cosine_with_warmups"}, "name must be one of .* Did you mean 'cosine_with_warmup'"),
+        ({"name": "cosine_with_warmups"}, "name must be one .*Did you mean 'cosine_with_warmup'"),
         ({"warmup_steps": 10}, "scheduler.warmup_steps must be a field known here"),
         (TOKENS, "scheduler.units must be countable in tokens"),
     ],

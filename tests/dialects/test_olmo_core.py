@@ -5,9 +5,9 @@ Taken in November 2026: ``get_lr(1.0, n + 1, 100)`` of each, in tokens ``get_lr(
 
 import pytest
 
-from measured import assert_runs_at
 from preheat.dialects import detect, read
 from preheat.errors import PreheatError
+from support.measured import assert_runs_at
 
 UPDATES = (0, 1, 8, 9, 10, 54, 97, 98, 99)
 CLIMB = (0.1, 0.2, 0.9, 1)
@@ -129,7 +129,7 @@ def test_what_needs_no_run_is_read_without():
         ("composable", {"stages": []}, "stages must be one or more; got"),
         ("composable", {"stages": [{"duration": 5}]}, r"scheduler.stages\[0\].end_lr must be given"),
         ("composable", {"stages": [{**RISE, "end_lr": 0.5}]}, "end_lr_fraction must be left out; got 1.0"),
-        ("composable", {"stages": [{**RISE, "shap": "linear"}]}, "shap must be a field .* Did you mean 'shape'"),
+        ("composable", {"stages": [{**RISE, "shap": "linear"}]}, "shap must be a field.*Did you mean 'shape'"),
         ("sequential", {"schedulers": PARTS}, "schedulers_max must be one for each but the last of 2"),
         (
             "sequential",

@@ -7,9 +7,9 @@ import optax
 import pytest
 
 import preheat
-from named import named
 from preheat.dialects import read, write
 from preheat.errors import PreheatError
+from support.named import named
 
 UPDATES = 150
 CALLS = [
@@ -81,7 +81,7 @@ def test_a_schedule_inside_an_optimizer_is_found():
 
 
 def test_a_warm_up_of_no_updates_stays_at_its_start_for_ever():
-    """optax' own behaviour, in a note."""
+    """optax' own behavior, in a note."""
     found = read("optax.warmup_constant_schedule(0.0, 0.1, 0)")
     assert (found.base_lr, found.schedule(500)) == (0.1, 0.0)
     assert "with warmup_steps=0 optax stays at init_value for ever: peak_value is never used" in found.notes

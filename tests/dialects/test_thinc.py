@@ -101,7 +101,12 @@ def test_a_configuration_file_of_spacy():
         "total_steps = 20000\ninitial_rate = 5e-5\n"
     )
     found = read(text)
-    assert (found.dialect, found.base_lr, found.schedule.climb, found.schedule.horizon) == ("thinc", 5e-5, 250, 20000)
+    assert (found.dialect, found.base_lr, found.schedule.warmup_updates, found.schedule.horizon) == (
+        "thinc",
+        5e-5,
+        250,
+        20000,
+    )
     nested = '[training.optimizer.learn_rate]\n@schedules = "constant_then.v1"\nrate = 0.1\nsteps = 5\n\n'
     nested += '[training.optimizer.learn_rate.schedule]\n@schedules = "constant.v1"\nrate = 0.05\n'
     assert [read(nested).schedule(position) for position in (4, 5)] == [1.0, 0.5]

@@ -10,11 +10,11 @@ import torch
 from torch.optim import lr_scheduler
 
 import preheat
-from named import named
 from preheat.dialects import read, write
-from preheat.dialects.common.calls import run_of_calls
+from preheat.dialects.loading import run_of_calls
 from preheat.dialects.torch import saved
 from preheat.errors import ConfigError
+from support.named import named
 
 UPDATES = 100
 CODE = [
@@ -117,7 +117,7 @@ def test_checkpoints_and_spellings_of_others():
     plain = read({"class": "CosineAnnealingLR", **arguments}, peak=0.1)
     assert all(read(one, peak=0.1) == plain for one in spelled)
     nested = {"class": "SequentialLR", "schedulers": [{"class": "LinearLR", "total_iters": 10}, *spelled[1:]]}
-    assert read({**nested, "milestones": [10]}, peak=0.1).schedule.climb == 10
+    assert read({**nested, "milestones": [10]}, peak=0.1).schedule.warmup_updates == 10
 
 
 def test_every_group_has_its_own_share_of_an_absolute_floor():

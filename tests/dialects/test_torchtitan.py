@@ -8,10 +8,10 @@ from dataclasses import make_dataclass
 
 import pytest
 
-from measured import UPDATES, assert_runs_at
 from preheat.dialects import detect, read, write
 from preheat.errors import ConfigError
 from preheat.schedule import parse
+from support.measured import UPDATES, assert_runs_at
 
 USED = UPDATES[:8]  # up to update 99
 MEASURED = [
@@ -131,7 +131,7 @@ def test_notes_say_what_torchtitan_does_in_silence(changed, note):
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"warmup_step": 10}, "lr_scheduler.warmup_step must be a field .* Did you mean 'warmup_steps'"),
+        ({"warmup_step": 10}, "lr_scheduler.warmup_step must be a field.*Did you mean 'warmup_steps'"),
         ({"decay_type": "sqr"}, "lr_scheduler.decay_type must be one of linear, sqrt, cosine; got 'sqr'"),
         ({"min_lr_factor": 0.1, "lr_min": 0.1}, "lr_min must be left out beside min_lr_factor; got 0.1"),
         ({"min_lr_factor": 1.5}, r"min_lr_factor must be in \[0, 1\]; got 1.5"),

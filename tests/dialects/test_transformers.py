@@ -67,7 +67,7 @@ def test_warm_up_by_the_rules_of_each_version(version, fields, warmup):
             read(config, total=100, version=version)
     else:
         schedule = read(config, total=100, version=version).schedule
-        assert schedule.climb == warmup
+        assert schedule.warmup_updates == warmup
         assert schedule(warmup) == 1.0
 
 
@@ -84,7 +84,7 @@ def test_updates_are_counted_as_the_trainer_counts():
     config = {"num_train_epochs": 3, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 4}
     found = read({**config, "lr_scheduler_type": "linear", "warmup_steps": 0.1}, examples=1000)
     assert found.total == 96
-    assert found.schedule.climb == math.ceil(96 * 0.1)
+    assert found.schedule.warmup_updates == math.ceil(96 * 0.1)
 
 
 def test_yaml_and_json_files(tmp_path):

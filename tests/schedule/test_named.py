@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import preheat
-from named import NO_CLIMB, OPTIONS, named
 from preheat.schedule.named import _BUILDERS, _LENGTHS, schedule_name
+from support.named import NO_CLIMB, OPTIONS, named
 
 TOTAL = 10_000
 STEEPEST = 0.08  # of the peak in one update of ten thousand: the logarithm's first step is 0.076

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import preheat
-from named import named
-from strategies import schedules
+from support.named import named
+from support.strategies import schedules
 
 FLOAT32 = 2e-7
 AMPLIFIED = 2e-6

@@ -15,7 +15,7 @@ import optax
 import pytest
 
 import preheat
-from peers import Peer, ids, worst
+from support.peers import Peer, ids, worst
 
 FLOAT32 = 1e-6  # of the peak
 FLOAT64 = 1e-12

@@ -4,7 +4,7 @@ import lrsched
 import pytest
 
 import preheat
-from peers import Peer, ids, worst
+from support.peers import Peer, ids, worst
 
 TOLERANCE = 1e-12
 

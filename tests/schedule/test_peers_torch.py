@@ -19,7 +19,7 @@ from torch.optim import lr_scheduler as theirs
 from transformers.optimization import GreedyLR
 
 import preheat
-from peers import Peer, ids, worst
+from support.peers import Peer, ids, worst
 
 TOLERANCE = 1e-12
 BETAS = (0.9, 0.999)

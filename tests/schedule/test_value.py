@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 import preheat
 from preheat.schedule import Phase, PhaseSchedule, Schedule
-from preheat.schedule.curve_names import CURVES
-from preheat.schedule.curves import Constant, Linear, Logarithmic, Rectification
+from preheat.schedule.curves import CURVES, Constant, Linear, Logarithmic, Rectification
 from preheat.schedule.kinds import KINDS
-from strategies import schedules, sequences
+from support.strategies import schedules, sequences
 
 LINEAR = preheat.get_schedule("warmuplinear", warmup=100, total=3600)
 

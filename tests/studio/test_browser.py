@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import preheat
-from pages import CHROMIUM, unreadable
 from preheat.studio.words import Words
+from support.pages import CHROMIUM, unreadable
 
 ROOT = Path(__file__).parent.parent.parent
 SHOTS = ROOT / "build" / "screenshots"

@@ -9,10 +9,10 @@ import pytest
 
 import preheat
 from preheat.studio.chinese import AUDITS, CHECKS, PLANS, RUNS, SCHEDULES, STUDIES, Sayings
-from spoken.designs import of_checks, of_plans, of_schedules
-from spoken.logs import of_audits
-from spoken.runs import of_runs
-from spoken.studies import of_studies
+from support.message_samples.designs import of_checks, of_plans, of_schedules
+from support.message_samples.logs import of_audits
+from support.message_samples.runs import of_runs
+from support.message_samples.studies import of_studies
 
 SOURCE = Path(preheat.__file__).parent
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -27,10 +27,10 @@ WRITTEN = {
                " _frozen _rising _jump _shape _unexplained _updates",
                "inspect/auditing/finding.py": "worded clock_evidence _counted",
                "inspect/auditing/audit.py": "recognise_log _named_groups",
-               "inspect/auditing/recognise.py": "_with_notes",
+               "inspect/auditing/recognize.py": "_with_notes",
                "inspect/logs/tables.py": "read_json_lines from_records _lines",
                "inspect/logs/events.py": "_records",
-               "studio/auditing.py": "_verdict _recognised"},
+               "studio/auditing.py": "_verdict _recognized"},
     "runs": {"train/notes.py": "_spike", "train/guard.py": "nearest_event _border", "train/session.py": "words",
              "train/loop.py": "_not_made _bad_numbers", "train/reporting/events.py": "_rate_at _nearest_border"},
     "studies": {"study/advice.py": "*", "study/lines.py": "name words boundary", "study/report.py": "_verdict cost_of"},
@@ -76,7 +76,7 @@ def test_every_sentence_has_a_chinese_form_with_its_numbers(spoken, speaker):
 
 @pytest.mark.parametrize("speaker", SPEAKERS)
 def test_every_sentence_in_the_sources_was_spoken(spoken, speaker):
-    """So that a new one is held against the catalogue: each piece of text of the sources is in a sentence above."""
+    """So that a new one is held against the catalog: each piece of text of the sources is in a sentence above."""
     said = "\n".join(spoken[speaker])
     unsaid = [
         piece

@@ -10,8 +10,8 @@ import pytest
 import preheat
 from preheat import dialects
 from preheat.errors import ConfigError
-from preheat.studio.copies import copy_as, targets
 from preheat.studio.design import Design
+from preheat.studio.pages.design import copy_as, targets
 
 DESIGN = Design(("warmup 10% > cosine to 0.1",), updates=200, lr=0.02)
 EVERY = np.arange(200)

@@ -8,10 +8,19 @@ from hypothesis import strategies as st
 import preheat
 from preheat.errors import ConfigError, PreheatError, ScheduleError
 from preheat.schedule.named import takes_warmup
-from preheat.studio.design import MOST_LETTERS, Design
-from preheat.studio.history import History
-from preheat.studio.rows import MOVING, added, changed, dragged, moved, removed, rows_of
-from preheat.studio.starting import STARTS
+from preheat.studio.design import (
+    MOST_LETTERS,
+    MOVING,
+    STARTS,
+    Design,
+    History,
+    added,
+    changed,
+    dragged,
+    moved,
+    removed,
+    rows_of,
+)
 
 WORDS = st.sampled_from(
     ["warmup 10% > cosine to 0", "hold", "warmuplinear", "warmup 2 epochs > hold > 1-sqrt 20% to 0.1", "nonsense & =?"]
@@ -91,7 +100,7 @@ def test_lengths_in_tokens_and_learning_rates():
     """Tokens are counted by what an update has; a floor in learning rates by the peak."""
     design = Design(("warmup 1e6 tokens > cosine to lr 1e-5",), updates=1000, lr=1e-3, tokens=4096.0)
     schedule = design.schedule(0)
-    assert schedule.climb == 245  # ceil(1e6 / 4096)
+    assert schedule.warmup_updates == 245  # ceil(1e6 / 4096)
     assert schedule(999) == pytest.approx(0.01, rel=1e-12)
     with pytest.raises(ScheduleError, match="length must be countable in updates; got '2 epochs'"):
         Design(("warmup 2 epochs > hold",), updates=10).schedule(0)

@@ -6,9 +6,9 @@ import json
 import httpx
 import pytest
 
-from opened import user_of
-from preheat.studio.found import inside, runs_in, studies_in
-from preheat.studio.guard import refused
+from preheat.studio.pages.choosing import inside, runs_in, studies_in
+from preheat.studio.server import refused
+from support.opened import user_of
 
 OWN = {"host": "127.0.0.1:8321"}
 
@@ -135,7 +135,7 @@ def test_every_page_forbids_other_sources(tmp_path):
 
 def test_a_web_socket_of_another_page_is_closed(tmp_path):
     """The live connection has the same guard as pages."""
-    from preheat.studio.guard import Guard
+    from preheat.studio.server import Guard
 
     sent = []
 

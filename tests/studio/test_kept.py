@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from opened import as_user, one, until
+from preheat.lab.studies import find, read
+from preheat.lab.studies.design import StudyDesign
+from preheat.lab.studies.driver import run_study
+from preheat.lab.studies.executors import LocalProcesses
 from preheat.studio.pages import runs as runs_page
 from preheat.studio.pages import studies as studies_page
-from preheat.study import find, read
-from preheat.study.design import StudyDesign
-from preheat.study.driver import run_study
-from preheat.study.executors import LocalProcesses
-from runs import quiet
-from train.reporting.runs import EVENTS, write_run
+from support.opened import as_user, one, until
+from support.run_folders import EVENTS, write_run
+from support.runs import quiet
 
 
 def points(chart, name):

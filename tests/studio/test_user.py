@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import preheat
-from opened import as_user, one, until
 from preheat.studio.words import Words
+from support.opened import as_user, one, until
 
 
 def points(chart, at=0):

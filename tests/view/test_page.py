@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 import preheat
 from preheat.view import to_html, to_svg
-from strategies import schedules
+from support.strategies import schedules
 
 
 class Tags(HTMLParser):

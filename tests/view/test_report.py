@@ -8,13 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from pages import CHROMIUM, Page, opened, refuse_other_scripts, without_library
 from preheat.view import inline_svg, plot_series
-from preheat.view.colours import DARK, LIGHT
-from preheat.view.echarts_library import echarts_library
-from preheat.view.report import Chart, drawings, fill
-from preheat.view.report.options import report_options, with_margins
-from preheat.view.report.script import as_data, chart_script
+from preheat.view.echarts import echarts_library, report_options, with_margins
+from preheat.view.image import DARK, LIGHT
+from preheat.view.report import Chart, as_data, chart_script, drawings, fill
+from support.pages import CHROMIUM, Page, opened, refuse_other_scripts, without_library
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -29,7 +27,7 @@ def page_of(chart):
     """A page of one chart."""
     group = {"name": "g", "sentence": "s", "drawn": drawings([chart]), "cause": "", "evidence": (), "numbers": []}
     log = {"path": "log.csv", "kind": "CSV", "total": None, "notes": ()}
-    return fill("preheat.inspect.auditing/report.html.jinja", charts=[chart], name="n", log=log, verdict="v", tiles=[],
+    return fill("preheat.auditing/report.html.jinja", charts=[chart], name="n", log=log, verdict="v", tiles=[],
                 groups=[group], plans=[], held=False, peak=None, series=[])  # fmt: skip
 
 
@@ -132,14 +130,14 @@ ALONE = "var z$=1,w=()=>Promise.reject();"
 def test_library_is_taken_from_the_wheel_or_left(tmp_path, monkeypatch, index, chunk, expected):
     """Its own name is followed through both files; what could not stand alone inside a page is not taken."""
     dist = wheel(tmp_path, index, chunk)
-    monkeypatch.setattr("preheat.view.echarts_library._folder", lambda: dist)
+    monkeypatch.setattr("preheat.view.echarts._folder", lambda: dist)
     assert echarts_library() == (None if expected is None else (expected, "z$"))
 
 
 def test_library_of_the_installed_nicegui_is_found_without_loading_it():
     """The real wheel: one module of about a megabyte that asks for nothing."""
     code = (
-        "import sys; from preheat.view.echarts_library import echarts_library; source, name = echarts_library();"
+        "import sys; from preheat.view.echarts import echarts_library; source, name = echarts_library();"
         "print(len(source), name, 'nicegui' in sys.modules, f'{name}=' in source)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -197,9 +195,9 @@ def test_intervals_end_at_the_edge_and_crosses_are_marked():
     assert options["xAxis"]["min"] < 1e-3 < 1e-2 < options["xAxis"]["max"]
 
 
-def test_light_and_dark_name_the_same_colours():
+def test_light_and_dark_name_the_same_colors():
     """A page says each of them for both screens."""
     assert set(LIGHT) == set(DARK)
     text = page_with(["a"])
-    for colours in (LIGHT, DARK):
-        assert all(f"--{name}: {value};" in text for name, value in colours.items())
+    for colors in (LIGHT, DARK):
+        assert all(f"--{name}: {value};" in text for name, value in colors.items())

@@ -61,7 +61,7 @@ def test_terminal_curve_has_axes_title_and_legend():
     assert "cosine" in lines[-1]
     assert max(map(len, lines)) <= 72
     assert "\x1b" not in text
-    assert "\x1b" in draw(LINEAR, colour=True)
+    assert "\x1b" in draw(LINEAR, color=True)
 
 
 def test_csv_has_every_update_at_full_precision():
@@ -114,8 +114,8 @@ def test_recorded_values_may_have_borders_marks_and_a_level():
     assert axes.get_legend() is None
 
 
-def test_drawings_of_one_page_share_colours_and_no_id():
-    """Colours are the page's variables, the label is escaped, the background is the page's."""
+def test_drawings_of_one_page_share_colors_and_no_id():
+    """Colors are the page's variables, the label is escaped, the background is the page's."""
     one, two = (
         inline_svg(plot_series({"lr": ([0, 1], [0.0, 1.0])}, ylabel="lr"), prefix=prefix, label='up & "on"')
         for prefix in ("a", "b")

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from preheat.cli.plans import Options, Rate, Updates, Warmup, read_plan
-from preheat.cli.values import new_file, print_json
+from preheat.cli.values import Options, Rate, Updates, Warmup, new_file, print_json, read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from preheat.inspect.auditing import Audit, Finding, Recognised
-    from preheat.inspect.logs import Log
+    from preheat.auditing import Audit, Finding, Recognized
+    from preheat.auditing.logs import Log
 
 _PAGE, _PICTURES = ".html", (".png", ".svg", ".pdf")
 
@@ -50,15 +49,15 @@ def audit(
 
     Example: preheat audit runs/news/trainer_state.json --against warmuplinear --warmup 100 --lr 5e-5
     """
-    from preheat.inspect import audit as audited
-    from preheat.inspect.logs import read_log
+    from preheat.auditing.audits import audit as audited
+    from preheat.auditing.logs import read_log
 
     if save is not None:
         _refuse_kind(save)
         new_file(save, force)
     read = read_log(log, column)
     if against is None:
-        _recognised(read, first, save, as_json)
+        _recognized(read, first, save, as_json)
         return
     plan, peak = read_plan(against, updates or read.total, warmup, lr, schedule_options)
     found = audited(read, plan, lr=peak, total=updates, first=first)
@@ -96,23 +95,23 @@ def _curves(finding: Finding) -> dict[str, tuple[Any, Any]]:
 
 
 def _save(found: Audit, path: Path) -> None:
-    from preheat.inspect.auditing.report import audit_page
+    from preheat.auditing.report import audit_html
     from preheat.view import plot_series
 
     if path.suffix.lower() == _PAGE:
-        _write(audit_page(found), path)
+        _write(audit_html(found), path)
     else:
         finding = next((one for one in found.findings if not one.equal), found.findings[0])
         plot_series(_curves(finding), path=path, ylabel="learning rate", title=finding.sentence, points=["log"])
     typer.echo(f"wrote {path}", err=True)
 
 
-def _save_recognised(read: Log, found: Mapping[str, Recognised | None], first: int | None, path: Path) -> None:
-    from preheat.inspect.auditing.report import recognised_page
+def _save_recognized(read: Log, found: Mapping[str, Recognized | None], first: int | None, path: Path) -> None:
+    from preheat.auditing.report import recognized_page
     from preheat.view import plot_series
 
     if path.suffix.lower() == _PAGE:
-        _write(recognised_page(read, found, first=first), path)
+        _write(recognized_page(read, found, first=first), path)
     else:
         curves = {series.name: (series.steps.tolist(), series.rates.tolist()) for series in read.series}
         plot_series(curves, path=path, ylabel="learning rate", title=read.kind)
@@ -159,15 +158,15 @@ def _data(found: Audit) -> dict[str, Any]:
     }
 
 
-def _recognised(read: Log, first: int | None, save: Path | None, as_json: bool) -> None:
+def _recognized(read: Log, first: int | None, save: Path | None, as_json: bool) -> None:
+    from preheat.auditing import recognise_log
     from preheat.errors import ConfigError, refusal
-    from preheat.inspect.auditing import recognise_log
 
     if save is not None and save.suffix.lower() != _PAGE and all(len(series) < 2 for series in read.series):
         raise ConfigError(refusal("save", "left out for a log with one rate", str(save), "There is nothing to draw."))
     found = recognise_log(read, first=first)
     if save is not None:
-        _save_recognised(read, found, first, save)
+        _save_recognized(read, found, first, save)
     for note in read.notes:
         typer.echo(f"note: {note}", err=True)
     if as_json:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from preheat.cli.completion import dialect_names
-from preheat.cli.values import new_file, print_json
+from preheat.cli.values import dialect_names, new_file, print_json
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def convert(
     source: Annotated[
         str,
         typer.Option(
-            "--from", metavar="DIALECT", autocompletion=dialect_names, help="What it is written in; auto recognises it."
+            "--from", metavar="DIALECT", autocompletion=dialect_names, help="What it is written in; auto recognizes it."
         ),
     ] = "auto",
     target: Annotated[

@@ -9,14 +9,32 @@ from typing import Annotated
 import typer
 
 from preheat import __version__
-from preheat.cli.completion import name_only, words_before
+from preheat.cli.values import name_only, words_before
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError, missing_extra
 
-# In the order of the help page; a command's module, with all it needs, loads when it is called.
-COMMANDS = (
-    *("show", "check", "diff", "convert", "plan", "score", "transfer", "rung-check", "forecast", "optimise"),
-    *("surface", "refine", "audit", "watch", "find-lr", "train", "evaluate", "classify", "studio"),
-)
+# Every command with its module, in the order of the help page; a module, with all it needs, loads when it is called.
+COMMANDS = {
+    "show": "show",
+    "check": "check",
+    "resume-check": "resume_check",
+    "diff": "check",
+    "convert": "convert",
+    "plan": "plan",
+    "score": "score",
+    "transfer": "score",
+    "refine": "score",
+    "rung-check": "forecast",
+    "forecast": "forecast",
+    "optimize": "forecast",
+    "surface": "forecast",
+    "audit": "audit",
+    "watch": "watch",
+    "find-lr": "train",
+    "train": "train",
+    "evaluate": "train",
+    "classify": "train",
+    "studio": "studio",
+}
 # What only the extra train brings, wherever a command comes to need it first.
 TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm")
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
@@ -55,9 +73,6 @@ def _app(words: list[str]) -> typer.Typer:
     )
     app.callback()(_root)
     plain = [word for word in words if not word.startswith("-")]
-    if plain[:2] == ["check", "resume"]:
-        app.add_typer(_check_resume(), name="check")
-        return app
     if plain[:1] == ["study"]:
         app.add_typer(_study(), name="study")
         return app
@@ -67,8 +82,7 @@ def _app(words: list[str]) -> typer.Typer:
             app.command(name)(name_only)
         return app
     for name in (named,) if named in COMMANDS else COMMANDS:
-        word = name.replace("-", "_")
-        app.command()(getattr(import_module(f"preheat.cli.{word}"), word))
+        app.command()(getattr(import_module(f"preheat.cli.{COMMANDS[name]}"), name.replace("-", "_")))
     if named not in COMMANDS:
         app.add_typer(_study(), name="study")
     return app
@@ -81,16 +95,6 @@ def _study() -> typer.Typer:
     group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=study.__doc__)
     for name in study.COMMANDS:
         group.command()(getattr(study, name))
-    return group
-
-
-def _check_resume() -> typer.Typer:
-    """``check resume``, a command of two words beside ``check SCHEDULE``."""
-    from preheat.cli.check_resume import resume
-
-    group = typer.Typer(rich_markup_mode=None)
-    group.callback()(lambda: None)
-    group.command()(resume)
     return group
 
 

@@ -3,13 +3,106 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from preheat.cli.completion import schedule_names
-from preheat.cli.probes import Warmup
-from preheat.cli.values import print_json, schedule_as_said
+from preheat.cli.forecast import Warmup
+from preheat.cli.values import new_file, print_json, schedule_as_said, schedule_names, show_found
+from preheat.errors import ConfigError, refusal
+
+if TYPE_CHECKING:
+    from preheat.advice import Lengthened, Transfer
+    from preheat.schedule import Schedule
+
+
+# --- ``preheat transfer``: a learning rate for another shape or horizon, or a longer run that keeps it --------------
+
+
+def transfer(
+    source: Annotated[str, typer.Option("--from", metavar="SCHEDULE", help="What the rate is good for.")],
+    updates: Annotated[int, typer.Option(metavar="UPDATES", help="Updates of that run.")],
+    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Its best peak learning rate.")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="SCHEDULE", help="What to run; left out: as before, with a new cool-down.")
+    ] = None,
+    to_updates: Annotated[
+        int | None, typer.Option(metavar="UPDATES", help="Updates of the new run, if others.")
+    ] = None,
+    warmup: Warmup = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Carry a peak learning rate to another schedule or horizon; without --to, find the cool-down that keeps it.
+
+    Example: preheat transfer --lr 1e-3 --from "hold 80% > linear to 0" --to "linear to 0" --updates 4000
+
+    Example: preheat transfer --from "warmup 300 > hold > linear 20% to 0" --updates 50000 --to-updates 100000
+    """
+    from preheat.advice import lengthen, transfer_lr
+
+    def named(words: str, length: int) -> Schedule:
+        return schedule_as_said(words, length, warmup, 1.0)
+
+    found: Transfer | Lengthened
+    if to is None:
+        if to_updates is None:
+            advice = "Give --to for another schedule, --to-updates for a longer run, or both."
+            raise ConfigError(refusal("to", "given, or to-updates", None, advice))
+        found = lengthen(named(source, updates), to_updates, updates=updates)
+    else:
+        if lr is None:
+            raise ConfigError(refusal("lr", "given", None, "It is the best peak of the schedule after --from."))
+        length = to_updates or updates
+        pair = named(source, updates), named(to, length)
+        found = transfer_lr(lr, *pair, updates=updates, target_updates=length)
+    if to is None and lr is not None:
+        _show_peak(found, lr, as_json=as_json)
+    else:
+        show_found(found, as_json=as_json)
+
+
+def _show_peak(found: Transfer | Lengthened, lr: float, *, as_json: bool) -> None:
+    """A longer run with the rate it is to have."""
+    from preheat.schedule.lengths import positive
+
+    peak = positive("lr", lr, "It is the best peak of the schedule after --from.") * found.ratio
+    if as_json:
+        print_json({**found.to_dict(), "lr": peak})
+    else:
+        typer.echo(f"at the peak {peak:.4g}:\n{found}")
+
+
+# --- ``preheat refine``: a schedule from the gradient norms that one run logged -------------------------------------
+
+
+def refine(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's log with gradient norms, or its folder.")],
+    updates: Annotated[int, typer.Option(metavar="UPDATES", help="Length of the next run.")],
+    optimizer: Annotated[str, typer.Option(metavar="NAME", help="Whose weights: sgd or adam.")] = "sgd",
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the schedule to a .json or .toml file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file after --save.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the schedule and all numbers as JSON.")] = False,
+) -> None:
+    """Make a schedule of the gradient norms that a run logged: warm-up and decay both come out of them.
+
+    Example: preheat refine runs/linear --updates 4000 --save refined.json
+    """
+    from preheat.advice import read_run
+    from preheat.advice import refine as refined_by
+    from preheat.schedule.text import save_schedule
+
+    if save is not None:
+        new_file(save, force)
+    found = refined_by(read_run(run), updates, optimizer=optimizer)
+    show_found(found, as_json=as_json)
+    if save is not None:
+        save_schedule(found.schedule, save)
+        typer.echo(f"wrote {save}", err=True)
+
+
+# --- ``preheat score``: schedules judged before training ------------------------------------------------------------
 
 
 def score(
@@ -35,7 +128,7 @@ def score(
 
     Example: preheat score linear cosine "warmup 10% > hold > linear 20% to 0" --updates 4000
     """
-    from preheat.theory import rank_schedules, read_run
+    from preheat.advice import rank_schedules, read_run
 
     values = [schedule_as_said(words, updates, warmup, 1.0, schedule_options) for words in schedules]
     norms = None

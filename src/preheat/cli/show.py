@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from preheat.cli.completion import schedule_names
-from preheat.cli.values import named_schedule, new_file, print_json
+from preheat.cli.values import named_schedule, new_file, print_json, schedule_names
 from preheat.files import replacing
 
 

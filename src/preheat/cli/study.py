@@ -12,15 +12,46 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from preheat.cli.settings import given_settings, with_settings
-from preheat.cli.study_warmup import warmup as warmup
-from preheat.cli.values import print_json, show_found
+from preheat.cli.values import ConfigFile, given_settings, print_json, read_settings, show_found, with_settings
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
-    from preheat.study.design import StudyDesign
-    from preheat.study.executors import Executor
-    from preheat.study.table import StudyTable
+    from preheat.lab.studies.design import StudyDesign
+    from preheat.lab.studies.executors import Executor
+    from preheat.lab.studies.table import StudyTable
+
+
+# --- ``preheat study warmup``: advice on a warm-up from pilots of a run; its flags are ``preheat train``'s ----------
+
+
+@with_settings
+def warmup(
+    config: ConfigFile = None,
+    pilot_updates: Annotated[
+        int, typer.Option(metavar="N", help="Updates of a pilot; climbs of half are tried.")
+    ] = 100,
+    sets: Annotated[int, typer.Option(metavar="N", help="Sets of batches a critical rate is measured on.")] = 5,
+    probed: Annotated[int, typer.Option(metavar="N", help="Batches in a set.")] = 4,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the advice and its trace as JSON.")] = False,
+    **settings: Any,
+) -> None:
+    """Say whether the peak of --lr needs a warm-up, how long and from where, by short pilots. Nothing is written.
+
+    It keeps every update below the rate at which it would raise the loss; a study says what the final loss asks for.
+
+    Example: preheat study warmup --lr 3e-3 --pilot-updates 100
+    """
+    checked = read_settings(config, settings)
+    from preheat.lab.finding.rehearsal import advise_warmup_of_run
+
+    found = advise_warmup_of_run(
+        checked, say=lambda line: typer.echo(line, err=True), updates=pilot_updates, sets=sets, probed=probed
+    )
+    show_found(found, as_json=as_json)
+
+
+# --- Compare schedules, peaks and warm-up lengths over seeds, training what runs have in common once ----------------
+
 
 COMMANDS = ("plan", "run", "resume", "report", "export", "warmup")
 # Axes, and what a study decides for all of its runs.
@@ -86,8 +117,8 @@ def plan(
 
     Example: preheat study plan --schedule "hold > linear 20% to 0" --warmup 100 --horizon 500 --horizon 1000
     """
-    from preheat.study.driver import plan_study
-    from preheat.study.folder import StudyFolder
+    from preheat.lab.studies.driver import plan_study
+    from preheat.lab.studies.folder import StudyFolder
 
     axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
     asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
@@ -124,7 +155,7 @@ def run(
 
     Example: preheat study run --design study.toml --out studies/warmup
     """
-    from preheat.study.driver import run_study
+    from preheat.lab.studies.driver import run_study
 
     axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
     asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
@@ -140,9 +171,9 @@ def resume(folder: Folder, processes: Processes = None, scheduler: Scheduler = N
 
     Example: preheat study resume studies/warmup
     """
-    from preheat.study.design import read_design
-    from preheat.study.driver import run_study
-    from preheat.study.folder import StudyFolder
+    from preheat.lab.studies.design import read_design
+    from preheat.lab.studies.driver import run_study
+    from preheat.lab.studies.folder import StudyFolder
 
     header = StudyFolder(folder).header()
     asked = read_design(None, header["design"])
@@ -160,7 +191,7 @@ def report(
 
     Example: preheat study report studies/warmup
     """
-    from preheat.study.table import read
+    from preheat.lab.studies.table import read
 
     _print_report(read(folder), files=files, as_json=as_json)
 
@@ -176,7 +207,7 @@ def export(
 
     Example: preheat study export studies/warmup
     """
-    from preheat.study.exporting import export as write
+    from preheat.lab.studies.table import export as write
 
     for path in write(folder, out or folder, force=force):
         typer.echo(f"wrote {path}")
@@ -184,7 +215,7 @@ def export(
 
 def _design(file: Path | None, flags: dict[str, Any], settings: dict[str, Any]) -> StudyDesign:
     """The design that a file and the flags that were given make."""
-    from preheat.study.design import read_design
+    from preheat.lab.studies.design import read_design
 
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     return read_design(file, {**given, "train": given_settings(settings)})
@@ -194,7 +225,7 @@ def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
     """The cluster that was named; None for this machine."""
     if scheduler is None:
         return None
-    from preheat.study.executors import DaskCluster
+    from preheat.lab.studies.executors import DaskCluster
 
     if processes is not None:
         advice = "The cluster has as many as were started there: leave it out."
@@ -203,14 +234,13 @@ def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
 
 
 def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> None:
-    from preheat.study.findings import find
-    from preheat.study.page import write_page
-    from preheat.study.report import summarise, text_of
+    from preheat.lab.studies.findings import find
+    from preheat.lab.studies.report import summarize, text_of, write_page
 
     findings = find(table)
     page = write_page(table, findings) if files and findings is not None else None
     if as_json:
-        cells = [cell.to_dict() for cell in summarise(table)]
+        cells = [cell.to_dict() for cell in summarize(table)]
         found = None if findings is None else findings.to_dict()
         print_json({"question": table.question, "runs": table.to_rows(), "cells": cells, "findings": found})
         return

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from preheat.cli.plans import Options, Rate, Updates, Warmup, read_plan
+from preheat.cli.values import Options, Rate, Updates, Warmup, read_plan
 from preheat.errors import ConfigError, RunError, refusal
 
 if TYPE_CHECKING:
-    from preheat.inspect.watching import Report, Watched
     from preheat.schedule import Schedule
+    from preheat.watching import Report, Watched
 
 
 def watch(
@@ -37,7 +37,7 @@ def watch(
 
     Example: preheat watch --against warmuplinear --warmup 100 --updates 3600 -- python train.py
     """
-    from preheat.inspect.watching import read_record, run_watched
+    from preheat.watching import read_record, run_watched
 
     plan = None if against is None else read_plan(against, updates, warmup, lr, schedule_options)
     if out is not None and out.exists() and any(out.iterdir()) and not force:
@@ -58,7 +58,7 @@ def watch(
 def _say(watched: Watched, plan: tuple[Schedule, float | None] | None, out: Path | None) -> None:
     """The verdict on standard error, since standard output is the script's."""
     from preheat.errors import PreheatError
-    from preheat.inspect.watching import report
+    from preheat.watching import report
 
     for problem in watched.problems:
         typer.echo(f"preheat watch: {problem}", err=True)

@@ -8,23 +8,22 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.loading import load
-from preheat.dialects.common.values import Context as Context
-from preheat.dialects.common.values import Dialect as Dialect
-from preheat.dialects.common.values import Exported as Exported
-from preheat.dialects.common.values import Imported as Imported
-from preheat.errors import ConfigError, refusal
+from preheat.dialects.fields import Context as Context
+from preheat.dialects.fields import Dialect as Dialect
+from preheat.dialects.fields import Exported as Exported
+from preheat.dialects.fields import Fields
+from preheat.dialects.fields import Imported as Imported
+from preheat.dialects.loading import load
+from preheat.errors import ConfigError, refusal, unknown_name
 from preheat.plan import Plan
 from preheat.schedule import Schedule
-from preheat.schedule.checks import count, positive
+from preheat.schedule.lengths import count, positive
 
 # In the order people are likely to need them; each is a module of this folder with dashes as underscores.
 DIALECTS = (
@@ -57,9 +56,7 @@ DIALECTS = (
 def dialect(name: str) -> Dialect:
     """The dialect called ``name``, refused with the nearest one known."""
     if name not in DIALECTS:
-        near = difflib.get_close_matches(str(name), DIALECTS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(refusal("dialect", f"one of {', '.join(DIALECTS)}", name, f"Pick one of these.{hint}"))
+        raise ConfigError(unknown_name("dialect", "one known here", name, DIALECTS))
     found: Dialect = import_module(f"preheat.dialects.{name.replace('-', '_')}").DIALECT
     return found
 
@@ -93,7 +90,7 @@ def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
 
     Args:
         config: a mapping or a list, the text of a file (JSON, TOML, YAML, flags), or its path.
-        dialect_name: one of ``preheat.dialects.DIALECTS``; ``"auto"`` recognises it.
+        dialect_name: one of ``preheat.dialects.DIALECTS``; ``"auto"`` recognizes it.
         **context: what the file leaves to its trainer: the fields of :class:`Context` (``total``, ``peak``,
             ``warmup``, ``plan``, ``examples``, ``world_size``, ``updates_per_epoch``, ``samples_per_update``,
             ``tokens_per_update``, ``version``).
@@ -136,7 +133,7 @@ def write(schedule: Schedule, dialect_name: str, *, total: int | None = None, ba
     >>> done.exact, done.config["lr_scheduler_type"], done.config["warmup_steps"]
     (True, 'cosine', 10)
     """
-    from preheat.dialects.common.writing import export
+    from preheat.dialects.writing import export
 
     spoken = dialect(dialect_name)
     if spoken.write is None:
@@ -156,9 +153,7 @@ def _context(given: dict[str, Any]) -> Context:
     known = Context.__dataclass_fields__
     for name, value in given.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(refusal("context", f"one of {', '.join(known)}", name, f"Take it out.{hint}"))
+            raise ConfigError(unknown_name("context", "something a trainer knows", name, known, "Or take it out."))
         if value is None or name == "version":
             continue
         if name == "plan":

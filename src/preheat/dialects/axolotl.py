@@ -18,15 +18,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.ramps import early_ramp, hold, ramp
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, early_ramp, hold, ramp
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Cosine, Polynomial, Rex
-from preheat.schedule.library import dips
-from preheat.schedule.named import refuse_reserved
+from preheat.schedule.named import BUILDERS, dips, refuse_reserved
 from preheat.schedule.sequence import PhaseSchedule
-from preheat.schedule.shapes import BUILDERS
 
 _METRIC = ("reduce_lr_on_plateau", "greedy")
 _OWN_RATES = ("lr_groups", "embedding_lr", "embedding_lr_scale", "loraplus_lr_ratio")

@@ -17,9 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.ramps import hold
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold
 from preheat.schedule import Schedule
 from preheat.schedule.sequence import PhaseSchedule
 

@@ -20,12 +20,233 @@ Read     fairseq 0.12: optim/lr_scheduler/*.py, trainer.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
-from preheat.dialects.fairseq_shapes import SHAPES, Arguments
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, early_ramp, hold, ramp, stairs
+from preheat.errors import ConfigError, refusal
+from preheat.schedule import Phase, Schedule
+from preheat.schedule.curves import Cosine, Exponential, Geometric, Linear, Polynomial, PowerLaw
+from preheat.schedule.sequence import PhaseSchedule
+
+# --- fairseq's schedulers, from their arguments ---------------------------------------------------------------------
+
+
+class Arguments:
+    """The scheduler's fields, the run's rates and its updates."""
+
+    def __init__(self, fields: Fields, rates: list[float], total: int | None, context: Context) -> None:
+        self.fields = fields
+        self.rates = rates
+        self.total = total
+        self.context = context
+        self.notes: list[str] = []
+
+    @property
+    def rate(self) -> float:
+        """The one learning rate."""
+        if len(self.rates) > 1:
+            raise self.fields.refusal("lr", "one rate for this scheduler", "Only fixed takes one an epoch.")
+        if self.rates[0] <= 0:
+            raise self.fields.refusal("lr", "> 0", "It is the learning rate that all others are shares of.")
+        return self.rates[0]
+
+    @property
+    def updates(self) -> int:
+        """Updates of the run, where the shape depends on them."""
+        return self.context.updates("max_update", self.total)
+
+    def warmup(self, default: int = 0, low: int = 0) -> int:
+        """Updates of the climb."""
+        return int(self.fields.count("warmup_updates", default, low=low))
+
+    def share(self, name: str, default: float = 0.0) -> float:
+        """A learning rate as a share of the peak; negative ones say that it is not given."""
+        value = self.fields.number(name, -1.0, advice="It is a learning rate.")
+        return default if value < 0 else float(value) / self.rate
+
+
+_Read = tuple[Schedule, float]
+
+
+def _fixed(arguments: Arguments) -> _Read:
+    fields, rates = arguments.fields, arguments.rates
+    warmup, anneal = arguments.warmup(), fields.count("force_anneal", None, low=1)
+    shrink = fields.number("lr_shrink", 0.1, low=0.0, high=1.0)
+    base = max(rates)
+    if base <= 0:
+        return PhaseSchedule((hold(None, 0.0),)), base
+    climb = PhaseSchedule((*early_ramp(warmup), hold(None)))
+    if len(rates) == 1 and anneal is None:
+        return climb, base
+    each = arguments.context.per("epoch", "lr")
+    if each != int(each):
+        raise fields.refusal("lr", "of a whole number of updates each", f"An epoch has {each:g}.")
+    epochs = len(rates) if anneal is None else math.ceil(arguments.updates / each)
+    held = []
+    for epoch in range(1, epochs + 1):
+        if anneal is None or epoch < anneal:
+            held.append(rates[min(epoch, len(rates)) - 1] / base)
+        else:
+            held.append(rates[-1] / base * shrink ** (epoch + 1 - anneal))
+    arguments.notes.append("lr changes at the beginning of an epoch")
+    steps = stairs(held, int(each))
+    return (climb * steps if warmup else steps), base
+
+
+def _inverse_sqrt(arguments: Arguments) -> _Read:
+    warmup = arguments.warmup(4000, low=1)
+    climb = ramp(warmup, arguments.share("warmup_init_lr"))
+    return PhaseSchedule((*climb, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0))), arguments.rate
+
+
+def _polynomial(arguments: Arguments) -> _Read:
+    fields, warmup = arguments.fields, arguments.warmup()
+    total = fields.count("total_num_update", None, low=1) or arguments.updates
+    if total <= warmup:
+        raise fields.refusal("total_num_update", f"above warmup_updates={warmup}", "Nothing would be left to decay.")
+    fields.refuse("force_anneal", why="From that epoch on the rate depends on what it was.")
+    curve = Polynomial(fields.number("power", 1.0))
+    end = arguments.share("end_learning_rate")
+    if end > 1:
+        raise fields.refusal("end_learning_rate", "at most lr", "It is what is decayed to.")
+    return PhaseSchedule((*ramp(warmup), Phase(curve=curve, length=total - warmup, start=1.0, end=end))), arguments.rate
+
+
+def _cosine(arguments: Arguments) -> _Read:
+    fields, warmup = arguments.fields, arguments.warmup()
+    floor = arguments.share("min_lr")
+    if floor >= 1:
+        raise fields.refusal("min_lr", "below lr", "fairseq refuses it too.")
+    period = fields.number("lr_period_updates", -1)
+    if period <= 0:
+        period = arguments.updates - warmup
+        if period <= 0:
+            raise fields.refusal("warmup_updates", f"below max_update={arguments.updates}", "Shorten the climb.")
+    growth = fields.number("t_mult", 1.0, low=1.0, advice="Periods that shrink come to an end.")
+    shrink = fields.number("lr_shrink", 0.1, low=0.0, high=1.0)
+    cycle = PhaseSchedule((Phase(curve=Cosine(), length=period, start=1.0, end=floor),))
+    arguments.notes.append(
+        f"after each period it starts over, at lr_shrink={shrink:g} of the one before, floor and all"
+    )
+    climb = ramp(warmup, arguments.share("warmup_init_lr", floor))
+    return PhaseSchedule((*climb, cycle.repeat(growth=growth, scale=shrink))), arguments.rate
+
+
+def _triangular(arguments: Arguments) -> _Read:
+    fields = arguments.fields
+    peak = fields.rate("max_lr")
+    low = arguments.rates[0] / peak
+    if len(arguments.rates) > 1 or low >= 1:
+        raise fields.refusal("lr", "one rate below max_lr", "It is the lower one.")
+    side = int(fields.number("lr_period_updates", 5000, low=2) // 2)
+    shrink, shrink_low = fields.number("lr_shrink", 0.1, low=0.0, high=1.0), fields.flag("shrink_min")
+    if shrink_low or shrink == 1:
+        return _triangle(side, low, 1.0).repeat(scale=shrink), peak
+    cycles = math.ceil(arguments.updates / (2 * side))
+    if cycles > 1000:
+        raise fields.refusal("lr_period_updates", "at most 1000 periods long", "Each is laid out.")
+    arguments.notes.append(f"only the upper rate shrinks: laid out for {arguments.updates} updates")
+    phases = [phase for cycle in range(cycles) for phase in _triangle(side, low, shrink**cycle).phases]
+    return PhaseSchedule(tuple(phases)), peak
+
+
+def _triangle(side: int, low: float, high: float) -> PhaseSchedule:
+    up = Phase(curve=Linear(), length=side, start=low, end=high)
+    return PhaseSchedule((up, Phase(curve=Linear(), length=side, start=high, end=low)))
+
+
+def _tri_stage(arguments: Arguments) -> _Read:
+    fields = arguments.fields
+    shares = fields.numbers("phase_ratio", None, low=0.0)
+    steps = [fields.count(name, 0) for name in ("warmup_steps", "hold_steps", "decay_steps")]
+    if shares is not None:
+        if len(shares) != 3 or sum(shares) != 1:
+            raise fields.refusal("phase_ratio", "three shares that add up to 1", "fairseq refuses it too.")
+        steps = [int(arguments.updates * share) for share in shares]
+    warmup, held, decay = steps
+    if not decay:
+        name = "decay_steps" if shares is None else "phase_ratio"
+        raise fields.refusal(name, "a descent of one update at least", "fairseq divides by its length.")
+    start = fields.number("init_lr_scale", 0.01, low=0.0, advice="It is a share of lr.")
+    end = fields.number("final_lr_scale", 0.01, low=0.0, high=1.0, advice="It is a share of lr.")
+    if end <= 0:
+        raise fields.refusal("final_lr_scale", "> 0", "A geometric fall never reaches 0.")
+    fall = hold(decay) if end == 1 else Phase(curve=Geometric(end), length=decay, start=1.0, end=end)
+    return PhaseSchedule((*ramp(warmup, start), hold(held), fall)), arguments.rate
+
+
+def _step(arguments: Arguments) -> _Read:
+    fields, floor = arguments.fields, arguments.share("min_lr")
+    every = fields.count("lr_deacy_period", None, low=1) or fields.count("lr_decay_period", 25000, low=1)
+    factor = fields.number("lr_decay", 0.5, low=0.0, high=1.0)
+    if factor <= 0:
+        raise fields.refusal("lr_decay", "in (0, 1]", "It multiplies the rate.")
+    if floor >= 1:
+        raise fields.refusal("min_lr", "below lr", "fairseq refuses it too.")
+    fall: Schedule = PhaseSchedule((Phase(curve=Exponential(factor, every, staircase=True), length=None, start=1.0),))
+    climb = ramp(arguments.warmup(), arguments.share("warmup_init_lr", floor))
+    return PhaseSchedule((*climb, fall.clip(floor=floor) if floor else fall)), arguments.rate
+
+
+def _manual(arguments: Arguments) -> _Read:
+    fields = arguments.fields
+    by_update, by_epoch = (_table(fields, name) for name in ("update2lr", "epoch2lr"))
+    changes = {0: arguments.rate}
+    if by_epoch:
+        each = arguments.context.per("epoch", "epoch2lr")
+        changes |= {max(0, math.ceil((epoch - 1) * each)): rate for epoch, rate in sorted(by_epoch.items())}
+    if by_update:  # from the first of them on they have the word
+        first = min(by_update)
+        changes = {at: rate for at, rate in changes.items() if at < first} | by_update
+    base = max(changes.values())
+    if base <= 0:
+        return PhaseSchedule((hold(None, 0.0),)), base
+    at = sorted(changes)
+    holds = [hold(after - before, changes[before] / base) for before, after in pairwise(at)]
+    return PhaseSchedule((*holds, hold(None, changes[at[-1]] / base))), base
+
+
+def _table(fields: Fields, name: str) -> dict[int, float]:
+    """``{"2-5": 0.1, "7,8": 0.01}`` by its first updates: what a later one says again changes nothing."""
+    value = fields.value(name, {})
+    if isinstance(value, str):
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise fields.refusal(name, "a dictionary", 'As in {"0": 0.1, "100-200": 0.01}.') from None
+    if not isinstance(value, Mapping):
+        raise fields.refusal(name, "a dictionary", 'As in {"0": 0.1, "100-200": 0.01}.')
+    found: dict[int, float] = {}
+    rates = Fields(value, fields.path(name))
+    for key, raw in value.items():
+        rate = Fields({"rate": raw}, rates.where).number("rate", low=0.0, advice="It is a learning rate.")
+        ranged = "," not in str(key) and "-" in str(key)
+        places = str(key).split("-")[:1] if ranged else str(key).split(",")
+        for place in places:
+            if not place.strip().isdigit():
+                raise ConfigError(refusal(rates.where, "keyed by whole numbers", key, 'As "3", "3,4" or "3-7".'))
+            found[int(place)] = rate
+    return found
+
+
+SHAPES: dict[str, Callable[[Arguments], _Read]] = {
+    "fixed": _fixed,
+    "inverse_sqrt": _inverse_sqrt,
+    "polynomial_decay": _polynomial,
+    "cosine": _cosine,
+    "triangular": _triangular,
+    "tri_stage": _tri_stage,
+    "step": _step,
+    "manual": _manual,
+}
+
+
+# --- fairseq: command-line flags, and the ``lr_scheduler`` section of its hydra files -------------------------------
+
 
 _OTHERS = ("reduce_lr_on_plateau", "pass_through")
 

@@ -17,12 +17,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.ramps import Phases, hold, ramp
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
 from preheat.schedule import Phase, PhaseSchedule, Schedule
-from preheat.schedule.checks import Count
 from preheat.schedule.curves import Cosine, Exponential, Linear
+from preheat.schedule.lengths import Count
 
 _STYLES = ("constant", "linear", "cosine", "exponential")
 _STATE = ("start_lr", "warmup_iter", "end_iter")

@@ -21,24 +21,21 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.flat import Piece, flat
-from preheat.dialects.common.outline import Outline
-from preheat.dialects.common.ramps import hold, ramp, stairs
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, ramp, stairs
+from preheat.dialects.writing import Outline, Piece, flat
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule
-from preheat.schedule.checks import Count
 from preheat.schedule.curves import Constant, Cosine, Exponential, Linear, Polynomial, PowerLaw
+from preheat.schedule.lengths import Count
 from preheat.schedule.sequence import PhaseSchedule
 
 _MOST = 10_000  # cycles or steps that are laid out
 
 
 def read(config: Fields | Any, context: Context) -> Imported:
-    """A serialised schedule, or an optimizer that has one."""
+    """A serialized schedule, or an optimizer that has one."""
     if not isinstance(config, Fields):
-        raise ConfigError(refusal("config", "a serialised schedule", config, "Give its class_name and config."))
+        raise ConfigError(refusal("config", "a serialized schedule", config, "Give its class_name and config."))
     inner = config.raw.get("config")
     rate = inner.get("learning_rate") if isinstance(inner, Mapping) else None
     if isinstance(rate, Mapping):

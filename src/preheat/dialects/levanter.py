@@ -21,9 +21,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.ramps import hold
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, PowerLaw

@@ -14,8 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported
 
 
 def read(fields: Fields, context: Context) -> Imported:

@@ -22,14 +22,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from preheat.dialects.common.fields import REQUIRED, Fields
-from preheat.dialects.common.outline import Outline
-from preheat.dialects.common.ramps import Phases, hold, ramp
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
-from preheat.dialects.common.writing import as_flags
+from preheat.dialects.fields import REQUIRED, Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
+from preheat.dialects.writing import Outline, as_flags
 from preheat.schedule import Phase, PhaseSchedule, Schedule
-from preheat.schedule.checks import Count
 from preheat.schedule.curves import Cosine, Curve, Geometric, Linear, OneMinusPower, PowerLaw
+from preheat.schedule.lengths import Count
 
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 _WSD: dict[str, Curve] = {

@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.ramps import Phases, hold, ramp
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
 from preheat.schedule import Phase, PhaseSchedule
 from preheat.schedule.curves import Cosine, Linear
 

@@ -17,12 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.ramps import hold, ramp
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, ramp
 from preheat.schedule import Phase, PhaseSchedule, Schedule, maximum
-from preheat.schedule.checks import Count
 from preheat.schedule.curves import Cosine, CosineEnvelope, Curve, Linear, PowerLaw
+from preheat.schedule.lengths import Count
 
 _DURATION = re.compile(r"\s*(\d{1,15}(?:\.\d+)?(?:[eE]\+?\d{1,2})?)\s*(T|ep)?\s*")
 

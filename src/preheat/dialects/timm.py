@@ -22,12 +22,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.ramps import hold, stairs
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, stairs
 from preheat.plan import Plan
 from preheat.schedule import Phase, Schedule
-from preheat.schedule.checks import Count
 from preheat.schedule.curves import (
     Cosine,
     Curve,
@@ -39,6 +36,7 @@ from preheat.schedule.curves import (
     PowerLaw,
     Tanh,
 )
+from preheat.schedule.lengths import Count
 from preheat.schedule.sequence import PhaseSchedule
 
 _SCHEDS = ("cosine", "tanh", "step", "multistep", "poly", "constant", "wsd", "rsqrt", "plateau", "none")

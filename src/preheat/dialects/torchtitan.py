@@ -18,12 +18,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.loading import call
-from preheat.dialects.common.outline import Outline
-from preheat.dialects.common.ramps import early_ramp, hold
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
-from preheat.dialects.common.writing import as_toml
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, early_ramp, hold
+from preheat.dialects.loading import call
+from preheat.dialects.writing import Outline, as_toml
 from preheat.schedule import Phase, PhaseSchedule
 from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower
 

@@ -13,13 +13,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from preheat.dialects.common.fields import Fields
-from preheat.dialects.common.outline import Outline
-from preheat.dialects.common.values import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported
+from preheat.dialects.writing import Outline
 from preheat.errors import ConfigError, refusal
 from preheat.plan import Plan
 from preheat.schedule import Schedule, get_schedule
-from preheat.schedule.shapes import BUILDERS
+from preheat.schedule.named import BUILDERS
 
 _METRIC = ("reduce_lr_on_plateau", "greedy")
 _CLIMBS_AGAIN = ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr")

@@ -15,8 +15,8 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from preheat.errors import ScheduleError, refusal
-from preheat.schedule.checks import Count
-from preheat.schedule.namespaces import Scalar
+from preheat.schedule.curves import Scalar
+from preheat.schedule.lengths import Count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +131,7 @@ class Schedule(ABC):
     def repeat(
         self, times: int | None = None, *, growth: float = 1.0, scale: float = 1.0, floor: float = 0.0
     ) -> Schedule:
-        """The schedule over and over: ``times`` cycles, or without end. See :class:`preheat.schedule.clocks.Repeat`.
+        """The schedule over and over: ``times`` cycles, or without end. See :class:`preheat.schedule.combine.Repeat`.
 
         Args:
             times: cycles, >= 1; None repeats for ever.
@@ -139,31 +139,31 @@ class Schedule(ABC):
             scale: each cycle is this many times as high above ``floor``, in (0, 1].
             floor: the factor that ``scale`` leaves alone.
         """
-        from preheat.schedule.clocks import Repeat
+        from preheat.schedule.combine import Repeat
 
         return Repeat(self, times, growth, scale, floor)
 
     def until(self, updates: Count) -> Schedule:
         """The first ``updates`` updates of the schedule: what a later part follows with ``>>``."""
-        from preheat.schedule.clocks import Until
+        from preheat.schedule.combine import Until
 
         return Until(self, updates)
 
     def shift(self, updates: int) -> Schedule:
         """``updates`` further on (as if they were done already); negative holds the first value for as long."""
-        from preheat.schedule.clocks import Shift
+        from preheat.schedule.combine import Shift
 
         return Shift(self, updates)
 
     def stretch(self, horizon: int) -> Schedule:
         """The same shape over another horizon: every length in proportion, borders rounded to whole updates."""
-        from preheat.schedule.clocks import stretch
+        from preheat.schedule.combine import stretch
 
         return stretch(self, horizon)
 
     def blend(self, updates: int, start: float | None = None) -> Schedule:
         """Come from ``start`` (None: where the part before arrived): the gap closes in a line over ``updates``."""
-        from preheat.schedule.clocks import Blend
+        from preheat.schedule.combine import Blend
 
         return Blend(self, updates, start)
 
@@ -201,7 +201,7 @@ class Schedule(ABC):
         >>> print(parse("warmup 10% > hold > 1-sqrt 20% to 0").over(1000))
         warmup 100 > hold 700 > 1-sqrt 200 to 0
         """
-        from preheat.schedule.resolving import over
+        from preheat.schedule.sequence import over
 
         return over(self, run)
 
@@ -280,7 +280,7 @@ class Schedule(ABC):
         >>> schedule(29), schedule(30)
         (1.0, 0.5)
         """
-        return self._report(metric, position, climbing=position < self.climb)
+        return self._report(metric, position, climbing=position < self.warmup_updates)
 
     def _report(self, metric: float, position: int, *, climbing: bool) -> Schedule:
         return self._with(lambda part: part._report(metric, position, climbing=climbing))
@@ -290,15 +290,15 @@ class Schedule(ABC):
         return self._with(lambda part: part.fresh())
 
     @property
-    def climb(self) -> Count:
+    def warmup_updates(self) -> Count:
         """Updates at the beginning during which the schedule rises: its warm-up."""
-        return max((part.climb for part in self.parts), default=0)
+        return max((part.warmup_updates for part in self.parts), default=0)
 
     # --- data, text, pictures ----------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as plain data (text, numbers, lists, dicts), ready for JSON or TOML; defaults are left out."""
-        from preheat.schedule.files import schedule_to_dict
+        from preheat.schedule.text import schedule_to_dict
 
         return schedule_to_dict(self)
 
@@ -314,7 +314,7 @@ class Schedule(ABC):
         >>> Schedule.from_dict(schedule.to_dict()) == schedule
         True
         """
-        from preheat.schedule.files import schedule_from_dict
+        from preheat.schedule.text import schedule_from_dict
 
         return schedule_from_dict(data)
 
@@ -327,7 +327,7 @@ class Schedule(ABC):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON of :meth:`to_dict`: equal schedules, equal text, on any machine."""
-        from preheat.schedule.files import fingerprint
+        from preheat.schedule.text import fingerprint
 
         return fingerprint(self)
 

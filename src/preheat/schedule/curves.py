@@ -2,7 +2,7 @@
 
 A curve *falls*: ``fall(done, left, length, xp)`` is 1 where its phase begins and, unless it waves, 0 where the phase
 ends. ``done`` and ``left`` are updates since the beginning and until the end (``done + left == length``); ``u`` below
-is ``done / length``. ``xp`` is :class:`~preheat.schedule.namespaces.Scalar` for one update, and NumPy, ``jax.numpy``
+is ``done / length``. ``xp`` is :class:`~preheat.schedule.curves.Scalar` for one update, and NumPy, ``jax.numpy``
 or ``torch`` for many. Both ends are handed in because ``left / length`` and ``1 - done / length`` differ in the last
 bit, and a schedule has to agree with its peers to that bit.
 
@@ -12,13 +12,51 @@ A rising phase runs the same curve backwards in time, so the climb of ``1-sqrt``
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
-from preheat.errors import ScheduleError, refusal
-from preheat.schedule.checks import number, positive
-from preheat.schedule.namespaces import power_of, quotient
+from preheat.errors import ScheduleError, refusal, unknown_name
+from preheat.schedule.lengths import number, positive
+
+# --- Array namespaces: the one of a single number, and what compiled ones need spelled out --------------------------
+
+
+class Scalar:
+    """``math`` with the few names of an array namespace that it lacks."""
+
+    pi = math.pi
+    cos = staticmethod(math.cos)
+    exp = staticmethod(math.exp)
+    floor = staticmethod(math.floor)
+    log = staticmethod(math.log)
+    sin = staticmethod(math.sin)
+    sqrt = staticmethod(math.sqrt)
+    tanh = staticmethod(math.tanh)
+
+    @staticmethod
+    def where(condition: Any, yes: Any, no: Any) -> Any:
+        """``yes`` if the condition holds, else ``no``."""
+        return yes if condition else no
+
+
+def quotient(part: Any, whole: Any) -> Any:
+    """``part / whole``, rounded once, for quotients that are cut at whole numbers.
+
+    XLA multiplies by the reciprocal of a constant instead, which makes 49 / 49 less than 1; so ``whole`` is none.
+    """
+    return part / (whole + 0.0 * part)
+
+
+def power_of(base: float, exponent: Any, xp: Any) -> Any:
+    """``base ** exponent`` for many updates; float32 cannot hold a base near 1, its logarithm it can."""
+    if xp is Scalar or xp.__name__ == "numpy":
+        return base**exponent
+    return xp.exp(math.log(base) * exponent)
+
+
+# --- The shapes a phase can follow, each written once over an array namespace ---------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,3 +374,84 @@ class Rectification(Curve):
         """How many terms the moving average effectively holds after ``t`` updates."""
         weight = self.beta2**t
         return limit - 2.0 * t * weight / (1.0 - weight)
+
+
+# --- Curves by name, as texts and files write them ------------------------------------------------------------------
+
+
+# The explicit table of names used in files: with slots=True a registering __init_subclass__ would fire twice.
+CURVES: dict[str, type[Curve]] = {
+    "constant": Constant,
+    "linear": Linear,
+    "cosine": Cosine,
+    "cosine_restarts": CosineRestarts,
+    "half_cosine": HalfCosine,
+    "mirror_cosine": MirrorCosine,
+    "cosine_envelope": CosineEnvelope,
+    "polynomial": Polynomial,
+    "1-power": OneMinusPower,
+    "geometric": Geometric,
+    "logarithmic": Logarithmic,
+    "rex": Rex,
+    "tanh": Tanh,
+    "hyperbolic": Hyperbolic,
+    "power_law": PowerLaw,
+    "exponential": Exponential,
+    "rectification": Rectification,
+}
+# Names for a curve with some of its options fixed.
+SPECIAL: dict[str, tuple[type[Curve], dict[str, Any]]] = {
+    "sqrt": (Polynomial, {"power": 0.5}),
+    "square": (Polynomial, {"power": 2.0}),
+    "1-sqrt": (OneMinusPower, {"power": 0.5}),
+    "1-square": (OneMinusPower, {"power": 2.0}),
+    "inverse_sqrt": (PowerLaw, {"power": 0.5}),
+    "inverse_time": (PowerLaw, {"power": 1.0}),
+    "step": (Exponential, {"staircase": True}),
+}
+CURVE_NAMES = (*CURVES, *SPECIAL)
+
+
+def named_curve(name: Any, **options: Any) -> Curve:
+    """The curve called ``name``, one of ``CURVE_NAMES``.
+
+    >>> named_curve("1-sqrt")
+    OneMinusPower(power=0.5)
+    """
+    kind = curve_class(name)
+    known = curve_options(name)
+    for option in options:
+        if option not in known:
+            raise ScheduleError(unknown_name("option", f"one that {name} takes", option, known))
+    return kind(**SPECIAL.get(name, (kind, {}))[1], **options)
+
+
+def curve_class(name: Any) -> type[Curve]:
+    """The class of the curve called ``name``."""
+    if name in SPECIAL:
+        return SPECIAL[name][0]
+    if name not in CURVES:
+        raise ScheduleError(unknown_name("curve", "the name of a curve", name, CURVE_NAMES))
+    return CURVES[name]
+
+
+def curve_options(name: str) -> list[str]:
+    """The options that the curve called ``name`` takes."""
+    fixed = SPECIAL.get(name, (None, {}))[1]
+    return [item.name for item in fields(curve_class(name)) if item.name not in fixed]
+
+
+def name_of(curve: Curve) -> tuple[str, dict[str, Any]]:
+    """The shortest name of a curve and the options that differ from that name's own."""
+    for name, (kind, fixed) in SPECIAL.items():
+        if type(curve) is kind and all(getattr(curve, option) == value for option, value in fixed.items()):
+            return name, _given(curve, fixed)
+    return next(name for name, kind in CURVES.items() if type(curve) is kind), _given(curve, {})
+
+
+def _given(curve: Curve, fixed: dict[str, Any]) -> dict[str, Any]:
+    return {
+        item.name: getattr(curve, item.name)
+        for item in fields(curve)
+        if item.name not in fixed and getattr(curve, item.name) != item.default
+    }

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from preheat.schedule.checks import count, positive
-from preheat.schedule.curve_names import name_of
-from preheat.schedule.curves import Constant
-from preheat.schedule.phases import Phase
-from preheat.schedule.sequence import PhaseSchedule
+from preheat.schedule.curves import Constant, name_of
+from preheat.schedule.lengths import count, positive
+from preheat.schedule.sequence import Phase, PhaseSchedule
 
 if TYPE_CHECKING:
     from preheat.schedule.base import Schedule

@@ -6,9 +6,19 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from preheat.schedule.base import Schedule
-from preheat.schedule.clocks import Blend, Repeat, Shift, Until
-from preheat.schedule.combine import Clip, Lift, Maximum, Minimum, Product, Strict
-from preheat.schedule.function import UserFunction
+from preheat.schedule.combine import (
+    Blend,
+    Clip,
+    Lift,
+    Maximum,
+    Minimum,
+    Product,
+    Repeat,
+    Shift,
+    Strict,
+    Until,
+    UserFunction,
+)
 from preheat.schedule.metric import Greedy, Plateau
 
 # Phases in sequence have a form of their own, in files and in texts.

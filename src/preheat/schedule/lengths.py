@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +16,130 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from preheat.errors import ScheduleError, refusal
-from preheat.schedule.checks import Count, count
+
+# --- What a number or a count may be: one validator for each rule ---------------------------------------------------
+# Nothing is repaired: a value either passes unchanged (as a plain Python number) or is refused with its name.
+
+
+Count = int | float
+
+
+def number(name: str, value: Any, advice: str = "Give a plain finite number.") -> int | float:
+    """``value`` as a plain finite number; bools, text, NaN and infinities are refused.
+
+    >>> number("power", 2)
+    2
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ScheduleError(refusal(name, "a finite number", value, advice))
+    if isinstance(value, numbers.Integral):
+        return operator.index(value)
+    return float(value)
+
+
+def positive(name: str, value: Any, advice: str) -> float:
+    """``value`` as a float above zero."""
+    plain = number(name, value, advice)
+    if plain <= 0:
+        raise ScheduleError(refusal(name, "> 0", value, advice))
+    return float(plain)
+
+
+def ratio(name: str, value: Any, advice: str = "It is a share of the peak.") -> float:
+    """``value`` as a float in [0, 1]."""
+    plain = number(name, value, advice)
+    if not 0 <= plain <= 1:
+        raise ScheduleError(refusal(name, "in [0, 1]", value, advice))
+    return float(plain)
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """``value`` if it is one of ``allowed``."""
+    if value not in allowed:
+        known = ", ".join(repr(item) for item in allowed)
+        raise ScheduleError(refusal(name, f"one of {known}", value, "Pick one of these."))
+    return str(value)
+
+
+def count(name: str, value: Any, least: int = 0, *, whole: bool = True, advice: str = "") -> Count:
+    """``value`` as a number of updates, at least ``least``.
+
+    A whole float such as ``360.0`` becomes an int. With ``whole=False`` other floats pass as they are:
+    the drop-in functions take ``0.1 * total_steps`` as transformers does.
+    """
+    advice = advice or "Give a whole number of updates."
+    plain = number(name, value, advice)
+    if isinstance(plain, float) and plain.is_integer():
+        plain = int(plain)
+    if whole and isinstance(plain, float):
+        raise ScheduleError(refusal(name, "a whole number", value, advice))
+    if plain < least:
+        raise ScheduleError(refusal(name, f">= {least}", value, advice))
+    return plain
+
+
+# --- Factors: shares of the peak, or learning rates that become one once a base value is known ----------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Absolute:
+    """A learning rate instead of a share of the peak: each parameter group makes its own share of it.
+
+    >>> absolute(1e-6).share(1e-3)
+    0.001
+    """
+
+    value: float
+
+    def __str__(self) -> str:
+        return f"lr {self.value:.17g}" if float(f"{self.value:g}") != self.value else f"lr {self.value:g}"
+
+    def share(self, base: float) -> float:
+        """The share of ``base`` whose product with it is this value, to the last bit where one exists."""
+        share = self.value / base
+        for near in (share, math.nextafter(share, 0.0), math.nextafter(share, math.inf)):
+            if near * base == self.value:
+                return near
+        return share
+
+
+Factor = float | Absolute
+
+
+def absolute(value: Any) -> Absolute:
+    """A floor or an end given as a learning rate, >= 0: ``cosine(to=absolute(1e-6))``."""
+    return Absolute(_not_negative("absolute", value, "Give a learning rate."))
+
+
+def as_factor(name: str, value: Any) -> Factor:
+    """``value`` as a factor >= 0: a number (1.0 is the peak) or an :class:`Absolute`."""
+    if isinstance(value, Absolute):
+        return value
+    return _not_negative(name, value, "A factor of 1.0 is the peak.")
+
+
+def share_of(factor: Factor, base: float | None) -> Factor:
+    """``factor`` as a share of ``base``; without a base as it is."""
+    return factor.share(base) if isinstance(factor, Absolute) and base is not None else factor
+
+
+def known(factor: Factor) -> float:
+    """``factor`` as a number, or the error that says what is missing."""
+    if isinstance(factor, Absolute):
+        advice = "Tell it: schedule.for_base(lr). A Scheduler does so for every group."
+        raise ScheduleError(refusal("base", f"known to reach a learning rate of {factor.value:g}", None, advice))
+    return factor
+
+
+def _not_negative(name: str, value: Any, advice: str) -> float:
+    plain = float(number(name, value, advice))
+    if plain < 0:
+        raise ScheduleError(refusal(name, ">= 0", value, "A learning rate cannot be negative."))
+    return plain
+
+
+# --- Lengths with a unit: updates, epochs, samples, tokens, a fraction of the whole, or the rest --------------------
+
 
 UNITS = ("updates", "epochs", "samples", "tokens", "fraction", "rest")
 

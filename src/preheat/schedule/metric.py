@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Self
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule.base import Schedule
-from preheat.schedule.checks import Count, choice, count, number, positive
-from preheat.schedule.namespaces import Scalar
+from preheat.schedule.curves import Scalar
+from preheat.schedule.lengths import Count, choice, count, number, positive
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,261 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule.base import Schedule
-from preheat.schedule.checks import Count
-from preheat.schedule.factors import known
-from preheat.schedule.lengths import Length
-from preheat.schedule.namespaces import Scalar
-from preheat.schedule.phases import Phase
+from preheat.schedule.curves import CURVES, Constant, Curve, Scalar
+from preheat.schedule.lengths import (
+    Absolute,
+    Count,
+    Factor,
+    Length,
+    as_factor,
+    as_length,
+    choice,
+    count,
+    in_updates,
+    known,
+    share_of,
+)
+
+if TYPE_CHECKING:
+    from preheat.schedule.lengths import Timeline
+
+
+# --- A phase: one curve, its length, and the factors it runs between ------------------------------------------------
+
+
+CONVENTIONS = ("transformers", "native")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One stretch of a schedule.
+
+    Args:
+        curve: the shape, falling from ``start`` to ``end`` or, mirrored in time, rising.
+        length: updates the whole curve takes, >= 0; None runs for ever (endless curves only); or a length with a unit
+            (``"10%"``, ``"2 epochs"``, ``"rest"``), which :meth:`Schedule.over` turns into updates.
+        start: factor where the phase begins, >= 0 (1.0 is the peak); None goes on from where the phase before
+            arrived (from 1.0 in a first phase). A learning rate as :func:`~preheat.schedule.lengths.absolute`.
+        end: factor the phase moves towards, >= 0; None is 0. A constant phase has its start for an end.
+        skip: updates of the curve left out at its beginning, in [0, length].
+        convention: ``"transformers"``: update j of the phase stands at j / length, so that its first update is at
+            ``start`` and ``end`` is reached one update after its last. ``"native"``: it stands at (j + 1) / length, so
+            that its first update has left ``start`` and its last is at ``end``.
+
+    >>> from preheat.schedule.curves import Linear
+    >>> climb = Phase(curve=Linear(), length=4, start=0.0, end=1.0)
+    >>> climb.at(1, 3)
+    0.25
+    """
+
+    curve: Curve
+    length: Count | Length | None
+    start: Factor | None = None
+    end: Factor | None = None
+    skip: Count = 0
+    convention: str = "transformers"
+
+    def __post_init__(self) -> None:
+        if type(self.curve) not in CURVES.values():
+            advice = f"Known curves: {', '.join(CURVES)}."
+            raise ScheduleError(refusal("curve", "a curve of preheat.schedule.curves", self.curve, advice))
+        choice("convention", self.convention, CONVENTIONS)
+        self._check_factors()
+        if self.length is None:
+            if not self.curve.endless:
+                raise ScheduleError(refusal("length", f"given for {self.curve}", None, "This curve needs an end."))
+        elif isinstance(self.length, (str, Length)):
+            object.__setattr__(self, "length", as_length("length", self.length))
+        else:
+            object.__setattr__(self, "length", count("length", self.length, whole=False))
+        object.__setattr__(self, "skip", count("skip", self.skip, whole=False))
+        if isinstance(self.length, (int, float)) and self.skip > self.length:
+            advice = f"The curve is {self.length} updates long."
+            raise ScheduleError(refusal("skip", "at most length", self.skip, advice))
+
+    def _check_factors(self) -> None:
+        for name in ("start", "end"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, as_factor(name, getattr(self, name)))
+        if isinstance(self.curve, Constant):
+            if self.end is not None and self.start != self.end:
+                advice = "A constant phase starts and ends at the same factor."
+                raise ScheduleError(refusal("end", f"equal to start={self.start}", self.end, advice))
+            object.__setattr__(self, "end", self.start)
+            object.__setattr__(self, "convention", "native")  # it stands the same in both
+        elif self.end is None:
+            object.__setattr__(self, "end", 0.0)
+
+    @property
+    def updates(self) -> Count | None:
+        """Updates the phase takes of the run; None for ever.
+
+        Raises:
+            ScheduleError: while the length still waits for a plan.
+        """
+        if isinstance(self.length, Length):
+            advice = "Resolve it first: schedule.over(total) or schedule.over(plan)."
+            raise ScheduleError(refusal("length", "in updates", str(self.length), advice))
+        return None if self.length is None else self.length - self.skip
+
+    @property
+    def arrival(self) -> float:
+        """The factor that is held when nothing follows: the end, or where an endless curve was cut."""
+        length = self.updates
+        if not length or self.length is None:
+            return known(self.end) if self.end is not None else 1.0
+        return float(self.value(self.length, 0))
+
+    def at(self, done: Any, left: Any, xp: Any = Scalar) -> Any:
+        """The factor of the update that begins ``done`` updates into the phase, ``left`` before its end.
+
+        ``done`` and ``left`` are one number each or arrays of ``xp``; the phase is taken as its convention says.
+        """
+        late = int(self.convention == "native")
+        return self.value(done + self.skip + late, left - late, xp)
+
+    def laid_out(self, begin: Count, end: float) -> tuple[Any, ...]:
+        """What one value of the phase takes, where it owns the positions from ``begin`` to ``end``.
+
+        As ``(mirrored, fall, low, height, done at position 0, left at position 0, length)``: a training loop asks for a
+        value an update, and looking these up each time would cost more than the curve.
+        """
+        late = int(self.convention == "native")
+        start, low = known(1.0 if self.start is None else self.start), known(0.0 if self.end is None else self.end)
+        mirrored = start < low and not self.curve.endless
+        if mirrored:
+            start, low = low, start
+        whole = self.length is None or (begin == int(begin) and end == int(end))
+        fall = self.curve.fall if whole else _clamped(self.curve.fall)
+        return mirrored, fall, low, start - low, self.skip + late - begin, end - late, self.length
+
+    def value(self, done: Any, left: Any, xp: Any = Scalar) -> Any:
+        """The factor ``done`` updates into the curve itself."""
+        mirrored, fall, low, height, *_ = self.laid_out(0, 0)
+        if mirrored:
+            done, left = left, done
+        return low + height * fall(done, left, self.length, xp)
+
+    @property
+    def waits_for(self) -> str:
+        """``"a plan"`` while the length has a unit, ``"a base"`` while a factor is a learning rate, else nothing."""
+        if isinstance(self.length, Length):
+            return "a plan"
+        return "a base" if isinstance(self.start, Absolute) or isinstance(self.end, Absolute) else ""
+
+    def following(self, arrived: float) -> Phase:
+        """The phase with its start known: ``arrived`` where it has none of its own."""
+        return self if self.start is not None else replace(self, start=arrived, end=self._end_after(arrived))
+
+    def _end_after(self, arrived: float) -> Factor | None:
+        return arrived if isinstance(self.curve, Constant) else self.end
+
+    def for_base(self, base: float) -> Phase:
+        """The phase with learning rates turned into shares of ``base``."""
+        if not isinstance(self.start, Absolute) and not isinstance(self.end, Absolute):
+            return self
+        start = None if self.start is None else share_of(self.start, base)
+        return replace(self, start=start, end=None if self.end is None else share_of(self.end, base))
+
+    def with_convention(self, convention: str) -> Phase:
+        """The same phase in another step convention."""
+        return replace(self, convention=convention)
+
+    def _stretched(self, ratio: float) -> Phase:
+        """The phase ``ratio`` times as long, its own time scales too."""
+        length = self.length * ratio if isinstance(self.length, (int, float)) else self.length
+        return replace(self, curve=self.curve.stretched(ratio), length=length, skip=self.skip * ratio)
+
+
+def _clamped(fall: Callable[..., Any]) -> Callable[..., Any]:
+    """``fall`` for a phase that ends between two updates: the last one does not reach past the end."""
+
+    def within(done: Any, left: Any, length: Any, xp: Any) -> Any:
+        done, left = xp.where(done < 0, 0 * done, done), xp.where(left < 0, 0 * left, left)
+        return fall(
+            xp.where(done > length, length + 0 * done, done),
+            xp.where(left > length, length + 0 * left, left),
+            length,
+            xp,
+        )
+
+    return within
+
+
+# --- Lengths into updates: what ``over(plan)`` does to the phases of a sequence -------------------------------------
+
+
+def over(schedule: Schedule, run: int | Timeline | None) -> Schedule:
+    """``schedule`` resolved for ``run``: updates, a plan, or None where nobody knows the length."""
+    plan = None if run is None or isinstance(run, int) else run
+    total = run if isinstance(run, int) or run is None else run.updates
+    if total is not None:
+        total = int(count("updates", total, 1))
+    return schedule._resolved(total, plan)
+
+
+def resolve_phases(parts: tuple[Phase | Schedule, ...], total: Count | None, plan: Timeline | None) -> tuple[Any, ...]:
+    """The parts of a sequence with their lengths in updates; the rest is what they leave of ``total``.
+
+    Lengths that say nothing about the run (plain updates only) are left alone, whatever the total: the horizon of a
+    schedule and the length of a run are two numbers.
+    """
+    relative = any(part.waits_for == "a plan" for part in parts)
+    resolved = [_in_updates(part, total, plan) for part in parts]
+    if not relative or total is None:
+        return _without_total(resolved)
+    spent = _spent(resolved)
+    if spent is None:  # an endless phase takes what is left
+        return tuple(resolved)
+    left = total - spent
+    if left < 0 or (left and not any(_is_rest(part) for part in resolved)):
+        sums = " + ".join(f"{_taken(part):g}" for part in resolved if not _is_rest(part))
+        advice = (
+            "Shorten a phase." if left < 0 else "Lengthen a phase, or let one take the rest (leave its length out)."
+        )
+        raise ScheduleError(refusal("phases", f"{total} updates together", f"{sums} = {spent:g}", advice))
+    return tuple(replace(part, length=left + part.skip) if _is_rest(part) else part for part in resolved)  # type: ignore[type-var,union-attr]
+
+
+def _in_updates(part: Phase | Schedule, total: Count | None, plan: Timeline | None) -> Phase | Schedule:
+    if isinstance(part, Schedule):
+        return part._resolved(total, plan)
+    if not isinstance(part.length, Length) or part.length.unit == "rest":
+        return part
+    return replace(part, length=in_updates("length", part.length, total, plan))
+
+
+def _without_total(parts: list[Any]) -> tuple[Any, ...]:
+    """A last phase that has the rest of an unknown run goes on for ever, if its curve can."""
+    for part in parts:
+        if _is_rest(part) and not (part is parts[-1] and part.curve.endless):
+            advice = "Give the run's length, or a phase that can run for ever last: hold, inverse_sqrt, power_law."
+            raise ScheduleError(refusal("updates", "known for a phase that takes the rest", None, advice))
+    return tuple(replace(part, length=None) if _is_rest(part) else part for part in parts)
+
+
+def _is_rest(part: Phase | Schedule) -> bool:
+    return isinstance(part, Phase) and isinstance(part.length, Length)
+
+
+def _taken(part: Phase | Schedule) -> Count | None:
+    return part.updates if isinstance(part, Phase) else part.horizon
+
+
+def _spent(parts: list[Any]) -> Count | None:
+    """Updates of all parts but the rest; None if one is endless."""
+    taken = [_taken(part) for part in parts if not _is_rest(part)]
+    return None if None in taken else sum(taken)  # type: ignore[arg-type]
+
+
+# --- Phases in sequence: the schedule that every named schedule is built as -----------------------------------------
+
 
 if TYPE_CHECKING:
     Part = Phase | Schedule
@@ -178,11 +422,11 @@ class PhaseSchedule(Schedule):
         return replace(self, phases=tuple(part.fresh() if isinstance(part, Schedule) else part for part in self.phases))
 
     @property
-    def climb(self) -> Count:
+    def warmup_updates(self) -> Count:
         climbed: Count = 0
         for begin, end, phase in self._spans:
             if isinstance(phase, Schedule):
-                return begin + phase.climb
+                return begin + phase.warmup_updates
             if end == begin or (_rises(phase) and end < math.inf):
                 climbed = cast("Count", end)
             else:
@@ -190,7 +434,6 @@ class PhaseSchedule(Schedule):
         return climbed
 
     def _resolved(self, total: Any, plan: Any) -> Schedule:
-        from preheat.schedule.resolving import resolve_phases
 
         return PhaseSchedule(resolve_phases(self.phases, total, plan))
 

@@ -8,17 +8,105 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from preheat.errors import ConfigError, ScheduleError, refusal
-from preheat.schedule import Schedule
-from preheat.schedule.checks import count, positive
-from preheat.schedule.lengths import Length
+from preheat.advice import score
+from preheat.advice.last_iterate import Score
+from preheat.checking import Finding, check
+from preheat.errors import ConfigError, PreheatError, ScheduleError, refusal
+from preheat.schedule import Phase, PhaseSchedule, Schedule
+from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
+from preheat.schedule.lengths import Length, absolute, as_length, count, positive, rest
 from preheat.schedule.named import get_schedule, is_text, usual_warmup
 from preheat.schedule.text import parse
+
+# --- Named schedules to start a design from, in words whose lengths are shares of the run ---------------------------
+
+
+# What the names mean at a warm-up of a tenth of the run, value for value.
+STARTS = {
+    "constantlr": "hold",
+    "warmupconstant": "transformers: warmup 10% > hold",
+    "warmuplinear": "transformers: warmup 10% > linear to 0",
+    "warmupcosine": "transformers: warmup 10% > cosine to 0",
+    "warmupcosinewithhardrestarts": "transformers: warmup 10% > cosine_restarts to 0",
+    "linear (native)": "warmup 10% > linear to 0",
+    "cosine (native)": "warmup 10% > cosine to 0",
+    "cosine to a tenth": "warmup 10% > cosine to 0.1",
+    "warm-up, stable, decay (1-sqrt)": "warmup 10% > hold > 1-sqrt 20% to 0",
+    "warm-up, stable, decay (linear)": "warmup 10% > hold > linear 20% to 0",
+    "falling as a square": "warmup 10% > polynomial(power=2) to 0",
+    "one cycle": "warmup cosine 30% from 0.04 > cosine to 0",
+    "cosine, three cycles": "warmup 10% > cosine_restarts(cycles=3) to 0",
+    "geometric to a hundredth": "warmup 10% > geometric to 0.01",
+}
+
+
+# --- Undo and redo of immutable values ------------------------------------------------------------------------------
+
+
+Value = TypeVar("Value")
+
+_MOST = 200  # steps that are kept
+_TOGETHER = 0.8  # seconds between changes of one kind that are one step: a slider on its way
+
+
+@dataclass(slots=True)
+class History(Generic[Value]):
+    """The values a page went through, and which of them is shown.
+
+    >>> history = History(1)
+    >>> history.change(2, at=0.0), history.change(3, at=9.0), history.undo(), history.undo(), history.redo()
+    (2, 3, 2, 1, 2)
+    """
+
+    now: Value
+    _before: list[Value] = field(default_factory=list)
+    _after: list[Value] = field(default_factory=list)
+    _kind: str = ""
+    _at: float = float("-inf")
+
+    def change(self, value: Value, *, at: float, kind: str = "") -> Value:
+        """Show ``value`` from now on; ``kind`` and ``at`` (seconds) tell a drag from several changes."""
+        if value != self.now:
+            if not (kind and kind == self._kind and at - self._at < _TOGETHER):
+                self._before = [*self._before[-_MOST:], self.now]
+            self.now, self._after = value, []
+            self._kind, self._at = kind, at
+        return self.now
+
+    def undo(self) -> Value:
+        """The value before, if there is one."""
+        return self._step(self._before, self._after)
+
+    def redo(self) -> Value:
+        """The value that was undone last, if there is one."""
+        return self._step(self._after, self._before)
+
+    def _step(self, source: list[Value], target: list[Value]) -> Value:
+        if source:
+            target.append(self.now)
+            self.now, self._kind = source.pop(), ""
+        return self.now
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a value before."""
+        return bool(self._before)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a value was undone."""
+        return bool(self._after)
+
+
+# --- What the design page shows, as a value: schedules in words with the run around them. Its text is the page's
+# address
+
 
 MOST_CURVES = 8
 MOST_LETTERS = 2000  # of one schedule
@@ -193,3 +281,262 @@ def _number(name: str, text: str) -> float:
 
 
 _DEFAULT = Design()
+
+
+# --- The phases of a schedule as rows that can be edited: words in, words out ---------------------------------------
+# Only a sequence of phases has rows; a schedule made of schedules (``repeat(...)``, a product) is edited as text.
+
+
+_CENTS, _SHARES = Decimal("0.01"), Decimal("0.0001")  # to which dragged epochs and shares are rounded
+KINDS = ("warmup", "hold", "decay")
+_BY_OPTIONS = ("exponential", "step", "rectification")  # whose shape is in their options: written in words
+MOVING = tuple(name for name in CURVE_NAMES if name not in ("constant", *_BY_OPTIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One phase as people edit it.
+
+    Attributes:
+        kind: ``warmup`` (a climb to the peak), ``hold`` or ``decay`` (any other change).
+        curve: its curve's name; ``constant`` of a hold.
+        length: as written: ``100``, ``10%``, ``2 epochs``, ``rest`` or ``forever``.
+        start, end: as written, empty where it goes on from the phase before, or has none.
+        updates: how long it is in this run; None for ever.
+        first: the update it begins at.
+    """
+
+    kind: str
+    curve: str
+    length: str
+    start: str
+    end: str
+    updates: float | None
+    first: float
+
+
+def rows_of(design: Design, index: int) -> list[Row] | None:
+    """The phases of a curve; None where it is no plain sequence of phases."""
+    phases = _phases(design.curves[index])
+    if phases is None:
+        return None
+    found, begin = [], 0.0
+    resolved = design.schedule(index)
+    assert isinstance(resolved, PhaseSchedule)
+    for phase, known in zip(phases, resolved.phases, strict=True):
+        assert isinstance(known, Phase)
+        taken = known.updates
+        found.append(_row(phase, taken, begin))
+        begin += taken or 0
+    return found
+
+
+def _phases(words: str) -> tuple[Phase, ...] | None:
+    if not in_words(words):
+        return None
+    schedule = parse_foreign(words)
+    if not isinstance(schedule, PhaseSchedule) or not all(isinstance(part, Phase) for part in schedule.phases):
+        return None
+    return schedule.phases  # type: ignore[return-value]
+
+
+def _row(phase: Phase, updates: float | None, first: float) -> Row:
+    name, options = name_of(phase.curve)
+    steady = isinstance(phase.curve, Constant)
+    written = f"{name}({', '.join(f'{key}={value}' for key, value in options.items())})" if options else name
+    length = "forever" if phase.length is None else str(phase.length)
+    return Row(
+        kind_of(phase), written, length, _factor(phase.start), "" if steady else _factor(phase.end), updates, first
+    )
+
+
+def kind_of(phase: Phase) -> str:
+    """``hold`` for a constant, ``warmup`` for a climb to the peak, else ``decay``."""
+    if isinstance(phase.curve, Constant):
+        return "hold"
+    return "warmup" if phase.end == 1.0 and phase.start is not None and phase.start != 1.0 else "decay"
+
+
+def _factor(factor: Any) -> str:
+    return "" if factor is None else str(factor) if not isinstance(factor, float) else f"{factor:g}"
+
+
+# --- changes: each gives the words of the changed schedule -----------------------------------------------------------
+
+
+def changed(words: str, at: int, **new: str) -> str:
+    """A row with another ``curve``, ``length``, ``start`` or ``end``, as people write them.
+
+    >>> changed("warmup 10% > cosine to 0", 0, length="200")
+    'warmup 200 > cosine to 0'
+    """
+    return _edited(words, lambda phases: [*phases[:at], _with(phases[at], new), *phases[at + 1 :]])
+
+
+def added(words: str, at: int, kind: str) -> str:
+    """A new phase of a kind, before the row ``at``: a tenth of the run long.
+
+    >>> added("warmup 10% > cosine to 0", 1, "hold")
+    'warmup 10% > hold 10% > cosine to 0'
+    """
+    text = {"warmup": "warmup 10%", "hold": "hold 10%", "decay": "linear 10% to 0"}[kind]
+    (new,) = parse(text).phases  # type: ignore[attr-defined]
+
+    def insert(phases: list[Phase]) -> list[Phase]:
+        moving = [phase.convention for phase in phases if not isinstance(phase.curve, Constant)]
+        return [*phases[:at], replace(new, convention=(moving or ["native"])[0]), *phases[at:]]
+
+    return _edited(words, insert)
+
+
+def removed(words: str, at: int) -> str:
+    """Without one row; the last one stays."""
+    return _edited(words, lambda phases: [*phases[:at], *phases[at + 1 :]])
+
+
+def moved(words: str, at: int, to: int) -> str:
+    """A row in another place.
+
+    >>> moved("warmup 10% > hold 20% > cosine to 0", 1, 2)
+    'warmup 10% > cosine to 0 > hold 20%'
+    """
+
+    def move(phases: list[Phase]) -> list[Phase]:
+        phases.insert(to, phases.pop(at))
+        return phases
+
+    return _edited(words, move)
+
+
+def dragged(design: Design, index: int, at: int, updates: int) -> str:
+    """A row of a curve about ``updates`` long, so that the phases still fill the run.
+
+    Its length keeps its unit. The phase that has the rest of the run gives or takes the difference; where it is the
+    rest itself that is dragged, its neighbor does; where no phase has the rest, the next one has it from now on.
+
+    >>> design = Design(("warmup 10% > hold > 1-sqrt 20% to 0",), updates=1000)
+    >>> dragged(design, 0, 0, 256), dragged(design, 0, 1, 650)
+    ('warmup 25.6% > hold > 1-sqrt 20% to 0', 'warmup 10% > hold > 1-sqrt 25% to 0')
+    """
+    words, rows = design.curves[index], rows_of(design, index)
+    assert rows is not None
+    neighbor = at + 1 if at + 1 < len(rows) else at - 1
+    rest = next((place for place, row in enumerate(rows) if row.length == "rest"), None)
+    known = rows[at].updates
+    if known is None or all(row.length.isdigit() or row.length == "forever" for row in rows):
+        return _resized(words, {at: _length(rows[at], updates, design)})  # nothing has to fill the run
+    if rest == at:
+        if neighbor < 0:
+            return words  # one phase, and it is the whole run
+        least = (rows[neighbor].updates or 0) + known - updates
+        return dragged(design, index, neighbor, max(1, round(least)))
+    if rest is not None:
+        updates = min(updates, round(known + (rows[rest].updates or 0)))
+        return _resized(words, {at: _length(rows[at], updates, design)})
+    if neighbor < 0:
+        return words
+    updates = min(updates, round(known + (rows[neighbor].updates or 0)))
+    return _resized(words, {at: _length(rows[at], updates, design), neighbor: Length(Decimal(0), "rest")})
+
+
+def _length(row: Row, updates: int, design: Design) -> int | Length:
+    """So many updates, in the unit of a row."""
+    unit = row.length.rpartition(" ")[2]
+    per = {"epochs": design.epoch, "tokens": design.tokens and 1.0 / design.tokens}.get(unit)
+    if per:
+        amount = Decimal(repr(updates / per)).quantize(_CENTS) if unit == "epochs" else Decimal(int(updates / per))
+        return Length(amount.normalize(), unit) if amount else updates
+    if row.length.isdigit():
+        return updates
+    # Rounded down: shares are rounded up to whole updates, and must not come to more than the run together.
+    share = (Decimal(updates) / Decimal(design.updates)).quantize(_SHARES, rounding=ROUND_DOWN)
+    return Length(share.normalize(), "fraction") if share else updates
+
+
+def _resized(words: str, lengths: dict[int, int | Length]) -> str:
+    def resize(phases: list[Phase]) -> list[Phase]:
+        for at, length in lengths.items():
+            phases[at] = replace(phases[at], length=length)
+        return phases
+
+    return _edited(words, resize)
+
+
+def _edited(words: str, change: Callable[[list[Phase]], list[Phase]]) -> str:
+    phases = _phases(words)
+    if phases is None:
+        raise ScheduleError(refusal("schedule", "a plain sequence of phases", words, "Edit it as text."))
+    return str(PhaseSchedule(tuple(change(list(phases)))))
+
+
+def _with(phase: Phase, new: dict[str, str]) -> Phase:
+    values: dict[str, Any] = {}
+    for name, text in new.items():
+        if name == "curve":
+            values |= _curve(phase, text)
+        elif name == "length":
+            values["length"] = None if text == "forever" else as_length("length", text) if text.strip() else rest()
+        else:
+            values[name] = _read_factor(name, text)
+    if isinstance(values.get("curve", phase.curve), Constant):
+        values["end"] = None if values.get("start", phase.start) is None else values.get("start", phase.start)
+    return replace(phase, **values)
+
+
+def _curve(phase: Phase, name: str) -> dict[str, Any]:
+    """Another curve; a climb stays one, and what held falls to 0."""
+    found: Any = parse_foreign(name).phases[0].curve if "(" in name else named_curve(name)  # type: ignore[attr-defined]
+    if isinstance(found, Constant):
+        return {"curve": found, "start": None, "end": None}
+    return {"curve": found} if not isinstance(phase.curve, Constant) else {"curve": found, "start": None, "end": 0.0}
+
+
+def _read_factor(name: str, text: str) -> Any:
+    word = text.strip()
+    if not word:
+        return None
+    try:
+        return absolute(float(word[3:])) if word.startswith("lr ") else float(word)
+    except ValueError:
+        advice = "As in 0.1, or lr 1e-6 for a learning rate."
+        raise ScheduleError(refusal(name, "a share of the peak, or a learning rate", text, advice)) from None
+
+
+# --- The numbers beside a drawing: descriptions, findings and scores, as the functions of the lower floors give them
+
+
+MOST_SCORED = 2_000_000  # updates
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is said of a design.
+
+    Attributes:
+        describe: of the edited curve.
+        findings: of the edited curve.
+        scores: of every curve that can be drawn, by number; the refusal where it has none.
+        too_long: whether the run is too long to be scored.
+    """
+
+    describe: str
+    findings: list[Finding]
+    scores: dict[int, Score | PreheatError]
+    too_long: bool
+
+
+def figures_of(design: Design, schedules: Mapping[int, Schedule]) -> Figures:
+    """Work the numbers out; a curve that cannot be drawn has none."""
+    edited = schedules.get(design.on)
+    describe = "" if edited is None else edited.describe(design.lr, design.updates)
+    findings = [] if edited is None else check(edited, updates=design.updates, lr=design.lr)
+    too_long = not 2 <= design.updates <= MOST_SCORED
+    scores = {} if too_long else {index: _score(one, design.updates) for index, one in schedules.items()}
+    return Figures(describe, findings, scores, too_long)
+
+
+def _score(schedule: Schedule, updates: int) -> Score | PreheatError:
+    try:
+        return score(schedule, updates=updates)
+    except PreheatError as error:
+        return error

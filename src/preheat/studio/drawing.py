@@ -46,10 +46,10 @@ def chart_of(design: Design, schedules: dict[int, Schedule], words: Any) -> dict
         log=design.log,
         reach=design.updates * scale,
     )
-    # Colours go by a curve's number, whatever else is drawn.
+    # Colors go by a curve's number, whatever else is drawn.
     for line, index in zip(options["series"], schedules, strict=True):
-        colour = f"var(--c{index + 1})"
-        line["itemStyle"]["color"] = line["lineStyle"]["color"] = colour
+        color = f"var(--c{index + 1})"
+        line["itemStyle"]["color"] = line["lineStyle"]["color"] = color
         line["lineStyle"]["width"] = 3 if index == design.on and len(schedules) > 1 else 2
         line["showSymbol"] = False
     for mark in options["series"][0]["markLine"]["data"] if options["series"] else []:
@@ -69,7 +69,7 @@ def _borders(design: Design, schedule: Schedule | None, words: Any) -> dict[floa
     """The borders of the edited curve, the end of its warm-up by name."""
     if schedule is None:
         return {}
-    climb = schedule.climb
+    climb = schedule.warmup_updates
     found: dict[float, str] = {}
     for border in schedule.borders[:_MOST_LINES]:
         if 0 < border < design.updates:

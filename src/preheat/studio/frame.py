@@ -1,4 +1,4 @@
-"""What all pages have in common: colours, header, the ways to the other pages, language and theme."""
+"""What all pages have in common: colors, header, the ways to the other pages, language and theme."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from preheat.studio.chinese import Sayings
 from preheat.studio.words import LANGUAGES, Words, preferred
-from preheat.view.colours import DARK, LIGHT, variables
+from preheat.view.image import DARK, LIGHT, variables
 
 PAGES = {"design": "/", "plan": "/plan", "runs": "/runs", "studies": "/studies", "audit": "/audit"}
 THEMES = ("light", "dark")

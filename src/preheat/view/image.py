@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,43 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#4b5563")
+
+# --- The colors of every page: variables of a style sheet, for light and for dark screens --------------------------
+# ``--paper`` (background), ``--ink`` (words), ``--quiet`` (lesser words), ``--line`` and ``--panel`` (tables, boxes),
+# ``--grid``, ``--soft`` and ``--level`` (in drawings), ``--c1`` to ``--c8`` (curves), ``--right`` and ``--wrong``
+# (heat).
+
+
+LIGHT = {
+    "paper": "#fff", "ink": "#1c1917", "quiet": "#57534e", "line": "#d6d3d1", "panel": "#f5f5f4",
+    "grid": "#ebebeb", "soft": "#78716c", "level": "#666",
+    "c1": "#c2410c", "c2": "#1d4ed8", "c3": "#15803d", "c4": "#7e22ce",
+    "c5": "#0e7490", "c6": "#a16207", "c7": "#be185d", "c8": "#4b5563",
+    "right": "29 78 216", "wrong": "194 65 12",
+}  # fmt: skip
+DARK = {
+    "paper": "#171717", "ink": "#ededec", "quiet": "#b5b2ae", "line": "#44403c", "panel": "#232221",
+    "grid": "#33302e", "soft": "#a8a29e", "level": "#b5b2ae",
+    "c1": "#fb923c", "c2": "#7ea6ff", "c3": "#4ade80", "c4": "#d0a2ff",
+    "c5": "#4fd1e5", "c6": "#facc15", "c7": "#f783b8", "c8": "#a9b4c2",
+    "right": "96 140 255", "wrong": "234 100 40",
+}  # fmt: skip
+CURVES = tuple(f"var(--c{number})" for number in range(1, 9))
+
+
+def variables(colors: dict[str, str]) -> str:
+    """Declarations of a style sheet.
+
+    >>> variables(LIGHT)[:30]
+    '--paper: #fff; --ink: #1c1917;'
+    """
+    return " ".join(f"--{name}: {value};" for name, value in colors.items())
+
+
+# --- Schedules and recorded values as images, drawn with matplotlib (no window, no global state) --------------------
+
+
+COLORS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#4b5563")
 _DASHES = ("-", "--", "-.")  # of marks; borders are dotted
 _FEW = 20  # marks of a kind that may cross the whole picture
 _FORMATS = ("png", "svg", "pdf")
@@ -53,8 +92,8 @@ def plot(
     """
     figure, axes = _canvas(title)
     sampled = sample(curves, updates, lr)
-    for curve, colour in zip(sampled, _colours(len(sampled)), strict=True):
-        axes.plot(curve.positions, curve.values, color=colour, label=curve.label, linewidth=1.8)
+    for curve, color in zip(sampled, _colors(len(sampled)), strict=True):
+        axes.plot(curve.positions, curve.values, color=color, label=curve.label, linewidth=1.8)
     _draw_borders(axes, sorted({border for curve in sampled for border in curve.borders if border}))
     axes.set_xlabel("update")
     axes.set_ylabel("learning rate" if lr != 1.0 else "share of the peak")
@@ -93,7 +132,7 @@ def plot_series(
         borders: updates where phases hand over, marked by dotted lines with their numbers.
         level: a value marked by a horizontal dashed line.
         marks: updates to mark by vertical lines, short ones where there are many; a list for each kind, which have the
-            last colours, in reverse.
+            last colors, in reverse.
         log: a logarithmic axis of values; values of 0 and below are left out.
         legend: whether to name the series in the picture; None does so for two or more.
     """
@@ -102,9 +141,9 @@ def plot_series(
     if level is not None:
         axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
     whole_height = axes.get_xaxis_transform()
-    for updates, colour, dashes in zip(marks, reversed(COLOURS), _DASHES * 2, strict=False):
+    for updates, color, dashes in zip(marks, reversed(COLORS), _DASHES * 2, strict=False):
         low = 0 if len(updates) <= _FEW else 0.94
-        lines: dict[str, Any] = {"colors": colour, "linestyles": dashes, "linewidth": 0.9, "zorder": 1.4}
+        lines: dict[str, Any] = {"colors": color, "linestyles": dashes, "linewidth": 0.9, "zorder": 1.4}
         axes.vlines(updates, low, 1, transform=whole_height, **lines)
     axes.set_xlabel("update")
     axes.set_ylabel(ylabel)
@@ -145,9 +184,9 @@ def plot_against(
     """
     figure, axes = _canvas(None)
     _draw_lines(axes, series, faint)
-    for (label, (places, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
+    for (label, (places, values)), color in zip(series.items(), _colors(len(series)), strict=True):
         if margins and label in margins:
-            axes.errorbar(places, values, margins[label], fmt="none", ecolor=colour, elinewidth=1, capsize=2.5)
+            axes.errorbar(places, values, margins[label], fmt="none", ecolor=color, elinewidth=1, capsize=2.5)
     for label, place in (lines or {}).items():
         axes.axvline(place, color="0.35", linestyle="--", linewidth=1.2, label=label)
     axes.set_xlabel(xlabel)
@@ -168,7 +207,7 @@ def _draw_lines(
     points: Sequence[str] = (),
     dashed: Sequence[str] = (),
 ) -> None:
-    for (label, (places, values)), colour in zip(series.items(), _colours(len(series)), strict=True):
+    for (label, (places, values)), color in zip(series.items(), _colors(len(series)), strict=True):
         style: dict[str, Any] = {"alpha": 0.3, "linewidth": 0.8} if label in faint else {"linewidth": 1.8}
         if label in points:
             style = {"linestyle": "none", "marker": ".", "markersize": 4}
@@ -178,7 +217,7 @@ def _draw_lines(
             style["linestyle"] = "none"
         if label in dashed:
             style |= {"linestyle": "--", "marker": "", "linewidth": 1.2, "zorder": 1.5}  # lines are at 2
-        axes.plot(places, values, color=colour, label=label, **style)
+        axes.plot(places, values, color=color, label=label, **style)
 
 
 def _canvas(title: str | None) -> tuple[Figure, Axes]:
@@ -213,8 +252,8 @@ def _apart(borders: Sequence[int], least: float) -> list[int]:
     return chosen
 
 
-def _colours(many: int) -> list[str]:
-    return [COLOURS[index % len(COLOURS)] for index in range(many)]
+def _colors(many: int) -> list[str]:
+    return [COLORS[index % len(COLORS)] for index in range(many)]
 
 
 def _finish(axes: Axes, *, legend: bool) -> None:
@@ -258,3 +297,67 @@ def _save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
 
     with replacing(path) as beside, matplotlib.rc_context({"svg.hashsalt": "preheat", "svg.fonttype": "none"}):
         figure.savefig(beside, format=kind, metadata=metadata)
+
+
+# --- A matplotlib figure as an SVG element that lives inside an HTML page: colored by the page, with ids of its own
+# Colors  become the page's variables, so that one drawing serves a light, a dark and a printed page:
+#          ``--ink`` (axes and words), ``--grid``, ``--soft`` (borders of phases), ``--level``, and ``--c1`` to
+#          ``--c8``.
+# Words    stay text, in the page's font, and can be searched and read aloud.
+# Ids      matplotlib numbers them anew in every figure: here each has the figure's prefix.
+
+
+_VARIABLES = {
+    "#000000": "ink",
+    "#ebebeb": "grid",
+    "#999999": "soft",
+    "#666666": "level",
+    **{color: f"c{number}" for number, color in enumerate(COLORS, 1)},
+}
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def inline_svg(figure: Figure, *, prefix: str, label: str) -> str:
+    """The figure as one ``<svg>`` element, as wide as its place.
+
+    Args:
+        figure: what :func:`preheat.view.plot` or :func:`preheat.view.plot_series` returned; it is left as it is, but
+            for its background, which becomes transparent.
+        prefix: begins every id; one for each figure of a page: a letter, then letters, digits and hyphens.
+        label: what the drawing shows, in words, for those who do not see it.
+
+    >>> from preheat.view import plot_series
+    >>> drawing = inline_svg(plot_series({"lr": ([0, 1], [0.0, 0.1])}, ylabel="lr"), prefix="a", label="Rises to 0.1.")
+    >>> drawing[:53], "var(--c1)" in drawing
+    ('<svg role="img" aria-label="Rises to 0.1." id="a" vie', True)
+    """
+    import matplotlib
+
+    figure.patch.set_visible(False)
+    for axes in figure.axes:
+        axes.patch.set_visible(False)
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": prefix, "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata=_NO_METADATA)
+    drawing = text.getvalue()
+    box = re.search(r'viewBox="[^"]*"', drawing)
+    assert box is not None  # every SVG of matplotlib has one
+    body = drawing[drawing.index(">", box.end()) + 1 : drawing.rindex("</svg>")]
+    return f'<svg role="img" aria-label="{escape(label)}" id="{prefix}" {box[0]}>{_adapted(body, prefix)}</svg>'
+
+
+def _adapted(body: str, prefix: str) -> str:
+    """The drawing without what the page does better, with its ids and colors changed."""
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    # Groups are numbered anew in each figure and nothing points to them; what is pointed to has a hash for a name.
+    body = re.sub(r'<g id="[^"]*">', "<g>", body)
+    body = re.sub(r'(id="|url\(#|xlink:href="#)', rf"\1{prefix}-", body)
+    body = re.sub(r" font-family: [^;]*;", "", body)
+    body = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", body)
+    body = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), body)
+    return re.sub(r"\s*\n\s*", " ", body)
+
+
+def _variable(color: str) -> str:
+    return f"var(--{_VARIABLES[color]})" if color in _VARIABLES else color

@@ -10,8 +10,8 @@ from preheat.view.samples import Curves, Sampled, named, sample
 
 _WIDTH, _HEIGHT = 640, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 24, 18, 34
-_COLOURS = ("#c2410c", "#2563eb", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#6b7280")
-# currentColor is the text's own colour, so the drawing can be read on light and on dark pages.
+_COLORS = ("#c2410c", "#2563eb", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#6b7280")
+# currentColor is the text's own color, so the drawing can be read on light and on dark pages.
 _STYLE = "font:12px system-ui,sans-serif;max-width:660px"
 
 Scale = Callable[[float], float]
@@ -64,11 +64,11 @@ def to_svg(curves: Curves, *, updates: int | None = None, lr: float = 1.0) -> st
         points = " ".join(
             f"{x(at):.1f},{y(value):.1f}" for at, value in zip(curve.positions, curve.values, strict=True)
         )
-        colour = _COLOURS[index % len(_COLOURS)]
-        shapes.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        color = _COLORS[index % len(_COLORS)]
+        shapes.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2"/>')
         if len(sampled) > 1:
             shapes.append(
-                f'<text x="{_WIDTH - _RIGHT}" y="{_TOP + 14 * (index + 1)}" text-anchor="end" fill="{colour}">'
+                f'<text x="{_WIDTH - _RIGHT}" y="{_TOP + 14 * (index + 1)}" text-anchor="end" fill="{color}">'
                 f"{escape(curve.label)}</text>"
             )
     return (

@@ -5,10 +5,107 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule
-from preheat.schedule.checks import count, positive
+from preheat.schedule.lengths import count, positive
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+# --- Fewer points for the same picture: of every stretch of a curve the lowest and the highest, so that spikes survive
+
+
+THINNED = 2000
+
+
+def thin(values: NDArray[np.float64], most: int = THINNED) -> NDArray[np.int64]:
+    """Which points to draw.
+
+    Args:
+        values: one curve, shape (n,); NaN where there is a gap.
+        most: at most so many points, even, >= 4.
+
+    Returns:
+        Indices into ``values``, rising: all of them up to ``most``; else the first, the last, and of each of equally
+        long stretches the lowest and the highest. A stretch without any number gives one index, so that its gap stays.
+
+    >>> import numpy as np
+    >>> spiky = np.zeros(10_000)
+    >>> spiky[5_004] = 9.0
+    >>> 5_004 in thin(spiky, most=100), len(thin(spiky, most=100)) <= 100
+    (True, True)
+    """
+    import numpy as np
+
+    many = len(values)
+    if many <= most:
+        return np.arange(many)
+    edges = np.linspace(0, many, (most - 2) // 2 + 1).astype(np.int64)
+    starts = edges[:-1]
+    chosen = [np.array([0, many - 1])]
+    for reduce, missing in ((np.minimum, np.inf), (np.maximum, -np.inf)):
+        filled: Any = np.where(np.isnan(values), missing, values)
+        extremes = np.repeat(reduce.reduceat(filled, starts), np.diff(edges))
+        at = np.flatnonzero(filled == extremes)
+        # Of several equal extremes in a stretch the first.
+        _, first = np.unique(np.searchsorted(edges, at, side="right"), return_index=True)
+        chosen.append(at[first])
+    return np.unique(np.concatenate(chosen))
+
+
+def thinned(places: NDArray[Any], values: NDArray[np.float64], most: int = THINNED) -> tuple[list[float], list[float]]:
+    """The points that :func:`thin` chooses, ready to draw."""
+    chosen = thin(values, most)
+    return places[chosen].tolist(), values[chosen].tolist()
+
+
+def mean_width(many: int) -> int:
+    """Over how many updates to average a curve of ``many``."""
+    return max(2, many // 40)
+
+
+def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """The mean of each value and the ``width`` - 1 before it, of those that are numbers; NaN where none is.
+
+    >>> import numpy as np
+    >>> running_mean(np.array([1.0, np.nan, 3.0, 5.0]), 2).tolist()
+    [1.0, 1.0, 3.0, 4.0]
+    """
+    import numpy as np
+
+    known = ~np.isnan(values)
+    sums = _window_sums(np.where(known, values, 0.0), width)
+    many = _window_sums(known.astype(np.float64), width)
+    with np.errstate(invalid="ignore"):
+        return np.where(many > 0, sums / many, np.nan)
+
+
+def _window_sums(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """The sum over each value and the ``width`` - 1 before it, from sums over stretches of 1, 2, 4, ... values.
+
+    Differences of one long running sum would be quicker, but a loss of 1e12 would leave its rounding in all the rest.
+    """
+    import numpy as np
+
+    width = min(width, len(values))
+    total, covered = np.zeros(len(values)), 0
+    stretch, span = values, 1
+    while width:
+        if width & 1:
+            total[covered:] += stretch[: len(values) - covered]
+            covered += span
+        longer = stretch.copy()
+        longer[span:] += stretch[:-span]
+        stretch, span, width = longer, 2 * span, width >> 1
+    return total
+
+
+# --- Which positions of a schedule a view shows: about 2,000 points and every border of a phase, whatever the horizon
+
 
 POINTS = 2000
 

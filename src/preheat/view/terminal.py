@@ -20,7 +20,7 @@ def draw(
     lr: float = 1.0,
     width: int | None = None,
     height: int = 18,
-    colour: bool = False,
+    color: bool = False,
     log: bool = False,
 ) -> str:
     """The curve of one schedule or several as lines of text; phase borders are vertical lines.
@@ -31,7 +31,7 @@ def draw(
         lr: the peak learning rate; 1.0 shows shares of the peak.
         width: columns; None takes the terminal's, at most 100.
         height: rows.
-        colour: add ANSI colours.
+        color: add ANSI colors.
         log: show the decimal logarithm; values of 0 are left out.
     """
     width = width or _terminal_width()
@@ -39,7 +39,7 @@ def draw(
     series = {curve.label: (curve.positions, curve.values) for curve in sampled}
     borders = sorted({border for curve in sampled for border in curve.borders if border})
     what = "learning rate" if lr != 1.0 else "share of the peak"
-    return draw_series(series, what=what, borders=borders, width=width, height=height, colour=colour, log=log)
+    return draw_series(series, what=what, borders=borders, width=width, height=height, color=color, log=log)
 
 
 def draw_series(
@@ -50,7 +50,7 @@ def draw_series(
     points: Sequence[str] = (),
     width: int | None = None,
     height: int = 18,
-    colour: bool = False,
+    color: bool = False,
     log: bool = False,
 ) -> str:
     """Values against updates as lines of text.
@@ -62,7 +62,7 @@ def draw_series(
         points: labels drawn as dots instead of lines.
         width: columns; None takes the terminal's, at most 100.
         height: rows.
-        colour: add ANSI colours.
+        color: add ANSI colors.
         log: show the decimal logarithm; values of 0 are left out.
     """
     try:
@@ -82,7 +82,7 @@ def draw_series(
             signal.lines()
         figure.draw(signal)
     figure.title(f"{'log10 of the ' if log else ''}{what} by update")
-    text = figure.build().string(colorless=not colour)
+    text = figure.build().string(colorless=not color)
     lines = [line.rstrip() for line in text.splitlines()]
     if len(series) > 1:  # plotext puts its legend over the curves
         samples = zip(_MARKERS * len(series), series, strict=False)

@@ -3,27 +3,669 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nicegui import ui
+from nicegui import run, ui
 
-from preheat.errors import PreheatError
+from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.schedule import Schedule
+from preheat.schedule.text import VERSION
+from preheat.studio import design as editing
 from preheat.studio.charts import chart, redraw
-from preheat.studio.design import AXES, Design
+from preheat.studio.chinese import CHECKS, SCHEDULES
+from preheat.studio.design import (
+    AXES,
+    KINDS,
+    MOST_CURVES,
+    MOVING,
+    STARTS,
+    Design,
+    Figures,
+    History,
+    Row,
+    figures_of,
+    rows_of,
+)
 from preheat.studio.drawing import chart_of, marked
-from preheat.studio.frame import Visit, framed, refusal_box, text
-from preheat.studio.history import History
-from preheat.studio.pages.copying import CopyPanel
-from preheat.studio.pages.curves import CurveList
-from preheat.studio.pages.numbers import NumbersPanel
-from preheat.studio.pages.phases import PhaseEditor
-from preheat.studio.pages.settings import RunSettings
+from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
 
 if TYPE_CHECKING:
     from nicegui.events import KeyEventArguments
+
+    from preheat.studio.design import Design
+
+
+# --- The schedules of a design: each in words, with its refusal below it --------------------------------------------
+
+
+class CurveList:
+    """The list, made anew where the number of schedules changes and kept in step otherwise."""
+
+    def __init__(self, page: DesignPage) -> None:
+        self._page = page
+        self._inputs: list[ui.input] = []
+        self._numbers: list[ui.element] = []
+        with Section(page.words["schedules"], "schedules"):
+            self._list = ui.element("div")
+            with ui.element("div").classes("ph-line"):
+                self._add = ui.button(page.words["add.schedule"], on_click=self._append).props("flat dense")
+                self._add.mark("add-schedule")
+                starts = {name: SCHEDULES.told(name, page.words.language) for name in STARTS}
+                self._start = ui.select(
+                    starts, label=page.words["start"], with_input=True, on_change=self._begin
+                ).props("dense options-dense clearable").classes("min-w-[16rem]").mark("start")  # fmt: skip
+        self._build()
+
+    def show(self) -> None:
+        """Keep in step with the design."""
+        design = self._page.design
+        if len(self._inputs) != len(design.curves):
+            self._build()
+            return
+        for index, (field, number, words) in enumerate(zip(self._inputs, self._numbers, design.curves, strict=True)):
+            if field.value != words:
+                field.value = words
+            self._mark(index, field, number)
+        self._add.set_enabled(len(design.curves) < MOST_CURVES)
+
+    def _mark(self, index: int, field: ui.input, number: ui.element) -> None:
+        field.error = self._page.refusals.get(index)
+        number.props(f'aria-pressed="{str(index == self._page.design.on).lower()}"')
+        number.update()
+
+    def _build(self) -> None:
+        words = self._page.words
+        self._list.clear()
+        self._inputs, self._numbers = [], []
+        with self._list:
+            for index, written in enumerate(self._page.design.curves):
+                with ui.element("div").classes(f"ph-curve ph-c{index + 1}").style(f"--of: var(--c{index + 1})"):
+                    number = text("button", index + 1).classes("ph-number").props(
+                        f'type="button" aria-label="{words["edit"]}: {index + 1}"'
+                    ).on("click", partial(self._select, index)).mark(f"edit-{index}")  # fmt: skip
+                    field = ui.input(
+                        words["schedule"], value=written, on_change=partial(self._write, index)
+                    ).props("dense debounce=250 spellcheck=false autocomplete=off").classes("w-full")  # fmt: skip
+                    field.without_auto_validation().mark(f"words-{index}")
+                    with ui.element("div").classes("ph-line"):
+                        for key, icon, act in (
+                            ("copy.schedule", "content_copy", self._duplicate),
+                            ("remove", "delete", self._remove),
+                        ):
+                            button = ui.button(icon=icon, on_click=partial(act, index)).props("flat dense round")
+                            button.props(f'aria-label="{words[key]} {index + 1}"').tooltip(words[key])
+                            button.mark(f"{key}-{index}")
+                            button.set_enabled(key != "remove" or len(self._page.design.curves) > 1)
+                self._inputs.append(field)
+                self._numbers.append(number)
+                self._mark(index, field, number)
+        self._add.set_enabled(len(self._inputs) < MOST_CURVES)
+
+    def _change(self, index: int, curves: list[str], kind: str = "") -> None:
+        page = self._page
+        page.change(replace(page.design, curves=tuple(curves), on=min(index, len(curves) - 1)), kind)
+
+    def _write(self, index: int) -> None:
+        written = self._inputs[index].value
+        curves = list(self._page.design.curves)
+        if curves[index] != written:
+            curves[index] = written
+            self._change(index, curves, f"words-{index}")
+
+    def _select(self, index: int) -> None:
+        self._page.change(replace(self._page.design, on=index))
+
+    def _append(self) -> None:
+        self._change(len(self._inputs), [*self._page.design.curves, "warmup 10% > linear to 0"])
+
+    def _duplicate(self, index: int) -> None:
+        curves = list(self._page.design.curves)
+        if len(curves) < MOST_CURVES:
+            curves.insert(index + 1, curves[index])
+            self._change(index + 1, curves)
+
+    def _remove(self, index: int) -> None:
+        curves = list(self._page.design.curves)
+        del curves[index]
+        self._change(max(0, index - 1), curves)
+
+    def _begin(self) -> None:
+        """The edited schedule becomes a named one."""
+        if self._start.value:
+            curves = list(self._page.design.curves)
+            curves[self._page.design.on] = STARTS[self._start.value]
+            self._start.value = None
+            self._change(self._page.design.on, curves)
+
+
+# --- Beside the drawing: what the edited schedule does in numbers, what may be wrong with it, and how all score
+
+
+class NumbersPanel:
+    """Three parts, worked out beside the server's loop."""
+
+    def __init__(self, page: DesignPage) -> None:
+        self._page = page
+        words = page.words
+        with ui.element("div"):
+            with Section(words["numbers"], "numbers"):
+                self._describe = text("pre").mark("describe")
+            with Section(words["findings"], "findings"):
+                self._findings = ui.element("div").mark("findings")
+            with Section(words["score"], "score"):
+                ui.label(words["score.help"]).classes("ph-quiet")
+                self._scores = ui.element("div").classes("ph-wide").mark("scores")
+
+    async def show(self) -> None:
+        """Keep in step with the design."""
+        page = self._page
+        design, schedules = page.design, dict(page.schedules)
+        found = await run.io_bound(figures_of, design, schedules)
+        if found is None or design != page.design:
+            return
+        refusal = page.refusals.get(design.on)
+        say(self._describe, refusal or found.describe, page.words, SCHEDULES)
+        self._show_findings(found)
+        self._show_scores(found)
+
+    def _show_findings(self, found: Figures) -> None:
+        words = self._page.words
+        self._findings.clear()
+        with self._findings:
+            if not found.findings:
+                ui.label(words["findings.none"]).classes("ph-quiet")
+                return
+            with ui.element("ul"):
+                for finding in found.findings:
+                    with text("li", f"{words[finding.severity]}{words['colon']}"):
+                        say(text("span"), f"{finding.message}. {finding.advice}", words, CHECKS)
+
+    def _show_scores(self, found: Figures) -> None:
+        words = self._page.words
+        self._scores.clear()
+        with self._scores:
+            if found.too_long:
+                ui.label(words["score.long"]).classes("ph-quiet")
+                return
+            rows = [
+                (str(index + 1), "–", score) if isinstance(score, PreheatError) else
+                (str(index + 1), f"{score.ratio:.4f}", f"{score.peak_ratio:.4f}")
+                for index, score in found.scores.items()
+            ]  # fmt: skip
+            table(("", words["score.bound"], words["score.peak"]), rows, (1, 2))
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()) -> None:
+    """A plain table whose first column is its rows' heads; ``numbers`` are columns set to the right."""
+    with ui.element("table"):
+        with ui.element("thead"), ui.element("tr"):
+            for at, head in enumerate(heads):
+                text("th", head).classes("n" if at in numbers else "").props('scope="col"')
+        with ui.element("tbody"):
+            for row in rows:
+                with ui.element("tr"):
+                    for at, value in enumerate(row):
+                        text("td" if at else "th", value).classes("n" if at in numbers else "")
+
+
+# --- What surrounds the schedules: the run's length, the peak, epochs, tokens and checkpoints -----------------------
+
+
+# Field of a design: its label, and whether it counts whole things.
+_FIELDS = {
+    "updates": ("updates", True),
+    "lr": ("peak", False),
+    "epoch": ("per.epoch", False),
+    "tokens": ("per.update", False),
+    "every": ("every", True),
+}
+_OPTIONAL = ("epoch", "tokens", "every")
+
+
+class RunSettings:
+    """Five numbers; three of them may be left empty."""
+
+    def __init__(self, page: DesignPage) -> None:
+        self._page = page
+        self._fields: dict[str, ui.input] = {}
+        with Section(page.words["run"], "run"), ui.element("div").classes("ph-fields"):
+            for name, (key, _) in _FIELDS.items():
+                field = ui.input(page.words[key], value=_text(page.design, name), on_change=partial(self._set, name))
+                field.props(f"dense debounce=250 inputmode={'numeric' if _FIELDS[name][1] else 'decimal'}").mark(name)
+                field.without_auto_validation()
+                if name in _OPTIONAL:
+                    field.props(f'hint="{page.words["optional"]}"')
+                self._fields[name] = field
+
+    def show(self) -> None:
+        """Keep in step with the design."""
+        for name, field in self._fields.items():
+            if _value(name, field.value) != getattr(self._page.design, name):
+                field.value = _text(self._page.design, name)
+
+    def _set(self, name: str) -> None:
+        field = self._fields[name]
+        value = _value(name, field.value)
+        if value == getattr(self._page.design, name):
+            field.error = None
+            return
+        try:
+            if value is None and name not in _OPTIONAL:
+                value = field.value  # what is no number is refused by its name, with what was written
+            new: dict[str, Any] = {name: value}
+            design = replace(self._page.design, **new)
+        except PreheatError as error:
+            field.error = str(error)
+            return
+        field.error = None
+        self._page.change(design, f"set-{name}")
+
+
+def _value(name: str, text: str) -> float | str | None:
+    """The number in a field, the text where it is none; None for an empty one."""
+    word = (text or "").strip().replace(",", "").replace("_", "")
+    if not word:
+        return None
+    try:
+        number = float(word)
+    except ValueError:
+        return word
+    return int(number) if _FIELDS[name][1] and number.is_integer() else number
+
+
+def _text(design: Design, name: str) -> str:
+    value = getattr(design, name)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
+# --- A strip of phases over the run: every border can be dragged, or moved by the arrow keys ------------------------
+
+
+# The handle follows the pointer until it is let go; what is sent is the share of the strip left of it.
+_DRAG = """(event) => {
+  const handle = event.currentTarget;
+  if (event.type === 'pointerdown') { handle.setPointerCapture(event.pointerId); return; }
+  if (!handle.hasPointerCapture(event.pointerId)) return;
+  const box = handle.closest('.ph-strip').getBoundingClientRect();
+  emit((event.clientX - box.left) / box.width);
+}"""
+_KEYS = {"ArrowLeft": -1, "ArrowRight": 1, "ArrowDown": -1, "ArrowUp": 1}
+
+
+class Strip:
+    """Segments as wide as their phases, kept in place while one is dragged."""
+
+    def __init__(self, resize: Callable[[int, int], None], words: Mapping[str, str]) -> None:
+        self._resize = resize
+        self._words = words
+        self._box = ui.element("div").classes("ph-strip").mark("strip")
+        self._segments: list[tuple[ui.element, ui.element, ui.label]] = []
+        self._rows: list[Row] = []
+        self._updates = 1
+        self._shape: Any = None
+
+    def show(self, rows: list[Row], updates: int, curve: int) -> None:
+        """The phases of a run of ``updates``."""
+        self._rows, self._updates = rows, updates
+        self._box.set_visibility(bool(rows))
+        shape = (curve, [row.kind for row in rows])
+        if shape != self._shape:
+            self._shape = shape
+            self._build()
+        for (segment, handle, label), row in zip(self._segments, rows, strict=True):
+            taken = self._taken(row)
+            segment.style(f"width: {100 * taken / updates:.4f}%")
+            label.text = f"{self._words[f'kind.{row.kind}']} {row.length if row.length != 'rest' else f'{taken:,.0f}'}"
+            end = row.first + taken
+            handle.set_visibility(row is not rows[-1] or row.length.isdigit())  # the end of the run stays where it is
+            handle.props(f'aria-valuenow={end:.0f} aria-valuemax={updates} aria-valuetext="{end:,.0f}"')
+
+    def _taken(self, row: Row) -> float:
+        left = max(0.0, self._updates - row.first)
+        return left if row.updates is None else min(row.updates, left)
+
+    def _build(self) -> None:
+        self._box.clear()
+        self._segments = []
+        with self._box:
+            for at in range(len(self._rows)):
+                with ui.element("div").classes("ph-segment") as segment:
+                    label = ui.label("")
+                    handle = ui.element("div").classes("ph-handle").props(
+                        f'role="slider" tabindex="0" aria-valuemin=0 aria-label="{self._words["border"]} {at + 1}"'
+                    )  # fmt: skip
+                    handle.mark(f"border-{at}")
+                    handle.on("pointerdown", js_handler=_DRAG)
+                    handle.on("pointermove", partial(self._drag, at), throttle=0.03, js_handler=_DRAG)
+                    for key in _KEYS:
+                        handle.on(f"keydown.{key.replace('Arrow', '').lower()}.prevent", partial(self._press, at, key))
+                self._segments.append((segment, handle, label))
+
+    def _drag(self, at: int, event: Any) -> None:
+        share = min(1.0, max(0.0, float(event.args)))
+        self._resize(at, round(share * self._updates - self._rows[at].first))
+
+    def _press(self, at: int, key: str) -> None:
+        step = max(1, self._updates // 100)
+        self._resize(at, round(self._taken(self._rows[at]) + _KEYS[key] * step))
+
+
+# --- The phases of the edited schedule: a strip whose borders can be dragged, and a row for each phase --------------
+
+
+class PhaseEditor:
+    """Rows that are made anew when phases come, go or move, and kept in step while one is dragged."""
+
+    def __init__(self, page: DesignPage) -> None:
+        self._page = page
+        self._shape: Any = None
+        self._fields: list[dict[str, Any]] = []
+        self._dragged: int | None = None
+        self.strip = Strip(self.resize, page.words)
+        with Section(page.words["phases"], "phases") as part:
+            self._title = part.heading
+            self._none = ui.label(page.words["phases.none"]).classes("ph-quiet").mark("phases-none")
+            self._rows = ui.element("div")
+            with ui.element("div").classes("ph-line") as self._add:
+                for kind in KINDS:
+                    ui.button(page.words[f"add.{kind}"], on_click=partial(self._append, kind)).props("flat dense").mark(
+                        f"add-{kind}"
+                    )
+                ui.label(page.words["phases.help"]).classes("ph-quiet")
+        self.show()
+
+    @property
+    def _words(self) -> str:
+        return self._page.design.curves[self._page.design.on]
+
+    def show(self) -> None:
+        """Keep in step with the design."""
+        design = self._page.design
+        self._title.text = f"{self._page.words['phases']} {design.on + 1}"
+        rows = self._known_rows()
+        self._none.set_visibility(rows is None)
+        self._add.set_visibility(rows is not None)
+        self.strip.show(rows or [], design.updates, design.on)
+        shape = None if rows is None else (design.on, [(row.kind, row.curve) for row in rows])
+        if shape != self._shape:
+            self._shape = shape
+            self._build(rows or [])
+        for fields, row in zip(self._fields, rows or [], strict=True):
+            self._fill(fields, row)
+
+    def _known_rows(self) -> list[Row] | None:
+        """The rows of the edited schedule; None where it has none, or cannot be read."""
+        design = self._page.design
+        return rows_of(design, design.on) if design.on in self._page.schedules else None
+
+    def _fill(self, fields: dict[str, Any], row: Row) -> None:
+        for name in ("length", "start", "end"):
+            if name in fields and fields[name].value != getattr(row, name):
+                fields[name].value = getattr(row, name)
+        slider, updates = fields["slide"], self._page.design.updates
+        if slider.props["max"] != updates:
+            slider.props(f"max={updates} step={max(1, updates // 1000)}")
+        taken = min(updates, updates - row.first if row.updates is None else row.updates)
+        if slider.value != taken:
+            slider.value = taken
+
+    def _build(self, rows: list[Row]) -> None:
+        self._rows.clear()
+        self._fields = []
+        with self._rows:
+            for at, row in enumerate(rows):
+                self._fields.append(self._row(at, row, len(rows)))
+
+    def _row(self, at: int, row: Row, many: int) -> dict[str, Any]:
+        """One row, and its fields by name."""
+        words = self._page.words
+        with ui.element("div").classes("ph-phase").mark(f"phase-{at}") as line:
+            line.on("dragover.prevent", js_handler="() => {}").on("drop.prevent", partial(self._drop, at))
+            # Only this may be taken hold of: a slider, or text in a field, is dragged for itself.
+            grip = ui.label(f"⠿ {words[f'kind.{row.kind}']}").classes("ph-grip").props('draggable="true"')
+            grip.on("dragstart", partial(self._pick, at))
+            self._curve(at, row)
+            fields = self._inputs(at, row)
+            with ui.element("div").classes("ph-line"):
+                self._button("earlier", "arrow_upward", at, at > 0, partial(self._move, at, at - 1))
+                self._button("later", "arrow_downward", at, at < many - 1, partial(self._move, at, at + 1))
+                self._button("remove", "delete", at, many > 1, partial(self._remove, at))
+            with ui.element("div").classes("ph-slide"):
+                fields["slide"] = self._slider(at, row)
+        return fields
+
+    def _curve(self, at: int, row: Row) -> None:
+        if row.kind == "hold":
+            ui.label("")  # the place stays, so that columns do
+            return
+        curves = list(dict.fromkeys([row.curve, *MOVING]))
+        ui.select(
+            curves, value=row.curve, label=self._page.words["curve"], with_input=True,
+            on_change=partial(self._choose, at),
+        ).props("dense options-dense").mark(f"curve-{at}")  # fmt: skip
+
+    def _inputs(self, at: int, row: Row) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, key in (("length", "length"), ("start", "from"), ("end", "to")):
+            if name == "end" and row.kind == "hold":
+                ui.label("")
+                continue
+            field = ui.input(
+                self._page.words[key], value=getattr(row, name), on_change=partial(self._write, at, name)
+            ).props("dense debounce=250 autocomplete=off").mark(f"{name}-{at}")  # fmt: skip
+            fields[name] = field.without_auto_validation()
+        return fields
+
+    def _slider(self, at: int, row: Row) -> ui.slider:
+        words, updates = self._page.words, self._page.design.updates
+        taken = updates if row.updates is None else row.updates
+        slider = ui.slider(min=1, max=updates, step=max(1, updates // 1000), value=taken)
+        slider.on_value_change(partial(self._slide, at, slider))
+        label = f"{words['length']}: {words[f'kind.{row.kind}']} {at + 1}"
+        return slider.props(f'aria-label="{label}"').mark(f"slide-{at}")
+
+    def _button(self, key: str, icon: str, at: int, enabled: bool, act: Callable[[], None]) -> None:
+        words = self._page.words
+        button = ui.button(icon=icon, on_click=act).props(f'flat dense round aria-label="{words[key]} {at + 1}"')
+        button.tooltip(words[key]).mark(f"{key}-{at}")
+        button.set_enabled(enabled)
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def _put(self, words: str, kind: str = "") -> None:
+        design = self._page.design
+        curves = [*design.curves[: design.on], words, *design.curves[design.on + 1 :]]
+        self._page.change(replace(design, curves=tuple(curves)), kind)
+
+    def _try(self, change: Callable[[], str], kind: str = "") -> str | None:
+        """Make a change; the refusal where it cannot be."""
+        try:
+            words = change()
+        except PreheatError as error:
+            return str(error)
+        if words != self._words:
+            self._put(words, kind)
+        return None
+
+    def resize(self, at: int, updates: int) -> None:
+        """A phase ``updates`` long, as dragged."""
+        design = self._page.design
+        wanted = min(max(updates, 1), design.updates)
+        self._try(lambda: editing.dragged(design, design.on, at, wanted), f"slide-{at}")
+
+    def _slide(self, at: int, slider: ui.slider) -> None:
+        rows = self._known_rows()
+        if rows is None or at >= len(rows):
+            return
+        taken = rows[at].updates
+        if slider.value is not None and slider.value != taken and not _is_rest(rows[at], slider.value, self._page):
+            self.resize(at, int(slider.value))
+
+    def _write(self, at: int, name: str) -> None:
+        field = self._fields[at][name] if at < len(self._fields) else None
+        if field is not None:
+            field.error = self._edit(at, **{name: field.value or ""})
+
+    def _choose(self, at: int, event: Any) -> None:
+        refusal = self._edit(at, curve=event.value) if event.value else None
+        if refusal:
+            ui.notify(refusal)
+
+    def _edit(self, at: int, **new: str) -> str | None:
+        return self._try(lambda: editing.changed(self._words, at, **new), f"{next(iter(new))}-{at}")
+
+    def _append(self, kind: str) -> None:
+        rows = self._known_rows() or []
+        at = 0 if kind == "warmup" else len(rows) if kind == "decay" else max(1, len(rows) - 1)
+        refusal = self._try(lambda: editing.added(self._words, at, kind))
+        if refusal:
+            ui.notify(refusal)
+
+    def _remove(self, at: int) -> None:
+        self._try(lambda: editing.removed(self._words, at))
+
+    def _move(self, at: int, to: int) -> None:
+        self._try(lambda: editing.moved(self._words, at, to))
+
+    def _pick(self, at: int) -> None:
+        self._dragged = at
+
+    def _drop(self, at: int) -> None:
+        if self._dragged is not None and self._dragged != at:
+            self._move(self._dragged, at)
+        self._dragged = None
+
+
+def _is_rest(row: Row, value: float, page: DesignPage) -> bool:
+    """Whether a slider only shows how far an endless phase reaches."""
+    return row.updates is None and value == min(page.design.updates, page.design.updates - row.first)
+
+
+# --- A design as text to paste: words, a file, Python, other frameworks' configurations; and as a file to keep
+
+
+MOST_CHECKED = 10_000_000  # updates over which a copy is compared with the design
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Text to paste.
+
+    Attributes:
+        text: what is copied.
+        notes: how far it is the design: exact, or how much off, and what else to know.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def targets() -> dict[str, str]:
+    """What a design can be copied as: name to what people call it.
+
+    >>> list(targets())[:7]
+    ['words', 'yaml', 'python', 'transformers', 'torch', 'keras', 'optax']
+    """
+    from preheat.dialects import DIALECTS, dialect
+
+    written = {name: dialect(name).title for name in DIALECTS if dialect(name).write is not None}
+    return {"words": "preheat: words", "yaml": "preheat: YAML", "python": "preheat: Python", **written}
+
+
+def copy_as(design: Design, index: int, target: str) -> Copy:
+    """A curve of a design as text.
+
+    Args:
+        design: what is shown.
+        index: which of its curves.
+        target: one of :func:`targets`.
+
+    Raises:
+        ScheduleError, PlanError: if the curve is no schedule over this run.
+        ConfigError: for an unknown target, one that has nothing near the curve, and runs too long to compare.
+    """
+    schedule = design.schedule(index)
+    if target == "words":
+        return Copy(design.curves[index])
+    if target == "yaml":
+        return Copy(_yaml(schedule, design))
+    if target == "python":
+        return Copy(_python(schedule, design))
+    if design.updates > MOST_CHECKED:
+        rule = f"at most {MOST_CHECKED} to compare a copy with the design"
+        raise ConfigError(refusal("updates", rule, design.updates, "Use preheat's own words."))
+    from preheat.dialects import write
+
+    done = write(schedule, target, total=design.updates, base_lr=design.lr)
+    off = f"nearest: off by {done.error:.4g} at most, at update {done.error_at:,}"
+    notes = ("exact: the same rate at every update" if done.exact else off, *done.notes)
+    return Copy(_arguments(done.config) if target == "transformers" else done.text, notes)
+
+
+def _yaml(schedule: Schedule, design: Design) -> str:
+    return f"# the peak learning rate is {design.lr!r}\nversion: {VERSION}\nschedule: {json.dumps(str(schedule))}\n"
+
+
+def _python(schedule: Schedule, design: Design) -> str:
+    return (
+        "import preheat\nimport torch\n\n"
+        f"schedule = preheat.parse({json.dumps(str(schedule))})\n"
+        f"optimizer = torch.optim.AdamW(model.parameters(), lr={design.lr!r})\n"
+        "scheduler = preheat.torch.Scheduler(optimizer, schedule)\n"
+    )
+
+
+def _arguments(config: dict[str, Any]) -> str:
+    """TrainingArguments as code: what people have in their scripts."""
+    lines = "".join(f"    {name}={value!r},\n" for name, value in config.items())
+    return (
+        f'from transformers import TrainingArguments\n\narguments = TrainingArguments(\n    output_dir="out",\n{lines})'
+    )
+
+
+# --- The edited schedule as text to paste ---------------------------------------------------------------------------
+
+
+class CopyPanel:
+    """What it is copied as, the text, and how exact that is."""
+
+    def __init__(self, page: DesignPage) -> None:
+        self._page = page
+        words = page.words
+        with Section(words["copy"], "codes"):
+            with ui.element("div").classes("ph-line"):
+                self._target = ui.select(
+                    targets(), value="python", label=words["copy"], on_change=self.show
+                ).props("dense options-dense").classes("min-w-[16rem]").mark("target")  # fmt: skip
+                ui.button(words["copy.do"], icon="content_copy", on_click=self._copy).props("flat dense").mark("copy")
+            self._text = text("pre").mark("copy-text").props('tabindex="0"')
+            self._notes = text("p").classes("ph-quiet").mark("copy-notes")
+        ui.timer(0.0, self.show, once=True)
+
+    async def show(self) -> None:
+        """Keep in step with the design."""
+        design, target = self._page.design, str(self._target.value)
+        try:
+            found = await run.io_bound(copy_as, design, design.on, target)
+        except PreheatError as error:
+            found = Copy("", (str(error),))
+        if found is not None and design == self._page.design and target == self._target.value:
+            self._text.text = found.text
+            language = self._page.words.language
+            self._notes.text = ". ".join(SCHEDULES.told(note, language) for note in found.notes)
+
+    def _copy(self) -> None:
+        ui.clipboard.write(self._text.text)
+        ui.notify(self._page.words["copied"])
+
+
+# --- The design page: schedules drawn while they are written, by the functions that train ---------------------------
+
 
 _QUIET = 0.35  # seconds without a change before the slower parts follow
 

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from preheat.errors import PlanError, PreheatError, refusal
-from preheat.plan import Plan
-from preheat.plan.conventions import CONVENTIONS, TAILS
+from preheat.plan import CONVENTIONS, TAILS, Plan
 from preheat.studio.chinese import PLANS
 from preheat.studio.frame import Section, Visit, framed, say, text
 

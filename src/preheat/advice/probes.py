@@ -1,0 +1,199 @@
+"""Runs to fit laws to: their losses with the rates they used, and what such runs have to be like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preheat.advice.last_iterate import climb_of, factors, resolved
+from preheat.advice.runs import RunLog, refuse_mixed
+from preheat.errors import DataError, refusal
+from preheat.schedule import Schedule
+from preheat.schedule.lengths import positive
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+FURTHEST = 3.0  # times the longest run
+LEAST_LOSSES = 50  # in all runs
+_LEAST_IN_RUN = 10
+_MOST_IN_RUN = 400  # more are averaged: the law is smooth, the losses of single batches are not
+_FEWEST_MEANS = 40  # of a noisy run: as few as that, if their noise is still above the next number
+_NOISE = 0.05  # of the loss, in a mean: laws are fitted to logarithms, which large noise pulls down
+_SKIPPED = 0.04  # of a run: the first losses fall faster than any power
+_SAME_PEAK = 0.01
+_SAME_SHAPE = 0.1  # of the peak, at one share of the run
+_APART = 2  # updates, by which two logs may number one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """One run to fit to.
+
+    Attributes:
+        name: what it is called.
+        rates: learning rate of every update, shape (total,) or a little longer.
+        updates: where the losses are, rising, shape (n,), int64.
+        losses: the losses, shape (n,).
+        total: updates of the run.
+        note: what was left out or made up, in words; empty if nothing was.
+        held_out: whether the losses are of held-out data.
+    """
+
+    name: str
+    rates: Floats
+    updates: NDArray[np.int64]
+    losses: Floats
+    total: int
+    note: str = ""
+    held_out: bool = False
+
+    @property
+    def peak(self) -> float:
+        """The highest learning rate."""
+        return float(self.rates.max())
+
+    def part(self, begin: int, end: int) -> Probe:
+        """The losses from index ``begin`` up to ``end``, of the same run."""
+        return replace(self, updates=self.updates[begin:end], losses=self.losses[begin:end])
+
+    def settled(self) -> Probe:
+        """Without the losses of the climb and of the first 4 % of the run, and with many or noisy losses averaged."""
+        keep = self.updates >= max(climb_of(self.rates), _SKIPPED * self.total)
+        updates, losses = self.updates[keep], self.losses[keep]
+        most = _means_of(losses)
+        if len(losses) > most:
+            parts = np.array_split(np.arange(len(losses)), most)
+            updates = np.array([int(updates[part].mean()) for part in parts])
+            losses = np.array([losses[part].mean() for part in parts])
+        return replace(self, updates=updates, losses=losses)
+
+
+def _means_of(losses: Floats) -> int:
+    """Into how many means losses are to be put."""
+    if len(losses) < 2:
+        return _MOST_IN_RUN
+    noise = float(np.diff(losses).std() / np.sqrt(2) / np.median(losses))  # neighbors differ by little else
+    quiet = len(losses) / max(1.0, (noise / _NOISE) ** 2)
+    return int(min(_MOST_IN_RUN, max(_FEWEST_MEANS, quiet)))
+
+
+def probe(
+    log: RunLog, schedule: Schedule | str | None = None, *, updates: int | None = None, lr: float | None = None
+) -> Probe:
+    """A logged run with the rates it used.
+
+    Args:
+        log: its losses.
+        schedule: what it followed, or words; None takes the logged rates, on straight lines between them.
+        updates: length of the run; None takes the schedule's horizon, or what was logged.
+        lr: its peak learning rate; needed with a schedule.
+
+    Raises:
+        DataError: if there is neither a schedule nor logged rates, if losses lie beyond the run or are not above 0, if
+            the run diverged, or its logged rates are not those of the schedule.
+
+    >>> from preheat.advice.runs import run_log
+    >>> one = probe(run_log("a", range(0, 100, 2), [3.0] * 50), "linear to 0", updates=100, lr=0.1)
+    >>> one.peak, len(one.rates)
+    (0.099, 101)
+    """
+    log.refuse_diverged()
+    if log.losses.min() <= 0:
+        advice = "The laws are of losses above a floor: give the cross-entropy itself."
+        raise DataError(refusal(f"losses of run {log.name!r}", "> 0", float(log.losses.min()), advice))
+    notes = [*log.notes]
+    if schedule is not None:
+        lr = positive("lr", lr, "It is the run's peak learning rate.")
+        known, total = resolved(schedule, updates, lr)
+        rates = lr * factors(known, total + 1)
+    else:
+        total, rates = _logged(log, updates)
+        if (np.diff(log.rate_updates) > 1).any():
+            notes.append(f"{log.name}: rates between logged ones are on straight lines")
+    if log.updates[-1] > total:
+        advice = "Give the run's own length."
+        raise DataError(refusal(f"updates of run {log.name!r}", f"at most {total}", int(log.updates[-1]), advice))
+    if schedule is not None:
+        _refuse_other_rates(log, rates, str(schedule))
+    return Probe(log.name, rates, log.updates, log.losses, total, "; ".join(notes), log.held_out)
+
+
+def _logged(log: RunLog, updates: int | None) -> tuple[int, Floats]:
+    """Length and rates of a run, from the log alone."""
+    if not len(log.rate_updates):
+        advice = "Log the learning rate, or say which schedule it followed."
+        raise DataError(refusal("run", "one with learning rates", log.name, advice))
+    total = max(int(log.updates[-1]), int(log.rate_updates[-1])) + 1 if updates is None else int(updates)
+    return total, np.interp(np.arange(total + 1), log.rate_updates, log.logged_rates)
+
+
+def _refuse_other_rates(log: RunLog, rates: Floats, said: str) -> None:
+    """Hold what a run is said to have followed to what it logged; logs number updates one or two apart."""
+    at, logged = log.rate_updates, log.logged_rates
+    if not len(at):
+        return
+    apart = np.min(
+        [np.abs(rates[np.clip(at + shift, 0, len(rates) - 1)] - logged) for shift in range(-_APART, _APART + 1)], axis=0
+    )
+    worst = int(np.argmax(apart))
+    if apart[worst] > _SAME_SHAPE * rates.max():
+        where = min(int(at[worst]), len(rates) - 1)
+        advice = f"At update {where} that would be {rates[where]:.6g}. Say what it followed, or take the logged rates."
+        name = f"logged learning rates of run {log.name!r}"
+        raise DataError(refusal(name, f"those of {said!r}", float(f"{logged[worst]:.6g}"), advice))
+
+
+def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
+    """Hold runs, and what is asked of them, to what the laws have been seen to do.
+
+    Args:
+        probes: as they are fitted: settled.
+        total: updates of the run asked about.
+        peak: its highest rate.
+
+    Raises:
+        DataError: for one run, training losses beside held-out ones, decays of one shape, another peak, too far or too
+            near a horizon, or too few losses.
+    """
+    if len(probes) < 2:
+        advice = "Two short runs with different cool-downs, of 20 % and of 90 % say, are enough."
+        raise DataError(refusal("runs", "2 or more", len(probes), advice))
+    refuse_mixed((one.name, one.held_out) for one in probes)
+    for one in probes:
+        if abs(one.peak - peak) > _SAME_PEAK * peak:
+            advice = "Whether one law covers several peaks is open: take runs of the peak asked about."
+            raise DataError(refusal(f"peak of run {one.name!r}", f"{peak:.6g}, as asked about", one.peak, advice))
+        if len(one.losses) < _LEAST_IN_RUN:
+            advice = "Log the loss more often; those of the climb and the first 4 % do not count."
+            raise DataError(refusal(f"losses of run {one.name!r}", f"{_LEAST_IN_RUN} or more", len(one.losses), advice))
+    many = sum(len(one.losses) for one in probes)
+    if many < LEAST_LOSSES:
+        advice = "Log the loss more often; those of the climb and the first 4 % do not count."
+        raise DataError(refusal("losses of all runs", f"{LEAST_LOSSES} or more", many, advice))
+    longest = max(one.total for one in probes)
+    if total > FURTHEST * longest:
+        advice = f"The longest run has {longest}: nothing beyond has been measured. Train a longer one."
+        raise DataError(refusal("updates", f"at most {FURTHEST:g} times the longest run's", total, advice))
+    begins = min(int(one.updates[0]) for one in probes)
+    if total < begins:
+        advice = "The losses that the law is fitted to begin there."
+        raise DataError(refusal("updates", f"at least {begins}", total, advice))
+    if all(_alike(probes[0], one) for one in probes[1:]):
+        advice = "Runs that differ in length only predict no other shape: give one of them another cool-down."
+        raise DataError(refusal("decays of the runs", "of different shapes", "one shape", advice))
+
+
+def _alike(one: Probe, other: Probe) -> bool:
+    """Whether two runs decay alike, at the same shares of the run."""
+    begin = max(climb_of(one.rates) / one.total, climb_of(other.rates) / other.total)
+    shares = np.linspace(begin, 1.0, 200)
+    both = [
+        np.interp(shares, np.arange(run.total) / run.total, run.rates[: run.total] / run.peak) for run in (one, other)
+    ]
+    return bool(np.abs(both[0] - both[1]).max() <= _SAME_SHAPE)

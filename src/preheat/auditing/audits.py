@@ -1,0 +1,372 @@
+"""What a run's learning rate really did, from its log: held against a plan, or recognized by itself.
+
+Against a plan, hypotheses are tried from the plainest to the strangest, and the first that explains the logged rates to
+the digits they are written with is the finding: the plan itself; the plan on another clock (late, fast, slow, behind by
+skipped updates); the plan with other lengths, another floor, another peak; a run that left the plan at some update.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preheat.auditing.causes import clock_words_for, words_for
+from preheat.auditing.hypotheses import (
+    Explanation,
+    Reference,
+    base_of_beginning,
+    fast,
+    fitted_base,
+    frozen,
+    in_pieces,
+    other_base,
+    other_floor,
+    other_lengths,
+    shifted,
+    skipped,
+    slow,
+)
+from preheat.auditing.logs import Log, Series, read_log
+from preheat.auditing.observed import Observed, observed
+from preheat.auditing.recognition import Recognized, every, first_of_each, plateaus, recognize
+from preheat.errors import ConfigError, refusal
+from preheat.schedule import Phase, PhaseSchedule, Schedule, parse
+from preheat.schedule.curves import Linear
+from preheat.schedule.lengths import positive
+
+if TYPE_CHECKING:
+    from preheat.auditing.observed import Counts, Floats
+
+
+# --- What is found of one group's rates, with its words and its evidence --------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one group's logged rates are.
+
+    Attributes:
+        group: the log's name for it.
+        kind: stable name, one of ``KINDS`` in :mod:`preheat.auditing.causes`.
+        sentence: what happened.
+        cause: what it usually comes from and what to do; empty for ``"equal"``.
+        evidence: the numbers behind it, a line each.
+        scale: scheduler positions an update moves.
+        offset: position of update 0.
+        updates: which update each logged rate belongs to.
+        rates: the logged rates.
+        planned: the plan's rate at each.
+        numbers: the finding's own numbers, by name.
+        agrees: whether each logged rate is the plan's, to the digits it is written with.
+    """
+
+    group: str
+    kind: str
+    sentence: str
+    cause: str
+    evidence: tuple[str, ...]
+    scale: float
+    offset: float
+    updates: Any
+    rates: Any
+    planned: Any
+    numbers: dict[str, Any]
+    agrees: Any
+
+    @property
+    def equal(self) -> bool:
+        """Whether the log is the plan."""
+        return self.kind == "equal"
+
+    @property
+    def parts(self) -> int | None:
+        """The first update whose rate is not the plan's; None where all are."""
+        return None if self.agrees.all() else int(self.updates[self.agrees.argmin()])
+
+
+def worded(series: Series, seen: Observed, plan: Reference, found: Explanation, first: int) -> Finding:
+    """The finding for one series: the words and the evidence of an explanation."""
+    planned = plan.rates(seen.updates, seen)
+    sentence, cause = words_for(found.kind, found.numbers)
+    evidence = [_counted(seen, found.predicted, planned, found.kind), *clock_evidence(found)]
+    if found.kind != "equal":
+        at = int(np.abs(seen.rates - planned).argmax())
+        both = f"{seen.rates[at]:.6g} instead of {planned[at]:.6g}"
+        evidence.append(f"furthest from the plan at update {seen.updates[at]}: {both}")
+    if plan.base is None:
+        evidence.append(f"peak taken from the rates: {_peak(seen, plan, found):.6g}")
+    evidence.append(f"step {first} of the log is the first update")
+    return Finding(series.name, found.kind, sentence, cause, tuple(evidence), found.scale, found.offset,
+                   seen.updates, seen.rates, planned, found.numbers, seen.agrees(planned))  # fmt: skip
+
+
+def clock_evidence(found: Explanation) -> tuple[str, ...]:
+    """The clock that explains what was seen."""
+    if found.kind in ("logged-late", "ahead", "fast-clock"):
+        sign = "+" if found.offset >= 0 else "-"
+        return (f"position = {found.scale:g} x update {sign} {abs(found.offset):g}",)
+    if found.kind == "slow-clock":
+        return (f"position = (update + {found.numbers['offset']}) // {found.numbers['every']}",)
+    return ()
+
+
+def _counted(seen: Observed, predicted: Floats, planned: Floats, kind: str) -> str:
+    many = len(seen)
+    span = f"updates {seen.updates[0]} to {seen.updates[-1]}"
+    agree = int(seen.agrees(planned).sum())
+    if kind == "equal":
+        return f"{many} of {many} rates agree to the digits they are written with ({span})"
+    explained = int(seen.agrees(predicted).sum())
+    return f"explains {explained} of {many} rates, the plan itself {agree} ({span})"
+
+
+def _peak(seen: Observed, plan: Reference, found: Explanation) -> float:
+    factors = plan.schedule(seen.updates)
+    if found.kind == "equal":
+        return fitted_base(seen, factors)
+    return float(found.predicted.max())
+
+
+# --- The hypotheses in order: which of them explains what was seen --------------------------------------------------
+
+
+_LONGEST = 2**40  # updates: longer than any run
+
+
+def explanations(seen: Observed, plan: Reference, epoch: float | None, total: int | None) -> Iterator[Explanation]:
+    """Whatever explains the log, the plainest first."""
+    # Where the peak is left to the log: hypotheses that keep the plan's beginning take it from there.
+    begun = plan if plan.base is not None else Reference(plan.schedule, base_of_beginning(seen, plan))
+    yield from _first_found(
+        lambda: frozen(seen, plan),
+        lambda: shifted(seen, plan),
+        lambda: other_base(seen, plan),
+        lambda: other_floor(seen, begun, round_only=True),
+        lambda: fast(seen, plan),
+        lambda: slow(seen, plan, epoch),
+        lambda: other_lengths(seen, plan),
+        lambda: other_floor(seen, begun),
+        lambda: skipped(seen, begun),
+        lambda: in_pieces(seen, begun),
+    )
+    known = recognize(seen, total)
+    if known is not None and known.exact:
+        rates = known.base_lr * known.schedule(seen.updates)
+        yield Explanation("other-schedule", rates, numbers={"text": str(known), "schedule": known.schedule})
+
+
+def _first_found(*hypotheses: Callable[[], Explanation | None]) -> Iterator[Explanation]:
+    for hypothesis in hypotheses:
+        found = hypothesis()
+        if found is not None:
+            yield found
+
+
+def clock_finding(updates: Counts, positions: Floats) -> Finding:
+    """What a scheduler's clock did: its position at each update, where every update should move it by one.
+
+    The curve is of no account here, so this can be said of any scheduler whose positions are known.
+    """
+    clock = PhaseSchedule((Phase(curve=Linear(), length=_LONGEST, start=0.0, end=1.0),))
+    plan = Reference(clock, float(_LONGEST))
+    seen = Observed(updates, positions, np.full(len(updates), 1e-3))
+    planned = plan.rates(updates, seen)
+    found = Explanation("equal", planned)
+    if not seen.agrees(planned).all():
+        hypotheses = _first_found(
+            lambda: frozen(seen, plan),
+            lambda: shifted(seen, plan),
+            lambda: fast(seen, plan),
+            lambda: slow(seen, plan, None),
+            lambda: skipped(seen, plan),
+            lambda: in_pieces(seen, plan),
+        )
+        found = next(hypotheses, unexplained(seen, plan))
+    kind = "ahead" if found.kind == "logged-late" else found.kind
+    sentence, cause = clock_words_for(kind, found.numbers)
+    return Finding("clock", kind, sentence, cause, clock_evidence(found), found.scale, found.offset,
+                   updates, positions, planned, found.numbers, seen.agrees(planned))  # fmt: skip
+
+
+def unexplained(seen: Observed, plan: Reference) -> Explanation:
+    """What is left to say: where the rates leave the plan."""
+    predicted = plan.rates(seen.updates, seen)
+    apart = np.flatnonzero(~seen.agrees(predicted))
+    return Explanation("unexplained", predicted, numbers={"at": int(seen.updates[apart[0]])})
+
+
+# --- What a run's learning rate really did, from its log: held against a plan, or recognized by itself --------------
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A log held against a plan.
+
+    Attributes:
+        log: what was read.
+        schedule: the plan.
+        base_lr: the learning rate its factors multiply; None if it was left to each group's log.
+        findings: one for each series of the log.
+    """
+
+    log: Log
+    schedule: Schedule
+    base_lr: float | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every group's log is the plan."""
+        return all(finding.equal for finding in self.findings)
+
+    def __str__(self) -> str:
+        several = len(self.findings) > 1
+        lines = []
+        for finding in self.findings:
+            lines.append(f"{finding.group}: {finding.sentence}" if several else finding.sentence)
+            lines += [f"  {line}" for line in finding.evidence]
+            lines += [f"  likely cause: {finding.cause}"] if finding.cause else []
+        return "\n".join(lines)
+
+
+def audit(
+    log: Log | str | os.PathLike[str],
+    against: Schedule | str,
+    *,
+    lr: float | None = None,
+    total: int | None = None,
+    column: str | None = None,
+    first: int | None = None,
+    epoch: float | None = None,
+) -> Audit:
+    r"""Hold the learning rates that a run logged against its plan.
+
+    Args:
+        log: the file, or what :func:`read_log` made of it.
+        against: the plan: a schedule, or one in words.
+        lr: the plan's peak learning rate; None takes whatever the log has, so that only shapes are compared.
+        total: updates of the run, for a plan whose lengths are shares of it; None takes the log's own word.
+        column: the log's column of the learning rate, where its name does not say so.
+        first: the log's step number of the first update, 0 or 1; None takes what its kind of log does.
+        epoch: updates in an epoch; None takes what the log says, if it does.
+
+    Returns:
+        An :class:`Audit`; ``str()`` of it is the report.
+
+    Raises:
+        DataError: if the log cannot be read.
+        ConfigError: if the plan waits for something that is not given.
+
+    >>> import tempfile, pathlib, preheat
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.csv"
+    >>> plan = preheat.get_schedule("linear", warmup=10, total=100)
+    >>> rows = "".join(f"{k},{1e-4 * plan(4 * k)}\n" for k in range(100))
+    >>> _ = path.write_text("update,lr\n" + rows)
+    >>> found = audit(path, plan, lr=1e-4).findings[0]
+    >>> found.kind, found.sentence, found.scale
+    ('fast-clock', 'the schedule moves 4 times per update', 4.0)
+    """
+    whole = log if isinstance(log, Log) else read_log(log, column)
+    base = None if lr is None else positive("lr", lr, "It is the peak learning rate.")
+    schedule = _resolved(against, total if total is not None else whole.total, base)
+    findings = [_finding(series, Reference(schedule, base), whole, first, epoch) for series in whole.series]
+    if base is not None and len(findings) > 1:
+        findings = _named_groups(findings)
+    return Audit(whole, schedule, base, tuple(findings))
+
+
+def recognise_log(
+    log: Log | str | os.PathLike[str], *, column: str | None = None, first: int | None = None
+) -> dict[str, Recognized | None]:
+    """The schedule of every series of a log, from its curve alone.
+
+    Arguments as :func:`audit`. None stands for a series with too few points, or rates that are all zero.
+    """
+    whole = log if isinstance(log, Log) else read_log(log, column)
+    found: dict[str, Recognized | None] = {}
+    for series in whole.series:
+        seen = observed(series, _firsts(series, whole, first, None)[0])
+        interval = every(seen)
+        if interval is None or plateaus(seen) is not None:
+            known = recognize(seen, whole.total)
+        else:
+            known = recognize(seen.part(first_of_each(seen)))
+            note = f"the rate moves only once every {interval} updates: this is the curve through its steps"
+            known = known and replace(known, exact=False, notes=(note, *known.notes))
+        found[series.name] = known
+    return found
+
+
+def _resolved(against: Schedule | str, total: int | None, base: float | None) -> Schedule:
+    schedule = parse(against) if isinstance(against, str) else against
+    if schedule.waits_for == "a plan":
+        if total is None:
+            advice = "Its lengths are shares of the run: give total= (--updates)."
+            raise ConfigError(refusal("total", "given for this plan", str(schedule), advice))
+        schedule = schedule.over(total)
+    if schedule.waits_for:
+        if base is None:
+            advice = "It names a learning rate: give lr= (--lr)."
+            raise ConfigError(refusal("lr", "given for this plan", str(schedule), advice))
+        schedule = schedule.for_base(base)
+    return schedule
+
+
+def _finding(series: Series, plan: Reference, log: Log, first: int | None, epoch: float | None) -> Finding:
+    firsts = _firsts(series, log, first, plan.schedule.horizon)
+    for number in firsts:
+        seen = observed(series, number)
+        predicted = plan.rates(seen.updates, seen)
+        trained = len(seen) and (predicted.any() or not plan.schedule(seen.updates).any())
+        if trained and seen.agrees(predicted).all():
+            return worded(series, seen, plan, Explanation("equal", predicted), number)
+    seen = observed(series, firsts[0])
+    if not len(seen):
+        raise ConfigError(refusal("first", "below the log's step numbers", firsts[0], "Give 0 or 1."))
+    updates_per_epoch = epoch if epoch is not None else _epoch_of(series)
+    explanation = next(explanations(seen, plan, updates_per_epoch, log.total), None)
+    return worded(series, seen, plan, explanation or unexplained(seen, plan), firsts[0])
+
+
+def _firsts(series: Series, log: Log, asked: int | None, horizon: Any) -> tuple[int, ...]:
+    """The step numbers that may belong to the first update, the likeliest first."""
+    if asked is not None:
+        return (asked,)
+    if log.first is not None:
+        return (log.first,)
+    if series.steps[0] == 0:
+        return (0,)
+    if horizon is not None and series.steps[-1] >= horizon:
+        return (1, 0)
+    return (0, 1)
+
+
+def _epoch_of(series: Series) -> float | None:
+    """Updates in an epoch, where the log counts epochs beside steps."""
+    if series.epochs is None or len(series) < 2:
+        return None
+    passed = float(series.epochs[-1] - series.epochs[0])
+    whole = np.flatnonzero(np.diff(series.epochs) > 0)
+    if passed <= 0 or not len(whole):
+        return None
+    if np.all(series.epochs == np.round(series.epochs)):  # counts of whole epochs: where the count moves
+        borders = series.steps[whole + 1]
+        return float(np.diff(borders).mean()) if len(borders) > 1 else None
+    return float(series.steps[-1] - series.steps[0]) / passed
+
+
+def _named_groups(findings: list[Finding]) -> list[Finding]:
+    """A log of several groups: where one of them is the plan, the others are groups of their own, not mistakes."""
+    if not any(finding.equal for finding in findings):
+        return findings
+    plain = []
+    for finding in findings:
+        if finding.kind == "other-group":
+            sentence = f"the plan at {finding.numbers['ratio']:.6g} of its rate: a group of its own"
+            finding = replace(finding, kind="equal", sentence=sentence, cause="")
+        plain.append(finding)
+    return plain

@@ -1,0 +1,566 @@
+"""A schedule from its curve alone: shape, warm-up, horizon, floor and peak.
+
+For each family of curves the lengths are searched in whole updates; peak, floor and start follow from them by least
+squares, and are then rounded to the shortest numbers that still fit every point. The plainest family that fits all
+points to the digits they are written with is the answer; if none does, the one that comes nearest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import chain, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preheat.auditing.observed import SLACK, Observed, shortest_between
+from preheat.schedule import Phase, PhaseSchedule, Schedule
+from preheat.schedule.curves import Constant, Curve, Exponential, Linear, OneMinusPower, PowerLaw, named_curve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preheat.auditing.observed import Counts, Floats, Observed
+
+
+# --- The curves a recognizer knows: a straight climb, a plateau, a descent along one of the field's curves ----------
+
+
+_RATES = (0.1, 0.5, 0.9, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9999)
+_LINE = Linear()
+_LEAST = 4
+_NEAR = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Schedules that differ in lengths, peak, start and floor only.
+
+    Attributes:
+        curve: what it descends along; None stays at the peak.
+        plateau: whether a plateau comes between climb and descent.
+        rise: what it climbs along.
+        native: the step convention: False is transformers'.
+        waits: whether the curve's own time scale is the length of the climb.
+        starts: whether the climb begins above 0.
+        floors: whether the descent ends above 0.
+    """
+
+    curve: Curve | None
+    plateau: bool = False
+    rise: Curve = _LINE
+    native: bool = False
+    waits: bool = False
+    starts: bool = False
+    floors: bool = False
+
+    @property
+    def endless(self) -> bool:
+        """Whether there is no horizon to find."""
+        return self.curve is None or self.curve.endless
+
+    def lengths(self, point: Point) -> tuple[int, int, int]:
+        """Climb, plateau and descent in updates, from the numbers searched (climb, end of the plateau, horizon)."""
+        warmup = point[0]
+        held = point[1] - warmup if self.plateau else 0
+        return warmup, held, 0 if self.endless else point[-1] - warmup - held
+
+    def start_of(self, warmup: int, top: int, last: int) -> Iterator[Point]:
+        """Where to begin the search, given the update of the highest rate and one past the last."""
+        if self.endless:
+            yield (warmup,)
+            return
+        for end in (last, round(1.3 * last), 2 * last, max(top + 2, last * 2 // 3)):
+            if not self.plateau:
+                yield warmup, max(end, warmup + 1)
+                continue
+            for held in (top, (top + end) // 2, end * 9 // 10):
+                yield warmup, max(held, warmup), max(end, held + 1, warmup + 1)
+
+    def basis(self, updates: Counts, point: Point) -> tuple[Floats, Floats, Floats] | None:
+        """How much of peak, floor and start is in the factor of each update; None for lengths that cannot be."""
+        warmup, held, descent = self.lengths(point)
+        if min(warmup, held) < 0 or (descent < 1 and not self.endless):
+            return None
+        clock = np.asarray(updates + self.native, dtype=np.float64)
+        climbed = self._climbed(clock, warmup)
+        done = np.maximum(clock - warmup - held, 0.0)
+        fallen = 1.0 - self._height(done, descent, warmup)
+        climbing = clock < warmup
+        return (
+            np.where(climbing, climbed, 1.0 - fallen),
+            np.where(climbing, 0.0, fallen),
+            np.where(climbing, 1.0 - climbed, 0.0),
+        )
+
+    def _climbed(self, clock: Floats, warmup: int) -> Floats:
+        if not warmup:
+            return np.ones(len(clock))
+        done = np.clip(clock, 0.0, warmup)
+        risen: Floats = self.rise.fall(warmup - done, done, warmup, np) + 0.0 * done
+        return risen
+
+    def _height(self, done: Floats, descent: int, warmup: int) -> Any:
+        if self.curve is None:
+            return np.ones(len(done))
+        curve = self._timed(warmup)
+        if self.endless:
+            return curve.fall(done, done, None, np)
+        done = np.minimum(done, descent)
+        return curve.fall(done, descent - done, descent, np)
+
+    def _timed(self, warmup: int) -> Curve:
+        assert self.curve is not None
+        if self.waits and warmup and isinstance(self.curve, PowerLaw):
+            return replace(self.curve, timescale=float(warmup))
+        return self.curve
+
+    def schedule(self, point: Point, start: float, floor: float) -> PhaseSchedule:
+        """The schedule with these lengths, from ``start`` by way of 1 to ``floor``."""
+        warmup, held, descent = self.lengths(point)
+        convention = "native" if self.native else "transformers"
+        phases: list[Phase] = []
+        if warmup:
+            phases.append(Phase(curve=self.rise, length=warmup, start=start, end=1.0, convention=convention))
+        if held:
+            phases.append(Phase(curve=Constant(), length=held, convention=convention))
+        if self.curve is None:
+            phases.append(Phase(curve=Constant(), length=None, convention=convention))
+        else:
+            length = None if self.endless else descent
+            curve = self._timed(warmup)
+            phases.append(Phase(curve=curve, length=length, end=floor, convention=convention))
+        return PhaseSchedule(tuple(phases))
+
+
+def families(seen: Observed) -> Iterator[list[Family]]:
+    """All of them, the plainest first; together those that differ in floor, start and convention, the freest first."""
+    for family in chain(_plain(), _exponentials(seen), _rare()):
+        yield [
+            replace(family, native=native, starts=starts, floors=floors)
+            for floors in ((False,) if family.endless else (True, False))
+            for starts in (True, False)
+            for native in (False, True)
+        ]
+
+
+def _plain() -> Iterator[Family]:
+    cosine, linear = named_curve("cosine"), named_curve("linear")
+    yield Family(None)
+    yield Family(linear)
+    yield Family(cosine)
+    yield Family(PowerLaw(), waits=True)
+    for name in ("linear", "1-sqrt", "cosine"):
+        yield Family(named_curve(name), plateau=True)
+
+
+def _rare() -> Iterator[Family]:
+    cosine, linear = named_curve("cosine"), named_curve("linear")
+    for power in (2.0, 0.5, 3.0, 1.5, 0.9):
+        yield Family(named_curve("polynomial", power=power))
+    for cycles in (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0):
+        yield Family(named_curve("cosine_restarts", cycles=cycles))
+    for cycles in (1.0, 1.5, 2.0, 2.5):
+        yield Family(named_curve("cosine", cycles=cycles))
+    yield Family(cosine, rise=cosine)
+    yield Family(linear, rise=cosine)
+    for name in ("1-sqrt", "1-square", "rex", "half_cosine", "mirror_cosine", "cosine_envelope", "tanh"):
+        yield Family(named_curve(name))
+    yield Family(named_curve("rex", beta=0.9))
+    for ratio in (0.5, 0.1, 0.01):
+        yield Family(named_curve("geometric", ratio=ratio), plateau=True)
+        yield Family(named_curve("geometric", ratio=ratio))
+    for timescale in (10_000.0, 1000.0):
+        yield Family(PowerLaw(timescale=timescale))
+
+
+def _exponentials(seen: Observed) -> Iterator[Family]:
+    """Falls by equal ratios, with a rate people write and the updates it takes; for those that look like one."""
+    tail = seen.part(slice(int(seen.rates.argmax()), None))
+    above = tail.part(tail.rates > 0)
+    if len(above) < _LEAST or len(above) < len(tail):
+        return
+    slope, level = np.polyfit(above.updates, np.log(above.rates), 1)
+    apart = np.abs(np.exp(slope * above.updates + level) - above.rates)
+    if slope >= 0 or apart.max() > _NEAR * seen.peak:
+        return
+    for rate in _RATES:
+        steps = math.log(rate) / slope
+        if round(steps) >= 1 and abs(steps - round(steps)) < _NEAR * steps:
+            yield Family(Exponential(rate, float(round(steps))))
+    yield Family(Exponential(shortest_between(math.exp(slope * (1 + 1e-6)), math.exp(slope * (1 - 1e-6)))))
+
+
+# --- Rates that stay and jump: a few plateaus, or a curve that moves only every so many updates ---------------------
+
+
+_MOST_PLATEAUS = 6
+_LEAST_STAIRS = 4
+
+
+def first_of_each(seen: Observed) -> Counts:
+    """Indices of the points at which the rate is another one than at the point before."""
+    moved = np.abs(np.diff(seen.rates)) > 2 * np.minimum(seen.rounding[1:], seen.rounding[:-1])
+    return np.concatenate(([0], np.flatnonzero(moved) + 1))
+
+
+def plateaus(seen: Observed) -> PhaseSchedule | None:
+    """A few constant stretches, or falls by equal ratios in equal steps, perhaps after a climb; None for anything else.
+
+    Its factors are shares of the highest rate.
+    """
+    top = int(seen.rates.argmax())
+    climb = _climb(seen, top)
+    stretches = seen.part(slice(top, None)) if climb is not None else seen
+    begun = climb.length if climb is not None else 0
+    begins = first_of_each(stretches)
+    sizes = np.diff(np.append(begins, len(stretches)))
+    if len(begins) < 2 or (sizes[:-1] < 2).any():
+        return None
+    factors = [float(f"{rate / seen.peak:.6g}") for rate in stretches.rates[begins]]
+    lengths = np.diff([begun, *(int(stretches.updates[index]) for index in begins[1:])]).tolist()
+    phases = (climb,) if climb is not None else ()
+    if len(begins) > _LEAST_STAIRS and factors[0] == 1.0:
+        usual = int(np.median(lengths))
+        # Rows that miss move the borders.
+        for steps, convention in product((usual, usual - 1, usual + 1), ("transformers", "native")):
+            curve = Exponential(rate=factors[1], steps=float(max(1, steps)), staircase=True)
+            stepped = PhaseSchedule((*phases, Phase(curve=curve, length=None, convention=convention)))
+            if seen.agrees(seen.peak * stepped(seen.updates)).all():
+                return stepped
+    if len(begins) > _MOST_PLATEAUS:
+        return None
+    held = [
+        Phase(curve=Constant(), length=length, start=factor, end=factor)
+        for length, factor in zip([*lengths, None], factors, strict=True)
+    ]
+    whole = PhaseSchedule((*phases, *held))
+    return whole if seen.agrees(seen.peak * whole(seen.updates)).all() else None
+
+
+def _climb(seen: Observed, top: int) -> Phase | None:
+    """A straight climb from 0 to the point ``top``, in either step convention."""
+    if top < 1 or seen.rates[top] <= seen.rates[0]:
+        return None
+    slope = float((seen.rates[top] - seen.rates[0]) / (seen.updates[top] - seen.updates[0]))
+    for late, convention in ((0, "transformers"), (1, "native")):
+        length = round(seen.peak / slope) if slope else 0
+        if length > late:
+            phase = Phase(curve=Linear(), length=length, start=0.0, end=1.0, convention=convention)
+            before = seen.part(slice(0, top))
+            if before.agrees(seen.peak * PhaseSchedule((phase,))(before.updates)).all():
+                return phase
+    return None
+
+
+def every(seen: Observed) -> int | None:
+    """Every how many updates the rate moves, where it is more than one; None where it moves at will.
+
+    Asked of logs that have nearly every update: of others one cannot tell.
+    """
+    if len(seen) < 2 or np.median(np.diff(seen.updates)) > 1:
+        return None
+    begins = seen.updates[first_of_each(seen)][1:]
+    if len(begins) < _LEAST_STAIRS:
+        return None
+    shared = int(np.gcd.reduce(np.diff(begins)))
+    return shared if shared > 1 else None
+
+
+# --- Searching whole numbers: lengths of phases that make a curve come nearest to a log -----------------------------
+
+
+Point = tuple[int, ...]
+_MOST = 600  # points looked at
+
+
+def descend(
+    cost: Callable[[Point], float], start: Point, low: Sequence[int], high: Sequence[int]
+) -> tuple[Point, float]:
+    """The best point a pattern search finds from ``start``, by steps longer while they help, then ever shorter.
+
+    Where there is no bottom, as with a horizon that a log says nothing of, it gives up after some hundred points.
+
+    Args:
+        cost: what to make small; called at most once a point.
+        start: where to begin.
+        low: smallest value of each number.
+        high: largest value of each number.
+
+    >>> descend(lambda p: (p[0] - 37) ** 2 + (p[1] - p[0]) ** 2, (1, 1), (0, 0), (100, 100))
+    ((37, 37), 0)
+    """
+    known: dict[Point, float] = {}
+
+    def cost_of(point: Point) -> float:
+        if point not in known:
+            known[point] = cost(point)
+        return known[point]
+
+    best = tuple(min(max(at, least), most) for at, least, most in zip(start, low, high, strict=True))
+    steps = [max(1, at // 4) for at in best]
+    while True:
+        better = min(_around(best, steps, low, high), key=cost_of, default=best)
+        if cost_of(better) < cost_of(best) and len(known) < _MOST:
+            best, steps = better, [2 * step for step in steps]
+        elif any(step > 1 for step in steps):
+            steps = [max(1, step // 2) for step in steps]
+        else:
+            return best, cost_of(best)
+
+
+def _around(point: Point, steps: Sequence[int], low: Sequence[int], high: Sequence[int]) -> Iterable[Point]:
+    """The neighbors of a point: along each number, and along each pair together, since lengths trade places."""
+    moves = [(index, sign) for index in range(len(point)) for sign in (-1, 1)]
+    for first, sign in moves:
+        yield from _moved(point, {first: sign * steps[first]}, low, high)
+        for second, other in moves:
+            if second > first:
+                yield from _moved(point, {first: sign * steps[first], second: other * steps[second]}, low, high)
+
+
+def _moved(point: Point, move: dict[int, int], low: Sequence[int], high: Sequence[int]) -> Iterable[Point]:
+    moved = tuple(at + move.get(index, 0) for index, at in enumerate(point))
+    if all(least <= at <= most for at, least, most in zip(moved, low, high, strict=True)):
+        yield moved
+
+
+# --- A schedule from its curve alone: shape, warm-up, horizon, floor and peak ---------------------------------------
+
+
+_POINTS = 120
+_LONGEST = 64  # times the log: a horizon beyond that cannot be told from it
+_LIKELY = 0.02  # of the peak: the family is worth a closer look
+_FLOORS = (0.1, 0.01, 0.05, 0.2, 0.5)
+_GOOD = 2e-3  # of the peak, root mean square: near enough to try whether it is exact
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """What a logged curve looks like.
+
+    Attributes:
+        schedule: shares of ``base_lr`` by update.
+        base_lr: the peak.
+        exact: whether every point agrees to the digits it is written with.
+        error: largest distance, in learning rate.
+        error_at: the update it is at.
+        notes: what the log cannot tell.
+    """
+
+    schedule: Schedule
+    base_lr: float
+    exact: bool
+    error: float
+    error_at: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.schedule}, peak {self.base_lr:g}"
+
+
+def recognize(seen: Observed, total: int | None = None) -> Recognized | None:
+    """The plainest schedule that gives the logged rates; None for too few points, or rates that are all zero.
+
+    Args:
+        seen: the logged rates.
+        total: updates of the run, where they are known: a first guess for the horizon.
+    """
+    if len(seen) < _LEAST or seen.peak <= 0:
+        return None
+    steps = plateaus(seen)
+    if steps is not None:
+        error, at = seen.distance(seen.peak * steps(seen.updates))
+        return Recognized(steps, seen.peak, exact=True, error=error, error_at=at)
+    few = seen.without_odd().thinned(_POINTS)
+    tried: list[tuple[float, int, Family, Point]] = []
+    for alike in families(few):
+        exact: list[tuple[int, int, Recognized]] = []
+        loosest, point = _nearest(alike[0], few, total)
+        tried.append((loosest, len(tried), alike[0], point))
+        for family in alike if loosest < _LIKELY else ():
+            cost, point = _nearest(family, few, total)
+            tried.append((cost, len(tried), family, point))
+            if cost < _GOOD:
+                digits, found = _rounded(family, point, seen, total)
+                if found is not None and found.exact:
+                    exact.append((digits, len(exact), found))
+        if exact:
+            return _with_notes(min(exact)[2], seen)
+    for _, _, family, point in sorted(tried, key=lambda one: one[:2]):
+        found = _rounded(family, point, seen, total)[1]
+        if found is not None:
+            return _with_notes(found, seen)
+    return None
+
+
+def _nearest(family: Family, few: Observed, total: int | None) -> tuple[float, Point]:
+    """The best lengths of a family, and how far the curve is from the points (of the peak, root mean square)."""
+    top, last = int(few.updates[few.rates.argmax()]), int(few.updates[-1]) + 1
+    warmups = dict.fromkeys((top + int(family.native), 0))
+    starts = [
+        point
+        for warmup in warmups
+        for end in dict.fromkeys((total or last, last))
+        for point in family.start_of(warmup, top, end)
+    ]
+
+    def cost(point: Point) -> float:
+        fitted = _fit(family, point, few)
+        return float("inf") if fitted is None else fitted[0]
+
+    best: tuple[float, Point] = (float("inf"), starts[0])
+    for start in sorted(dict.fromkeys(starts), key=cost)[:2]:
+        point, least = descend(cost, start, [0] * len(start), [_LONGEST * last] * len(start))
+        best = min(best, (least, point))
+    return best
+
+
+def _fit(family: Family, point: Point, seen: Observed) -> tuple[float, float, float, float] | None:
+    """Distance, peak, floor and start of the least-squares fit; a floor or start below 0 is 0."""
+    basis = family.basis(seen.updates, point)
+    if basis is None:
+        return None
+    columns = list(basis)
+    if not family.floors:
+        columns[1] = np.zeros(len(seen))
+    if not family.starts:
+        columns[2] = np.zeros(len(seen))
+    solved = _solved(columns, seen.rates)
+    if min(solved[1:]) < 0:
+        columns = [
+            columns[0],
+            *(
+                column if value > 0 else np.zeros(len(seen))
+                for column, value in zip(columns[1:], solved[1:], strict=True)
+            ),
+        ]
+        solved = _solved(columns, seen.rates)
+    apart = seen.rates - sum(value * column for value, column in zip(solved, columns, strict=True))
+    return float(np.sqrt(np.square(apart).mean())) / seen.peak, solved[0], max(solved[1], 0.0), max(solved[2], 0.0)
+
+
+def _solved(columns: list[Floats], rates: Floats) -> list[float]:
+    """Least squares over the columns that are not all zero."""
+    used = [index for index, column in enumerate(columns) if column.any()]
+    values = [0.0] * len(columns)
+    if used:
+        matrix = np.stack([columns[index] for index in used], axis=1)
+        for index, value in zip(used, np.linalg.lstsq(matrix, rates, rcond=None)[0].tolist(), strict=True):
+            values[index] = value
+    return values
+
+
+def _rounded(family: Family, point: Point, seen: Observed, total: int | None) -> tuple[int, Recognized | None]:
+    """The fit with the shortest numbers that still explain the points, or as it is; and how many digits it takes."""
+    calm = seen.without_odd()
+    likely = dict.fromkeys(_likely(family, point, calm, total))
+    fits = [found for lengths in likely for found in _fits(family, lengths, seen, calm)]
+    exact = [
+        (digits, _digits_of(*found.schedule.borders), index)
+        for index, (digits, found) in enumerate(fits)
+        if found.exact
+    ]
+    if exact:
+        return fits[min(exact)[-1]]
+    return min(fits, key=lambda fit: fit[1].error, default=(0, None))
+
+
+def _fits(family: Family, lengths: Point, seen: Observed, calm: Observed) -> Iterator[tuple[int, Recognized]]:
+    """A fit of these lengths with ever more digits, up to the first that explains every point."""
+    fitted = _fit(family, lengths, calm)
+    if fitted is None or fitted[1] <= 0:
+        return
+    _, peak, floor, start = fitted
+    for digits, low, begin in _short(floor / peak, start / peak):
+        if begin > 1.0 - 1e-6 and lengths[0]:
+            continue  # a climb that climbs nowhere
+        schedule = family.schedule(lengths, begin, low)
+        base = _base(schedule, calm, peak)
+        error, at = seen.distance(base * schedule(seen.updates))
+        exact = bool(calm.agrees(base * schedule(calm.updates)).all())
+        yield digits + _digits_of(base), Recognized(schedule, base, exact, error, at)
+        if exact:
+            return
+
+
+def _digits_of(*values: float) -> int:
+    """How many digits it takes to write the values down."""
+    return sum(len(Decimal(repr(value)).normalize().as_tuple().digits) for value in values)
+
+
+def _likely(family: Family, point: Point, seen: Observed, total: int | None) -> Iterator[Point]:
+    """The lengths found, after others that may give the same curve and are likelier.
+
+    A line's end trades with its floor, a root's too: runs mostly end where their schedules do, or floors are round.
+    """
+    last = int(seen.updates[-1]) + 1
+    if family.curve is None and point[0] > last:
+        yield (last,)  # still climbing: any longer climb to a higher peak is the same so far
+    if family.plateau and point[0] <= seen.updates[0]:
+        point = (0, *point[1:])  # nobody has seen a climb
+    if family.floors and isinstance(family.curve, (Linear, OneMinusPower)):
+        ends = [(*point[:-1], end) for end in (total, last) if end is not None]
+        yield from ends
+        yield from _ends_of_round_floors(family, point, seen)
+    yield point
+
+
+def _ends_of_round_floors(family: Family, point: Point, seen: Observed) -> Iterator[Point]:
+    """Where a line, or a root, through the same points reaches floors that people choose."""
+    fitted = _fit(family, point, seen)
+    begin = point[-2]
+    if fitted is None or fitted[1] <= 0 or not 0 <= fitted[2] < fitted[1]:
+        return
+    power = family.curve.power if isinstance(family.curve, OneMinusPower) else 1.0
+    for floor in _FLOORS:
+        length = (point[-1] - begin) * ((1.0 - floor) / (1.0 - fitted[2] / fitted[1])) ** (1.0 / power)
+        if round(length) > 0:
+            yield (*point[:-1], begin + round(length))
+
+
+def _short(floor: float, start: float) -> list[tuple[int, float, float]]:
+    """Floor and start as shares of the peak, from the roundest numbers to the fit's own, with their digits."""
+    choices = [(first + second, low, begin) for first, low in _digits(floor) for second, begin in _digits(start)]
+    return sorted(choices)
+
+
+def _digits(value: float) -> Iterator[tuple[int, float]]:
+    """``value`` with ever more significant digits."""
+    if value < 1e-3:
+        yield 0, 0.0
+    if value:
+        for digits in range(6):
+            yield digits + 1, min(float(f"{value:.{digits}e}"), 1.0)
+        yield 16, min(value, 1.0)
+
+
+def _base(schedule: Schedule, seen: Observed, peak: float) -> float:
+    """The shortest base value with which the schedule fits every point; the fit's own if none does."""
+    factors = schedule(seen.updates)
+    large = factors > 0.05
+    if not large.any():
+        return peak
+    part, shares = seen.part(large), factors[large]
+    low = float(((part.rates - SLACK * part.rounding) / shares).max())
+    high = float(((part.rates + SLACK * part.rounding) / shares).min())
+    return shortest_between(low, high) if 0 < low <= high else peak
+
+
+def _with_notes(found: Recognized, seen: Observed) -> Recognized:
+    notes: list[str] = []
+    last, horizon = int(seen.updates[-1]), found.schedule.horizon
+    if 0 < found.schedule.warmup_updates <= seen.updates[0]:
+        notes.append(f"the log begins at update {seen.updates[0]}: what climbed before it is a guess")
+    if found.schedule.warmup_updates > last:
+        notes.append("the log ends while the rate climbs: peak, warm-up and horizon cannot be told")
+    elif horizon is None and seen.rates[-1] >= seen.peak * (1 - 1e-6):
+        notes.append("the log ends at the peak: whether a descent follows cannot be told")
+    elif horizon is not None and horizon > last + 1:
+        notes.append(f"the log ends at update {last}: the horizon is where the curve points to, for a floor as given")
+    if not found.exact:
+        notes.append(f"the nearest of the known shapes; off by {found.error:.3g} at update {found.error_at}")
+    return Recognized(found.schedule, found.base_lr, found.exact, found.error, found.error_at, tuple(notes))

@@ -1,1 +1,0 @@
-"""What dialects are made of: fields and files read, step conventions, outlines and writers."""

@@ -1,0 +1,436 @@
+"""A configuration from a mapping, a piece of text or a file: JSON, TOML, YAML, command-line flags, Python literals."""
+
+from __future__ import annotations
+
+import ast
+import json
+import operator
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preheat.dialects.fields import Fields
+from preheat.errors import ConfigError, missing_extra, refusal
+
+# --- Python calls as data: text is parsed, never run ----------------------------------------------------------------
+# What is no data (``model.parameters()``, a name nobody assigned) stays a :class:`Name`, and is refused where a number
+# is needed.
+
+
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Pow: operator.pow,
+}
+_LARGEST_POWER = 256  # base or exponent: a power of more digits is no configuration
+_DAMAGED = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, ArithmeticError)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Code that is not data."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A ``lambda`` of one argument, with the names it uses replaced by their values."""
+
+    argument: str
+    body: ast.expr
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call: its dotted name and its arguments."""
+
+    name: str
+    args: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        inside = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.keywords.items())]
+        return f"{self.name}({', '.join(inside)})"
+
+    @property
+    def function(self) -> str:
+        """The name without its module."""
+        return self.name.rpartition(".")[2]
+
+    def fields(self, parameters: Sequence[str]) -> Fields:
+        """The arguments by name, the positional ones named by ``parameters``."""
+        if len(self.args) > len(parameters):
+            advice = f"It takes {', '.join(parameters)}."
+            raise ConfigError(refusal(self.function, f"given {len(parameters)} arguments at most", self, advice))
+        named = dict(zip(parameters, self.args, strict=False))
+        for name in named:
+            if name in self.keywords:
+                raise ConfigError(refusal(f"{self.function}.{name}", "given once", self, "Take one of them out."))
+        return Fields({**named, **self.keywords}, self.function)
+
+
+def run_of_calls(text: str) -> list[Any]:
+    """The values of the statements in ``text``, in order: assignments and expressions; imports say nothing.
+
+    Raises:
+        ConfigError: for other statements, and for what does not parse.
+
+    >>> run_of_calls("steps = 10 * 100; schedule = optax.linear_schedule(0.0, 1e-3, steps)")
+    [1000, optax.linear_schedule(0.0, 0.001, 1000)]
+    """
+    return _run(text)[0]
+
+
+def assigned_in(text: str) -> dict[str, Any]:
+    """The values of the names that ``text`` assigns, read as :func:`run_of_calls` does.
+
+    >>> assigned_in("lr = 0.1; schedulers = [dict(type='LinearLR', end=10)]")
+    {'lr': 0.1, 'schedulers': [{'type': 'LinearLR', 'end': 10}]}
+    """
+    return _run(text)[1]
+
+
+def _run(text: str) -> tuple[list[Any], dict[str, Any]]:
+    try:
+        return _values(ast.parse(text.strip()).body)
+    except _DAMAGED as error:
+        raise ConfigError(refusal("config", "calls and assignments in Python", text[:80], f"{error}.")) from None
+
+
+def last_call(values: Sequence[Any], functions: Container[str]) -> Call | None:
+    """The last call of one of ``functions``, also as an argument of another call; the outermost of nested ones.
+
+    >>> last_call(run_of_calls("tx = optax.adam(optax.constant_schedule(0.1))"), ("constant_schedule",))
+    optax.constant_schedule(0.1)
+    """
+    for value in reversed(values):
+        if isinstance(value, Call):
+            inside = value.function in functions
+            found = value if inside else last_call([*value.args, *value.keywords.values()], functions)
+            if found is not None:
+                return found
+    return None
+
+
+def _values(statements: Sequence[ast.stmt]) -> tuple[list[Any], dict[str, Any]]:
+    names: dict[str, Any] = {}
+    found = []
+    for statement in statements:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            continue
+        if isinstance(statement, ast.Assign):
+            value = _value(statement.value, names)
+            names.update({target.id: value for target in statement.targets if isinstance(target, ast.Name)})
+        elif isinstance(statement, ast.Expr):
+            value = _value(statement.value, names)
+        else:
+            raise ValueError(f"{ast.unparse(statement).splitlines()[0]!r} would have to be run")
+        found.append(value)
+    return found, names
+
+
+def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name() | ast.Attribute():
+            text = ast.unparse(node)
+            return names.get(text, Name(text))
+        case ast.List() | ast.Tuple():
+            return [_value(item, names) for item in node.elts]
+        case ast.Dict() if None not in node.keys:
+            keys = [_value(key, names) for key in node.keys if key]
+            return dict(zip(keys, (_value(item, names) for item in node.values), strict=True))
+        case ast.Call():
+            return _call(node, names)
+        case ast.Lambda() if len(node.args.args) == 1 and not node.args.defaults:
+            argument = node.args.args[0].arg
+            known = {name: value for name, value in names.items() if name != argument}
+            body = _WithValues(known).visit(node.body)
+            return Function(argument, body, f"lambda {argument}: {ast.unparse(body)}")
+    value = number_in(node, names)
+    return Name(ast.unparse(node)) if value is None else value
+
+
+def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
+    keywords = {item.arg: _value(item.value, names) for item in node.keywords if item.arg}
+    if len(keywords) < len(node.keywords) or any(isinstance(item, ast.Starred) for item in node.args):
+        raise ValueError(f"{ast.unparse(node)!r} hides its arguments behind stars")
+    name = ast.unparse(node.func)
+    if name == "dict" and not node.args:
+        return keywords
+    return Call(name, tuple(_value(item, names) for item in node.args), keywords)
+
+
+def number_in(node: ast.expr, names: Mapping[str, Any] | None = None) -> int | float | None:
+    """The number an expression of numbers (and of ``names`` that have one) amounts to; None if it is none."""
+    match node:
+        case ast.Constant() if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+            return node.value
+        case ast.Name():
+            value = (names or {}).get(node.id)
+            return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+            inside = number_in(node.operand, names)
+            return inside if inside is None or isinstance(node.op, ast.UAdd) else -inside
+        case ast.BinOp() if type(node.op) in _OPERATORS:
+            left, right = number_in(node.left, names), number_in(node.right, names)
+            if left is None or right is None:
+                return None
+            if isinstance(node.op, ast.Pow) and max(abs(left), abs(right)) > _LARGEST_POWER:
+                return None
+            value = _OPERATORS[type(node.op)](left, right)
+            return value if isinstance(value, (int, float)) else None
+    return None
+
+
+class _WithValues(ast.NodeTransformer):
+    """Names of numbers replaced by the numbers."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = number_in(node, self.names)
+        return node if value is None else ast.Constant(value)
+
+
+# --- A configuration from a mapping, a piece of text or a file: JSON, TOML, YAML, command-line flags, Python literals
+
+
+_SUFFIXES = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML", ".cfg": "INI", ".ini": "INI"}
+_LARGEST = 10_000_000  # bytes; a configuration is never longer, a checkpoint given by mistake is
+
+
+def load(config: Any) -> Any:
+    """``config`` as plain data: a mapping, a list, or text that only its dialect can read.
+
+    Args:
+        config: data, passed on; a path of a file; or the text of one.
+
+    Raises:
+        ConfigError: for a file that is not there, is too long or does not parse.
+
+    >>> load("--lr 1e-4 --lr-decay-style cosine")
+    {'lr': '1e-4', 'lr_decay_style': 'cosine'}
+    """
+    if isinstance(config, os.PathLike):
+        return _read_file(Path(config))
+    if not isinstance(config, str):
+        return config
+    if "\n" not in config and len(config) < 4096 and "\0" not in config:
+        path = Path(config).expanduser()
+        if _is_file(path):
+            return _read_file(path)
+        if path.suffix.lower() in _SUFFIXES and " " not in config:
+            raise ConfigError(refusal("config", "a file that exists", config, "Check the path."))
+    return parse_text(config)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text that cannot be a path
+        return False
+
+
+def _read_file(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _LARGEST:
+            advice = f"{path} has {path.stat().st_size:,} bytes."
+            raise ConfigError(refusal("config", f"a file below {_LARGEST:,} bytes", str(path), advice))
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(refusal("config", "a file that can be read", str(path), f"{error.strerror}.")) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(refusal("config", "a text file", str(path), "It is not UTF-8.")) from error
+    return parse_text(text, _SUFFIXES.get(path.suffix.lower()))
+
+
+def parse_text(text: str, kind: str | None = None) -> Any:
+    """The data that ``text`` spells; ``kind`` where a file name says it."""
+    if kind is not None:
+        return _READERS[kind](text)
+    stripped = text.strip()
+    if re.match(r"--?\w|(?:[\w./=-]+\s+)+--[A-Za-z]", stripped):  # a launch line too
+        return flags(stripped)
+    if stripped.startswith(("{", "[")) and not re.match(r"\[[\w.]+\]", stripped):
+        return _data(stripped)
+    if re.search(r"^\s*\[[\w.]+\]\s*$", text, re.MULTILINE):
+        return _toml_or_ini(text)
+    if re.match(r"[\w.]+\s*\(|[\w.]+\s*=\s*[\[{d]", stripped) or ("\n" not in stripped and ":" not in stripped):
+        return stripped  # an expression: its dialect reads it
+    return stripped if _is_code(stripped) else _yaml(text)
+
+
+def _is_code(text: str) -> bool:
+    """Whether ``text`` is Python that calls something: assignments, imports and expressions, a call among them."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    plain = all(isinstance(item, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for item in body)
+    return plain and any(isinstance(node, ast.Call) for item in body for node in ast.walk(item))
+
+
+def flags(text: str) -> dict[str, Any]:
+    """Command-line flags as a mapping: ``--name value``, ``--name=value``, ``--name a b``, ``--switch``.
+
+    >>> flags("python train.py --lr 1e-4 --betas 0.9 0.95 --use-x")
+    {'lr': '1e-4', 'betas': ['0.9', '0.95'], 'use_x': True}
+    """
+    try:
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
+    except ValueError as error:
+        raise ConfigError(refusal("config", "flags with closed quotes", text[:80], f"{error}.")) from error
+    found: dict[str, Any] = {}
+    for name, values in _groups(words):
+        found[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
+    return found
+
+
+def _groups(words: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each flag with the words that follow it."""
+    name, values = None, []
+    for word in words:
+        if re.match(r"--?[A-Za-z]", word):
+            if name is not None:
+                yield name, values
+            name, equals, value = word.lstrip("-").partition("=")
+            values = [value] if equals else []
+        else:
+            values.append(word)
+    if name is not None:
+        yield name, values
+
+
+def _data(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        try:
+            return literal(text)
+        except ConfigError:
+            raise ConfigError(refusal("config", "JSON", text[:80], f"{error}.")) from error
+
+
+def literal(text: str) -> Any:
+    """A Python literal, where ``dict(a=1)`` is one too.
+
+    >>> literal("[dict(type='LinearLR', begin=0)]")
+    [{'type': 'LinearLR', 'begin': 0}]
+    """
+    try:
+        return _plain(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError) as error:
+        raise ConfigError(refusal("config", "data, not code to run", text[:80], f"{error}.")) from error
+
+
+def _plain(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        return {str(item.arg): _plain(item.value) for item in node.keywords}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_plain(item) for item in node.elts]
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        return {ast.literal_eval(key): _plain(item) for key, item in zip(node.keys, node.values, strict=True) if key}
+    return ast.literal_eval(node)
+
+
+def call(text: str) -> tuple[str, dict[str, Any]] | None:
+    """A constructor call as its name and its arguments by name: literals, and calls as mappings of theirs.
+
+    Arguments that are neither are left out; None for text that is no call. Nothing is executed.
+
+    >>> call("optim.Cosine(t_max='1dur', alpha_f=0.1, state=now)")
+    ('optim.Cosine', {'t_max': '1dur', 'alpha_f': 0.1})
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        return (ast.unparse(node.func), _keywords(node)) if isinstance(node, ast.Call) else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _keywords(node: ast.Call) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in node.keywords:
+        try:
+            found[str(item.arg)] = (
+                _keywords(item.value) if isinstance(item.value, ast.Call) else ast.literal_eval(item.value)
+            )
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            continue
+    return found
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(refusal("config", "TOML", text[:80], f"{error}.")) from error
+
+
+def _ini(text: str) -> dict[str, Any]:
+    """Sections of ``name = JSON value``, as thinc and spaCy write them; dots in a section's name nest."""
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text)
+    except Error as error:
+        raise ConfigError(refusal("config", "INI", text[:80], f"{error.message}.")) from error
+    found: dict[str, Any] = {}
+    for section in parser.sections():
+        inner = found
+        for part in section.split("."):
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(refusal(section, "a section", inner, "It is a field already."))
+        inner.update({name: _json_or_text(value) for name, value in parser[section].items()})
+    return found
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _toml_or_ini(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return _ini(text)
+
+
+def _yaml(text: str) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise missing_extra("PyYAML", "cli") from error
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(refusal("config", "YAML", text[:80], f"{' '.join(str(error).split())}.")) from error
+    return data if isinstance(data, (Mapping, list)) else text.strip()
+
+
+_READERS = {"JSON": _data, "TOML": _toml, "YAML": _yaml, "INI": _ini}

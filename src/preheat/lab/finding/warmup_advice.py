@@ -1,0 +1,446 @@
+"""Warm-up advice for a target peak: how long, and from which rate, by pilots with critical learning rates on the way.
+
+Rule     No warm-up where the peak is at most 0.8 of the critical rate of the first update, the lower quartile over
+         sets of batches, and a pilot at the peak stays at or below the critical rate at all its probes. Else a linear
+         climb whose first update is at half of that critical rate (1 / W of the peak if that is more), over the fewest
+         of W = 2, 4, 8, ... updates whose own pilot stays so. A pilot for each length, because the critical rate
+         follows the rate: held near it, weights find flatter places.
+Source   initial rates near the critical one: Kalra & Barkeshli 2024, arXiv:2406.09405; the line search: Kalra et al.
+         2026, arXiv:2601.16979; Adam's untuned warm-up, 2 / (1 - beta2): Ma & Yarats 2019, arXiv:1910.04209.
+Differs  The rule is preheat's own, and bounds what does not raise the loss at once; the length with the best final loss
+         may be longer. What it was worth on a full sweep: docs/studies/warmup-advice.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from preheat.advice.last_iterate import Answer
+from preheat.errors import ScheduleError, refusal
+from preheat.lab.finding.critical import critical_lr
+from preheat.lab.finding.search import (
+    CriticalLR,
+    Feed,
+    Loss,
+    TrialOptimizer,
+    finite_or_none,
+    fresh_gradients,
+    model_loss,
+    present_rate,
+    relative_rates,
+    stepped,
+    untouched,
+    weights_of,
+)
+from preheat.schedule import Schedule, parse, untuned_warmup
+from preheat.schedule.lengths import count, positive
+
+# --- A pilot: the first updates of a run under a warm-up, with the critical learning rate measured on the way
+# Probes   before updates 0, 1, 2, 4, 8, ... the critical rate of the optimizer's next update is found by line search on
+#          a few fixed batches (:mod:`preheat.lab.finding.critical`), momentum and second moments as far as they have
+#          built up. The rate that update will use, over the critical one, is the probe's ratio.
+# Source   Kalra et al. 2026, arXiv:2601.16979, for the search; Kalra & Barkeshli 2024, arXiv:2406.09405, for reading it
+#          during warm-up.
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The critical learning rate before one update of a pilot, on several sets of batches.
+
+    Attributes:
+        update: completed updates.
+        lr: the rate of the update to come.
+        found: what the line search found on each set.
+    """
+
+    update: int
+    lr: float
+    found: tuple[CriticalLR, ...]
+
+    @property
+    def critical(self) -> float:
+        """The lower quartile of the sets: infinite where the loss never rises, 0 where every size raises it."""
+        return sorted(map(_bound, self.found))[(len(self.found) - 1) // 4]
+
+    @property
+    def ratio(self) -> float:
+        """``lr`` over the critical rate."""
+        return self.lr / self.critical if self.critical else math.inf
+
+    @property
+    def spread(self) -> float:
+        """The largest of the sets over the smallest; infinite where one has no critical rate."""
+        bounds = sorted(map(_bound, self.found))
+        return bounds[-1] / bounds[0] if bounds[0] else math.inf
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON; infinite numbers become None."""
+        return {
+            "update": self.update,
+            "lr": self.lr,
+            "critical_lr": finite_or_none(self.critical),
+            "ratio": finite_or_none(self.ratio),
+            "sets": [{"lr": one.lr, "reason": one.reason} for one in self.found],
+        }
+
+
+def _bound(found: CriticalLR) -> float:
+    """What a search says of the rates below which its update is safe."""
+    if found.lr is not None:
+        return found.lr
+    harmless = "never rises" in found.reason or "stays at" in found.reason or "moves no weight" in found.reason
+    return math.inf if harmless else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """What the first updates under one warm-up came to.
+
+    Attributes:
+        schedule: of the pilot: a warm-up, then the peak.
+        warmup: updates of the warm-up.
+        losses: of each update's batches, before it.
+        probes: in the order of updates.
+        passes: forward passes of the probes, a batch each.
+    """
+
+    schedule: Schedule
+    warmup: int
+    losses: tuple[float, ...]
+    probes: tuple[Probe, ...]
+    passes: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether every loss is a finite number."""
+        return all(math.isfinite(loss) for loss in self.losses)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether no probe's rate was above the critical one, and every loss was a finite number."""
+        return self.finite and all(probe.ratio <= 1 for probe in self.probes)
+
+    @property
+    def worst(self) -> Probe:
+        """The probe of the largest ratio."""
+        return max(self.probes, key=lambda probe: probe.ratio)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return {
+            "schedule": str(self.schedule),
+            "warmup": self.warmup,
+            "losses": [finite_or_none(loss) for loss in self.losses],
+            "probes": [probe.to_dict() for probe in self.probes],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pilots:
+    """Makes pilots of one model, each from the same weights and random numbers, and leaves no trace.
+
+    Attributes:
+        model: in training mode while a pilot runs.
+        optimizer: what is really stepped in training; its twin is stepped here.
+        batches: where the updates' batches come from.
+        probed: the sets of batches of the probes.
+        loss: ``(model, batch)`` to a tensor of one number.
+        lr: the peak of the first group.
+        updates: of each pilot.
+        accumulation: batches an update.
+        clip: largest gradient norm, or None.
+    """
+
+    model: nn.Module
+    optimizer: Optimizer
+    batches: Any
+    probed: Sequence[Sequence[Any]]
+    loss: Loss
+    lr: float
+    updates: int
+    accumulation: int
+    clip: float | None
+
+    def run(self, warmup: int, first: float = 0.0) -> Pilot:
+        """The pilot of a climb over so many updates.
+
+        It ends early after a probe whose rate is above the critical one, or a loss that is no finite number.
+
+        Args:
+            warmup: updates of the climb, 0 for none.
+            first: share of the peak that its first update uses, at most, as for :func:`ramp`.
+        """
+        schedule = ramp(warmup, first)
+        ratios = relative_rates(self.optimizer, base=True)
+        losses: list[float] = []
+        probes: list[Probe] = []
+        with untouched(self.model, weights_of(self.optimizer), self.batches):
+            twin = TrialOptimizer(self.optimizer, self.model, ratios)
+            feed = iter(Feed(self.batches))
+            self.model.train()
+            for update in range(self.updates):
+                rate = self.lr * float(schedule(update))
+                if update & (update - 1) == 0:  # 0 and the powers of 2
+                    probes.append(self.probe(twin, update, rate))
+                    if probes[-1].ratio > 1:
+                        break
+                taken = list(itertools.islice(feed, self.accumulation))
+                losses.append(fresh_gradients(self.model, self.optimizer, taken, self.loss, self.clip))
+                if not math.isfinite(losses[-1]):
+                    break
+                twin.update(rate)
+        return Pilot(schedule, warmup, tuple(losses), tuple(probes), sum(map(self.passes_of, probes)))
+
+    def probe(self, twin: TrialOptimizer, update: int, rate: float) -> Probe:
+        """The critical rate of the next update of a twin, which stays as it is."""
+        # The search reads the ratios of groups from the rates the twin has; before its first update it has none yet.
+        for group, ratio in zip(twin.optimizer.param_groups, twin.ratios, strict=True):
+            group["lr"] = group["lr"].fill_(self.lr * ratio) if hasattr(group["lr"], "fill_") else self.lr * ratio
+        found = [
+            critical_lr(self.model, twin.optimizer, batches, self.loss, at=rate, clip=self.clip)
+            for batches in self.probed
+        ]
+        return Probe(update, rate, tuple(found))
+
+    def passes_of(self, probe: Probe) -> int:
+        """Forward passes: each batch of each set, for the gradient and for every size tried."""
+        return sum((1 + one.evaluations) * len(self.probed[0]) for one in probe.found)
+
+
+def ramp(warmup: int, first: float = 0.0) -> Schedule:
+    """A linear climb, then the peak for ever.
+
+    Args:
+        warmup: updates of the climb; the last of them is at the peak.
+        first: share of the peak that its first update uses, in [0, 1]; 1 / ``warmup`` where that is more.
+
+    >>> print(ramp(40, 0.22))
+    warmup 40 from 0.2 > hold forever
+    >>> round(ramp(40, 0.22)(0), 12), ramp(40, 0.22)(39)
+    (0.22, 1.0)
+    """
+    if not warmup:
+        return parse("hold forever")
+    # A climb makes its first step before the first update; rounded down, so that the bound holds.
+    begin = math.floor(1000 * (first * warmup - 1) / (warmup - 1) + 1e-9) / 1000 if warmup > 1 else 0.0
+    climb = f"warmup {warmup} from {begin:g}" if begin > 0 else f"warmup {warmup}"
+    return parse(f"{climb} > hold forever")
+
+
+# --- Warm-up advice for a target peak: how long, and from which rate, by pilots with critical learning rates on the
+# way
+
+
+SAFE = 0.8  # of the critical rate of the first update: a peak below needs no warm-up
+BEGIN = 0.5  # of the same: where a warm-up begins
+_APART = 4.0  # critical rates of sets that differ by more make the advice doubtful
+_ASSUMES = (
+    "assumes: the run begins from these weights and this optimizer state, with this batch size and clipping.",
+    "cannot say: which length gives the lowest final loss; it bounds updates that raise the loss of their own batches.",
+    "measured: in one full study it ordered peaks, and was within a factor of 2 of the best length in 2 of 6 cases.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupAdvice(Answer):
+    """How long a warm-up to a target peak has to be, and from where.
+
+    Attributes:
+        lr: the target peak of the first group.
+        warmup: updates of the climb; 0 where none is needed, None where none that was tried is long enough.
+        start: share of the peak that the first update is to use, in (0, 1]; 1 without a climb.
+        first: the probe of the first update.
+        pilots: one for each length tried, from the shortest on; the last is that of the advice.
+        untuned: Adam's untuned warm-up in updates; None for an optimizer without a second beta.
+        updates: made by all pilots together.
+        passes: forward passes of their probes, a batch each; for each set one backward pass comes on top.
+    """
+
+    lr: float
+    warmup: int | None
+    start: float
+    first: Probe
+    pilots: tuple[Pilot, ...]
+    untuned: int | None
+    updates: int
+    passes: int
+
+    @property
+    def schedule(self) -> str:
+        """The climb as words of a schedule; empty where there is none."""
+        return str(self.pilots[-1].schedule).partition(" > ")[0] if self.warmup else ""
+
+    @property
+    def confidence(self) -> str:
+        """How far the probes agree, in words."""
+        margin = self.lr / (SAFE * self.first.critical) if self.first.critical else math.inf
+        if not 0.5 <= margin <= 2 and self.first.spread <= _APART:
+            return "fair: sets of batches agree on the first critical rate, and the peak is not near the limit"
+        why = []
+        if self.first.spread > _APART:
+            why.append(f"the first critical rate differs {_times(self.first.spread)} between sets of batches")
+        if 0.5 <= margin <= 2:
+            why.append("the peak is within a factor of 2 of the limit")
+        return f"low: {' and '.join(why)}"
+
+    def explain(self) -> str:
+        """The advice in words, with its trace, its cost and its limits."""
+        last = self.pilots[-1]
+        share = _share(self.lr, self.first.critical)
+        sets = f"lower quartile of {len(self.first.found)} sets of batches"
+        first = f"critical rate of the first update: {self.first.critical:.3g}, {sets}; the peak is {share} of it"
+        lines = [*self._verdict(), first]
+        for pilot in self.pilots[:-1]:
+            worst = pilot.worst
+            lines.append(f"tried {pilot.schedule}: rate / critical {worst.ratio:.3g} before update {worst.update}")
+        lines.append(f"trace of {last.schedule}")
+        lines += [
+            f"  update {probe.update}: rate {probe.lr:.3g}, critical {probe.critical:.3g}, ratio {probe.ratio:.2g}"
+            for probe in last.probes
+        ]
+        if self.untuned is not None:
+            lines.append(f"Adam's untuned warm-up, 2 / (1 - beta2): {self.untuned} updates (arXiv:1910.04209)")
+        lines.append(f"confidence: {self.confidence}")
+        pilots = f"{len(self.pilots)} pilot{'s' if len(self.pilots) > 1 else ''}"
+        lines.append(f"cost: {self.updates} updates in {pilots}, {self.passes} more forward passes")
+        return "\n".join([*lines, *_ASSUMES])
+
+    def _verdict(self) -> list[str]:
+        peak = f"a peak of {self.lr:.3g}"
+        if self.warmup is None:
+            tried = f"{len(self.pilots)} pilots, warm-up up to {self.pilots[-1].warmup}"
+            return [f"no warm-up found for {peak}: some update was above its critical rate in all of {tried}"]
+        if not self.warmup:
+            return [f"no warm-up needed for {peak}, by this rule", f"use: preheat train --lr {self.lr:g} --warmup 0"]
+        words = f'--schedule "{self.schedule} > linear to 0", or any decay after it'
+        return [
+            f"warm-up for {peak}: {self.warmup} updates, the first at {self.lr * self.start:.3g}",
+            f"use: preheat train --lr {self.lr:g} {words}",
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return {
+            "lr": self.lr,
+            "warmup": self.warmup,
+            "start": self.start,
+            "schedule": self.schedule,
+            "first": self.first.to_dict(),
+            "pilots": [pilot.to_dict() for pilot in self.pilots],
+            "untuned": self.untuned,
+            "confidence": self.confidence,
+            "updates": self.updates,
+            "passes": self.passes,
+            "assumes": list(_ASSUMES),
+        }
+
+
+def advise_warmup(
+    model: nn.Module,
+    optimizer: Optimizer,
+    batches: Any,
+    loss: Loss | None = None,
+    *,
+    lr: float | None = None,
+    updates: int = 100,
+    sets: int = 5,
+    probed: int = 4,
+    accumulation: int = 1,
+    clip: float | None = None,
+) -> WarmupAdvice:
+    """Whether a target peak needs a warm-up, how long and from where, by pilots; nothing is changed by it.
+
+    Model, optimizer, random numbers and loader are as before when it is over, as after :func:`preheat.find_lr`.
+
+    Args:
+        model: any module.
+        optimizer: any torch optimizer that steps without a closure, before its first update.
+        batches: a loader, a list, or anything else that can be iterated anew. Probes are made on its first ones, which
+            a pilot also trains on.
+        loss: ``(model, batch)`` to a tensor of one number; None takes ``model(**batch).loss``.
+        lr: the target peak of the first group, > 0; None takes its base value. Groups keep their ratios.
+        updates: of each pilot, >= 4; warm-ups of up to half as many are tried.
+        sets: sets of batches a probe is made on, >= 1; their lower quartile counts.
+        probed: batches in a set, >= 1.
+        accumulation: batches an update.
+        clip: largest norm of all gradients together, where training clips.
+
+    Returns:
+        The advice with its trace. It costs a line search a probe and set, about ten forward passes for each of
+        ``probed`` batches.
+
+    Raises:
+        ScheduleError: for settings, an optimizer or a loss that cannot be.
+        DataError: for batches that cannot be taken.
+
+    >>> weight = nn.Parameter(__import__("torch").tensor([1.0]))
+    >>> model = nn.ParameterList([weight])
+    >>> def loss(model, curvature):
+    ...     return 0.5 * curvature * weight.square()
+    >>> optimizer = __import__("torch").optim.SGD(model.parameters(), lr=0.1)
+    >>> advise_warmup(model, optimizer, [8.0], loss, updates=8).warmup  # 2 / 8 is the critical rate
+    0
+    >>> print(advise_warmup(model, optimizer, [8.0], loss, lr=1.0, updates=8).warmup)  # at no time can it take 1
+    None
+    """
+    inner = stepped(optimizer)
+    many, taken, each = checked_pilot(updates, sets, probed)
+    peak = present_rate(inner) if lr is None else positive("lr", lr, "It is the target peak.")
+    if not peak:
+        raise ScheduleError(refusal("lr", "a target peak above 0", lr, "The optimizer has none to take: give lr."))
+    accumulation = int(count("accumulation", accumulation, 1, advice="It is a number of batches."))
+    clip = None if clip is None else positive("clip", clip, "It is the largest norm of the gradients.")
+    with untouched(model, batches=batches):
+        ahead = list(itertools.islice(Feed(batches), taken * each))
+    fixed = [ahead[at * each : (at + 1) * each] for at in range(taken)]
+    maker = Pilots(model, inner, batches, fixed, loss or model_loss, float(peak), many, accumulation, clip)
+    with untouched(model, weights_of(inner), batches):
+        first = maker.probe(TrialOptimizer(inner, model, relative_rates(inner, base=True)), 0, maker.lr)
+    return _advised(maker, first, _untuned(inner))
+
+
+def checked_pilot(updates: int = 100, sets: int = 5, probed: int = 4) -> tuple[int, int, int]:
+    """The counts of a pilot, or the refusal of :func:`advise_warmup`."""
+    return (
+        int(count("updates", updates, 4, advice="100 to 300 are usual.")),
+        int(count("sets", sets, 1, advice="5 have a quartile.")),
+        int(count("probed", probed, 1, advice="It is batches in a set, 4 say.")),
+    )
+
+
+def _advised(maker: Pilots, first: Probe, untuned: int | None) -> WarmupAdvice:
+    """The shortest climb whose pilot keeps below the critical rate."""
+    first_share = min(BEGIN * first.critical / maker.lr, BEGIN)
+    calm = maker.lr <= SAFE * first.critical
+    lengths = [2**power for power in range(1, maker.updates.bit_length()) if 2**power <= maker.updates / 2]
+    pilots: list[Pilot] = []
+    for length in [*([0] if calm else []), *lengths]:
+        pilots.append(maker.run(length, first_share))
+        if pilots[-1].keeps:
+            break
+    kept = pilots[-1].keeps
+    return WarmupAdvice(
+        maker.lr, pilots[-1].warmup if kept else None, pilots[-1].schedule(0), first, tuple(pilots), untuned,
+        updates=sum(len(pilot.losses) for pilot in pilots),
+        passes=sum(pilot.passes for pilot in pilots) + maker.passes_of(first),
+    )  # fmt: skip
+
+
+def _untuned(optimizer: Optimizer) -> int | None:
+    betas = optimizer.param_groups[0].get("betas")
+    return untuned_warmup(float(betas[1])) if betas and 0 <= float(betas[1]) < 1 else None
+
+
+def _share(lr: float, critical: float) -> str:
+    return f"{lr / critical:.2g}" if critical else "any number of times"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.0f} times" if math.isfinite(factor) else "without bound"

@@ -1,0 +1,554 @@
+"""A study carried out: stages handed out as their parents end, until every run is there.
+
+A study is its folder, not a process: what is in it is never trained again, and what is missing is what is left to do.
+So going on after a kill is the same as beginning.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import os
+import shlex
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from preheat.errors import ConfigError, RunError, refusal
+from preheat.lab.studies.design import StudyDesign, anchored, read_design
+from preheat.lab.studies.executors import Done, Executor, LocalProcesses
+from preheat.lab.studies.folder import StudyFolder
+from preheat.lab.studies.runs import StudyInputs, StudyRun, digest_of, expand, hardware, survey
+from preheat.lab.studies.stage import Task
+from preheat.lab.studies.tree import Stage, StageTree, agree, grow
+from preheat.lab.training.config import read_config
+from preheat.lab.training.records import RECORDS, read_json, read_lines
+from preheat.schedule.operations import changed_fields
+
+if TYPE_CHECKING:
+    from preheat.lab.studies.table import StudyTable
+
+
+# --- How long a study will take, before it begins: a few updates of its first stage, timed on this machine ----------
+
+
+_UPDATES = 12  # the first, which sets things up, is not counted
+
+
+def time_updates(tree: StageTree) -> tuple[float, float]:
+    """Seconds of an update, and of all that a stage does besides: reading rows, building the model, evaluating.
+
+    Trained in a process of its own, as a stage is, and in a temporary folder: nothing of it stays.
+
+    Raises:
+        RunError: if these updates cannot be trained.
+    """
+    first = next(iter(tree.stages.values()))
+    until = min(_UPDATES, first.until)
+    spec = {**first.spec, "until": until}
+    with tempfile.TemporaryDirectory(prefix="preheat-") as place:
+        stage = Path(place) / "stages" / "timed"
+        executor = LocalProcesses(1)
+        try:
+            config = first.lead.config.model_dump()
+            executor.submit(Task(digest_of(spec), spec, config, until, None, keep=False, folder=str(stage)))
+            (done,) = executor.ready()
+        finally:
+            executor.close()
+        if done.error is not None:
+            advice = "Leave --measure out for the rest of the plan."
+            raise RunError(refusal("updates", "trained to be timed", done.error, advice))
+        each = [line["seconds"] for line in read_lines(stage / RECORDS)]
+        whole = read_json(stage / "result.json")["seconds"]
+    if not each:  # its numbers went bad at once
+        return 0.0, whole
+    return median(each[1:] or each), max(whole - sum(each), 0.0)
+
+
+# --- A study before it runs: what it trains, what that saves, and why some of it cannot be shared -------------------
+
+
+_MOST_PAIRS = 2000  # pairs of runs that are compared to say what an axis shares
+_HOW = "study plan --measure tries a few updates"
+_AXES = ("lr", "warmup", "schedule", "horizon", "seed")
+_NAMES = {
+    "lr": "peaks",
+    "warmup": "warm-up lengths",
+    "schedule": "shapes",
+    "horizon": "horizons",
+    "seed": "seeds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """The arithmetic of a study. All counts are of optimizer updates unless they say otherwise.
+
+    Attributes:
+        runs: how many.
+        alone: updates, if every run were trained by itself.
+        shared: updates of all stages: what the study trains.
+        stages: how many stages.
+        checkpoints: states that are kept, one at the end of every stage that runs go on from.
+        left: updates of the stages that are still to be trained.
+        stages_left: how many those are.
+        longest: updates in succession that no number of processes can shorten.
+        processes: stages trained at a time.
+        turns: updates until the last process is done, if all updates take as long.
+        update_seconds: a measured update; None before the first stage.
+        stage_seconds: what a stage takes beside its updates, where that was measured by itself.
+        checkpoint_bytes: of one kept state; None where it cannot be told yet.
+        sharing: for every axis with several values, what runs that differ in it alone share, and why.
+    """
+
+    runs: int
+    alone: int
+    shared: int
+    stages: int
+    checkpoints: int
+    left: int
+    stages_left: int
+    longest: int
+    processes: int
+    turns: int
+    update_seconds: float | None = None
+    stage_seconds: float = 0.0
+    checkpoint_bytes: int | None = None
+    sharing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def saved(self) -> int:
+        """Updates that need not be trained."""
+        return self.alone - self.shared
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated time until all is done; None before an update has been measured."""
+        if self.update_seconds is None:
+            return None
+        return self.turns * self.update_seconds + math.ceil(self.stages_left / self.processes) * self.stage_seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return {**fields, "saved": self.saved, "seconds": self.seconds}
+
+    def __str__(self) -> str:
+        share = self.shared / self.alone if self.alone else 1.0
+        lines = [
+            f"runs: {self.runs:,} in {self.stages:,} stages",
+            f"updates one by one: {self.alone:,}",
+            f"updates with shared stages: {self.shared:,} ({share:.0%}, {1 / share:.2f}x; {self.saved:,} saved)",
+        ]
+        lines += [f"{_NAMES[axis]}: {words}" for axis, words in self.sharing.items()]
+        size = "their size shows with the first" if self.checkpoint_bytes is None else self._disk()
+        lines.append(f"checkpoints kept: {self.checkpoints:,} ({size})")
+        if self.stages_left < self.stages:
+            lines.append(f"to do: {self.left:,} updates in {self.stages_left:,} stages; the others are there")
+        lines.append(f"longest path: {self.longest:,} updates; {self.turns:,} with {self.processes} at a time")
+        seconds = self.seconds
+        time = f"unknown before the first stage; {_HOW}" if seconds is None else f"about {_duration(seconds)}"
+        return "\n".join([*lines, f"time: {time}"])
+
+    def _disk(self) -> str:
+        return f"about {self.checkpoints * (self.checkpoint_bytes or 0) / 1e6:,.3g} MB"
+
+
+def plan_of(
+    tree: StageTree,
+    *,
+    done: Iterable[str] = (),
+    processes: int = 1,
+    update_seconds: float | None = None,
+    checkpoint_bytes: int | None = None,
+) -> StudyPlan:
+    """The plan of a tree.
+
+    Args:
+        tree: the stages.
+        done: ids of stages that need not be trained again.
+        processes: stages that can be trained at a time, >= 1.
+        update_seconds: a measured update.
+        checkpoint_bytes: of one state.
+    """
+    finished = set(done)
+    left = {name: stage for name, stage in tree.stages.items() if name not in finished}
+    branching = sum(stage.branches for stage in tree.stages.values())
+    return StudyPlan(
+        runs=len(tree.runs),
+        alone=sum(run.updates for run in tree.runs),
+        shared=sum(stage.updates for stage in tree.stages.values()),
+        stages=len(tree.stages),
+        checkpoints=branching,
+        left=sum(stage.updates for stage in left.values()),
+        stages_left=len(left),
+        longest=max((run.updates for run in tree.runs), default=0),
+        processes=processes,
+        turns=_turns(tree, finished, processes),
+        update_seconds=update_seconds,
+        checkpoint_bytes=checkpoint_bytes,
+        sharing=sharing_of(tree.runs),
+    )
+
+
+def _turns(tree: StageTree, done: set[str], processes: int) -> int:
+    """Updates until the last process is done: stages begin as their parents end, the longest way to go first."""
+    weight, children = tree.longest_after(), tree.children()
+    ready: list[tuple[int, str]] = []
+    running: list[tuple[int, str]] = []
+    now = 0
+
+    def release(parent: str | None) -> None:
+        for stage in children.get(parent, ()):
+            if stage.id in done:
+                release(stage.id)
+            else:
+                heapq.heappush(ready, (-weight[stage.id], stage.id))
+
+    release(None)
+    while ready or running:
+        while ready and len(running) < processes:
+            name = heapq.heappop(ready)[1]
+            heapq.heappush(running, (now + tree.stages[name].updates, name))
+        now, name = heapq.heappop(running)
+        release(name)
+    return now
+
+
+def sharing_of(runs: Iterable[StudyRun]) -> dict[str, str]:
+    """For every axis of several values: the updates shared by runs that are neighbors on it and else the same."""
+    found: dict[str, str] = {}
+    every = list(runs)
+    for axis in _AXES:
+        lines: dict[tuple[Any, ...], list[StudyRun]] = {}
+        for run in every:
+            values = _values(run)
+            lines.setdefault(tuple(value for name, value in values.items() if name != axis), []).append(run)
+        pairs = [pair for line in lines.values() for pair in pairwise(line)][:_MOST_PAIRS]
+        if pairs:
+            found[axis] = _said(axis, pairs)
+    return found
+
+
+def _values(run: StudyRun) -> Mapping[str, Any]:
+    return {**{axis: getattr(run.cell, axis) for axis in _AXES if axis != "seed"}, "seed": run.seed}
+
+
+def _said(axis: str, pairs: list[tuple[StudyRun, StudyRun]]) -> str:
+    """What neighbors on an axis share, in words, with the reason where it is little."""
+    if axis == "seed":
+        return "nothing shared: other weights, dropout and order of the rows"
+    shared = [
+        agree(one, two, 0, min(one.updates, two.updates)) if one.standing == two.standing else 0 for one, two in pairs
+    ]
+    low, high = min(shared), max(shared)
+    amount = f"{low:,} updates" if low == high else f"{low:,} to {high:,} updates"
+    if high > 1:
+        return f"{amount} shared by neighbors"
+    one, two = pairs[shared.index(high)]
+    if high >= min(one.updates, two.updates):
+        return f"nothing shared ({amount}): a run ends there"
+    rates = f"at update {high} they are {one.rates[high]:.3g} and {two.rates[high]:.3g}"
+    return f"nothing shared ({amount}): {_REASONS[axis]}; {rates}"
+
+
+_REASONS = {
+    "lr": "every update from the first on uses another rate",
+    "warmup": "a climb of another length has other rates from its second update on",
+    "schedule": "the shapes differ from the beginning",
+    "horizon": "the whole schedule is shaped for its horizon, its warm-up too",
+}
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people read them.
+
+    >>> _duration(42), _duration(3900)
+    ('42 s', '1 h 5 min')
+    """
+    minutes = round(seconds) // 60
+    if minutes < 2:
+        return f"{round(seconds)} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+# --- A study carried out: stages handed out as their parents end, until every run is there --------------------------
+
+
+Say = Callable[[str], None]
+_MOST_LOST = 3  # times that the process of one stage may be lost before there must be a reason
+
+
+def say_to_stderr(line: str) -> None:
+    """Print a line for people."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A design with what it comes to.
+
+    Attributes:
+        design: what is asked.
+        ground: the data and versions it stands on.
+        tree: its runs as stages.
+        share: whether runs share stages.
+    """
+
+    design: StudyDesign
+    ground: StudyInputs
+    tree: StageTree
+    share: bool = True
+
+    def header(self) -> dict[str, Any]:
+        """What ``study.json`` says."""
+        return {
+            "question": self.design.question,
+            "design": self.design.to_dict(),
+            "share": self.share,
+            "command": shlex.join(sys.argv),
+            "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
+            "ground": self.ground.to_dict(),
+            "hardware": hardware(),
+            "runs": [_run(run, path) for run, path in self.tree.paths()],
+        }
+
+
+def prepare(design: StudyDesign, *, share: bool = True) -> Prepared:
+    """Read the data and work out runs and stages; nothing is written.
+
+    Args:
+        design: what is asked.
+        share: False gives every run stages of its own: what brute force would cost.
+    """
+    ground = survey(read_config(None, design.common))
+    runs = expand(design, ground)
+    # Without sharing no stretch is long enough for a stage of its own.
+    shortest = design.shortest if share else 1 + max(run.updates for run in runs)
+    return Prepared(design, ground, grow(runs, shortest), share)
+
+
+def plan_study(
+    design: StudyDesign,
+    folder: StudyFolder | None = None,
+    *,
+    processes: int | None = None,
+    share: bool = True,
+    measure: bool = False,
+) -> StudyPlan:
+    """What a study will train; with a folder, what is left of it; with ``measure``, how long, by a few updates."""
+    prepared = prepare(design, share=share)
+    many = LocalProcesses(processes).processes
+    plan = _plan(prepared.tree, {} if folder is None else folder.results(prepared.tree), many)
+    if not measure or plan.update_seconds is not None:
+        return plan
+    update, stage = time_updates(prepared.tree)
+    return replace(plan, update_seconds=update, stage_seconds=stage)
+
+
+def run_study(
+    design: StudyDesign,
+    out: str | os.PathLike[str],
+    *,
+    executor: Executor | None = None,
+    processes: int | None = None,
+    share: bool = True,
+    extend: bool = False,
+    say: Say = say_to_stderr,
+) -> StudyTable:
+    """Train every run of a design that is not in the folder yet, and give the table of all.
+
+    Args:
+        design: what is asked.
+        out: the study's folder: new or empty, or that of this very study, which is then gone on with.
+        executor: where stages are trained; None takes processes of this machine.
+        processes: how many of them; None takes one for every core.
+        share: False trains every run by itself, for a comparison.
+        extend: take this design in the place of the folder's own, on the same rows and versions: with more seeds, say.
+            What is trained stays and is used where it fits; ``study.json`` keeps the earlier design.
+        say: receives every line for people.
+
+    Returns:
+        The table of runs. Those whose numbers went bad are in it, as what they are.
+
+    Raises:
+        ConfigError, DataError: before anything is written, for what cannot be trained.
+        RunError: for a folder of something else or of another design, for one that is in use, and, when all that can be
+            trained is, for stages that failed for another reason than their numbers.
+    """
+    from preheat.lab.studies.table import read, write_index
+
+    prepared = prepare(anchored(design), share=share)
+    folder = StudyFolder(out)
+    with folder.lock():
+        _settle(folder, prepared, extend=extend)
+        folder.clear()
+        executor = executor or LocalProcesses(processes, log=folder.path / "workers.log")
+        driver = _Driver(prepared.tree, folder, executor, say)
+        say(str(_plan(prepared.tree, driver.results, executor.processes)))
+        try:
+            driver.run()
+        except KeyboardInterrupt:
+            say(f"interrupted: what is done is kept; go on with: preheat study resume {folder.path}")
+            raise
+        finally:
+            executor.close()
+            folder.clear()  # of stages whose process was lost
+            write_index(folder.path)
+        return read(folder.path)
+
+
+class _Driver:
+    """Hands out stages."""
+
+    def __init__(self, tree: StageTree, folder: StudyFolder, executor: Executor, say: Say) -> None:
+        self.tree, self.folder, self.executor, self.say = tree, folder, executor, say
+        self.results = folder.results(tree)
+        self.lost: Counter[str] = Counter()
+        self.errors: list[str] = []
+        self._waiting: list[tuple[int, int, str]] = []
+        self._children = tree.children()
+        self._longest = tree.longest_after()
+        self._urgency = {name: (-self._longest[name], place) for place, name in enumerate(tree.stages)}
+
+    def run(self) -> None:
+        """Until nothing is left that can be trained."""
+        self._release(None)
+        running = 0
+        while self._waiting or running:
+            while self._waiting and self.executor.free > 0:
+                self._submit(self.tree.stages[heapq.heappop(self._waiting)[2]])
+                running += 1
+            for done in self.executor.ready():
+                running -= 1
+                self._take(done)
+        if self.errors:
+            raise RunError("\n".join(dict.fromkeys(self.errors)))
+        if left := len(self.tree.stages) - len(self.results):
+            self.say(
+                f"{left} of {len(self.tree.stages)} stages follow what went wrong: there is nothing to begin them with"
+            )
+
+    def _release(self, parent: str | None) -> None:
+        """Queue what can begin now that a stage is there, or is to be."""
+        todo = [*self._children.get(parent, ())]
+        while todo:
+            stage = todo.pop()
+            result = self.results.get(stage.id)
+            if result is None:
+                heapq.heappush(self._waiting, (*self._urgency[stage.id], stage.id))
+            elif result["failed"] is None:  # what follows a run that went wrong cannot be trained
+                todo += self._children.get(stage.id, ())
+
+    def _submit(self, stage: Stage) -> None:
+        parent = None if stage.parent is None else self.tree.stages[stage.parent]
+        start = None if parent is None else str(self.folder.state(parent.id, parent.until).resolve())
+        self.folder.log("begun", stage=stage.id, start=stage.start, until=stage.until, runs=len(stage.runs))
+        config = stage.lead.config.model_dump()
+        where = str(self.folder.stage(stage.id).resolve())
+        task = Task(stage.id, stage.spec, config, stage.until, start, stage.branches, where)
+        after = None if stage.parent in self.results else stage.parent
+        self.executor.submit(task, after=after, urgency=self._longest[stage.id])
+        if self.executor.ahead:
+            self._release(stage.id)
+
+    def _take(self, done: Done) -> None:
+        if done.skipped:
+            return
+        stage = self.tree.stages[done.id]
+        about = f"updates {stage.start} to {stage.until} of {_named(stage)}"
+        there = done.lost and stage.id in self.folder.results(StageTree({stage.id: stage}, (), {}))
+        if done.error is None or there:  # a process may end after its stage is in its place and before it says so
+            self._finished(stage, about)
+            return
+        self.folder.log("lost" if done.lost else "failed", stage=stage.id, error=done.error)
+        self.say(f"{about}: {done.error}")
+        self.lost[stage.id] += done.lost
+        if done.lost and self.lost[stage.id] < _MOST_LOST:
+            heapq.heappush(self._waiting, (*self._urgency[stage.id], stage.id))
+        elif done.lost:
+            advice = "Is there memory for so many processes? Take fewer, and go on with preheat study resume."
+            self.errors.append(refusal(about, "trained", f"{done.error}, {_MOST_LOST} times", advice))
+        else:
+            self.errors.append(f"{about}: {done.error}")
+
+    def _finished(self, stage: Stage, about: str) -> None:
+        result = self.folder.result(stage.id)
+        assert result is not None
+        self.results[stage.id] = result
+        self.folder.log("done", stage=stage.id)
+        count = f"{len(self.results)}/{len(self.tree.stages)}"
+        if result["failed"] is not None:
+            self.say(f"{count} {about}: went wrong after update {result['failed']['update']}: it ends there")
+            return
+        self.say(f"{count} {about}: loss {result['scores']['loss']:.4f}, {result['seconds']:.1f} s")
+        if not self.executor.ahead:
+            self._release(stage.id)
+
+
+def _plan(tree: StageTree, results: dict[str, dict[str, Any]], processes: int) -> StudyPlan:
+    """The plan with what finished stages have measured."""
+    out_of_reach = {name for name, result in results.items() if result["failed"] is not None}
+    for stage in tree.stages.values():  # parents come first
+        if stage.parent in out_of_reach:
+            out_of_reach.add(stage.id)
+    timed = [result for result in results.values() if result["failed"] is None]
+    updates = sum(result["until"] - result["start"] for result in timed)
+    sizes = [result["checkpoint_bytes"] for result in results.values() if result["checkpoint_bytes"]]
+    return plan_of(
+        tree,
+        done={*results, *out_of_reach},
+        processes=processes,
+        update_seconds=sum(result["seconds"] for result in timed) / updates if updates else None,
+        checkpoint_bytes=max(sizes, default=_state_bytes(tree)),
+    )
+
+
+def _state_bytes(tree: StageTree) -> int | None:
+    """About what the state of a small model takes: its weights and AdamW's two moments; None for a pretrained one."""
+    config = tree.runs[0].config
+    if config.pretrained:
+        return None
+    block = 12 * config.width**2 + 13 * config.width
+    weights = (config.vocabulary + config.max_tokens + 2) * config.width + config.layers * block
+    return 3 * 4 * weights
+
+
+def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
+    """Begin a study, go on with the folder's own, or extend it; refuse to mix two."""
+    now = prepared.header()
+    if not folder.exists:
+        folder.begin(now)
+        return
+    saved = folder.header()
+    ground = changed_fields(saved["ground"], now["ground"], "ground")
+    begun = anchored(read_design(None, saved["design"])).to_dict()  # or those of before would be others
+    design = changed_fields(begun, now["design"], "design")
+    if not design and saved["runs"] != now["runs"]:
+        design = ["the way runs are cut into stages"]
+    if ground or (design and not extend):
+        advice = "Begin another folder for it." if ground else "Begin another folder for it, or add --extend."
+        found = "; ".join([*ground, *design][:8])
+        raise ConfigError(refusal("study", "the one that the folder was begun with", found, advice))
+    if design:
+        earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}
+        folder.extend({**now, "earlier": [*saved.get("earlier", ()), earlier]})
+
+
+def _run(run: StudyRun, path: list[Stage]) -> dict[str, Any]:
+    """A run as ``study.json`` has it."""
+    cell = run.cell
+    values = {"lr": cell.lr, "warmup": cell.warmup, "schedule": cell.schedule, "horizon": cell.horizon}
+    return {"name": run.name, **values, "seed": run.seed, "stages": [stage.id for stage in path]}
+
+
+def _named(stage: Stage) -> str:
+    return stage.runs[0] if len(stage.runs) == 1 else f"{len(stage.runs)} runs"

@@ -1,0 +1,284 @@
+"""The runs of a design: for every combination of its values a configuration, and the learning rates it will use.
+
+Rates    are those of the first parameter group, peak times factor, an update each: computed as a training run does, one
+         update after the other, so that equal here is equal there, to the last bit.
+Standing is everything else that decides what an update does: two runs share updates only where it is equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import itertools
+import json
+import math
+import os
+import platform
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preheat.errors import ConfigError, PreheatError, refusal
+from preheat.lab.data import load_data
+from preheat.lab.studies.design import StudyDesign
+from preheat.lab.training.config import UNTUNED, TrainConfig, read_config, untuned_of
+from preheat.lab.training.parts import Beginning, order_of, plan_course, tokenize
+from preheat.schedule import Schedule
+from preheat.schedule.named import is_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+# --- What every run of a study stands on: its rows, and the versions of the code that trains them -------------------
+
+
+# Whose release may change the bits of a run.
+PACKAGES = ("preheat", "torch", "transformers", "accelerate", "tokenizers", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyInputs:
+    """What is the same for all runs and no setting of them.
+
+    Attributes:
+        data: fingerprint of the rows and their splits.
+        classes: names of the classes, in the model's order.
+        lengths: tokens of every training row where batches are sized by them; elsewhere 1 each, for their number.
+        versions: of the packages that train, by name.
+    """
+
+    data: str
+    classes: tuple[str, ...]
+    lengths: tuple[int, ...]
+    versions: dict[str, str]
+
+    def per_epoch(self, config: TrainConfig) -> int:
+        """Updates of one pass over the data."""
+        return math.ceil(len(order_of(config, 1).epoch(self.lengths, 0)) / config.accumulation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the study's folder says of it."""
+        rows = len(self.lengths)
+        return {"data": self.data, "classes": list(self.classes), "training_rows": rows, "versions": self.versions}
+
+
+def survey(config: TrainConfig) -> StudyInputs:
+    """Read the rows that the runs of a study have in common.
+
+    Raises:
+        DataError: for whatever cannot be trained on, as :func:`preheat.lab.data.load_data` finds it.
+    """
+    config = config.filled()
+    data = load_data(config)
+    if config.batch_tokens:  # only then does the number of batches depend on how long the texts are
+        lengths = tuple(tokenize(config, data).tokens["train"].lengths.tolist())
+    else:
+        lengths = (1,) * len(data.train)
+    return StudyInputs(data.fingerprint, data.classes, lengths, versions())
+
+
+def versions() -> dict[str, str]:
+    """The releases that are installed."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def hardware() -> dict[str, Any]:
+    """This machine, for people who read the study's folder later."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }
+
+
+# --- The runs of a design: for every combination of its values a configuration, and the learning rates it will use
+
+
+# Settings that change no update before the end: where things are kept, how much is printed, what the rates say already.
+# Any other setting, those of later releases among them, keeps runs apart.
+_SAY_NOTHING = {
+    *("out", "cache", "log_every", "save_every", "keep_last", "keep_models", "trackers", "workers"),
+    *("lr", "schedule", "warmup", "schedule_options", "epochs", "max_updates"),  # in the rates
+    *("data", "text_column", "label_column", "split_column", "id_column", "bad_rows", "classes"),  # in the fingerprint
+}
+_CONVENTION = re.compile(r"\s*((?:transformers|native)\s*:)?\s*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The values that runs of different seeds have in common.
+
+    Attributes:
+        lr: peak learning rate.
+        warmup: as given; None where the schedule says it.
+        schedule: name or words, as given, with options in brackets.
+        horizon: updates.
+    """
+
+    lr: float
+    warmup: int | float | str | None
+    schedule: str
+    horizon: int
+
+    def __str__(self) -> str:
+        warmup = "" if self.warmup is None else f", warm-up {self.warmup}"
+        return f"{self.schedule}{warmup}, lr {self.lr!r}, {self.horizon} updates"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyRun:
+    """One run of a study.
+
+    Attributes:
+        name: says its values; the same for the same values, whatever else is in the study.
+        cell: its values but the seed.
+        seed: of weights, dropout and order.
+        config: its settings, as ``preheat train`` would take them.
+        schedule: of the learning rate.
+        factors: the share of the peak that every update uses, float64 of shape (updates,); one array for runs of all
+            peaks and seeds.
+        standing: SHA-256 of everything else that decides what an update does.
+        settings: what the standing was made of.
+    """
+
+    name: str
+    cell: Cell
+    seed: int
+    config: TrainConfig
+    schedule: Schedule
+    factors: NDArray[np.float64] = field(repr=False)
+    standing: str
+    settings: dict[str, Any] = field(repr=False)
+
+    @property
+    def updates(self) -> int:
+        """Updates of the run."""
+        return len(self.factors)
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """The learning rate of every update."""
+        return self.rates_of(0, self.updates)
+
+    def rates_of(self, start: int, until: int) -> NDArray[np.float64]:
+        """The learning rates of the updates in [start, until), as a training run multiplies them."""
+        return self.factors[start:until] * self.cell.lr
+
+
+def expand(design: StudyDesign, ground: StudyInputs) -> list[StudyRun]:
+    """Every run of a design, seeds innermost.
+
+    Raises:
+        ConfigError: naming the first combination that cannot be, and why.
+    """
+    maker = _Maker(design, ground)
+    runs = [maker.run(*values) for values in itertools.product(*map(design.values, _ORDER))]
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ConfigError(refusal("runs", "ones that differ", twice, "It is asked for twice: remove one."))
+    return runs
+
+
+_ORDER = ("schedule", "warmup", "horizon", "lr", "seed")
+
+
+class _Maker:
+    """Makes runs; what runs of other peaks and seeds need again is kept."""
+
+    def __init__(self, design: StudyDesign, ground: StudyInputs) -> None:
+        self.design, self.ground, self._lengths = design, ground, list(ground.lengths)
+        self._values: list[Any] = []
+        self._like: TrainConfig
+        self._course: tuple[Schedule, int]
+        self._factors: dict[tuple[Schedule, int], NDArray[np.float64]] = {}
+        self._per_epoch: int | None = None
+
+    def run(self, shape: Any, warmup: Any, horizon: int | None, lr: float | None, seed: int | None) -> StudyRun:
+        """One combination of values; None for a run's usual one."""
+        values = [shape, warmup, horizon, lr]
+        if values != self._values:  # seeds come one after the other: all else is as it was
+            self._values, self._like = values, self._config(shape, warmup, horizon, lr, seed)
+            self._course = self._course_of(self._like)
+        config = self._like if seed is None else self._like.model_copy(update={"seed": seed})
+        schedule, updates = self._course
+        words = _words(shape) if shape is not None else config.schedule
+        length = warmup if warmup is not None or is_text(config.schedule) else config.warmup
+        cell = Cell(config.lr or 1.0, length, words, updates)
+        settings = settings_of(config, self.ground)
+        name = f"{cell}, seed {config.seed}"
+        factors = self._factors_of(schedule, updates)
+        return StudyRun(name, cell, config.seed, config, schedule, factors, digest_of(settings), settings)
+
+    def _config(self, shape: Any, warmup: Any, horizon: Any, lr: Any, seed: Any) -> TrainConfig:
+        flags = {**self.design.common, "lr": lr, "seed": seed, "max_updates": horizon}
+        flags |= _shaped(shape, untuned_of(self.design.common) if warmup == UNTUNED else warmup)
+        flags = {key: value for key, value in flags.items() if value is not None}
+        try:
+            if horizon is not None:
+                flags["epochs"] = math.ceil(horizon / self._updates_per_epoch(flags))
+            return read_config(None, flags).filled()
+        except PreheatError as error:
+            values = {"schedule": shape, "warmup": warmup, "horizon": horizon, "lr": lr, "seed": seed}
+            said = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+            raise ConfigError(f"the run of {said}: {error}") from error
+
+    def _updates_per_epoch(self, flags: dict[str, Any]) -> int:
+        if self._per_epoch is None:
+            self._per_epoch = self.ground.per_epoch(read_config(None, flags).filled())
+        return self._per_epoch
+
+    def _course_of(self, config: TrainConfig) -> tuple[Schedule, int]:
+        """Schedule and updates as a training run of this configuration finds them, whatever its seed."""
+        try:
+            course = plan_course(config, order_of(config, 1), self._lengths, Beginning())
+        except PreheatError as error:
+            raise ConfigError(f"the run of {config.schedule}, warmup {config.warmup}: {error}") from error
+        return course.schedule, course.total
+
+    def _factors_of(self, schedule: Schedule, updates: int) -> NDArray[np.float64]:
+        key = schedule, updates
+        if key not in self._factors:
+            self._factors[key] = np.fromiter(itertools.islice(schedule._from(0), updates), np.float64, updates)
+        return self._factors[key]
+
+
+def settings_of(config: TrainConfig, ground: StudyInputs) -> dict[str, Any]:
+    """Everything but the learning rates that decides what an update of a run does."""
+    silent = set(_SAY_NOTHING)
+    if config.layer_decay != 1:  # groups with peaks of their own: a peak times another factor is another rate there
+        silent.remove("lr")
+    kept = config.model_dump(mode="json", exclude=silent)
+    return {"config": kept, "data": ground.data, "classes": list(ground.classes), "versions": ground.versions}
+
+
+def digest_of(data: Any) -> str:
+    """SHA-256 of plain data, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _shaped(shape: Any, warmup: Any) -> dict[str, Any]:
+    """The settings that a shape and a warm-up length make; words without a climb are given one."""
+    if isinstance(shape, dict):
+        options = {key: value for key, value in shape.items() if key != "name"}
+        return {"schedule": shape["name"], "warmup": warmup, "schedule_options": options}
+    if shape is None or not is_text(shape) or warmup is None:
+        return {"schedule": shape, "warmup": warmup}
+    if "warmup" in shape:
+        advice = "The words say how they climb: leave that out of them, or the axis."
+        raise ConfigError(refusal("warmup", f"part of {shape!r}", warmup, advice))
+    if warmup == 0:
+        return {"schedule": shape}
+    length = f"{100 * warmup:.12g}%" if isinstance(warmup, float) else warmup
+    convention, words = _CONVENTION.fullmatch(shape).groups()  # type: ignore[union-attr]
+    return {"schedule": f"{convention + ' ' if convention else ''}warmup {length} > {words}"}
+
+
+def _words(shape: Any) -> str:
+    if not isinstance(shape, dict):
+        return str(shape)
+    options = ", ".join(f"{key} {value}" for key, value in shape.items() if key != "name")
+    return f"{shape['name']} ({options})" if options else str(shape["name"])

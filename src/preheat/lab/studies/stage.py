@@ -1,0 +1,102 @@
+"""One stage trained, in whichever process: the work that an executor is given."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preheat.errors import BadNumbersError
+from preheat.lab.studies.folder import RESULT, SPEC, StudyFolder, held, part_of, put_in_place, serves
+from preheat.lab.studies.runs import digest_of
+from preheat.lab.training.config import TrainConfig
+from preheat.lab.training.records import RECORDS, read_lines, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A stage to be trained, as plain data: it can be sent to another process or machine.
+
+    Attributes:
+        id: of the stage.
+        spec: of which the id is the hash.
+        config: settings of the run as which it is trained.
+        until: completed updates at its end.
+        start: folder of the checkpoint it begins with; None for the start of a run.
+        keep: whether the state at its end is kept.
+        folder: where the stage belongs.
+    """
+
+    id: str
+    spec: dict[str, Any]
+    config: dict[str, Any]
+    until: int
+    start: str | None
+    keep: bool
+    folder: str
+
+
+def run_stage(task: Task) -> dict[str, Any]:
+    """Train a stage and put it in its place; what came of it, as in its ``result.json``.
+
+    A run that goes wrong (a loss, gradients or weights that are no finite numbers) is a result too. One process at a
+    time trains a stage: if somebody else has it, this waits for the end, and takes what it has left.
+    """
+    assert task.id == digest_of(task.spec)
+    stage = Path(task.folder)
+    stage.parent.mkdir(exist_ok=True)
+    with held(stage, wait=True):
+        return _there(task) or _carry_out(task, stage)
+
+
+def _there(task: Task) -> dict[str, Any] | None:
+    """What came of a stage, if somebody has trained it."""
+    result = StudyFolder(Path(task.folder).parent.parent).result(task.id)
+    return result if result is not None and serves(Path(task.folder), result, keep=task.keep) else None
+
+
+def _carry_out(task: Task, stage: Path) -> dict[str, Any]:
+    part = part_of(stage)
+    shutil.rmtree(part, ignore_errors=True)
+    clock = time.monotonic()
+    result = {"id": task.id, "start": task.spec["start"], "until": task.until, **_train(task, part)}
+    result["seconds"] = round(time.monotonic() - clock, 3)  # all that the stage takes: loading and saving too
+    about = {"host": socket.gethostname(), "process": os.getpid(), "processor": _processor()}
+    write_json(part / SPEC, task.spec)
+    write_json(part / RESULT, {**result, **about})
+    put_in_place(part, stage)
+    return result
+
+
+def _train(task: Task, part: Path) -> dict[str, Any]:
+    from preheat.lab.training.session import train_stretch
+
+    config = TrainConfig.model_validate(task.config)
+    start = None if task.start is None else Path(task.start)
+    try:
+        done = train_stretch(config, part, until=task.until, start=start, save=task.keep, say=lambda _line: None)
+    except BadNumbersError as error:
+        made = task.spec["start"] + len(read_lines(part / RECORDS))
+        words = str(error).split("; rows")[0]
+        nothing = dict.fromkeys(("scores", "weights", "checkpoint", "checkpoint_bytes"))
+        return {**nothing, "failed": {"update": made, "words": words}}
+    kept = done.checkpoint
+    size = None if kept is None else sum(file.stat().st_size for file in kept.iterdir())
+    return {
+        "scores": done.scores,
+        "weights": done.weights,
+        "checkpoint": None if kept is None else kept.name,
+        "checkpoint_bytes": size,
+        "failed": None,
+    }
+
+
+def _processor() -> str:
+    """What the arithmetic was done on: other kinds of processor make other bits."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else torch.backends.cpu.get_cpu_capability()

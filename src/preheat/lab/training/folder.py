@@ -1,0 +1,140 @@
+"""A run's folder: nothing overwritten, nothing half written, nothing executable.
+
+RUN/config.json        the run's settings, classes, schedule, plan, data fingerprint, environment
+    records.jsonl      one line an update; evaluations.jsonl one an evaluation; events.jsonl what else happened
+    update-000120/     checkpoints, see :mod:`preheat.lab.training.checkpoints`
+    result.json        written when the run is complete; report.html, lr.png and loss.png beside it
+    bad_rows.jsonl     the rows that were left out, if any
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from preheat.errors import RunError, refusal
+from preheat.files import unfinished
+from preheat.lab.training.checkpoints import Checkpoints, damage, updates_of
+from preheat.lab.training.config import TrainConfig
+from preheat.lab.training.lock import LOCK, FolderLock
+from preheat.lab.training.records import EVALUATIONS, EVENTS, RECORDS, keep_lines, read_json, read_lines, write_json
+
+FORMAT = 2
+_HEADER = "config.json"
+_FILES = (
+    *(_HEADER, RECORDS, EVALUATIONS, EVENTS, "result.json", "report.html", "lr.png", "loss.png", "bad_rows.jsonl"),
+    *("trackers", LOCK),
+)
+
+
+class RunFolder:
+    """One run's folder."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.checkpoints = Checkpoints(self.path)
+
+    def refuse_if_used(self, *, force: bool) -> None:
+        """Refuse a folder that holds anything; with ``force``, one that holds anything but a run of ours."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise RunError(refusal("out", "a folder", str(self.path), "Name another one."))
+        content = {entry.name for entry in self.path.iterdir() if not unfinished(entry.name)} - {LOCK}
+        if not content:
+            return
+        if not force:
+            advice = "Name another folder, go on with --resume, or start over with --force."
+            raise RunError(refusal("out", "a new or empty folder", str(self.path), advice))
+        foreign = content - set(_FILES) - self._checkpoint_names() if _HEADER in content else content
+        if foreign:
+            advice = f"It holds {', '.join(sorted(foreign))}: remove it yourself."
+            raise RunError(refusal("out", "an earlier run's folder", str(self.path), advice))
+
+    def lock(self) -> FolderLock:
+        """Holds the folder for one run while it is entered."""
+        return FolderLock(self.path)
+
+    def start(self) -> None:
+        """Make the folder empty: an earlier run in it goes."""
+        for name in self._checkpoint_names():
+            shutil.rmtree(self.path / name)
+        for name in set(_FILES) - {LOCK}:
+            if (self.path / name).is_dir():
+                shutil.rmtree(self.path / name)
+            else:
+                (self.path / name).unlink(missing_ok=True)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove what interrupted writes left."""
+        self.checkpoints.clear()
+        for entry in self.path.iterdir():
+            if unfinished(entry.name) and entry.is_file():
+                entry.unlink()
+
+    def write_header(self, header: dict[str, Any]) -> None:
+        """Write ``config.json``."""
+        write_json(self.path / _HEADER, {"format": FORMAT, **header})
+
+    def header(self) -> dict[str, Any]:
+        """What :meth:`write_header` wrote."""
+        if not (self.path / _HEADER).is_file():
+            raise RunError(refusal("run", "a folder that preheat train wrote", str(self.path), f"It has no {_HEADER}."))
+        try:
+            header: dict[str, Any] = read_json(self.path / _HEADER)
+        except ValueError as error:
+            advice = "Restore the file, or start a new run."
+            raise RunError(refusal("run", f"a folder whose {_HEADER} can be read", str(error), advice)) from None
+        if header.get("format") != FORMAT:
+            raise RunError(
+                refusal("run", f"of format {FORMAT}", header.get("format"), "Use the release that wrote it.")
+            )
+        return header
+
+    def config(self) -> TrainConfig:
+        """The settings of the run."""
+        return TrainConfig.model_validate(self.header()["config"])
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """The scores on the validation split, in the order they were taken."""
+        return read_lines(self.path / EVALUATIONS)
+
+    def best(self) -> dict[str, Any] | None:
+        """The evaluation with the highest accuracy, the earliest of equal ones; None before the first."""
+        return max(self.evaluations(), key=lambda line: (line["accuracy"], -line["update"]), default=None)
+
+    def marked(self, name: str) -> Path:
+        """The folder of the ``"last"`` or the ``"best"`` checkpoint, or of the one of that name; whole and checked.
+
+        Raises:
+            RunError: if there is none, or it is damaged.
+        """
+        there = self.checkpoints.all()
+        if not there:
+            advice = "The run ended before its first checkpoint: go on with --resume."
+            raise RunError(refusal("run", "one with a checkpoint", str(self.path), advice))
+        if name == "best":
+            best = self.best()
+            scored = [path for path in there if best is not None and updates_of(path.name) == best["update"]]
+            path = scored[0] if scored else there[-1]
+        else:
+            path = there[-1] if name == "last" else self.checkpoints.named(name)
+        problem = damage(path)
+        if problem:
+            whole = [one.name for one in there if damage(one) is None]
+            advice = f"Undamaged: {', '.join(whole)}." if whole else "No other one is left."
+            raise RunError(refusal(f"the {name} checkpoint", "undamaged", f"{path}, {problem}", advice))
+        return path
+
+    def keep_until(self, updates: int) -> None:
+        """Drop what was recorded after so many updates: it is about to be done again."""
+        for name, last in ((RECORDS, updates - 1), (EVALUATIONS, updates), (EVENTS, updates)):
+            if (self.path / name).exists():
+                keep_lines(self.path / name, [line for line in read_lines(self.path / name) if line["update"] <= last])
+
+    def _checkpoint_names(self) -> set[str]:
+        found = (entry.name for entry in self.path.iterdir() if entry.is_dir())
+        return {name for name in found if name.strip(".").removeprefix("aside-").startswith("update-")}

@@ -1,0 +1,444 @@
+"""A run from its parts: update after update, checkpoint after checkpoint, to the result."""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from preheat.errors import BadNumbersError, RunError, RunStoppedError, refusal
+from preheat.lab.data.batches import Batch, Batches, DataPosition
+from preheat.lab.finding import critical_lr_of_update
+from preheat.lab.training.checkpoints import random_states, updates_of
+from preheat.lab.training.config import TrainConfig
+from preheat.lab.training.engine import Engine, Outcome
+from preheat.lab.training.evaluation import Outputs, run_over
+from preheat.lab.training.model import load_model, save
+from preheat.lab.training.parts import Parts
+from preheat.lab.training.processes import from_main, gather_objects, sum_over, without_denormals
+from preheat.lab.training.records import EVALUATIONS, RECORDS, read_lines, write_json
+from preheat.lab.training.report import write_report
+from preheat.lab.training.run_logger import RunLogger, StopRequest
+from preheat.view import plot_series
+
+# --- What an update did to the weights, at some updates: how far they moved, by which angle matrices ----------------
+# turned, and at which learning rate it would have raised the loss.
+#
+# Angular updates: arccos of <w, w'> / (|w| |w'|) for every weight matrix, before and after (Kosson et al. 2024,
+# arXiv:2410.23922). Critical learning rate: :mod:`preheat.lab.finding.critical`, on the update's own batches.
+
+
+class Measuring:
+    """Holds the weights of before an update and compares.
+
+    Args:
+        engine: whose trainable weights are looked at.
+        config: its ``measure_every``, ``angles`` and ``critical_every``.
+    """
+
+    def __init__(self, engine: Engine, config: TrainConfig) -> None:
+        self.engine, self.config = engine, config
+        self.named = [(name, weight) for name, weight in engine.bare.named_parameters() if weight.requires_grad]
+        self._before: list[torch.Tensor] | None = None
+
+    @torch.no_grad()
+    def before(self, update: int) -> None:
+        """Keep a copy of the weights, if this update is one to measure."""
+        due = _due(update, self.config.measure_every) or _due(update, self.config.critical_every)
+        self._before = [weight.detach().clone() for _, weight in self.named] if due else None
+
+    def after(self, update: int, batches: Sequence[Batch], lr: float) -> dict[str, Any]:
+        """What is due after this update, which was made of these batches at this learning rate; or nothing.
+
+        ``update_ratio``, the norm of the change over that of the weights, ``angles`` in radians, and ``critical_lr``,
+        in terms of ``lr``: None where the update has none.
+        """
+        before, self._before = self._before, None
+        found: dict[str, Any] = {}
+        if before is None:
+            return found
+        if _due(update, self.config.measure_every):
+            found |= self._moves(before)
+        if _due(update, self.config.critical_every):
+            along = critical_lr_of_update(self.engine.bare, before, [batches], self._loss, lr=lr)
+            found["critical_lr"] = along.lr
+        return found
+
+    @torch.no_grad()
+    def _moves(self, before: list[torch.Tensor]) -> dict[str, Any]:
+        after = [weight.detach() for _, weight in self.named]
+        moved = _norm(torch._foreach_sub(after, before))
+        found: dict[str, Any] = {"update_ratio": moved / _norm(before)}
+        if self.config.angles:
+            pairs = zip(self.named, before, after, strict=True)
+            found["angles"] = {name: _angle(old, new) for (name, _), old, new in pairs if new.ndim > 1}
+        return found
+
+    def _loss(self, _model: Any, batches: Sequence[Batch]) -> torch.Tensor:
+        return self.engine.loss_of(batches)
+
+
+def _due(update: int, every: int) -> bool:
+    return bool(every) and update % every == 0
+
+
+def _norm(tensors: Any) -> float:
+    return float(torch.nn.utils.get_total_norm(tensors))
+
+
+def _angle(old: torch.Tensor, new: torch.Tensor) -> float:
+    """By the difference of the unit vectors: arccos of a number close to 1 would lose all digits of a small angle."""
+    old, new = old.double().flatten(), new.double().flatten()
+    lengths = old.norm(), new.norm()
+    if not (lengths[0] and lengths[1]):
+        return 0.0
+    return 2 * math.asin(min(1.0, float((new / lengths[1] - old / lengths[0]).norm()) / 2))
+
+
+# --- A run's two pictures, drawn from what it recorded --------------------------------------------------------------
+
+
+def draw_run(folder: Path) -> None:
+    """``lr.png``: the rate every update used. ``loss.png``: each update's loss, its running mean, and validation."""
+    records = read_lines(folder / RECORDS)
+    evaluations = read_lines(folder / EVALUATIONS)
+    updates = [record["update"] for record in records]
+    rates = {"lr": (updates, [record["lr"] for record in records])}
+    plot_series(rates, path=folder / "lr.png", ylabel="learning rate used")
+    losses = [float("nan") if record["loss"] is None else record["loss"] for record in records]
+    width = max(1, len(losses) // 40)
+    series = {
+        "each update": (updates, losses),
+        f"mean of {width} updates": (updates, _running_mean(losses, width)),
+        "validation": ([line["update"] for line in evaluations], [line["loss"] for line in evaluations]),
+    }
+    plot_series(series, path=folder / "loss.png", ylabel="cross-entropy (nats)", faint=["each update"])
+
+
+def _running_mean(values: list[float], width: int) -> list[float]:
+    means = []
+    for index in range(len(values)):
+        window = values[max(0, index + 1 - width) : index + 1]
+        means.append(sum(window) / len(window))
+    return means
+
+
+# --- A run from its parts: update after update, checkpoint after checkpoint, to the result --------------------------
+
+
+_FETCH = 50  # updates a GPU may be ahead before somebody looks at its losses, and asks the other processes
+_MOST_SKIPPED = 10  # bad updates in succession after which skipping them cannot help
+
+
+class Run:
+    """One run, in one process of it.
+
+    Args:
+        parts: what it is made of.
+        engine: model, optimizer, scheduler.
+        batches: the training split.
+        notes: what is written down.
+        stop: whether somebody has asked to stop.
+    """
+
+    def __init__(self, parts: Parts, engine: Engine, batches: Batches, notes: RunLogger, stop: StopRequest) -> None:
+        self.parts, self.engine, self.batches, self.notes, self.stop = parts, engine, batches, notes, stop
+        self.config, self.folder, self.total = parts.config, parts.folder, parts.course.total
+        self.accelerator = engine.accelerator
+        self.main = bool(self.accelerator.is_main_process)
+        self.last = self.total  # completed updates at which to stop: a stretch stops before the run's end
+        self.place = parts.beginning.place
+        self.measuring = Measuring(engine, self.config)
+        self._saved = parts.beginning.position if parts.beginning.checkpoint else -1
+        self._pending: list[tuple[dict[str, Any], Outcome, list[int]]] = []
+        self._skipped = 0  # bad updates in succession
+        self._ending = False  # a callback wants the run to end in order
+        self._started = time.monotonic()
+
+    @property
+    def position(self) -> int:
+        """Completed updates."""
+        return self.engine.scheduler.position
+
+    # --- training --------------------------------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Train to the last update; save and evaluate after each epoch."""
+        epochs = self.config.epochs or 1
+        self._heed()
+        with self._bar(epochs, "epochs", "epoch", self.place.epoch) as bar:
+            while True:
+                self._train_epoch()
+                self._close_epoch()
+                bar.update()
+                if self._ending or self.position >= self.total or self.place.epoch + 1 >= epochs:
+                    return
+                self.place = DataPosition(self.place.epoch + 1)
+
+    def stretch(self, until: int, *, save: bool) -> dict[str, Any]:
+        """Train to ``until`` completed updates and stop there, wherever in an epoch that is.
+
+        Evaluated after each epoch, as :meth:`fit` does; saved at the end or not at all. Nothing is finished: somebody
+        else puts the run together.
+
+        Returns:
+            The scores on the validation split at ``until``.
+        """
+        self.last = until
+        line: dict[str, Any] = {}
+        while self.position < until:
+            self._train_epoch()
+            if not self.batches.remaining(self.place):
+                line = self._evaluate()
+                self.place = DataPosition(self.place.epoch + 1)
+        self._refuse_bad_weights()
+        if save:
+            self._save()
+        if line.get("update") != until:
+            line = self.score(self.engine.scored, "validation").scores().to_dict()
+        return {key: value for key, value in line.items() if key not in ("epoch", "update", "split")}
+
+    def _bar(self, total: int, title: str, unit: str, initial: int = 0, *, leave: bool = True) -> Any:
+        # disable=None: no bars where standard error is not a terminal, so that log files stay readable
+        disable = None if self.main else True
+        return tqdm(total=total, initial=initial, desc=title, unit=unit, leave=leave, disable=disable)
+
+    def _train_epoch(self) -> None:
+        """The updates of this epoch that are still to come."""
+        self.engine.model.train()
+        left = self.batches.remaining(self.place)
+        groups = _groups(self.batches.after(self.place), self.config.accumulation)
+        bars = self._bar(left, f"epoch {self.place.epoch + 1}", "batch", leave=False)
+        with bars as bar, without_denormals(self.engine.accelerator):
+            since = time.perf_counter()
+            while self.position < self.last and not self._ending:
+                group = next(groups, None)
+                if group is None:
+                    break
+                self._update(group, since)
+                since = time.perf_counter()
+                self.place = replace(self.place, batches=self.place.batches + len(group))
+                left -= len(group)
+                bar.update(len(group))
+                if left and self.config.save_every and self.position % self.config.save_every == 0:
+                    self._save()
+                self._heed()
+        self._fetch()
+
+    def _update(self, group: list[Batch], since: float) -> None:
+        """One update, measured and noted."""
+        self.measuring.before(self.position)
+        outcome = self.engine.update(group)
+        rows = [row for batch in group for row in batch.rows]
+        if not outcome.made:
+            self._not_made(outcome, rows)
+            return
+        self._skipped = 0
+        seconds, tokens = time.perf_counter() - since, sum(batch.tokens for batch in group)
+        update, rates = self.position - 1, self.engine.named_rates(outcome.rates)
+        measured = self.measuring.after(update, group, rates["lr"])
+        record = {
+            "update": update,
+            "epoch": self.place.epoch,
+            **rates,
+            **dict.fromkeys(("loss", "grad_norm", "clipped")),  # once they are fetched
+            "batch": f"{zlib.crc32(repr(rows).encode()):08x}",
+            "tokens": tokens,
+            **measured,
+            "seconds": round(seconds, 6),
+            "tokens_per_second": round(tokens / seconds, 1),
+        }
+        self._pending.append((record, outcome, rows))
+        if self.engine.checked or len(self._pending) >= _FETCH or self.position % self.config.log_every == 0:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        """Read losses and norms off the device and note them."""
+        pending, self._pending = self._pending, []
+        for record, outcome, rows in pending:
+            loss, norm = float(outcome.loss), float(outcome.norm)
+            if not self.engine.checked and not outcome.finite:
+                raise self._bad_numbers(record["update"], outcome, rows)
+            clipped = bool(self.config.clip) and norm > self.config.clip
+            spike = self.notes.update({**record, "loss": loss, "grad_norm": norm, "clipped": clipped})
+            if spike is not None and self.config.spikes == "stop":
+                advice = "Lower the learning rate, or warm up for longer; --spikes record goes on."
+                raise RunError(refusal("loss", f"near the usual {spike.usual:.4g}", round(loss, 4), advice))
+
+    def _not_made(self, outcome: Outcome, rows: list[int]) -> None:
+        """An update whose numbers were bad: the end, or an event."""
+        update = self.position
+        if outcome.overflowed:
+            self.notes.event("skip", update, "the gradients overflowed in half precision; the scale was lowered")
+            return
+        self._skipped += 1
+        error = self._bad_numbers(update, outcome, rows)
+        if self.config.bad_numbers == "stop":
+            raise error
+        if self._skipped >= _MOST_SKIPPED:
+            raise BadNumbersError(f"{error} So were {_MOST_SKIPPED} updates in succession, all skipped.")
+        self.notes.event("skip", update, str(error), rows=rows)
+
+    def _bad_numbers(self, update: int, outcome: Outcome, rows: list[int]) -> BadNumbersError:
+        where = [self.parts.data.train[row].where for row in rows]
+        shown = ", ".join(where[:8]) + (f" and {len(where) - 8} more" if len(where) > 8 else "")
+        found = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
+        advice = "The update was not made and nothing of it is saved; lower the rate or look at the rows."
+        rows_of = f"rows {', '.join(map(str, rows[:8]))}{'...' if len(rows) > 8 else ''} ({shown})"
+        return BadNumbersError(refusal(f"update {update}", "made of finite numbers", f"{found}; {rows_of}", advice))
+
+    # --- between updates -------------------------------------------------------------------------------------------
+
+    def _heed(self) -> None:
+        """What signals and callbacks ask for, in any process: all have to do the same after the same update.
+
+        A signal saves and stops the run; a callback lets it end in order, scored as any other.
+        """
+        mine = self.stop.reason, self.notes.wants_an_end
+        if self.accelerator.num_processes > 1:
+            if not self.engine.checked and self.position % _FETCH:
+                return  # to ask each other is to wait for the devices
+            asked = torch.tensor([float(reason is not None) for reason in mine], device=self.engine.device)
+            if not sum_over(asked, self.accelerator).any():
+                return
+        elif mine == (None, None):
+            return
+        signals, ends = zip(*gather_objects(mine, self.accelerator), strict=True)
+        stopped, ended = (next(filter(None, reasons), None) for reasons in (signals, ends))
+        if stopped:
+            self._stop(stopped)
+        if ended and not self._ending:
+            self._ending = True
+            self._fetch()
+            self.notes.event("end", self.position, str(ended))
+
+    def _stop(self, asked: str) -> None:
+        """Save and raise."""
+        self._fetch()
+        self._save()
+        self.notes.event("stop", self.position, f"asked by {asked}")
+        how = f"go on with: preheat train --resume --out {self.folder.path}"
+        raise RunStoppedError(f"stopped by {asked} after update {self.position} of {self.total}, saved; {how}")
+
+    def _close_epoch(self) -> None:
+        """Save, then evaluate what was saved, then make room: a stop in between loses nothing."""
+        self._save()
+        scored = {line["update"] for line in self.folder.evaluations()} if self.main else set()
+        if self.position not in from_main(scored, self.accelerator):
+            self._evaluate()
+        if self.main:
+            self._make_room()
+        self._heed()
+
+    def _evaluate(self) -> dict[str, Any]:
+        best = self.folder.best() if self.main else None
+        scores = self.score(self.engine.scored, "validation").scores()
+        line = {"epoch": self.place.epoch, "update": self.position, "split": "validation", **scores.to_dict()}
+        self.notes.evaluation(line)
+        mark = " (best)" if best is None or scores.accuracy > best["accuracy"] else ""
+        self.notes.say(f"epoch {self.place.epoch + 1}/{self.config.epochs}: validation {scores}{mark}")
+        return line
+
+    def score(self, model: Any, split: str) -> Outputs:
+        """What a model makes of every row of a split, each exactly once, whichever process had it."""
+        mine = self.parts.split(split, self.accelerator.process_index, self.accelerator.num_processes)
+        # With several processes nobody may leave the others alone in an evaluation: they stop after it.
+        between = self._heed if self.accelerator.num_processes == 1 else lambda: None
+        outputs = run_over(model, mine, self.engine.device, between)
+        return Outputs.joined(gather_objects(outputs, self.accelerator))
+
+    # --- saving ----------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """A checkpoint of this moment, unless there is one."""
+        if self._saved == self.position:
+            return
+        self._fetch()
+        self._refuse_bad_weights()
+        state = self.engine.state()
+        randoms = gather_objects(random_states(), self.accelerator)
+        if self.main:
+
+            def fill(folder: Any) -> None:
+                save(self.engine.saved_as, state["model"], self.parts.texts.tokenizer, folder)
+                save_file(state["optimizer"], folder / "optimizer.safetensors")
+                write_json(folder / "optimizer.json", {"groups": state["groups"], "scaler": state["scaler"]})
+                write_json(folder / "random.json", randoms)
+                write_json(folder / "run.json", self._state())
+
+            path = self.folder.checkpoints.write(self.position, fill)
+            self.folder.write_header(self.parts.header())
+            self._make_room()
+            self.notes.checkpoint(path)
+        self._saved = self.position
+
+    def _refuse_bad_weights(self) -> None:
+        if not self.engine.is_finite():
+            advice = "It is not saved; go on from the checkpoint before with --resume and a lower rate."
+            raise BadNumbersError(refusal("weights", "finite numbers", f"others at update {self.position}", advice))
+
+    def finish(self) -> dict[str, Any]:
+        """Score the best checkpoint on the test split, draw the pictures and write result and report."""
+        best = self.folder.marked("best")
+        model: Any = load_model(best, self.config)
+        outputs = self.score(model.to(self.engine.device), "test")
+        scores = outputs.scores()
+        line = self.folder.best() or {}
+        result = {
+            "run": str(self.folder.path),
+            "updates": self.position,
+            "best": best.name,
+            "validation": {key: line[key] for key in ("epoch", *scores.to_dict()) if key in line},
+            "test": scores.to_dict(),
+            **self.parts.ceiling(),
+            "confusion": outputs.confusion(),
+            "seconds": round(self._elapsed(), 1),
+        }
+        if self.main:
+            draw_run(self.folder.path)
+            write_json(self.folder.path / "result.json", result)
+            write_report(self.folder.path)
+            self.notes.end(result)
+            self.notes.say(f"test (best checkpoint, {best.name}): {scores}")
+        return result
+
+    def _elapsed(self) -> float:
+        """Seconds of the run, those before its last checkpoint included where it was resumed."""
+        earlier: float = self.parts.beginning.state.get("seconds", 0.0)
+        return earlier + time.monotonic() - self._started
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "position": self.position,
+            "seconds": self._elapsed(),
+            "place": self.place.to_dict(),
+            "scheduler": self.engine.scheduler.state_dict(),
+            "losses": self.notes.losses,
+            **self.parts.identity(),
+        }
+
+    def _make_room(self) -> None:
+        best = self.folder.best()
+        kept = {best["update"]} if best is not None else set()
+        if self.config.keep_models == "epochs":
+            kept |= {line["update"] for line in self.folder.evaluations()}
+        checkpoints = self.folder.checkpoints
+        checkpoints.rotate(
+            self.config.keep_last, [path.name for path in checkpoints.all() if updates_of(path.name) in kept]
+        )
+
+
+def _groups(batches: Iterable[Batch], many: int) -> Iterator[list[Batch]]:
+    """So many batches at a time, the last time what is left."""
+    rest = iter(batches)
+    while group := list(islice(rest, many)):
+        yield group

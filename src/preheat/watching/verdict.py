@@ -1,0 +1,477 @@
+"""What a watched run's learning rate did: against a plan, against what the script asked for, or by its clock."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preheat.auditing import Audit, Finding, audit, clock_finding, recognise_log
+from preheat.auditing.logs import Log, Series, arithmetic
+from preheat.auditing.observed import Observed
+from preheat.auditing.recognition import recognize
+from preheat.dialects import read
+from preheat.errors import ConfigError, PreheatError, refusal
+from preheat.schedule import Schedule
+from preheat.schedule.named import build
+
+if TYPE_CHECKING:
+    from preheat.auditing import Recognized
+
+
+# --- The schedule a script asked for, from what its scheduler says of itself ----------------------------------------
+
+
+# transformers' private functions, which its schedulers are partials of (5.23, optimization.py).
+_TRANSFORMERS = {
+    "_get_constant_schedule_with_warmup_lr_lambda": "constant_with_warmup",
+    "_get_linear_schedule_with_warmup_lr_lambda": "linear",
+    "_get_cosine_schedule_with_warmup_lr_lambda": "cosine",
+    "_get_cosine_with_hard_restarts_schedule_with_warmup_lr_lambda": "cosine_with_restarts",
+    "_get_polynomial_decay_schedule_with_warmup_lr_lambda": "polynomial",
+    "_get_inverse_sqrt_schedule_lr_lambda": "inverse_sqrt",
+    "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": "cosine_warmup_with_min_lr",
+    "_get_wsd_scheduler_lambda": "warmup_stable_decay",
+}
+
+
+def asked_for(description: Any) -> tuple[Schedule, float | None] | None:
+    """The schedule that a recorded scheduler follows and the base of the first group; None where it does not say."""
+    if not isinstance(description, Mapping):
+        return None
+    try:
+        if "lambdas" in description:
+            first = description["lambdas"][0]
+            schedule = _transformers(first["function"], dict(first["keywords"]))
+            bases = description.get("bases")
+            return None if schedule is None else (schedule, float(bases[0]) if bases and bases[0] else None)
+        found = read({"scheduler": description["state"], "optimizer": {"param_groups": description["groups"]}}, "torch")
+        return None if found.schedule.waits_for else (found.schedule, found.base_lr)
+    except (PreheatError, KeyError, IndexError, TypeError):
+        return None
+
+
+def _transformers(function: str, options: dict[str, Any]) -> Schedule | None:
+    name = _TRANSFORMERS.get(function)
+    if name is None:
+        return None
+    if name == "cosine" and "min_lr_rate" in options:
+        name = "cosine_with_min_lr"
+    warmup, total = options.pop("num_warmup_steps", 0), options.pop("num_training_steps", None)
+    lr = options.pop("lr_init", 1.0)
+    known = {option: value for option, value in options.items() if value is not None}
+    if name == "warmup_stable_decay":
+        total = None if known.get("num_stable_steps") is not None else total
+    return build(name, warmup, total, lr=lr, whole=False, **known)
+
+
+# --- What a watched run wrote down, put together: one line of updates for each set of parameters in each process
+
+
+@dataclass(slots=True)
+class Line:
+    """The updates of one optimizer, and of those that took its parameters over from it.
+
+    Attributes:
+        optimizers: their classes, in order.
+        rank: the process's number among those that train together.
+        groups: names of the parameter groups.
+        updates: number of each update, from 0 or from where a resumed optimizer's state says.
+        values: (key, group) -> the value used by each update.
+        positions: the scheduler's position at each update; nan without one.
+        backwards: backward passes for each update.
+        seconds: when each update was made, since the process began.
+        skips: the update before which an attempt was skipped, once for each.
+        schedulers: (update, class, what it is shaped by), in order.
+        resumed: updates that the first optimizer's state had counted before.
+    """
+
+    rank: int = 0
+    optimizers: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    updates: list[int] = field(default_factory=list)
+    values: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    positions: list[float] = field(default_factory=list)
+    backwards: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    skips: list[int] = field(default_factory=list)
+    schedulers: list[tuple[int, str, Any]] = field(default_factory=list)
+    resumed: int = 0
+
+    @property
+    def next_update(self) -> int:
+        """The number that the coming update will have."""
+        return self.updates[-1] + 1 if self.updates else self.resumed
+
+    def rates(self, group: str) -> Any:
+        """The learning rate each update used, as an array; nan before the group was there."""
+        return np.array(self.values["lr", group])
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Everything that was recorded.
+
+    Attributes:
+        lines: those of the first process with the most updates come first.
+        processes: how many processes made updates.
+        problems: what the recorders could not do, in words.
+    """
+
+    lines: tuple[Line, ...]
+    processes: int
+    problems: tuple[str, ...]
+
+
+def read_record(folder: Path) -> Watched:
+    """Read the files of a folder that a run was recorded into."""
+    lines: list[Line] = []
+    problems: list[str] = []
+    processes = 0
+    for path in sorted(folder.glob("*.jsonl")):
+        found = _process(path, problems)
+        processes += any(line.updates for line in found)
+        lines += [line for line in found if line.updates]
+    lines.sort(key=lambda line: (line.rank, -len(line.updates)))
+    return Watched(tuple(lines), processes, tuple(dict.fromkeys(problems)))
+
+
+def _process(path: Path, problems: list[str]) -> list[Line]:
+    rank = 0
+    lines: list[Line] = []
+    of: dict[int, Line] = {}
+    readers: dict[int, _Values] = {}
+    for event in _events(path):
+        match event:
+            case ["process", about]:
+                rank = int(about["rank"])
+            case ["optimizer", number, kind, groups, keys, seen, before]:
+                line = of.get(number) or of.get(before)
+                if line is None:
+                    line = Line(rank=rank, resumed=seen)
+                    lines.append(line)
+                of[number] = line
+                line.groups += [group for group in groups if group not in line.groups]
+                if not readers.get(number):
+                    line.optimizers.append(str(kind).rpartition(".")[2])
+                readers[number] = _Values(groups, keys)
+            case ["scheduler", number, kind, description]:
+                of[number].schedulers.append((of[number].next_update, kind, description))
+            case ["update", number, seconds, backwards, position, rows]:
+                _add(of[number], readers[number].taken(rows), seconds, backwards, position)
+            case ["skip", number, *_]:
+                of[number].skips.append(of[number].next_update)
+            case ["broken", what]:
+                problems.append(f"the recorder stopped: {what}")
+    return lines
+
+
+class _Values:
+    """The last known value of every number of an optimizer's groups."""
+
+    def __init__(self, groups: list[str], keys: list[str]) -> None:
+        self.groups, self.keys = groups, keys
+        self.last: dict[tuple[str, str], float] = {}
+
+    def taken(self, rows: list[Any]) -> dict[tuple[str, str], float]:
+        """The values after an update's rows; a row of null has not changed."""
+        for key, row in zip(self.keys, rows, strict=True):
+            for group, value in zip(self.groups, row or (), strict=bool(row)):
+                if isinstance(value, list):
+                    self.last |= {(f"{key}[{index}]", group): float(item) for index, item in enumerate(value)}
+                elif value is not None:
+                    self.last[key, group] = float(value)
+        return self.last
+
+
+def _add(line: Line, values: dict[tuple[str, str], float], seconds: float, backwards: int, position: Any) -> None:
+    count = len(line.updates)
+    line.updates.append(line.next_update)
+    line.seconds.append(seconds)
+    line.backwards.append(backwards)
+    line.positions.append(float("nan") if not isinstance(position, (int, float)) else float(position))
+    for slot in (*line.values, *(slot for slot in values if slot not in line.values)):
+        line.values.setdefault(slot, [float("nan")] * count).append(values.get(slot, float("nan")))
+
+
+def _events(path: Path) -> Iterator[Any]:
+    """The lines of a file; the zeros it ends with, and a line that a kill cut off, are no lines."""
+    for text in path.read_bytes().rstrip(b"\0").split(b"\n"):
+        if text:
+            try:
+                yield json.loads(text)
+            except ValueError:
+                return
+
+
+# --- Running a command with the recorder attached to every Python process in it -------------------------------------
+
+
+ATTACHED = Path(__file__).parent / "attach"
+
+
+def run_watched(command: Sequence[str], folder: Path) -> int:
+    """Run ``command`` to its end, recording into ``folder``; its exit code, or 128 + n where signal n ended it.
+
+    Standard input, output and error are the command's own. Signals that stop this process are passed on.
+
+    Raises:
+        FileNotFoundError: if there is no such command.
+    """
+    paths = [str(ATTACHED), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PREHEAT_WATCH": str(folder), "PYTHONPATH": os.pathsep.join(paths)}
+    child = subprocess.Popen(command, env=environment)
+
+    def pass_on(number: int, _frame: object) -> None:
+        child.send_signal(number)
+
+    # The terminal's Ctrl-C reaches the child by itself: here it must only not end the waiting.
+    earlier = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    }
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
+
+
+# --- What a watched run's learning rate did: against a plan, against what the script asked for, or by its clock
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be said of one line of updates.
+
+    Attributes:
+        line: the updates.
+        title: which optimizer it was, with its counts.
+        plan: what the rates were held against; None if there was nothing to hold them against.
+        source: where the plan comes from: ``"given"``, ``"asked for by the script"``, or nothing.
+        findings: one for each group; of the clock alone where there is no plan.
+        looks_like: what the rates look like, where there is no plan.
+        notes: what else is worth knowing.
+    """
+
+    line: Line
+    title: str
+    plan: Schedule | None
+    source: str
+    findings: tuple[Finding, ...]
+    looks_like: Recognized | None
+    notes: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing was found."""
+        return all(finding.equal for finding in self.findings)
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        if self.plan is not None:
+            lines.append(f"plan ({self.source}): {self.plan}")
+        elif self.looks_like is not None:
+            lines.append(f"looks like: {self.looks_like}")
+        several = len(self.findings) > 1
+        for finding in self.findings:
+            lines.append(f"group {finding.group}: {finding.sentence}" if several else finding.sentence)
+            lines += [f"  {line}" for line in finding.evidence]
+            lines += [f"  likely cause: {finding.cause}"] if finding.cause else []
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def report(watched: Watched, against: Schedule | str | None = None, lr: float | None = None) -> list[Report]:
+    """What each optimizer of the first process did, the one with the most updates first.
+
+    Args:
+        watched: what was recorded.
+        against: the plan of the one with the most updates; None takes what its scheduler was asked for.
+        lr: the plan's peak; None takes it from the rates.
+    """
+    rank = min((line.rank for line in watched.lines), default=0)
+    first = [line for line in watched.lines if line.rank == rank]
+    reports = [_report(line, against if not index else None, lr) for index, line in enumerate(first)]
+    others = [line for line in watched.lines if line.rank != rank]
+    if reports and others:
+        reports[0] = replace(reports[0], notes=(*reports[0].notes, _ranks(first[0], others)))
+    return reports
+
+
+def _report(line: Line, against: Schedule | str | None, lr: float | None) -> Report:
+    notes = _notes(line)
+    plan, source, base = against, "given", lr
+    if plan is None:
+        plan, source, base = _own_plan(line)
+    if plan is None:
+        finding = _undriven(line) or _clock(line)
+        known = next(iter(recognise_log(_log(line)).values()))
+        return Report(line, _title(line), None, "", (finding,) if finding else (), known, notes)
+    found = audit(_log(line), plan, lr=base, total=line.next_update)
+    findings = tuple(_sharpened(finding, line) for finding in found.findings)
+    notes = (*notes, *_run_length(line, found))
+    return Report(line, _title(line), found.schedule, source, findings, None, notes)
+
+
+def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
+    """The schedule that the script's own scheduler follows: as it says, or as its rates by its positions show."""
+    if not line.schedulers:
+        return None, "", None
+    asked = asked_for(line.schedulers[0][2])
+    if asked is not None:
+        return asked[0], "asked for by the script", asked[1]
+    # A second scheduler, after a resume say, may follow another curve.
+    begun = [start for start, *_ in line.schedulers[1:]]
+    positions = np.array(line.positions)
+    driven = np.isfinite(positions) & (np.array(line.updates) < (begun[0] if begun else math.inf))
+    places, first = np.unique(positions[driven].astype(np.int64), return_index=True)
+    rates = line.rates(line.groups[0])[driven][first]
+    if len(places) > 3 and np.isfinite(rates).all():
+        known = recognize(Observed(places, rates, _rounding(rates)))
+        if known is not None and known.exact:
+            return known.schedule, "read off its scheduler's own curve", known.base_lr
+    return None, "", None
+
+
+def _undriven(line: Line) -> Finding | None:
+    """A scheduler that was left behind with an earlier optimizer."""
+    driven = np.isfinite(np.array(line.positions))
+    if not driven.any() or driven.all() or driven[-1]:
+        return None
+    begin = int(np.flatnonzero(driven)[-1]) + 1
+    rates = line.rates(line.groups[0])
+    at, rate = line.updates[begin], float(rates[begin])
+    sentence = f"from update {at} on no scheduler drives the optimizer; its rate is {rate:.6g} there"
+    cause = "Another optimizer took the parameters over, and the scheduler was left with the earlier one."
+    updates = np.array(line.updates)
+    return Finding(
+        line.groups[0], "frozen", sentence, cause, (), 0.0, 0.0, updates, rates, rates, {"at": at}, updates < at
+    )
+
+
+def _log(line: Line) -> Log:
+    """The used rates as a log that nobody rounded."""
+    updates = np.array(line.updates, dtype=np.int64)
+    series = []
+    for group in line.groups:
+        rates = line.rates(group) if ("lr", group) in line.values else np.full(len(updates), np.nan)
+        there = np.isfinite(rates)
+        if there.any():
+            series.append(Series(group, updates[there], rates[there], _rounding(rates[there])))
+    if not series:
+        raise ConfigError(refusal("optimizer", "one with learning rates", line.optimizers, "Its groups hold no lr."))
+    return Log(Path("the watched run"), "watched run", tuple(series), first=0)
+
+
+def _rounding(rates: Any) -> Any:
+    """The recorder writes all digits: what is left is the arithmetic's."""
+    return np.full(len(rates), arithmetic(rates) or 1e-300)
+
+
+def _clock(line: Line) -> Finding | None:
+    """What the scheduler's positions say, for a scheduler whose curve nobody knows."""
+    positions = np.array(line.positions)
+    if not np.isfinite(positions).all() or any("Plateau" in kind for _, kind, _ in line.schedulers):
+        return None
+    offset = line.resumed if positions[0] == line.resumed else 0
+    finding = clock_finding(np.array(line.updates) - offset, positions - offset)
+    return _sharpened(finding, line)
+
+
+def _sharpened(finding: Finding, line: Line) -> Finding:
+    """A finding with the cause that the counts of backward passes and skips single out."""
+    backwards = int(np.median(line.backwards))
+    evidence = list(finding.evidence[:-1])  # the numbering of a watched run is its own
+    cause = finding.cause
+    if finding.kind == "fast-clock":
+        scale = finding.numbers["scale"]
+        evidence.append(f"{backwards} backward {'pass' if backwards == 1 else 'passes'} an update")
+        one = {**finding.numbers, "offset": scale - 1 if backwards == scale else 0}
+        if backwards in (1, scale):
+            from preheat.auditing.causes import words_for
+
+            cause = words_for("fast-clock", one)[1]
+    if finding.kind == "skipped-updates":
+        evidence.append(f"{len(line.skips)} attempts were skipped")
+    if finding.kind == "frozen" and len(line.optimizers) > 1:
+        evidence.append(f"{len(line.optimizers)} optimizers had these parameters, one after the other")
+    return replace(finding, evidence=tuple(evidence), cause=cause)
+
+
+def _title(line: Line) -> str:
+    kinds = " then ".join(dict.fromkeys(line.optimizers))
+    groups = "" if len(line.groups) == 1 else f", {len(line.groups)} groups"
+    backwards = int(np.median(line.backwards))
+    each = f", {backwards} backward passes each" if backwards > 1 else ""
+    pace = float(np.median(np.diff(line.seconds))) if len(line.seconds) > 1 else 0.0
+    took = f" in {line.seconds[-1] - line.seconds[0]:.3g} s ({1000 * pace:.3g} ms each)" if pace else ""
+    moves = np.diff(np.array(line.positions))
+    moved = float(np.mean(moves[np.isfinite(moves)])) if np.isfinite(moves).any() else 1.0
+    steps = "" if abs(moved - 1.0) < 0.01 else f", {moved:.3g} moves an update"
+    return f"{kinds}: {len(line.updates)} updates{took}{each}{groups}; scheduler {_driver(line)}{steps}"
+
+
+def _driver(line: Line) -> str:
+    return " then ".join(dict.fromkeys(kind.rpartition(".")[2] for _, kind, _ in line.schedulers)) or "none"
+
+
+def _notes(line: Line) -> tuple[str, ...]:
+    notes = []
+    if line.skips:
+        shown = ", ".join(map(str, dict.fromkeys(line.skips[:6])))
+        more = ", ..." if len(line.skips) > 6 else ""
+        notes.append(f"{len(line.skips)} attempts skipped by the gradient scaler, before updates {shown}{more}")
+    if line.resumed:
+        notes.append(f"the optimizer's state had {line.resumed} updates when the run began")
+    for (key, group), values in sorted(line.values.items()):
+        known = _finite(values)
+        if key != "lr" and np.ptp(known) > 0:
+            of = "" if len(line.groups) == 1 else f" of group {group}"
+            ends = f"{known[0]:.6g} to {known[-1]:.6g}, between {known.min():.6g} and {known.max():.6g}"
+            notes.append(f"{key}{of} changed too: {ends}")
+    if not line.schedulers:
+        notes.append("no torch scheduler was made for it")
+    return tuple(notes)
+
+
+def _finite(values: list[float]) -> Any:
+    array = np.array(values)
+    return array[np.isfinite(array)] if np.isfinite(array).any() else np.zeros(1)
+
+
+def _run_length(line: Line, found: Audit) -> list[str]:
+    """What a plan for another number of updates meant for the run."""
+    horizon, made = found.schedule.horizon, line.next_update
+    if horizon is None or any(not finding.equal for finding in found.findings):
+        return []
+    last = line.values["lr", line.groups[0]][-1]
+    if made < math.floor(horizon):
+        return [f"the run made {made} of the schedule's {horizon:g} updates and stopped at a rate of {last:.4g}"]
+    if made > math.ceil(horizon):
+        return [f"the run went on for {made - math.ceil(horizon)} updates past the schedule's {horizon:g}"]
+    return []
+
+
+def _ranks(line: Line, others: list[Line]) -> str:
+    """Whether all processes used the same rates."""
+    group = line.groups[0]
+    rates = line.rates(group)
+    different = [
+        other.rank
+        for other in others
+        if other.groups[:1] != [group]
+        or len(other.updates) != len(rates)
+        or not np.array_equal(other.rates(group), rates)
+    ]
+    if different:
+        return f"processes {', '.join(map(str, sorted(set(different))))} used other rates than process {line.rank}"
+    return f"all {1 + len(others)} processes used the same rates"

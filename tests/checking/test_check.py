@@ -1,0 +1,88 @@
+"""Each finding has a schedule that triggers it and one that does not; nothing is read off a name."""
+
+import json
+
+import pytest
+from hypothesis import given
+
+import preheat
+from support.strategies import schedules
+
+
+def codes(schedule, **options):
+    return {finding.code: finding.severity for finding in preheat.check(schedule, **options)}
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "schedule", "options", "mended"),
+    [
+        ("always-zero", "error", "hold 10 at 0", {}, "hold 10 at 0.1"),
+        ("warm-up-not-finished", "error", "warmup 1000 > hold 10", {"updates": 300}, "warmup 100 > hold 200"),
+        ("long-warm-up", "warning", "warmup 60% > cosine", {"updates": 100}, "warmup 10% > cosine"),
+        ("first-update-at-zero", "warning", "transformers: warmup 10 > linear 90", {}, "warmup 10 > linear 90"),
+        ("first-update-at-peak", "warning", "warmup 1 > warmup 10 > linear 90", {}, "warmup 10 > linear 90"),
+        ("no-warm-up", "note", "linear 1000", {}, "warmup 10 > linear 990"),
+        ("ends-before-run", "error", "warmup 10 > linear 90", {"updates": 200}, "warmup 10 > linear 190"),
+        ("ends-before-run", "warning", "warmup 10 > linear 90 to 0.1", {"updates": 200}, "warmup 10 > linear 190"),
+        ("ends-after-run", "warning", "warmup 10 > linear 990", {"updates": 200}, "warmup 10 > linear 190"),
+        ("ends-at-peak", "warning", "warmup 10 > cosine(cycles=1) 90", {}, "warmup 10 > cosine 90"),
+        ("end-value-not-used", "note", "transformers: warmup 10 > linear 90", {}, "warmup 10 > linear 90"),
+        ("warm-up-below-floor", "note", "warmup 10 > cosine 90 to 0.5", {}, "warmup 10 from 0.5 > cosine 90 to 0.5"),
+        ("jump", "warning", "warmup 10 > hold 40 > hold 50 at 0.1", {}, "warmup 10 > hold 40 > linear 50 to 0.1"),
+        ("restart", "note", "warmup 10 > repeat(cosine 45, times=2)", {}, "warmup 10 > cosine 90"),
+        ("late-restart", "warning", "warmup 4 > repeat(cosine 48, times=3)", {"updates": 102}, "warmup 4 > cosine 98"),
+        ("above-base", "warning", "warmup 10 > linear 90 from 2", {}, "warmup 10 > linear 90"),
+        ("mostly-near-zero", "warning", "warmup 10 > exponential(rate=0.5) 990", {}, "warmup 10 > linear 990"),
+        (
+            "metric-in-warm-up",
+            "note",
+            "(warmup 10 > hold forever) * plateau(during_warmup=true)",
+            {"updates": 100},
+            "(warmup 10 > hold forever) * plateau()",
+        ),
+        ("floor-above-base", "error", "warmup 9 > cosine 9 to lr 1e-3", {"lr": 1e-4}, "warmup 9 > cosine 9 to lr 1e-6"),
+    ],
+)  # fmt: skip
+def test_each_finding_is_found_and_goes_when_mended(code, severity, schedule, options, mended):
+    """The code and its severity; the mended schedule no longer has it."""
+    assert codes(schedule, **options)[code] == severity
+    assert code not in codes(mended, **options)
+
+
+def test_a_sound_schedule_has_nothing_to_say():
+    """Warm-up from above zero, down to a floor that the last update reaches, shaped for the run."""
+    assert preheat.check("warmup 10% > cosine to 0", updates=1000) == []
+
+
+def test_floors_are_held_against_every_group():
+    """One group's base value is below the floor, the other's is not."""
+    found = preheat.check("warmup 10 > cosine 90 to lr 1e-5", lr=1e-3, bases=[1e-3, 1e-6])
+    assert [finding.message for finding in found if finding.code == "floor-above-base"] == [
+        "the learning rate 1e-05 of the schedule is above the base value 1e-06 of a group"
+    ]
+
+
+def test_numbers_in_messages_are_learning_rates():
+    """Of the lr given."""
+    found = preheat.check("warmup 1000 > hold 10", updates=500, lr=1e-3)
+    assert "the highest rate is 0.0005" in str(found[0])
+
+
+def test_long_runs_are_looked_at_where_it_matters():
+    """A jump between two far updates of 10^9 is found at its place."""
+    found = preheat.check("warmup 1000 > hold 599_999_000 > hold 400_000_000 at 0.5")
+    assert any("drops at update 600000000" in finding.message for finding in found)
+
+
+@given(schedules)
+def test_any_schedule_can_be_checked(schedule):
+    """No schedule breaks the checks; findings are plain data."""
+    for finding in preheat.check(schedule, updates=max(1, int(schedule.horizon))):
+        assert finding.severity in ("error", "warning", "note")
+        json.dumps(finding.message)
+
+
+def test_without_any_length_it_asks_for_one():
+    """An endless schedule and no run."""
+    with pytest.raises(preheat.ScheduleError, match="updates must be given"):
+        preheat.check("warmup 10 > hold forever")
