@@ -1,40 +1,23 @@
-"""The changelog is what towncrier makes of the fragments: ``python tests/test_changelog.py`` writes it anew."""
+"""Changes are told in fragments, one file each; a release collects them. As a script: the same checks without pytest."""
 
+import importlib.machinery
+import importlib.util
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-from preheat.files import replacing
-
 ROOT = Path(__file__).parent.parent
-CHANGELOG = ROOT / "CHANGELOG.md"
 FRAGMENTS = [path for path in sorted((ROOT / "changelog.d").iterdir()) if path.name != "README.md"]
-HEADING = "## Unreleased"
-# Releases stand below it; towncrier puts the next one there.
-MARK = "<!-- towncrier release notes start -->"
 
 
 def draft():
-    """What the next release will say of the fragments that are there, under the heading of what is not released."""
+    """What the next release will say."""
     words = ["towncrier", "build", "--draft", "--version", "0", "--date", "2026-01-01"]
     done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     heading, _, rest = done.stdout.partition("\n")
     assert heading == "## 0 (2026-01-01)"
-    return f"{HEADING}\n{rest.rstrip()}\n\n"
-
-
-def changelog():
-    """The whole file, with the draft between its introduction and the releases."""
-    text = CHANGELOG.read_text(encoding="utf-8")
-    introduction, _, rest = text.partition(HEADING)
-    return introduction + draft() + rest[rest.index(MARK) :]
-
-
-def test_changelog_is_what_towncrier_makes_of_the_fragments():
-    """Every fragment is in the file, in its group, without a network."""
-    said = "if this is meant: python tests/test_changelog.py"
-    assert CHANGELOG.read_text(encoding="utf-8") == changelog(), said
+    return rest
 
 
 def test_every_fragment_is_of_a_group_and_told():
@@ -48,7 +31,28 @@ def test_every_fragment_is_of_a_group_and_told():
     assert all(group in text for group in groups)
 
 
+def test_the_changelog_holds_releases_only():
+    """What is not released stands in fragments: pull requests that edit the changelog collide with each other."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert "<!-- towncrier release notes start -->" in text
+    assert [line for line in headings if "unreleased" in line.lower()] == []
+
+
+def test_a_tag_that_is_not_the_version_is_not_released():
+    """The release workflow asks this script: the version, its section, no fragment left."""
+    place = ROOT / "scripts" / "check-release"
+    loader = importlib.machinery.SourceFileLoader("check_release", str(place))
+    spec = importlib.util.spec_from_loader("check_release", loader)
+    script = importlib.util.module_from_spec(spec)
+    loader.exec_module(script)
+    said = "\n".join(script.problems("v0.0.1"))
+    assert "tag must be v" in said
+    assert "got 'v0.0.1'" in said
+    assert ("changelog.d must be used up" in said) == bool(FRAGMENTS)
+    assert "CITATION.cff" not in said, "CITATION.cff has another version than the source"
+
+
 if __name__ == "__main__":
-    new = changelog()
-    with replacing(CHANGELOG) as beside:
-        beside.write_text(new, encoding="utf-8")
+    test_every_fragment_is_of_a_group_and_told()
+    test_the_changelog_holds_releases_only()

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from preheat.schedule import warmup as warmup
     from preheat.view import plot as plot
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Where each public name lives; modules load when a name of theirs is first used.
 _HOMES: dict[str, str] = {
