@@ -1,4 +1,4 @@
-"""Changes are told in fragments, one file each; a release collects them. As a script: the same checks without pytest."""
+"""Changes are told in fragments, one file each; a release collects them. As a script: the checks without pytest."""
 
 import importlib.machinery
 import importlib.util
