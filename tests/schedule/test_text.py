@@ -13,7 +13,7 @@ import preheat
         ("warmup 10% > hld 70%", "At column 14 there is 'hld' .* Did you mean 'hold'"),
         ("warmup 10 >", "At column 12 there is the end where a phase should be"),
         ("cosine 10 to x", "At column 14 there is 'x' where a number should be"),
-        ("cosine(speed=1) 10", "one that cosine takes; got 'speed'. Options of cosine: cycles, power, k"),
+        ("cosine(speed=1) 10", "one that cosine takes; got 'speed'. Known: cycles, power, k"),
         ("until(cosine 10)", r"In until\(...\) updates is missing; its options are updates"),
         ("repeat(cosine 10, often=3)", r"'often' is unknown; its options are times, growth, scale, floor"),
         ("clip()", r"In clip\(...\) a schedule is missing"),

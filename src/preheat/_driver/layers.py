@@ -88,7 +88,7 @@ def group_table(groups: Sequence[Group], schedule: Schedule, updates: int | None
         schedule: the shared schedule.
         updates: the run's length; None takes the horizon (without one, the last column is left out).
     """
-    from preheat.schedule.description import peak_position
+    from preheat.schedule.base import peak_position
 
     last = updates or (None if schedule.horizon is None else int(schedule.horizon))
     rows = [("group", "parameters", "first", "peak", *(("last",) if last else ()))]

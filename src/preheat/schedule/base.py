@@ -2,21 +2,27 @@
 
 Convention  position k = optimizer updates already completed; ``lr(k) = base * schedule(k)`` is what update k uses.
 Range       any k >= 0, in O(1); past its last phase a schedule holds its end value.
+Kinds       a schedule is a frozen dataclass; those inside it stand in a field ``of``, its other fields are its options.
+            Data, words, resolving and stretching are written here once, over the fields. Each kind registers itself
+            under a name with :func:`kind`, and this module, which all others import, looks kinds up and imports none.
+Data        what has its default value is left out, so a field that a later release adds changes neither the data nor
+            the fingerprint of the schedules there are.
 """
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, cast, overload
+from dataclasses import MISSING, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
-from preheat.errors import ScheduleError, refusal
+from preheat.errors import ScheduleError, refusal, unknown_name
 from preheat.schedule.curves import Scalar
-from preheat.schedule.lengths import Count
+from preheat.schedule.lengths import Absolute, Count, Factor, Length, absolute, as_factor, choice, count, positive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +34,33 @@ if TYPE_CHECKING:
 
     Positions = NDArray[np.integer[Any]] | Sequence[int] | range
 
+VERSION = 1  # of the data format
+AFTER_END = ("hold", "zero", "repeat", "error")
 COUNTS = "Count completed updates: 0 before the first."
+_SUMMED = (
+    2_000_000  # updates added up one by one; of longer runs as many, evenly spaced: 16 MB and a fraction of a second
+)
+_LOW = 0.01  # of the peak: below this an update does next to nothing
+
+# Classes of schedules by the name that files and texts give them. `Any`: what their constructors take differs.
+KINDS: dict[str, Any] = {}
+_Kind = TypeVar("_Kind", bound="type[Schedule]")
+
+
+def kind(name: str) -> Callable[[_Kind], _Kind]:
+    """Register a class of schedules as ``name``: what files call it, and texts, as in ``name(schedule, times=2)``."""
+
+    def register(cls: _Kind) -> _Kind:
+        cls._kind = name
+        KINDS[name] = cls
+        return cls
+
+    return register
+
+
+def options_of(cls: type[Schedule]) -> dict[str, Any]:
+    """The options of a kind with their defaults (``MISSING`` where one has to be given); ``of`` is no option."""
+    return {item.name: item.default for item in fields(cast("Any", cls)) if item.init and item.name != "of"}
 
 
 class Schedule(ABC):
@@ -51,6 +83,9 @@ class Schedule(ABC):
     """
 
     __slots__ = ()
+
+    _kind: ClassVar[str] = ""  # its name in KINDS
+    _several: ClassVar[bool] = False  # whether ``of`` holds any number of schedules
 
     @overload
     def __call__(self, position: int) -> float: ...
@@ -115,18 +150,29 @@ class Schedule(ABC):
     # --- composing -------------------------------------------------------------------------------------------------
 
     def __rshift__(self, other: Schedule) -> Schedule:
-        """``self`` for its horizon, then ``other`` from its own beginning."""
-        from preheat.schedule.sequence import then
+        """``self`` for its horizon, then ``other`` from its own beginning; sequences of phases join into one.
 
-        return then(self, other)
+        >>> from preheat import hold, warmup
+        >>> (warmup(4) >> hold())(range(6))
+        Traceback (most recent call last):
+        ...
+        preheat.errors.ScheduleError: schedule must be resolved; got 'warmup 4 > hold'. Call over(total) or over(plan).
+        """
+        if not isinstance(other, Schedule):
+            raise ScheduleError(refusal("schedule", "a Schedule on both sides of >>", other, "Compose schedules."))
+        return _made("phases", (self, other))
 
     def __mul__(self, other: Schedule | float) -> Schedule:
         """The product, at every update; of a number too."""
-        from preheat.schedule.combine import product
-
-        return product(self, other)
+        if not isinstance(other, Schedule):
+            other = _constant(as_factor("factor", other))
+        return _made("product", (*self._multiplied(), *other._multiplied()))
 
     __rmul__ = __mul__
+
+    def _multiplied(self) -> tuple[Schedule, ...]:
+        """What it brings into a product: itself, or the parts of a product."""
+        return (self,)
 
     def repeat(
         self, times: int | None = None, *, growth: float = 1.0, scale: float = 1.0, floor: float = 0.0
@@ -139,51 +185,44 @@ class Schedule(ABC):
             scale: each cycle is this many times as high above ``floor``, in (0, 1].
             floor: the factor that ``scale`` leaves alone.
         """
-        from preheat.schedule.combine import Repeat
-
-        return Repeat(self, times, growth, scale, floor)
+        return _made("repeat", self, times, growth, scale, floor)
 
     def until(self, updates: Count) -> Schedule:
         """The first ``updates`` updates of the schedule: what a later part follows with ``>>``."""
-        from preheat.schedule.combine import Until
-
-        return Until(self, updates)
+        return _made("until", self, updates)
 
     def shift(self, updates: int) -> Schedule:
         """``updates`` further on (as if they were done already); negative holds the first value for as long."""
-        from preheat.schedule.combine import Shift
-
-        return Shift(self, updates)
+        return _made("shift", self, updates)
 
     def stretch(self, horizon: int) -> Schedule:
         """The same shape over another horizon: every length in proportion, borders rounded to whole updates."""
-        from preheat.schedule.combine import stretch
-
-        return stretch(self, horizon)
+        horizon = int(count("horizon", horizon, 1))
+        if not self.horizon:
+            advice = "Only a schedule with an end has a length to change."
+            raise ScheduleError(refusal("schedule", "with a horizon", str(self), advice))
+        return self._stretched(horizon / self.horizon)._with_whole_borders()
 
     def blend(self, updates: int, start: float | None = None) -> Schedule:
         """Come from ``start`` (None: where the part before arrived): the gap closes in a line over ``updates``."""
-        from preheat.schedule.combine import Blend
-
-        return Blend(self, updates, start)
+        return _made("blend", self, updates, start)
 
     def clip(self, floor: Any = None, ceiling: Any = None) -> Schedule:
         """Never below ``floor`` nor above ``ceiling``: shares of the peak, or ``preheat.absolute`` learning rates."""
-        from preheat.schedule.combine import Clip
-
-        return Clip(self, floor, ceiling)
+        return _made("clip", self, floor, ceiling)
 
     def lift(self, floor: Any) -> Schedule:
         """Rescaled between ``floor`` and the peak: ``floor + (1 - floor) * self``."""
-        from preheat.schedule.combine import Lift
-
-        return Lift(self, floor)
+        return _made("lift", self, floor)
 
     def after_end(self, then: str) -> Schedule:
         """What follows the horizon: ``"hold"`` (as it is), ``"zero"``, ``"repeat"`` or ``"error"``."""
-        from preheat.schedule.combine import after_end
-
-        return after_end(self, then)
+        choice("then", then, AFTER_END)
+        if then == "zero":
+            return self >> _constant(0.0, 0)
+        if then == "repeat":
+            return self.repeat()
+        return _made("strict", self) if then == "error" else self
 
     # --- what a schedule may still wait for --------------------------------------------------------------------------
 
@@ -201,9 +240,11 @@ class Schedule(ABC):
         >>> print(parse("warmup 10% > hold > 1-sqrt 20% to 0").over(1000))
         warmup 100 > hold 700 > 1-sqrt 200 to 0
         """
-        from preheat.schedule.sequence import over
-
-        return over(self, run)
+        plan = None if run is None or isinstance(run, int) else run
+        total = run if isinstance(run, int) or run is None else run.updates
+        if total is not None:
+            total = int(count("updates", total, 1))
+        return self._resolved(total, plan)
 
     @property
     def waits_for(self) -> str:
@@ -240,6 +281,10 @@ class Schedule(ABC):
         """Every length inside times ``ratio``."""
         return self._with(lambda part: part._stretched(ratio))
 
+    def _with_whole_borders(self) -> Schedule:
+        """The same schedule with its borders on whole updates, where that can be had."""
+        return self
+
     def _with(self, change: Callable[[Any], Any]) -> Self:
         """A copy with ``change`` made to every schedule directly inside."""
         if not is_dataclass(self):
@@ -256,22 +301,21 @@ class Schedule(ABC):
     @property
     def parts(self) -> tuple[Schedule, ...]:
         """The schedules directly inside this one."""
-        found: list[Schedule] = []
-        for item in fields(cast("Any", self)):
-            value = getattr(self, item.name)
-            if item.init:
-                found += [
-                    part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, Schedule)
-                ]
-        return tuple(found)
+        values = [getattr(self, item.name) for item in fields(cast("Any", self)) if item.init]
+        return tuple(
+            part
+            for value in values
+            for part in (value if isinstance(value, tuple) else (value,))
+            if isinstance(part, Schedule)
+        )
 
     # --- metrics -----------------------------------------------------------------------------------------------------
 
     def report(self, metric: float, position: int) -> Schedule:
         """The schedule after a check: ``metric`` as measured when ``position`` updates were completed.
 
-        Only metric-driven parts (:func:`preheat.plateau`, :func:`preheat.greedy`) change, and only once the schedule
-        has climbed, unless they are told otherwise; a schedule without any comes back as it is.
+        Only metric-driven parts (:func:`preheat.plateau`, :func:`preheat.greedy`) change, and only after the warm-up
+        unless they are told otherwise; a schedule without any comes back as it is.
 
         >>> from preheat import hold, plateau, warmup
         >>> schedule = (warmup(10) >> hold("forever")) * plateau(factor=0.5, patience=0)
@@ -280,10 +324,10 @@ class Schedule(ABC):
         >>> schedule(29), schedule(30)
         (1.0, 0.5)
         """
-        return self._report(metric, position, climbing=position < self.warmup_updates)
+        return self._report(metric, position, in_warmup=position < self.warmup_updates)
 
-    def _report(self, metric: float, position: int, *, climbing: bool) -> Schedule:
-        return self._with(lambda part: part._report(metric, position, climbing=climbing))
+    def _report(self, metric: float, position: int, *, in_warmup: bool) -> Schedule:
+        return self._with(lambda part: part._report(metric, position, in_warmup=in_warmup))
 
     def fresh(self) -> Schedule:
         """The schedule as if nothing had been reported to it."""
@@ -294,13 +338,11 @@ class Schedule(ABC):
         """Updates at the beginning during which the schedule rises: its warm-up."""
         return max((part.warmup_updates for part in self.parts), default=0)
 
-    # --- data, text, pictures ----------------------------------------------------------------------------------------
+    # --- data and words ----------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as plain data (text, numbers, lists, dicts), ready for JSON or TOML; defaults are left out."""
-        from preheat.schedule.text import schedule_to_dict
-
-        return schedule_to_dict(self)
+        return {"version": VERSION, **self._data()}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Schedule:
@@ -314,25 +356,72 @@ class Schedule(ABC):
         >>> Schedule.from_dict(schedule.to_dict()) == schedule
         True
         """
-        from preheat.schedule.text import schedule_from_dict
-
-        return schedule_from_dict(data)
-
-    def __str__(self) -> str:
-        """The canonical text, which :func:`preheat.parse` reads back."""
-        from preheat.schedule.text import to_text
-
-        return to_text(self)
+        return _versioned(data)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON of :meth:`to_dict`: equal schedules, equal text, on any machine."""
-        from preheat.schedule.text import fingerprint
+        import hashlib
+        import json
 
-        return fingerprint(self)
+        # Sorted keys, no spaces, shortest floats: one text a value.
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __str__(self) -> str:
+        """The canonical text, which :func:`preheat.parse` reads back."""
+        if set(self._conventions()) == {"transformers"}:
+            return f"transformers: {self._words('transformers')}"
+        return self._words("native")
+
+    def _given(self) -> dict[str, Any]:
+        """The options that differ from their defaults."""
+        return {
+            name: getattr(self, name)
+            for name, default in options_of(type(self)).items()
+            if default is MISSING or getattr(self, name) != default
+        }
+
+    def _data(self) -> dict[str, Any]:
+        """The schedule as a dictionary, without the version."""
+        data: dict[str, Any] = {"kind": self._kind}
+        if self.parts:
+            data["of"] = [part._data() for part in self.parts] if self._several else self.parts[0]._data()
+        return {**data, **{name: plain(value) for name, value in self._given().items()}}
+
+    @classmethod
+    def _from_data(cls, data: Mapping[str, Any]) -> Schedule:
+        options = options_of(cls)
+        needed = {name for name, default in options.items() if default is MISSING} | {"kind"}
+        if takes_schedules(cls):
+            needed.add("of")
+        only(f"schedule of kind {cls._kind}", data, needed, needed | set(options))
+        values = {name: value_in(value) for name, value in data.items() if name not in ("kind", "of")}
+        if "of" in data:
+            inside = data["of"]
+            if cls._several and not isinstance(inside, (list, tuple)):
+                raise ScheduleError(refusal("of", "a list", inside, "Give one dictionary a schedule."))
+            values["of"] = tuple(map(schedule_in, inside)) if cls._several else schedule_in(inside)
+        return cls(**values)
+
+    def _words(self, convention: str) -> str:
+        """The schedule in words, inside a text of that step convention."""
+        options = [f"{name}={literal(value)}" for name, value in self._given().items()]
+        return f"{self._kind}({', '.join([*(part._words(convention) for part in self.parts), *options])})"
+
+    def _factor_words(self, convention: str) -> str:
+        """The same as one factor of a product."""
+        return self._words(convention)
+
+    def _conventions(self) -> Iterator[str]:
+        """The step convention of every phase inside that has one."""
+        for part in self.parts:
+            yield from part._conventions()
+
+    # --- for people --------------------------------------------------------------------------------------------------
 
     def describe(self, lr: float = 1.0, updates: int | None = None) -> str:
-        """The phases and the values that matter, for people.
+        """The phases and the values that matter, for people: a line a phase, learning rates, their sum, the end.
 
         Args:
             lr: the peak learning rate; 1.0 shows shares of the peak.
@@ -345,9 +434,20 @@ class Schedule(ABC):
         learning rate at update 0: 0; peak 0.0001 at update 100; at the last update, 3599: 2.85714e-08; then held at 0
         sum of the learning rates: 0.18, as 1800 updates at the peak; 35 updates below 1 % of the peak
         """
-        from preheat.schedule.description import describe
+        self._refuse_waiting()
+        lr = positive("lr", lr, "It is the peak learning rate.")
+        run = None if updates is None else int(count("updates", updates, 1))
+        lines = [*self._described(lr), _described_values(self, lr, run)]
+        last = run or (None if self.horizon is None else math.ceil(self.horizon))
+        if last:
+            lines.append(_described_sums(self, lr, last))
+        if run is not None and self.horizon is not None and run != self.horizon:
+            lines.append(_described_mismatch(self, self.horizon, lr, run))
+        return "\n".join(lines)
 
-        return describe(self, lr, updates)
+    def _described(self, lr: float) -> list[str]:  # noqa: ARG002 - phases say theirs in learning rates
+        """The lines about its shape."""
+        return [str(self)]
 
     def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
         """Draw the curve with matplotlib; see :func:`preheat.view.plot` for the options.
@@ -373,6 +473,24 @@ def _view() -> Any:
     return import_module("preheat.view")
 
 
+def _made(kind: str, *arguments: Any) -> Schedule:
+    """A schedule of the kind called so."""
+    return cast("Schedule", KINDS[kind](*arguments))
+
+
+def _constant(factor: Factor, length: Count | None = None) -> Schedule:
+    """``factor`` at every update."""
+    return cast("Schedule", KINDS["phases"].constant(factor, length))
+
+
+def takes_schedules(cls: type[Schedule]) -> bool:
+    """Whether schedules of this kind are made of others."""
+    return any(item.name == "of" for item in fields(cast("Any", cls)))
+
+
+# --- Positions --------------------------------------------------------------------------------------------------------
+
+
 def _not_negative(position: int) -> int:
     if position < 0:
         raise ScheduleError(refusal("position", ">= 0", position, COUNTS))
@@ -389,3 +507,118 @@ def _positions(positions: Any) -> NDArray[np.float64]:
             raise ScheduleError(refusal("position", "an int or an array of integers", positions, COUNTS))
         _not_negative(int(array.min()))
     return array.astype(np.float64)
+
+
+# --- Data and words of options --------------------------------------------------------------------------------------
+
+WORDS = {"true": True, "false": False, "none": None}
+
+
+def _versioned(data: Any) -> Schedule:
+    """The schedule that :meth:`Schedule.to_dict` wrote; anything else, from a file perhaps, is refused."""
+    if not isinstance(data, Mapping) or "version" not in data:
+        raise ScheduleError(refusal("schedule", "a dictionary with a version", data, "Write it with to_dict()."))
+    if data["version"] != VERSION:
+        advice = "It was written by another release of preheat: upgrade to read it."
+        raise ScheduleError(refusal("version", str(VERSION), data["version"], advice))
+    return schedule_in({key: value for key, value in data.items() if key != "version"})
+
+
+def schedule_in(data: Any) -> Schedule:
+    """The schedule that a dictionary without a version describes; anything unexpected in it is refused."""
+    name = data.get("kind") if isinstance(data, Mapping) else None
+    if not isinstance(name, str) or name not in KINDS:
+        raise ScheduleError(unknown_name("kind", "the kind of a schedule", name, KINDS, "Write it with to_dict()."))
+    return cast("Schedule", KINDS[name]._from_data(data))
+
+
+def only(what: str, data: Mapping[str, Any], needed: set[str], known: set[str]) -> None:
+    """Refuse a dictionary that lacks a needed key or has an unknown one."""
+    missing, unknown = sorted(needed - set(data)), sorted(map(str, set(data) - known))
+    if missing or unknown:
+        wrong = f"{', '.join(missing)} missing" if missing else f"{', '.join(unknown)} unknown"
+        raise ScheduleError(refusal(what, f"a dictionary with the keys {', '.join(sorted(known))}", wrong, "Mend it."))
+
+
+def plain(value: Any) -> Any:
+    """An option as data: learning rates and lengths as text, tuples as lists."""
+    if isinstance(value, (Absolute, Length)):
+        return str(value)
+    return [plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def value_in(value: Any) -> Any:
+    """An option from data: lists as tuples, and ``"lr 1e-6"`` as a learning rate."""
+    if isinstance(value, str) and value.startswith("lr "):
+        try:
+            return absolute(float(value[3:]))
+        except ValueError:
+            raise ScheduleError(refusal("a factor", "a number or 'lr' and a number", value, "As in lr 1e-6.")) from None
+    return tuple(value_in(item) for item in value) if isinstance(value, list) else value
+
+
+def number_words(value: float) -> str:
+    """A number as short as it can be read back."""
+    return repr(value).removesuffix(".0")
+
+
+def literal(value: Any) -> str:
+    """An option as a text writes it and :func:`preheat.parse` takes it back."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, str):
+        return value if value.isidentifier() and value.lower() not in WORDS else f'"{value}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(literal, value))}]"
+    return number_words(value) if isinstance(value, float) else str(value)
+
+
+# --- A schedule in words and numbers: what people read before they burn hours --------------------------------------
+
+
+def peak_position(schedule: Schedule) -> int:
+    """The first position with the largest factor among the borders of the phases, where curves have their tops."""
+    candidates = {0}
+    for border in schedule.borders:
+        candidates |= {max(0, math.ceil(border) - 1), math.ceil(border)}
+    return min(candidates, key=lambda position: (-schedule(position), position))
+
+
+def _described_values(schedule: Schedule, lr: float, run: int | None) -> str:
+    peak = peak_position(schedule)
+    parts = [
+        f"learning rate at update 0: {lr * schedule(0):g}",
+        f"peak {lr * schedule(peak):g} at update {peak}",
+    ]
+    if schedule.horizon is not None:
+        last = max(0, math.ceil(schedule.horizon) - 1)
+        parts.append(f"at the last update, {last}: {lr * schedule(last):g}")
+        parts.append(f"then held at {lr * schedule(last + 1):g}")
+    elif run is not None:
+        parts.append(f"at the last update, {run - 1}: {lr * schedule(run - 1):g}")
+    return "; ".join(parts)
+
+
+def _described_sums(schedule: Schedule, lr: float, updates: int) -> str:
+    """The area under the curve, and how much of the run is spent near zero."""
+    import numpy as np
+
+    exact = updates <= _SUMMED
+    factors = schedule(np.arange(updates) if exact else np.linspace(0, updates - 1, _SUMMED).astype(np.int64))
+    share = updates / len(factors)
+    total, peak = share * float(factors.sum()), float(factors.max())
+    low = round(share * int((factors < _LOW * peak).sum()))
+    return (
+        f"sum of the learning rates: {'' if exact else 'about '}{lr * total:g},"
+        f" as {total / peak if peak else 0:.6g} updates at the peak; {low} updates below 1 % of the peak"
+    )
+
+
+def _described_mismatch(schedule: Schedule, horizon: Count, lr: float, run: int) -> str:
+    last = lr * schedule(run - 1)
+    if run < horizon:
+        return (
+            f"the run stops at update {run} of {horizon:g}: the learning rate is {last:g} there,"
+            " and the rest of the schedule is never used"
+        )
+    return f"the run goes on for {run - horizon:g} updates past the schedule's end, at {last:g}"

@@ -1,4 +1,9 @@
-"""Schedules made of others at the same update: product, minimum, maximum, floors, and what follows the end."""
+"""Schedules made of others: on another clock, at the same update, and a user's own function.
+
+Another clock    repeated, cut, shifted, blended in: the schedule inside is asked for another position.
+The same update  product, minimum, maximum, floors and ceilings: the factors of the schedules inside are combined.
+A function       of the user's own, named by its import path, so that a checkpoint or a worker process finds it again.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from preheat.errors import ScheduleError, refusal
-from preheat.schedule.base import Schedule
-from preheat.schedule.curves import Constant, Scalar, quotient
+from preheat.schedule.base import AFTER_END, Schedule, kind
+from preheat.schedule.curves import Scalar, quotient
 from preheat.schedule.lengths import Absolute, Count, Factor, as_factor, choice, count, known, number, ratio, share_of
 from preheat.schedule.metric import MetricFactor
-from preheat.schedule.sequence import Phase, PhaseSchedule
 
 # --- Schedules on another clock: repeated, cut, shifted, stretched, blended in --------------------------------------
 
 
+# Cycles whose borders are listed. Peaks are looked for at borders, and no later cycle is higher than the first.
+_ENDLESS_CYCLES, _MOST_CYCLES = 8, 1000
+
+
+@kind("repeat")
 @dataclass(frozen=True, slots=True)
 class Repeat(Schedule):
     """Cycles of one schedule: cycle i is ``growth^i`` times as long and ``scale^i`` times as high above ``floor``.
@@ -57,11 +66,11 @@ class Repeat(Schedule):
 
     @property
     def borders(self) -> tuple[Count, ...]:
-        """Those of every cycle; of an endless repetition, of its first eight."""
-        found: list[Count] = []
-        for cycle in range(8 if self.times is None else min(self.times, 1000)):
-            found += [self._begin(cycle) + border for border in self._cycle(cycle).borders]
-        return tuple(found)
+        """Those of every cycle (of the first thousand); of an endless repetition, of its first eight."""
+        borders: list[Count] = []
+        for cycle in range(_ENDLESS_CYCLES if self.times is None else min(self.times, _MOST_CYCLES)):
+            borders += [self._begin(cycle) + border for border in self._cycle(cycle).borders]
+        return tuple(borders)
 
     def _begin(self, cycle: int) -> Count:
         """The position where a cycle begins."""
@@ -137,6 +146,7 @@ class Repeat(Schedule):
         return self._with(lambda part: part._resolved(int(first) if first == int(first) else first, plan))
 
 
+@kind("until")
 @dataclass(frozen=True, slots=True)
 class Until(Schedule):
     """The first ``updates`` updates of a schedule; what it would have used next is held, and is where a part that
@@ -169,6 +179,7 @@ class Until(Schedule):
         return Until(self.of._stretched(ratio), self.updates * ratio)
 
 
+@kind("shift")
 @dataclass(frozen=True, slots=True)
 class Shift(Schedule):
     """``of(k + updates)``; for a negative shift the first value is held for as long."""
@@ -187,8 +198,8 @@ class Shift(Schedule):
     def borders(self) -> tuple[Count, ...]:
         return tuple(border - self.updates for border in self.of.borders if border > self.updates)
 
-    def _report(self, metric: float, position: int, *, climbing: bool) -> Schedule:
-        return self._with(lambda part: part._report(metric, int(position + self.updates), climbing=climbing))
+    def _report(self, metric: float, position: int, *, in_warmup: bool) -> Schedule:
+        return self._with(lambda part: part._report(metric, int(position + self.updates), in_warmup=in_warmup))
 
     @property
     def warmup_updates(self) -> Count:
@@ -202,6 +213,7 @@ class Shift(Schedule):
         return Shift(self.of._stretched(ratio), self.updates * ratio)
 
 
+@kind("blend")
 @dataclass(frozen=True, slots=True)
 class Blend(Schedule):
     """``of``, come to from ``start``: the gap at update 0 closes in a straight line and is gone after ``updates``.
@@ -250,35 +262,13 @@ class Blend(Schedule):
 
 def everything_in(schedule: Schedule) -> list[Schedule]:
     """A schedule and all that is inside it."""
-    return [schedule, *(found for part in schedule.parts for found in everything_in(part))]
-
-
-def stretch(schedule: Schedule, horizon: int) -> Schedule:
-    """``schedule`` over another horizon, its borders rounded to whole updates."""
-    horizon = int(count("horizon", horizon, 1))
-    if not schedule.horizon:
-        advice = "Only a schedule with an end has a length to change."
-        raise ScheduleError(refusal("schedule", "with a horizon", str(schedule), advice))
-    stretched = schedule._stretched(horizon / schedule.horizon)
-    return _with_whole_borders(stretched) if isinstance(stretched, PhaseSchedule) else stretched
-
-
-def _with_whole_borders(schedule: PhaseSchedule) -> PhaseSchedule:
-    """The same phases, each border moved to the nearest whole update."""
-    phases: list[Phase | Schedule] = []
-    exact: Count = 0
-    for phase in schedule.phases:
-        if not isinstance(phase, Phase) or phase.updates is None or phase.skip:
-            return schedule
-        begin = math.floor(exact + 0.5)
-        exact += phase.updates
-        phases.append(replace(phase, length=math.floor(exact + 0.5) - begin))
-    return PhaseSchedule(tuple(phases))
+    return [schedule, *(inner for part in schedule.parts for inner in everything_in(part))]
 
 
 # --- A user's own function as a schedule, named by its import path --------------------------------------------------
 
 
+@kind("function")
 @dataclass(frozen=True, slots=True)
 class UserFunction(Schedule):
     """``function(position) -> factor``, found at ``path`` (``"package.module:name"``).
@@ -371,13 +361,13 @@ def _import(path: str) -> Callable[[int], float]:
 
     module, _, name = path.partition(":")
     try:
-        found: Any = reduce(getattr, name.split("."), import_module(module))
+        function: Any = reduce(getattr, name.split("."), import_module(module))
     except (ImportError, AttributeError, ValueError) as error:
         advice = f"It could not be imported: {error}."
         raise ScheduleError(refusal("path", "the place of a function", path, advice)) from None
-    if not callable(found):
+    if not callable(function):
         raise ScheduleError(refusal("path", "the place of a function", path, "What is there cannot be called."))
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]
 
 
 # --- Schedules made of others at the same update: product, minimum, maximum, floors, and what follows the end
@@ -386,6 +376,8 @@ def _import(path: str) -> Callable[[int], float]:
 @dataclass(frozen=True, slots=True)
 class Several(Schedule):
     """Abstract: several schedules, each at the same update."""
+
+    _several: ClassVar[bool] = True
 
     of: tuple[Schedule, ...]
 
@@ -403,6 +395,7 @@ class Several(Schedule):
         return tuple(sorted({border for part in self.of for border in part.borders}))
 
 
+@kind("product")
 class Product(Several):
     """The product of the factors; its horizon is the longest of theirs."""
 
@@ -411,7 +404,14 @@ class Product(Several):
     def _value(self, position: Any, xp: Any) -> Any:
         return math.prod(part._value(position, xp) for part in self.of)
 
+    def _multiplied(self) -> tuple[Schedule, ...]:
+        return self.of
 
+    def _words(self, convention: str) -> str:
+        return " * ".join(part._factor_words(convention) for part in self.of)
+
+
+@kind("min")
 class Minimum(Several):
     """The least of the factors."""
 
@@ -421,6 +421,7 @@ class Minimum(Several):
         return reduce(lambda a, b: xp.where(a <= b, a, b), _values(self, position, xp))
 
 
+@kind("max")
 class Maximum(Several):
     """The largest of the factors: OLMo's max_scheduler."""
 
@@ -445,6 +446,7 @@ class _Around(Schedule):
         return self.of.borders
 
 
+@kind("clip")
 @dataclass(frozen=True, slots=True)
 class Clip(_Around):
     """Cut off below ``floor`` and above ``ceiling``, each a share of the peak, a learning rate or None."""
@@ -478,6 +480,7 @@ class Clip(_Around):
         return value
 
 
+@kind("lift")
 @dataclass(frozen=True, slots=True)
 class Lift(_Around):
     """Rescaled to run between ``floor`` and the peak: ``floor + (1 - floor) * factor``."""
@@ -499,6 +502,7 @@ class Lift(_Around):
         return floor + (1.0 - floor) * self.of._value(position, xp)
 
 
+@kind("strict")
 class Strict(_Around):
     """Refuses to be read past its horizon: what ``after_end("error")`` gives.
 
@@ -515,32 +519,9 @@ class Strict(_Around):
             raise ScheduleError(refusal("position", f"below the horizon, {horizon:g}", int(last), advice))
         return self.of._value(position, xp)
 
-
-def product(first: Schedule, second: Any) -> Schedule:
-    """``first * second``; a number is a constant factor, and products of products are one."""
-    if not isinstance(second, Schedule):
-        second = constant(as_factor("factor", second))
-    parts: list[Schedule] = []
-    for side in (first, second):
-        parts += side.of if isinstance(side, Product) else [side]
-    return Product(tuple(parts))
-
-
-def constant(factor: Factor) -> PhaseSchedule:
-    """``factor`` for ever."""
-    return PhaseSchedule((Phase(curve=Constant(), length=None, start=factor, end=factor),))
-
-
-def after_end(schedule: Schedule, then: str) -> Schedule:
-    """``schedule`` with what follows its horizon said: hold, zero, repeat or error."""
-    choice("then", then, ("hold", "zero", "repeat", "error"))
-    if then == "zero":
-        return schedule >> PhaseSchedule((Phase(curve=Constant(), length=0, start=0.0),))
-    if then == "repeat":
-        return schedule.repeat()
-    if then == "error":
-        return Strict(schedule)
-    return schedule.of if isinstance(schedule, Strict) else schedule
+    def after_end(self, then: str) -> Schedule:
+        """What follows the horizon; ``"hold"`` takes the strictness off again."""
+        return self.of if choice("then", then, AFTER_END) == "hold" else super().after_end(then)
 
 
 def minimum(*schedules: Schedule) -> Schedule:

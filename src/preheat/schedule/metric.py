@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from preheat.errors import ScheduleError, refusal
-from preheat.schedule.base import Schedule
+from preheat.schedule.base import Schedule, kind
 from preheat.schedule.curves import Scalar
 from preheat.schedule.lengths import Count, choice, count, number, positive
 
@@ -30,7 +30,7 @@ class MetricFactor(Schedule):
         mode: ``"min"`` if less is better, ``"max"`` otherwise.
         cooldown: checks after a cut in which nothing is counted.
         least: the factor is never cut below this, in [0, 1].
-        during_warmup: whether reports count while the schedule around it climbs; they do not unless told.
+        during_warmup: whether reports count during the warm-up of the schedule around it; they do not unless told.
         changes: (update, factor) pairs, the first update each factor is used by; state, like the following.
         best: best metric so far.
         good: checks in a row with an improvement.
@@ -72,6 +72,8 @@ class MetricFactor(Schedule):
             raise ScheduleError(refusal("least", "at most 1", self.least, self._least_advice))
         changes = tuple((int(count("changes", at)), positive("changes", value, "")) for at, value in self.changes)
         object.__setattr__(self, "changes", changes)
+        if self.best is not None:  # a text writes 2.0 as 2: the same value has one fingerprint
+            object.__setattr__(self, "best", float(number("best", self.best)))
 
     @property
     def horizon(self) -> Count | None:
@@ -97,10 +99,10 @@ class MetricFactor(Schedule):
 
     def report(self, metric: float, position: int) -> Self:
         """The factor after one check: ``metric`` was measured when ``position`` updates were completed."""
-        return self._report(metric, position, climbing=False)
+        return self._report(metric, position, in_warmup=False)
 
-    def _report(self, metric: float, position: int, *, climbing: bool) -> Self:
-        if position < 0 or (climbing and not self.during_warmup):
+    def _report(self, metric: float, position: int, *, in_warmup: bool) -> Self:
+        if position < 0 or (in_warmup and not self.during_warmup):
             return self
         checked, wanted = self._check(float(number("metric", metric, "A check needs a finite number.")))
         if wanted == checked.latest:
@@ -135,6 +137,7 @@ class MetricFactor(Schedule):
         return max(self.latest * self.factor, self.least)
 
 
+@kind("plateau")
 @dataclass(frozen=True, slots=True)
 class Plateau(MetricFactor):
     """Cut when a metric has stopped improving, with the counting of torch's ReduceLROnPlateau.
@@ -155,6 +158,7 @@ class Plateau(MetricFactor):
         return checked, self.latest
 
 
+@kind("greedy")
 @dataclass(frozen=True, slots=True)
 class Greedy(MetricFactor):
     """Raise while a metric improves, cut when it does not: transformers' GreedyLR (arXiv:2512.14527).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -758,7 +758,7 @@ _DECAYS = {
 _BUILDERS: dict[str, Callable[..., Schedule]] = {**BUILDERS, **LIBRARY, **_DECAYS}
 SCHEDULE_NAMES: tuple[str, ...] = (*ARTICLE_NAMES, *_BUILDERS)
 # As a refusal lists them: 57 names in one row are read by nobody.
-_GROUPS = {
+_GROUPS: dict[str, Iterable[str]] = {
     "the article's": ARTICLE_NAMES,
     "transformers'": BUILDERS,
     "of the field": LIBRARY,

@@ -1,15 +1,20 @@
-"""Phases in sequence: the schedule that every named schedule is built as."""
+"""Phases in sequence: the schedule that every named schedule is built as.
+
+A :class:`Phase` is one curve, its length, and the factors it runs between. A :class:`PhaseSchedule` is a row of them,
+and of whole schedules. Lengths may have a unit (``"10%"``, ``"2 epochs"``, the rest) until :meth:`Schedule.over` turns
+them into updates; a factor may be a learning rate until :meth:`Schedule.for_base` makes it a share of a group's own.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
-from preheat.schedule.base import Schedule
-from preheat.schedule.curves import CURVES, Constant, Curve, Scalar
+from preheat.schedule.base import Schedule, kind, literal, number_words, only, plain, schedule_in, value_in
+from preheat.schedule.curves import CURVES, Constant, Curve, Scalar, name_of, named_curve
 from preheat.schedule.lengths import (
     Absolute,
     Count,
@@ -26,10 +31,6 @@ from preheat.schedule.lengths import (
 
 if TYPE_CHECKING:
     from preheat.schedule.lengths import Timeline
-
-
-# --- A phase: one curve, its length, and the factors it runs between ------------------------------------------------
-
 
 CONVENTIONS = ("transformers", "native")
 
@@ -51,8 +52,8 @@ class Phase:
             that its first update has left ``start`` and its last is at ``end``.
 
     >>> from preheat.schedule.curves import Linear
-    >>> climb = Phase(curve=Linear(), length=4, start=0.0, end=1.0)
-    >>> climb.at(1, 3)
+    >>> warmup = Phase(curve=Linear(), length=4, start=0.0, end=1.0)
+    >>> warmup.at(1, 3)
     0.25
     """
 
@@ -174,6 +175,83 @@ class Phase:
         length = self.length * ratio if isinstance(self.length, (int, float)) else self.length
         return replace(self, curve=self.curve.stretched(ratio), length=length, skip=self.skip * ratio)
 
+    @property
+    def rises(self) -> bool:
+        """Whether it ends above its start, where both are given."""
+        return self.start is not None and self.end is not None and known(self.start) < known(self.end)
+
+    # --- data and words ---
+
+    def _data(self) -> dict[str, Any]:
+        name, options = name_of(self.curve)
+        data: dict[str, Any] = {"curve": name, **options}
+        data["length"] = "forever" if self.length is None else plain(self.length)
+        if self.start is not None:
+            data["start"] = plain(self.start)
+        if self.end is not None and not isinstance(self.curve, Constant):
+            data["end"] = plain(self.end)
+        if self.skip:
+            data["skip"] = self.skip
+        if self.convention != "native":
+            data["convention"] = self.convention
+        return data
+
+    @classmethod
+    def _from_data(cls, data: Mapping[str, Any]) -> Phase:
+        if "curve" not in data:
+            raise ScheduleError(refusal("phase", "a dictionary with a curve", dict(data), "Write it with to_dict()."))
+        options = {key: value for key, value in data.items() if key not in _PHASE_KEYS}
+        curve = named_curve(data["curve"], **options)
+        length = data.get("length", "rest")
+        return cls(
+            curve=curve,
+            length=None if length == "forever" else length,
+            start=value_in(data.get("start")),
+            end=None if isinstance(curve, Constant) else value_in(data.get("end")),
+            skip=value_in(data.get("skip", 0)),
+            convention=data.get("convention", "native"),
+        )
+
+    def _words(self) -> str:
+        length, start, end = self._length_words(), self.start, self.end
+        if isinstance(self.curve, Constant):
+            return " ".join(filter(None, ["hold", length, "" if start is None else f"at {_factor_words(start)}"]))
+        name, options = name_of(self.curve)
+        curve = name + (
+            f"({', '.join(f'{key}={literal(value)}' for key, value in options.items())})" if options else ""
+        )
+        if end == 1.0 and start is not None and (isinstance(start, Absolute) or start < 1.0):
+            words = ["warmup", "" if curve == "linear" else curve, length]
+            words.append(f"from {_factor_words(start)}" if start != 0.0 else "")
+        else:
+            words = [curve, length, f"from {_factor_words(start)}" if start is not None else ""]
+            # An endless curve goes towards 0 unless told otherwise, and never arrives.
+            words.append("" if self.curve.endless and end == 0.0 else f"to {_factor_words(end)}")
+        return " ".join(filter(None, [*words, f"skip {self.skip}" if self.skip else ""]))
+
+    def _length_words(self) -> str:
+        if self.length is None:
+            return "forever"
+        if isinstance(self.length, Length):
+            return "" if self.length.unit == "rest" else str(self.length)
+        return str(self.length) if isinstance(self.length, int) else f"{self.length!r} updates"
+
+    def _described(self, lr: float) -> str:
+        """The phase for people: its curve and the learning rates it runs between."""
+        name, options = name_of(self.curve)
+        words = name + (f"({', '.join(f'{value:g}' for value in options.values())})" if options else "")
+        start = known(self.value(0, self.length or 0) if self.start is None else self.start)
+        if isinstance(self.curve, Constant):
+            return f"{words}, {lr * start:g}"
+        return f"{words}, {lr * start:g} -> {lr * known(self.end or 0.0):g}"
+
+
+_PHASE_KEYS = ("curve", "length", "start", "end", "skip", "convention")
+
+
+def _factor_words(factor: Factor | None) -> str:
+    return str(factor) if isinstance(factor, Absolute) else number_words(factor or 0.0)
+
 
 def _clamped(fall: Callable[..., Any]) -> Callable[..., Any]:
     """``fall`` for a phase that ends between two updates: the last one does not reach past the end."""
@@ -193,16 +271,9 @@ def _clamped(fall: Callable[..., Any]) -> Callable[..., Any]:
 # --- Lengths into updates: what ``over(plan)`` does to the phases of a sequence -------------------------------------
 
 
-def over(schedule: Schedule, run: int | Timeline | None) -> Schedule:
-    """``schedule`` resolved for ``run``: updates, a plan, or None where nobody knows the length."""
-    plan = None if run is None or isinstance(run, int) else run
-    total = run if isinstance(run, int) or run is None else run.updates
-    if total is not None:
-        total = int(count("updates", total, 1))
-    return schedule._resolved(total, plan)
-
-
-def resolve_phases(parts: tuple[Phase | Schedule, ...], total: Count | None, plan: Timeline | None) -> tuple[Any, ...]:
+def _resolved_phases(
+    parts: tuple[Phase | Schedule, ...], total: Count | None, plan: Timeline | None
+) -> tuple[Any, ...]:
     """The parts of a sequence with their lengths in updates; the rest is what they leave of ``total``.
 
     Lengths that say nothing about the run (plain updates only) are left alone, whatever the total: the horizon of a
@@ -266,6 +337,7 @@ if TYPE_CHECKING:
 _BLOCK = 16_384  # positions worked on at once: what fits into a processor's cache is done twice as fast
 
 
+@kind("phases")
 @dataclass(frozen=True, slots=True)
 class PhaseSchedule(Schedule):
     """Phases one after the other; any of them may be a whole schedule, which then takes its horizon.
@@ -277,9 +349,9 @@ class PhaseSchedule(Schedule):
     where it arrives counts for what follows. Past the last phase its arrival is held.
 
     >>> from preheat.schedule.curves import Linear
-    >>> climb = Phase(curve=Linear(), length=2, start=0.0, end=1.0)
+    >>> rise = Phase(curve=Linear(), length=2, start=0.0, end=1.0)
     >>> fall = Phase(curve=Linear(), length=4, start=1.0, end=0.0)
-    >>> PhaseSchedule((climb, fall))(range(8))
+    >>> PhaseSchedule((rise, fall))(range(8))
     array([0.  , 0.5 , 1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
     """
 
@@ -305,6 +377,11 @@ class PhaseSchedule(Schedule):
             if end > begin
         ]
         object.__setattr__(self, "_layout", tuple(layout))
+
+    @classmethod
+    def constant(cls, factor: Factor, length: Count | None = None) -> PhaseSchedule:
+        """``factor`` at every update; for ``length`` updates, after which it is held, or for ever."""
+        return cls((Phase(curve=Constant(), length=length, start=factor),))
 
     def _lay_out(self) -> Iterator[tuple[Count, float, Part]]:
         """Each phase, its start known, with the positions of its beginning and its end."""
@@ -334,13 +411,13 @@ class PhaseSchedule(Schedule):
     @property
     def borders(self) -> tuple[Count, ...]:
         self._refuse_waiting()
-        found: list[Count] = []
+        borders: list[Count] = []
         for begin, end, phase in self._spans:
             if isinstance(phase, Schedule):
-                found += [begin + border for border in phase.borders if begin + border < end]
+                borders += [begin + border for border in phase.borders if begin + border < end]
             if begin < end < math.inf:
-                found.append(cast("Count", end))
-        return tuple(dict.fromkeys(found))
+                borders.append(cast("Count", end))
+        return tuple(dict.fromkeys(borders))
 
     @property
     def waits_for(self) -> str:
@@ -411,11 +488,11 @@ class PhaseSchedule(Schedule):
     def with_convention(self, convention: str) -> Schedule:
         return replace(self, phases=tuple(phase.with_convention(convention) for phase in self.phases))
 
-    def _report(self, metric: float, position: int, *, climbing: bool) -> Schedule:
+    def _report(self, metric: float, position: int, *, in_warmup: bool) -> Schedule:
         phases = list(self.phases)
         for index, (begin, _, phase) in enumerate(self._spans):
             if isinstance(phase, Schedule):
-                phases[index] = phase._report(metric, int(position - begin), climbing=climbing)
+                phases[index] = phase._report(metric, int(position - begin), in_warmup=in_warmup)
         return replace(self, phases=tuple(phases))
 
     def fresh(self) -> Schedule:
@@ -423,40 +500,94 @@ class PhaseSchedule(Schedule):
 
     @property
     def warmup_updates(self) -> Count:
-        climbed: Count = 0
+        warmup: Count = 0
         for begin, end, phase in self._spans:
             if isinstance(phase, Schedule):
                 return begin + phase.warmup_updates
-            if end == begin or (_rises(phase) and end < math.inf):
-                climbed = cast("Count", end)
-            else:
+            if end != begin and not (phase.rises and end < math.inf):
                 break
-        return climbed
+            warmup = cast("Count", end)
+        return warmup
 
     def _resolved(self, total: Any, plan: Any) -> Schedule:
-
-        return PhaseSchedule(resolve_phases(self.phases, total, plan))
+        return PhaseSchedule(_resolved_phases(self.phases, total, plan))
 
     def _stretched(self, ratio: float) -> Schedule:
         return replace(self, phases=tuple(phase._stretched(ratio) for phase in self.phases))
 
+    def _with_whole_borders(self) -> PhaseSchedule:
+        """The same phases, each border moved to the nearest whole update."""
+        phases: list[Part] = []
+        exact: Count = 0
+        for phase in self.phases:
+            if not isinstance(phase, Phase) or phase.updates is None or phase.skip:
+                return self  # not every border is the end of a whole phase
+            begin = math.floor(exact + 0.5)
+            exact += phase.updates
+            phases.append(replace(phase, length=math.floor(exact + 0.5) - begin))
+        return PhaseSchedule(tuple(phases))
 
-def then(before: Schedule, after: Any) -> PhaseSchedule:
-    """``before`` for its horizon, then ``after``; sequences of phases join into one.
+    # --- data and words ---
 
-    >>> from preheat import hold, warmup
-    >>> (warmup(4) >> hold())(range(6))
-    Traceback (most recent call last):
-    ...
-    preheat.errors.ScheduleError: schedule must be resolved; got 'warmup 4 > hold'. Call over(total) or over(plan).
-    """
-    if not isinstance(after, Schedule):
-        raise ScheduleError(refusal("schedule", "a Schedule on both sides of >>", after, "Compose schedules."))
-    return PhaseSchedule((before, after))
+    def _data(self) -> dict[str, Any]:
+        return {"kind": self._kind, "phases": [part._data() for part in self.phases]}
 
+    @classmethod
+    def _from_data(cls, data: Mapping[str, Any]) -> PhaseSchedule:
+        only("schedule", data, {"kind", "phases"}, {"kind", "phases"})
+        if not isinstance(data["phases"], (list, tuple)):
+            raise ScheduleError(refusal("phases", "a list", data["phases"], "Give one dictionary a phase."))
+        parts: list[Part] = []
+        for item in data["phases"]:
+            if not isinstance(item, Mapping):
+                raise ScheduleError(refusal("phase", "a dictionary", item, "Write it with to_dict()."))
+            parts.append(schedule_in(item) if "kind" in item else Phase._from_data(item))
+        return cls(tuple(parts))
 
-def _rises(phase: Phase) -> bool:
-    return phase.start is not None and phase.end is not None and known(phase.start) < known(phase.end)
+    def _words(self, convention: str) -> str:
+        """Phases of another convention than the text's stand in brackets of their own."""
+        texts: list[str] = []
+        others: list[str] = []
+
+        def close() -> None:
+            if others:
+                other = next(name for name in CONVENTIONS if name != convention)
+                texts.append(f"({other}: {' > '.join(others)})")
+                others.clear()
+
+        for part in self.phases:
+            if isinstance(part, Phase) and not isinstance(part.curve, Constant) and part.convention != convention:
+                others.append(part._words())
+            else:
+                close()
+                texts.append(part._words() if isinstance(part, Phase) else part._words(convention))
+        close()
+        return " > ".join(texts)
+
+    def _factor_words(self, convention: str) -> str:
+        """A plain number where it is one, in brackets where it is a sequence."""
+        first = self.phases[0]
+        if len(self.phases) > 1 or not isinstance(first, Phase):
+            return f"({self._words(convention)})"
+        if isinstance(first.curve, Constant) and first.length is None and isinstance(first.start, float):
+            return number_words(first.start)
+        return self._words(convention)
+
+    def _conventions(self) -> Iterator[str]:
+        for part in self.phases:
+            if isinstance(part, Schedule):
+                yield from part._conventions()
+            elif not isinstance(part.curve, Constant):  # it stands the same in both
+                yield part.convention
+
+    def _described(self, lr: float) -> list[str]:
+        lines = []
+        for begin, end, part in self._spans:
+            if end > begin:
+                first = math.ceil(begin)
+                reach = f"{first} on" if math.isinf(end) else f"{first} to {math.ceil(end) - 1}"
+                lines.append(f"updates {reach}: {part._described(lr) if isinstance(part, Phase) else part}")
+        return lines
 
 
 def _unit(phase: Phase) -> str:

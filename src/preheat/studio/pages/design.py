@@ -14,7 +14,7 @@ from nicegui import run, ui
 
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.schedule import Schedule
-from preheat.schedule.text import VERSION
+from preheat.schedule.base import VERSION
 from preheat.studio import design as editing
 from preheat.studio.charts import chart, redraw
 from preheat.studio.chinese import CHECKS, SCHEDULES
