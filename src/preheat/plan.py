@@ -4,7 +4,20 @@ Formula  batches = examples / processes / batch_size, updates = batches / accumu
          is rounded to, ``sharding``, ``drop_last`` and ``tail`` say.
 Units    lengths in samples or tokens are counted in full updates of ``samples_per_update`` rows, so the smaller last
          update of an epoch counts as a full one: the clock runs evenly.
-Differs  trainers disagree on tails, on parts of an epoch and on two ends at once: see :mod:`preheat.plan`.
+Differs  trainers disagree on tails, on parts of an epoch and on two ends at once: see the table.
+Source   read from transformers 5.23, accelerate 1.15 and lightning 2.6, and held to them by tests that call them.
+
+==========  =====================================  =================  ==================  =======================
+trainer     rows over processes                    tail of an epoch   part of an epoch    epochs and max_steps
+==========  =====================================  =================  ==================  =======================
+plain_loop  any                                    any                whole batches       one of them only
+hf_trainer  whole batches                          flush              whole updates       max_steps wins
+accelerate  whole batches, or pieces of one        flush, or carry    whole batches       one of them only
+lightning   rows, repeated until all have as many  flush              none                whichever comes first
+==========  =====================================  =================  ==================  =======================
+
+:class:`Plan` has a method for each of these trainers. When the batch changes on the way, :class:`Replanned`
+counts on; for another batch size, :func:`scale_lr` gives the learning rate. Neither is ever applied unasked.
 """
 
 from __future__ import annotations
@@ -13,30 +26,17 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from preheat.errors import PlanError, ScheduleError, refusal
+from preheat.errors import PlanError, refusal
 from preheat.schedule.lengths import Length, as_length, choice, count, in_updates, number
-
-if TYPE_CHECKING:
-    from preheat.schedule.lengths import Length
-
-
-# --- How trainers count: what each does with rows, tails and two ends at once ---------------------------------------
-# Source  read from transformers 5.23, accelerate 1.15 and lightning 2.6, and held to them by tests that call them.
-#
-# ==========  =====================================  =================  ==================  =======================
-# trainer     rows over processes                    tail of an epoch   part of an epoch    epochs and max_steps
-# ==========  =====================================  =================  ==================  =======================
-# plain_loop  any                                    any                whole batches       one of them only
-# hf_trainer  whole batches                          flush              whole updates       max_steps wins
-# accelerate  whole batches, or pieces of one        flush, or carry    whole batches       one of them only
-# lightning   rows, repeated until all have as many  flush              none                whichever comes first
-# ==========  =====================================  =================  ==================  =======================
-
 
 TAILS = ("flush", "drop", "carry")
 SHARDINGS = ("pad", "drop", "batches")
+CLOCKS = ("samples", "tokens")
+RULES = ("none", "linear", "sqrt")
+_ENDS = ("epochs", "max_steps", "max_samples", "max_tokens")
+_WHOLE = "Give a whole number, 1 or more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,632 +62,20 @@ class Convention:
 
 CONVENTIONS = {
     "plain_loop": Convention("a plain loop"),
+    # An iterable without a length and without max_steps is refused by the Trainer itself: no endless runs.
     "hf_trainer": Convention(
         "HF Trainer", tails=("flush",), shardings=("batches",), parts="updates", both="max_steps", endless=False
     ),
+    # Its one choice of a tail is sync_with_dataloader; batches dropped at an epoch's end are not among its settings.
     "accelerate": Convention("Accelerate", tails=("flush", "carry"), shardings=("batches",)),
+    # Its Trainer puts in torch's DistributedSampler, which pads; max_epochs is an int there.
     "lightning": Convention("Lightning", tails=("flush",), shardings=("pad",), parts="none", both="first"),
 }
 TRAINERS = tuple(CONVENTIONS)
 
 
-# --- What ends a run: one of several numbers, and never before the first update -------------------------------------
-
-
-ENDS = ("epochs", "max_steps", "max_samples", "max_tokens")
-
-
-def refuse_ends(plan: Plan) -> None:
-    """One end, or two where the trainer says which counts; none only where the data has no known end either."""
-    custom = CONVENTIONS[plan.trainer]
-    given = [name for name in ENDS if getattr(plan, name) is not None]
-    if plan.examples is None and plan.epochs is not None:
-        advice = "Give max_steps, max_samples or max_tokens: nobody knows how long an epoch is."
-        raise PlanError(refusal("epochs", "left out where examples is unknown", plan.epochs, advice))
-    if len(given) > 1 and (custom.both == "none" or given != ["epochs", "max_steps"]):
-        advice = f"{given[0]} or {given[1]} ends the run: leave one out."
-        raise PlanError(refusal(given[1], f"left out where {given[0]} is given", getattr(plan, given[1]), advice))
-    if not given and plan.examples is not None:
-        advice = "Or give max_steps, max_samples or max_tokens."
-        raise PlanError(refusal("epochs", "given where nothing else ends the run", None, advice))
-    if not given and not custom.endless:
-        advice = f"{custom.title} needs it where examples is unknown."
-        raise PlanError(refusal("max_steps", "given", None, advice))
-    if plan.max_tokens is not None and plan.tokens_per_sample is None:
-        raise PlanError(refusal("tokens_per_sample", "given with max_tokens", None, "Give the tokens a row has."))
-    if plan.epochs is not None and custom.parts == "none" and not isinstance(plan.epochs, int):
-        raise PlanError(refusal("epochs", f"whole in {custom.title}", plan.epochs, "Give max_steps instead."))
-
-
-def refuse_nothing(plan: Plan) -> None:
-    """Zero updates, by the number that is at fault."""
-    batches = plan.batches_per_epoch
-    if not batches:
-        advice = "0 updates: lower batch_size or world_size, or set drop_last=False."
-        raise PlanError(refusal("examples", "enough for one full batch a process", plan.examples, advice))
-    if plan.tail == "drop" and not plan.updates_per_epoch:
-        advice = "0 updates: lower it, or set tail='flush'."
-        rule = f"at most {batches}, the batches of an epoch"
-        raise PlanError(refusal("accumulation", rule, plan.accumulation, advice))
-    if plan.updates == 0:
-        advice = "0 updates: give more of them, lower accumulation, or set tail='flush'."
-        raise PlanError(refusal("epochs", "enough for one update", plan.epochs, advice))
-
-
-# --- What a plan's numbers and words may be: floor 0's rules, refused as plan errors --------------------------------
-
-
-WHOLE = "Give a whole number, 1 or more."
-
-
-def whole(name: str, value: Any, least: int = 1, advice: str = WHOLE) -> int:
-    """``value`` as an int of at least ``least``."""
-    try:
-        return int(count(name, value, least, advice=advice))
-    except ScheduleError as error:
-        raise PlanError(str(error)) from None
-
-
-def above_zero(name: str, value: Any, advice: str = "Give a number above zero.") -> int | float:
-    """``value`` as a finite number > 0; whole floats become ints."""
-    try:
-        plain = number(name, value, advice)
-    except ScheduleError as error:
-        raise PlanError(str(error)) from None
-    if plain <= 0:
-        raise PlanError(refusal(name, "> 0", value, advice))
-    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
-
-
-def word(name: str, value: Any, allowed: tuple[str, ...], advice: str = "Pick one of these.") -> str:
-    """``value`` if it is one of ``allowed``."""
-    try:
-        return choice(name, value, allowed)
-    except ScheduleError as error:
-        raise PlanError(str(error).replace("Pick one of these.", advice)) from None
-
-
-def flag(name: str, value: Any, advice: str) -> bool:
-    """``value`` if it is True or False."""
-    if not isinstance(value, bool):
-        raise PlanError(refusal(name, "True or False", value, advice))
-    return value
-
-
-def exact(value: float) -> Fraction:
-    """The decimal people wrote, without the noise of binary floats: 0.1 is one tenth.
-
-    >>> exact(0.1)
-    Fraction(1, 10)
-    """
-    return Fraction(value) if isinstance(value, int) else Fraction(repr(value))
-
-
-def ceil_div(amount: int, size: int) -> int:
-    """``amount / size``, rounded up."""
-    return -(-amount // size)
-
-
-# --- Plans that count as a trainer does, by the trainer's name ------------------------------------------------------
-# Each preset fixes what the trainer fixes (how rows come to processes, the tail, which end wins) and takes the rest.
-# The counts are those of transformers 5.23, accelerate 1.15 and lightning 2.6: tests call the libraries and compare.
-
-
-def _plan(examples: int | None, batch_size: int, epochs: float | None, **settings: Any) -> Plan:
-
-    return Plan(examples, batch_size, epochs, **settings)
-
-
-def _piece(batch_size: int, world_size: int) -> int:
-    """What one process gets of a batch that is cut up."""
-    rows, processes = whole("batch_size", batch_size), whole("world_size", world_size)
-    if rows % processes:
-        rule = f"a multiple of world_size={processes} with split_batches"
-        raise PlanError(refusal("batch_size", rule, batch_size, "Each process gets an equal piece."))
-    return rows // processes
-
-
-class Presets:
-    """The presets, as class methods of :class:`~preheat.plan.Plan`; abstract without it."""
-
-    __slots__ = ()
-
-    @classmethod
-    def plain_loop(cls, examples: int | None, batch_size: int, epochs: float | None = None, **settings: Any) -> Plan:
-        """A loop of one's own over a torch DataLoader (and DistributedSampler): every choice is open.
-
-        Args:
-            examples: rows of the training set; None if unknown.
-            batch_size: rows in one batch of one process.
-            epochs: passes over the data; parts of one end after whole batches.
-            **settings: any other of Plan.
-
-        >>> from preheat import Plan
-        >>> Plan.plain_loop(10, 1, 3, accumulation=4, tail="carry").updates
-        7
-        """
-        return _plan(examples, batch_size, epochs, **settings)
-
-    @classmethod
-    def hf_trainer(
-        cls,
-        examples: int | None,
-        batch_size: int,
-        epochs: float | None = None,
-        accumulation: int = 1,
-        world_size: int = 1,
-        drop_last: bool = False,
-        *,
-        max_steps: int | None = None,
-        tokens_per_sample: float | None = None,
-    ) -> Plan:
-        """As transformers' Trainer counts.
-
-        The last group of an epoch is flushed, ``epochs * updates per epoch`` is rounded up, and ``max_steps`` wins over
-        ``epochs``. Each process has one device; with several GPUs in one process (DataParallel) multiply
-        ``batch_size`` by their number.
-
-        Args:
-            examples: rows of the training set; None if unknown, which needs ``max_steps``.
-            batch_size: ``per_device_train_batch_size``.
-            epochs: ``num_train_epochs`` (3 unless set there).
-            accumulation: ``gradient_accumulation_steps``.
-            world_size: processes.
-            drop_last: ``dataloader_drop_last``.
-            max_steps: as there; leave out for -1.
-            tokens_per_sample: tokens a row has, for lengths in tokens.
-
-        >>> from preheat import Plan
-        >>> Plan.hf_trainer(10, 1, 1.5, accumulation=4).updates
-        5
-        >>> Plan.hf_trainer(10, 1, 3, max_steps=100).updates
-        100
-        """
-        return _plan(
-            examples,
-            batch_size,
-            epochs,
-            accumulation=accumulation,
-            world_size=world_size,
-            drop_last=drop_last,
-            max_steps=max_steps,
-            tokens_per_sample=tokens_per_sample,
-            trainer="hf_trainer",
-        )
-
-    @classmethod
-    def accelerate(
-        cls,
-        examples: int | None,
-        batch_size: int,
-        epochs: float | None = None,
-        accumulation: int = 1,
-        world_size: int = 1,
-        drop_last: bool = False,
-        *,
-        split_batches: bool = False,
-        sync_with_dataloader: bool = True,
-        max_steps: int | None = None,
-        max_samples: int | None = None,
-        max_tokens: int | None = None,
-        tokens_per_sample: float | None = None,
-    ) -> Plan:
-        """As a loop with Accelerate's ``prepare`` and ``accumulate`` counts.
-
-        ``even_batches=False`` changes only what the processes after the first see: they may have a batch less.
-
-        Args:
-            examples: rows of the training set; None if unknown.
-            batch_size: that of the DataLoader handed to ``prepare``.
-            epochs: passes of the loop.
-            accumulation: ``gradient_accumulation_steps``.
-            world_size: processes.
-            drop_last: that of the DataLoader.
-            split_batches: Accelerate's setting: a batch is cut into ``world_size`` pieces.
-            sync_with_dataloader: Accelerate's setting: False carries the last group over the epoch border.
-            max_steps: updates after which the loop stops, instead of epochs; so do the next two.
-            max_samples: samples of the run.
-            max_tokens: tokens of the run.
-            tokens_per_sample: tokens a row has, for lengths in tokens.
-
-        Raises:
-            PlanError: also for a batch that cannot be split evenly.
-
-        >>> from preheat import Plan
-        >>> Plan.accelerate(1000, 24, 3, accumulation=4, world_size=3, split_batches=True).updates
-        33
-        """
-        flag("split_batches", split_batches, "It is Accelerate's setting.")
-        flag("sync_with_dataloader", sync_with_dataloader, "It is Accelerate's setting.")
-        if split_batches:
-            batch_size = _piece(batch_size, world_size)
-        return _plan(
-            examples,
-            batch_size,
-            epochs,
-            accumulation=accumulation,
-            world_size=world_size,
-            drop_last=drop_last,
-            tail="flush" if sync_with_dataloader else "carry",
-            max_steps=max_steps,
-            max_samples=max_samples,
-            max_tokens=max_tokens,
-            tokens_per_sample=tokens_per_sample,
-            trainer="accelerate",
-        )
-
-    @classmethod
-    def lightning(
-        cls,
-        examples: int | None,
-        batch_size: int,
-        epochs: int | None = None,
-        accumulation: int = 1,
-        world_size: int = 1,
-        drop_last: bool = False,
-        *,
-        max_steps: int | None = None,
-        tokens_per_sample: float | None = None,
-    ) -> Plan:
-        """As Lightning's Trainer counts: ``estimated_stepping_batches``.
-
-        The last group of an epoch is flushed, and of ``epochs`` and ``max_steps`` whichever comes first ends the run.
-
-        Args:
-            examples: rows of the training set; None if unknown.
-            batch_size: that of the DataLoader.
-            epochs: ``max_epochs`` (leave out for -1), a whole number.
-            accumulation: ``accumulate_grad_batches``.
-            world_size: devices x nodes.
-            drop_last: that of the DataLoader.
-            max_steps: as there; leave out for -1.
-            tokens_per_sample: tokens a row has, for lengths in tokens.
-
-        >>> from preheat import Plan
-        >>> Plan.lightning(1000, 8, 3, accumulation=4, world_size=3, max_steps=20).updates
-        20
-        """
-        return _plan(
-            examples,
-            batch_size,
-            epochs,
-            accumulation=accumulation,
-            world_size=world_size,
-            drop_last=drop_last,
-            max_steps=max_steps,
-            tokens_per_sample=tokens_per_sample,
-            trainer="lightning",
-        )
-
-
-# --- A run whose batch changes on the way: the same samples (or tokens) in another number of updates ----------------
-# A plan's own updates are a clock; samples are a finer one that a change of batch cannot disturb. After the change an
-# update is worth more or less of the old clock. To keep the learning rate as a function of samples,
-#
-# * write the schedule in samples, ``get_schedule(name, warmup=plan.samples_at(W), total=plan.samples_at(T))``, and ask
-#   it for ``schedule(replanned.samples_at(k))``; or
-# * keep it in the plan's updates, and read it at ``replanned.original_position(k)``, which may lie between two of them.
-#
-# Units  every update counts as a full one of ``samples_per_update`` rows, as in :class:`~preheat.plan.Plan`.
-
-
-CLOCKS = ("samples", "tokens")
-
-
 @dataclass(frozen=True, slots=True)
-class Leg:
-    """A stretch of updates of one size, from ``start`` completed updates on."""
-
-    start: int
-    batch_size: int
-    accumulation: int
-    world_size: int
-    tokens_per_sample: float | None = None
-
-    @property
-    def samples_per_update(self) -> int:
-        """Rows of an update over all processes."""
-        return self.batch_size * self.accumulation * self.world_size
-
-    def size(self, unit: str) -> Fraction:
-        """What an update is worth, in ``samples`` or ``tokens``."""
-        if unit == "samples":
-            return Fraction(self.samples_per_update)
-        if self.tokens_per_sample is None:
-            advice = "Give the tokens a row has."
-            raise PlanError(refusal("tokens_per_sample", "given to count in tokens", None, advice))
-        return exact(self.tokens_per_sample) * self.samples_per_update
-
-
-@dataclass(frozen=True, slots=True)
-class Replanned:
-    """A plan with changes of its batch; made by :meth:`Plan.replan`, and a timeline for lengths like the plan.
-
-    Args:
-        plan: the original, whose updates are the clock its schedule was written in.
-        legs: stretches of updates of one size, in order, the first from update 0.
-        clock: what the changes keep: ``samples`` or ``tokens``.
-
-    >>> from preheat import Plan
-    >>> halved = Plan(1000, 8, 4).replan(at=250, batch_size=4)
-    >>> print(halved.explain())
-    updates 0 to 249: 8 samples each, 2000 samples
-    updates 250 to 749: 4 samples each, 2000 samples
-    updates: 750, instead of 500 for 4000 samples
-    """
-
-    plan: Plan
-    legs: tuple[Leg, ...]
-    clock: str = "samples"
-
-    @property
-    def updates(self) -> int | None:
-        """Updates of the whole run, those before the changes included; None if the plan has no known end."""
-        if self.plan.updates is None:
-            return None
-        return self._position(self.plan.updates * self.legs[0].size(self.clock), self.clock)
-
-    @property
-    def samples_per_update(self) -> int:
-        """Rows of an update after the last change."""
-        return self.legs[-1].samples_per_update
-
-    def samples_at(self, position: int) -> int:
-        """Samples seen after ``position`` completed updates."""
-        return int(self._amount(position, "samples"))
-
-    def tokens_at(self, position: int) -> float | Fraction:
-        """Tokens seen after ``position`` completed updates."""
-        found = self._amount(position, "tokens")
-        return int(found) if found.denominator == 1 else found
-
-    def position_of_samples(self, samples: int) -> int:
-        """The completed updates by which ``samples`` were seen: the inverse of :meth:`samples_at`, rounded up."""
-        return self._position(Fraction(whole("samples", samples, 0, "Give a whole number.")), "samples")
-
-    def original_position(self, position: int) -> Fraction:
-        """Where ``position`` lies on the original plan's clock; it may lie between two of its updates."""
-        return self._amount(position, self.clock) / self.legs[0].size(self.clock)
-
-    def in_updates(self, length: Length) -> int:
-        """A length from the start of the run, in updates of this timeline, rounded up.
-
-        >>> from preheat import Plan
-        >>> from preheat.schedule.lengths import epochs, samples
-        >>> halved = Plan(1000, 8, 4).replan(at=250, batch_size=4)
-        >>> halved.in_updates(epochs(3)), halved.in_updates(samples(1000))
-        (500, 125)
-        """
-        if length.unit in CLOCKS:
-            return self._position(Fraction(length.value), length.unit)
-        return self._position(self.plan.in_updates(length) * self.legs[0].size(self.clock), self.clock)
-
-    def replan(
-        self,
-        at: int,
-        batch_size: int | None = None,
-        accumulation: int | None = None,
-        world_size: int | None = None,
-        tokens_per_sample: float | None = None,
-    ) -> Replanned:
-        """One more change; see :meth:`Plan.replan`. ``at`` counts completed updates of this timeline."""
-        last = self.legs[-1]
-        begin = whole("at", at, last.start, "Updates already planned stay: give completed updates.")
-        total = self.updates
-        if total is not None and begin >= total:
-            rule = f"below the {total} updates of the run"
-            raise PlanError(refusal("at", rule, at, "Change the batch before the end."))
-
-        def chosen(name: str, value: Any) -> int:
-            return int(getattr(last, name)) if value is None else whole(name, value)
-
-        tokens = last.tokens_per_sample
-        if tokens_per_sample is not None:
-            tokens = above_zero("tokens_per_sample", tokens_per_sample)
-        leg = Leg(
-            begin,
-            chosen("batch_size", batch_size),
-            chosen("accumulation", accumulation),
-            chosen("world_size", world_size),
-            tokens,
-        )
-        return Replanned(self.plan, (*self.legs, leg), self.clock)
-
-    def explain(self) -> str:
-        """Every stretch with its updates and samples, and the new total, one line each."""
-        total = self.updates
-        unit = self.clock
-        lines = []
-        for leg, end in zip(self.legs, [*(leg.start for leg in self.legs[1:]), total], strict=True):
-            size = leg.size(unit)
-            if end is None:
-                lines.append(f"updates {leg.start} on: {float(size):.12g} {unit} each")
-            elif end > leg.start:
-                amount = float(size * (end - leg.start))
-                lines.append(f"updates {leg.start} to {end - 1}: {float(size):.12g} {unit} each, {amount:.12g} {unit}")
-        if total is None or self.plan.updates is None:
-            return "\n".join([*lines, "updates: unknown, the run has no end yet"])
-        kept = float(self.plan.updates * self.legs[0].size(unit))
-        return "\n".join([*lines, f"updates: {total}, instead of {self.plan.updates} for {kept:.12g} {unit}"])
-
-    def _amount(self, position: int, unit: str) -> Fraction:
-        """Samples or tokens seen after ``position`` updates."""
-        position = whole("position", position, 0, "Positions count completed updates.")
-        seen = Fraction(0)
-        for leg, end in zip(self.legs, [*(leg.start for leg in self.legs[1:]), math.inf], strict=True):
-            if position > leg.start:
-                seen += leg.size(unit) * int(min(position, end) - leg.start)
-        return seen
-
-    def _position(self, amount: Fraction, unit: str) -> int:
-        """The first position by which ``amount`` was seen."""
-        for leg in reversed(self.legs):
-            before = self._amount(leg.start, unit)
-            if amount > before:
-                return leg.start + math.ceil((amount - before) / leg.size(unit))
-        return 0
-
-
-def first(plan: Plan, clock: str) -> Replanned:
-    """``plan`` as a timeline of one stretch."""
-    word("clock", clock, CLOCKS)
-    leg = Leg(0, plan.batch_size, plan.accumulation, plan.world_size, plan.tokens_per_sample)
-    leg.size(clock)  # tokens need tokens_per_sample: refused here, not at the first question
-    return Replanned(plan, (leg,), clock)
-
-
-# --- A plan's arithmetic in words, one line a step ------------------------------------------------------------------
-
-
-def explain(plan: Plan, warmup: int | float | str | Length | None) -> str:
-    """What :meth:`Plan.explain` gives."""
-    lines = []
-    if plan.trainer != "plain_loop":
-        lines.append(f"counted as {CONVENTIONS[plan.trainer].title} does")
-    if plan.examples is not None:
-        lines += _batches(plan)
-        if plan.accumulation > 1:
-            lines.append(_per_epoch(plan))
-    if plan.max_tokens is not None:
-        lines.append(
-            f"tokens per update: {plan.samples_per_update} samples x {plan.tokens_per_sample}"
-            f" = {_shown(plan.tokens_per_update or 0)}"
-        )
-    lines += _updates(plan)
-    if warmup is not None:
-        of = "" if plan.updates is None else f" of {plan.updates} updates"
-        lines.append(f"warm-up: {warmup}{of} = {plan.warmup(warmup)}")
-    return "\n".join(lines)
-
-
-def _batches(plan: Plan) -> Iterator[str]:
-    """From rows to the batches one process sees."""
-    rounding = "floor" if plan.drop_last else "ceil"
-    if plan.sharding == "batches" and plan.world_size > 1:
-        rows = plan.batch_size * plan.world_size
-        yield f"examples per batch of all processes: {plan.batch_size} x {plan.world_size} = {rows}"
-        yield f"batches per epoch: {rounding}({plan.examples} examples / {rows}) = {plan.batches_per_epoch}"
-        return
-    share = plan.examples_per_process
-    if plan.world_size > 1:
-        dealt = "floor" if plan.sharding == "drop" else "ceil"
-        yield f"examples per process: {dealt}({plan.examples} / {plan.world_size}) = {share}"
-    yield f"batches per epoch: {rounding}({share} examples / {plan.batch_size}) = {plan.batches_per_epoch}"
-
-
-def _per_epoch(plan: Plan) -> str:
-    quotient = f"{plan.batches_per_epoch} batches / {plan.accumulation}"
-    found = _shown(plan.updates_per_epoch)
-    if plan.tail == "carry":
-        return f"updates per epoch: {quotient} = {found}, batches left over count for the next epoch"
-    return f"updates per epoch: {'ceil' if plan.tail == 'flush' else 'floor'}({quotient}) = {found}"
-
-
-def _updates(plan: Plan) -> Iterator[str]:
-    """From epochs, steps or a budget to the updates of the run."""
-    if plan.max_samples is not None:
-        yield f"updates: ceil({plan.max_samples} samples / {plan.samples_per_update}) = {plan.updates}"
-    elif plan.max_tokens is not None:
-        yield f"updates: ceil({plan.max_tokens} tokens / {_shown(plan.tokens_per_update or 0)}) = {plan.updates}"
-    elif plan.epochs is None and plan.max_steps is None:
-        yield "updates: unknown, the run has no end yet"
-    else:
-        if plan.epochs is not None:
-            yield _by_epochs(plan, plan.epochs)
-        if plan.max_steps is not None:
-            yield _by_steps(plan, plan.max_steps)
-    if plan.epochs is None and plan.examples is not None and plan.updates is not None:
-        yield f"epochs: {plan.updates} updates / {_shown(plan.updates_per_epoch)} = {_shown(_passes(plan))}"
-
-
-def _passes(plan: Plan) -> Fraction:
-    return Fraction(plan.updates or 0) / Fraction(plan.updates_per_epoch)
-
-
-def _by_epochs(plan: Plan, epochs: float) -> str:
-    found = plan.updates_at_epoch(epochs)
-    if CONVENTIONS[plan.trainer].parts == "updates" and not isinstance(epochs, int):
-        return f"updates: ceil({plan.updates_per_epoch} x {epochs} epochs) = {found}"
-    full, part = divmod(exact(epochs), 1)
-    batches = plan.batches_per_epoch
-    if plan.tail == "carry" and plan.accumulation > 1:
-        seen = f"{batches} batches x {epochs} epochs"
-        return f"updates: floor({seen if not part else f'ceil({seen})'} / {plan.accumulation}) = {found}"
-    unit = "updates" if plan.accumulation > 1 else "batches"
-    line = f"updates: {plan.updates_per_epoch} {unit} x {full} epochs"
-    if part:
-        rounding = "floor" if plan.tail == "drop" else "ceil"
-        line += f" + {rounding}({math.ceil(part * batches)} batches / {plan.accumulation})"
-    return f"{line} = {found}"
-
-
-def _by_steps(plan: Plan, steps: int) -> str:
-    if plan.epochs is None:
-        return f"updates: max_steps = {steps}"
-    if CONVENTIONS[plan.trainer].both == "first":
-        return f"updates: min({plan.updates_at_epoch(plan.epochs)}, max_steps {steps}) = {plan.updates}"
-    return f"updates: max_steps = {steps}, which wins over epochs"
-
-
-def _shown(value: float | Fraction) -> str:
-    """Whole numbers as they are, others short."""
-    return str(int(value)) if value == int(value) else f"{float(value):.6g}"
-
-
-# --- Learning-rate scaling with the batch: explicit rules, never applied behind anyone's back -----------------------
-# Formula  r = batch / reference_batch;  none: lr,  linear: lr * r,  sqrt: lr * sqrt(r).
-# Units    a batch is what one update sees: rows x accumulation x processes (``Plan.samples_per_update``), or tokens.
-# Source   linear: Goyal et al. 2017, arXiv:1706.02677, with a warm-up. sqrt: Krizhevsky 2014, arXiv:1404.5997, and
-#          Hoffer et al. 2017, arXiv:1705.08741.
-
-
-RULES = ("none", "linear", "sqrt")
-
-
-def scale_lr(lr: float, *, reference_batch: float, batch: float, rule: str) -> float:
-    """The learning rate for another batch size.
-
-    Args:
-        lr: the rate that was right at ``reference_batch``, > 0.
-        reference_batch: what an update saw there, in samples or tokens over all processes, > 0.
-        batch: what an update sees now, in the same unit, > 0.
-        rule: ``none`` (unchanged), ``linear`` (usual for SGD) or ``sqrt`` (keeps the noise of the gradient).
-
-    Raises:
-        PlanError: for numbers that are not above zero, and unknown rules.
-
-    >>> scale_lr(0.1, reference_batch=256, batch=1024, rule="linear")
-    0.4
-    >>> scale_lr(0.1, reference_batch=256, batch=1024, rule="sqrt")
-    0.2
-    """
-    rate = float(above_zero("lr", lr))
-    share = exact(above_zero("batch", batch)) / exact(above_zero("reference_batch", reference_batch))
-    rule = word("rule", rule, RULES)
-    if rule == "linear":
-        return float(exact(rate) * share)  # in decimals: 0.1 x 3 is 0.3
-    return rate * math.sqrt(share) if rule == "sqrt" else rate
-
-
-def explain_scaling(lr: float, *, reference_batch: float, batch: float, rule: str) -> str:
-    """:func:`scale_lr` as one line: both batches, the factor and the rates.
-
-    >>> print(explain_scaling(0.1, reference_batch=256, batch=1024, rule="sqrt"))
-    learning rate: sqrt rule, reference batch 256, batch 1024: factor 2, 0.1 -> 0.2
-    """
-    rate = scale_lr(lr, reference_batch=reference_batch, batch=batch, rule=rule)
-    factor = f"factor {rate / lr:g}, {lr:g} -> {rate:g}"
-    return f"learning rate: {rule} rule, reference batch {reference_batch}, batch {batch}: {factor}"
-
-
-# --- A plan: from examples, batch and epochs to optimizer updates, with its arithmetic shown ------------------------
-
-
-_COUNTS = ("batch_size", "accumulation", "world_size")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan(Presets):
+class Plan:
     """How many updates a training run takes.
 
     Args:
@@ -740,38 +128,251 @@ class Plan(Presets):
     tokens_per_sample: float | None = None
     trainer: str = "plain_loop"
 
+    # --- as a trainer counts: each preset fixes what the trainer fixes, and takes the rest -----------------------
+
+    @classmethod
+    def plain_loop(cls, examples: int | None, batch_size: int, epochs: float | None = None, **settings: Any) -> Plan:
+        """A loop of one's own over a torch DataLoader (and DistributedSampler): every choice is open.
+
+        Args:
+            examples: rows of the training set; None if unknown.
+            batch_size: rows in one batch of one process.
+            epochs: passes over the data; parts of one end after whole batches.
+            **settings: any other of Plan.
+
+        >>> Plan.plain_loop(10, 1, 3, accumulation=4, tail="carry").updates
+        7
+        """
+        return cls(examples, batch_size, epochs, **settings)
+
+    @classmethod
+    def hf_trainer(
+        cls,
+        examples: int | None,
+        batch_size: int,
+        epochs: float | None = None,
+        accumulation: int = 1,
+        world_size: int = 1,
+        drop_last: bool = False,
+        *,
+        max_steps: int | None = None,
+        tokens_per_sample: float | None = None,
+    ) -> Plan:
+        """As transformers' Trainer counts.
+
+        The last group of an epoch is flushed, ``epochs * updates per epoch`` is rounded up, and ``max_steps`` wins over
+        ``epochs``. Each process has one device; with several GPUs in one process (DataParallel) multiply
+        ``batch_size`` by their number.
+
+        Args:
+            examples: rows of the training set; None if unknown, which needs ``max_steps``.
+            batch_size: ``per_device_train_batch_size``.
+            epochs: ``num_train_epochs`` (3 unless set there).
+            accumulation: ``gradient_accumulation_steps``.
+            world_size: processes.
+            drop_last: ``dataloader_drop_last``.
+            max_steps: as there; leave out for -1.
+            tokens_per_sample: tokens a row has, for lengths in tokens.
+
+        >>> Plan.hf_trainer(10, 1, 1.5, accumulation=4).updates
+        5
+        >>> Plan.hf_trainer(10, 1, 3, max_steps=100).updates
+        100
+        """
+        return cls(
+            examples,
+            batch_size,
+            epochs,
+            accumulation=accumulation,
+            world_size=world_size,
+            drop_last=drop_last,
+            max_steps=max_steps,
+            tokens_per_sample=tokens_per_sample,
+            trainer="hf_trainer",
+        )
+
+    @classmethod
+    def accelerate(
+        cls,
+        examples: int | None,
+        batch_size: int,
+        epochs: float | None = None,
+        accumulation: int = 1,
+        world_size: int = 1,
+        drop_last: bool = False,
+        *,
+        split_batches: bool = False,
+        sync_with_dataloader: bool = True,
+        max_steps: int | None = None,
+        max_samples: int | None = None,
+        max_tokens: int | None = None,
+        tokens_per_sample: float | None = None,
+    ) -> Plan:
+        """As a loop with Accelerate's ``prepare`` and ``accumulate`` counts.
+
+        ``even_batches=False`` changes only what the processes after the first see: they may have a batch less.
+
+        Args:
+            examples: rows of the training set; None if unknown.
+            batch_size: that of the DataLoader handed to ``prepare``.
+            epochs: passes of the loop.
+            accumulation: ``gradient_accumulation_steps``.
+            world_size: processes.
+            drop_last: that of the DataLoader.
+            split_batches: Accelerate's setting: a batch is cut into ``world_size`` pieces.
+            sync_with_dataloader: Accelerate's setting: False carries the last group over the epoch border.
+            max_steps: updates after which the loop stops, instead of epochs; so do the next two.
+            max_samples: samples of the run.
+            max_tokens: tokens of the run.
+            tokens_per_sample: tokens a row has, for lengths in tokens.
+
+        Raises:
+            PlanError: also for a batch that cannot be split evenly.
+
+        >>> Plan.accelerate(1000, 24, 3, accumulation=4, world_size=3, split_batches=True).updates
+        33
+        """
+        _flag("split_batches", split_batches, "It is Accelerate's setting.")
+        _flag("sync_with_dataloader", sync_with_dataloader, "It is Accelerate's setting.")
+        if split_batches:
+            rows, processes = _whole("batch_size", batch_size), _whole("world_size", world_size)
+            if rows % processes:
+                rule = f"a multiple of world_size={processes} with split_batches"
+                raise PlanError(refusal("batch_size", rule, batch_size, "Each process gets an equal piece."))
+            batch_size = rows // processes
+        return cls(
+            examples,
+            batch_size,
+            epochs,
+            accumulation=accumulation,
+            world_size=world_size,
+            drop_last=drop_last,
+            tail="flush" if sync_with_dataloader else "carry",
+            max_steps=max_steps,
+            max_samples=max_samples,
+            max_tokens=max_tokens,
+            tokens_per_sample=tokens_per_sample,
+            trainer="accelerate",
+        )
+
+    @classmethod
+    def lightning(
+        cls,
+        examples: int | None,
+        batch_size: int,
+        epochs: int | None = None,
+        accumulation: int = 1,
+        world_size: int = 1,
+        drop_last: bool = False,
+        *,
+        max_steps: int | None = None,
+        tokens_per_sample: float | None = None,
+    ) -> Plan:
+        """As Lightning's Trainer counts: ``estimated_stepping_batches``.
+
+        The last group of an epoch is flushed, and of ``epochs`` and ``max_steps`` whichever comes first ends the run.
+
+        Args:
+            examples: rows of the training set; None if unknown.
+            batch_size: that of the DataLoader.
+            epochs: ``max_epochs`` (leave out for -1), a whole number.
+            accumulation: ``accumulate_grad_batches``.
+            world_size: devices x nodes.
+            drop_last: that of the DataLoader.
+            max_steps: as there; leave out for -1.
+            tokens_per_sample: tokens a row has, for lengths in tokens.
+
+        >>> Plan.lightning(1000, 8, 3, accumulation=4, world_size=3, max_steps=20).updates
+        20
+        """
+        return cls(
+            examples,
+            batch_size,
+            epochs,
+            accumulation=accumulation,
+            world_size=world_size,
+            drop_last=drop_last,
+            max_steps=max_steps,
+            tokens_per_sample=tokens_per_sample,
+            trainer="lightning",
+        )
+
+    # --- what may be given ---------------------------------------------------------------------------------------
+
     def __post_init__(self) -> None:
-        word("trainer", self.trainer, TRAINERS)
-        custom = CONVENTIONS[self.trainer]
+        choice("trainer", self.trainer, TRAINERS, error=PlanError)
+        custom = self._convention
         for name, known, own in (("tail", TAILS, custom.tails), ("sharding", SHARDINGS, custom.shardings)):
-            chosen = word(name, getattr(self, name) or own[0], known)
-            self._set(name, word(name, chosen, own, f"{custom.title} does nothing else."))
+            # Twice, so that a word nobody knows and one that this trainer does not do are refused differently.
+            chosen = choice(name, getattr(self, name) or own[0], known, error=PlanError)
+            self._set(name, choice(name, chosen, own, f"{custom.title} does nothing else.", error=PlanError))
         if self.examples is not None:
-            advice = "0 updates: the data set is empty." if self.examples == 0 else "Give a whole number, 1 or more."
-            self._set("examples", whole("examples", self.examples, advice=advice))
-        for name in _COUNTS:
-            self._set(name, whole(name, getattr(self, name)))
-        flag("drop_last", self.drop_last, "Say whether to leave the tail out.")
-        self._check("epochs", above_zero)
-        self._check("tokens_per_sample", above_zero)
-        for name in ENDS[1:]:
-            self._check(name, whole)
-        refuse_ends(self)
+            advice = "0 updates: the data set is empty." if self.examples == 0 else _WHOLE
+            self._set("examples", _whole("examples", self.examples, advice=advice))
+        for name in ("batch_size", "accumulation", "world_size"):
+            self._set(name, _whole(name, getattr(self, name)))
+        _flag("drop_last", self.drop_last, "Say whether to leave the tail out.")
+        rules: dict[str, Callable[[str, Any], Any]] = {
+            "epochs": _above_zero,
+            "tokens_per_sample": _above_zero,
+            **dict.fromkeys(_ENDS[1:], _whole),
+        }
+        for name, rule in rules.items():
+            if getattr(self, name) is not None:
+                self._set(name, rule(name, getattr(self, name)))
+        self._refuse_ends()
         if self.examples is not None:
-            refuse_nothing(self)
+            self._refuse_no_updates()
 
     def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
+        object.__setattr__(self, name, value)  # the class is frozen for everybody else
 
-    def _check(self, name: str, rule: Callable[[str, Any], Any]) -> None:
-        if getattr(self, name) is not None:
-            self._set(name, rule(name, getattr(self, name)))
+    @property
+    def _convention(self) -> Convention:
+        return CONVENTIONS[self.trainer]
 
-    def _known(self) -> int:
+    def _refuse_ends(self) -> None:
+        """One end, or two where the trainer says which counts; none only where the data has no known end either."""
+        custom = self._convention
+        given = [name for name in _ENDS if getattr(self, name) is not None]
+        if self.examples is None and self.epochs is not None:
+            advice = "Give max_steps, max_samples or max_tokens: nobody knows how long an epoch is."
+            raise PlanError(refusal("epochs", "left out where examples is unknown", self.epochs, advice))
+        if len(given) > 1 and (custom.both == "none" or given != ["epochs", "max_steps"]):
+            advice = f"{given[0]} or {given[1]} ends the run: leave one out."
+            raise PlanError(refusal(given[1], f"left out where {given[0]} is given", getattr(self, given[1]), advice))
+        if not given and self.examples is not None:
+            advice = "Or give max_steps, max_samples or max_tokens."
+            raise PlanError(refusal("epochs", "given where nothing else ends the run", None, advice))
+        if not given and not custom.endless:
+            advice = f"{custom.title} needs it where examples is unknown."
+            raise PlanError(refusal("max_steps", "given", None, advice))
+        if self.max_tokens is not None and self.tokens_per_sample is None:
+            raise PlanError(refusal("tokens_per_sample", "given with max_tokens", None, "Give the tokens a row has."))
+        if self.epochs is not None and custom.parts == "none" and not isinstance(self.epochs, int):
+            raise PlanError(refusal("epochs", f"whole in {custom.title}", self.epochs, "Give max_steps instead."))
+
+    def _refuse_no_updates(self) -> None:
+        """Refuse a run of zero updates, by the number that is at fault."""
+        batches = self.batches_per_epoch
+        if not batches:
+            advice = "0 updates: lower batch_size or world_size, or set drop_last=False."
+            raise PlanError(refusal("examples", "enough for one full batch a process", self.examples, advice))
+        if self.tail == "drop" and not self.updates_per_epoch:
+            advice = "0 updates: lower it, or set tail='flush'."
+            rule = f"at most {batches}, the batches of an epoch"
+            raise PlanError(refusal("accumulation", rule, self.accumulation, advice))
+        if self.updates == 0:
+            advice = "0 updates: give more of them, lower accumulation, or set tail='flush'."
+            raise PlanError(refusal("epochs", "enough for one update", self.epochs, advice))
+
+    def _known_examples(self) -> int:
         if self.examples is None:
             advice = "Count in updates, samples or tokens instead."
             raise PlanError(refusal("examples", "known to count in epochs", None, advice))
         return self.examples
+
+    # --- counts --------------------------------------------------------------------------------------------------
 
     @property
     def examples_per_process(self) -> int:
@@ -779,40 +380,43 @@ class Plan(Presets):
 
         Samplers repeat rows, or leave some out, so that all processes see as many.
         """
-        examples = self._known()
+        examples = self._known_examples()
         if self.sharding == "batches" and self.world_size > 1:
+            # Accelerate deals batches round by round, and fills the last round with rows from the beginning.
             return self.batches_per_epoch * self.batch_size
-        return examples // self.world_size if self.sharding == "drop" else ceil_div(examples, self.world_size)
+        return examples // self.world_size if self.sharding == "drop" else _ceil_div(examples, self.world_size)
 
     @property
     def batches_per_epoch(self) -> int:
         """Batches one process sees in an epoch."""
         if self.sharding == "batches":
-            rows, size = self._known(), self.batch_size * self.world_size
+            rows, size = self._known_examples(), self.batch_size * self.world_size
         else:
             rows, size = self.examples_per_process, self.batch_size
-        return rows // size if self.drop_last else ceil_div(rows, size)
+        return rows // size if self.drop_last else _ceil_div(rows, size)
 
     @property
     def updates_per_epoch(self) -> int | Fraction:
         """Updates in an epoch; with ``tail="carry"`` exactly batches / accumulation, on average, as a Fraction."""
         batches = self.batches_per_epoch
         if self.tail == "carry":
+            # Not rounded here: 10 batches at accumulation 4 make 7 updates in 3 epochs, neither 6 nor 9.
             share = Fraction(batches, self.accumulation)
             return int(share) if share.denominator == 1 else share
-        return ceil_div(batches, self.accumulation) if self.tail == "flush" else batches // self.accumulation
+        return _ceil_div(batches, self.accumulation) if self.tail == "flush" else batches // self.accumulation
 
     @property
     def updates(self) -> int | None:
         """Updates of the whole run, the ``total`` of a schedule; None if the run has no known end."""
         if self.max_samples is not None:
-            return ceil_div(self.max_samples, self.samples_per_update)
+            return _ceil_div(self.max_samples, self.samples_per_update)
         if self.max_tokens is not None:
-            return math.ceil(self.max_tokens / self._tokens())
+            # Exact: a float quotient just above a whole number would plan an update more.
+            return math.ceil(self.max_tokens / self._exact_tokens_per_update())
         by_epochs = None if self.epochs is None else self.updates_at_epoch(self.epochs)
         if by_epochs is None or self.max_steps is None:
             return self.max_steps if by_epochs is None else by_epochs
-        return min(by_epochs, self.max_steps) if CONVENTIONS[self.trainer].both == "first" else self.max_steps
+        return min(by_epochs, self.max_steps) if self._convention.both == "first" else self.max_steps
 
     @property
     def samples_per_update(self) -> int:
@@ -826,14 +430,14 @@ class Plan(Presets):
             return None
         return self.tokens_per_sample * self.samples_per_update
 
-    def _tokens(self) -> Fraction:
+    def _exact_tokens_per_update(self) -> Fraction:
         if self.tokens_per_sample is None:
             raise PlanError(refusal("tokens_per_sample", "given to count in tokens", None, "Give tokens in a row."))
-        return exact(self.tokens_per_sample) * self.samples_per_update
+        return _exact(self.tokens_per_sample) * self.samples_per_update
 
     def samples_at(self, position: int) -> int:
         """Samples seen after ``position`` completed updates, each counted as a full one."""
-        return self.samples_per_update * whole("position", position, 0, "Positions count completed updates.")
+        return self.samples_per_update * _whole("position", position, 0, "Positions count completed updates.")
 
     def updates_at_epoch(self, epoch: float | Fraction) -> int:
         """Updates of a run that ends after ``epoch`` epochs, counted from the start; parts of one are allowed.
@@ -845,16 +449,16 @@ class Plan(Presets):
         [3, 5, 6, 9]
         """
         if not isinstance(epoch, Fraction):
-            epoch = exact(above_zero("epoch", epoch))
+            epoch = _exact(_above_zero("epoch", epoch))
         batches = self.batches_per_epoch
-        if CONVENTIONS[self.trainer].parts == "updates":
+        if self._convention.parts == "updates":
             # In binary floats, as transformers multiplies: 0.07 epochs of 100 updates are 8 there.
             return math.ceil(float(epoch) * self.updates_per_epoch)
         full, part = divmod(epoch, 1)
-        seen = math.ceil(part * batches)
+        seen = math.ceil(part * batches)  # a loop stops after a whole batch
         if self.tail == "carry":
             return (full * batches + seen) // self.accumulation
-        last = ceil_div(seen, self.accumulation) if self.tail == "flush" else seen // self.accumulation
+        last = _ceil_div(seen, self.accumulation) if self.tail == "flush" else seen // self.accumulation
         return int(full * self.updates_per_epoch) + last
 
     def in_updates(self, length: Length) -> int:
@@ -870,16 +474,20 @@ class Plan(Presets):
         >>> [plan.in_updates(as_length("decay", text)) for text in ("2 epochs", "500 samples", "1e6 tokens")]
         [64, 16, 62]
         """
+        return self._counted("length", length)
+
+    def _counted(self, name: str, length: Length) -> int:
+        """:meth:`in_updates` of a length that messages call ``name``."""
         if length.unit == "epochs":
-            found = self.updates_at_epoch(Fraction(length.value))
-        elif length.unit in ("samples", "tokens"):
-            size = self._tokens() if length.unit == "tokens" else Fraction(self.samples_per_update)
-            found = math.ceil(Fraction(length.value) / size)
+            updates = self.updates_at_epoch(Fraction(length.value))
+        elif length.unit in CLOCKS:
+            size = self._exact_tokens_per_update() if length.unit == "tokens" else Fraction(self.samples_per_update)
+            updates = math.ceil(Fraction(length.value) / size)
         else:
-            found = int(in_updates("length", length, self.updates, None))
-        if not found:
-            raise PlanError(refusal("length", "one update at least", str(length), "Give more of them."))
-        return found
+            updates = int(in_updates(name, length, self.updates, None))
+        if not updates:
+            raise PlanError(refusal(name, "one update at least", str(length), "Give more of them."))
+        return updates
 
     def warmup(self, warmup: int | float | str | Length) -> int:
         """Warm-up in updates, from any length; fractions are rounded up.
@@ -897,16 +505,13 @@ class Plan(Presets):
         length = as_length("warmup", warmup)
         total = self.updates
         if isinstance(length, Length) and length.unit == "fraction" and total is None:
-            advice = "The run has no known end: give max_steps or a budget."
-            raise PlanError(refusal("warmup", "no share of an endless run", warmup, advice))
-        try:
-            found = int(in_updates("warmup", length, total, self))
-        except PlanError as error:
-            raise PlanError(str(error).replace("length must", "warmup must", 1)) from None
-        if total is not None and found >= total:
+            advice = "Or give max_steps, max_samples or max_tokens: a share needs a run with an end."
+            raise PlanError(refusal("warmup", "a number of updates where the run has no known end", warmup, advice))
+        updates = self._counted("warmup", length) if isinstance(length, Length) else length
+        if total is not None and updates >= total:
             advice = "The peak would never be used: shorten the warm-up or plan more updates."
             raise PlanError(refusal("warmup", f"below the {total} updates of the run", warmup, advice))
-        return found
+        return updates
 
     def replan(
         self,
@@ -932,8 +537,341 @@ class Plan(Presets):
         >>> later.updates, later.samples_at(250), later.samples_at(750), later.original_position(251)
         (750, 2000, 4000, Fraction(501, 2))
         """
-        return first(self, clock).replan(at, batch_size, accumulation, world_size, tokens_per_sample)
+        choice("clock", clock, CLOCKS, error=PlanError)
+        whole_run = Leg(0, self.batch_size, self.accumulation, self.world_size, self.tokens_per_sample)
+        whole_run.size(clock)  # tokens need tokens_per_sample: refused here, not at the first question
+        return Replanned(self, (whole_run,), clock).replan(at, batch_size, accumulation, world_size, tokens_per_sample)
 
     def explain(self, warmup: int | float | str | Length | None = None) -> str:
         """The arithmetic, one line a step; steps that change nothing are left out."""
-        return explain(self, warmup)
+        lines = []
+        if self.trainer != "plain_loop":
+            lines.append(f"counted as {self._convention.title} does")
+        if self.examples is not None:
+            lines += _explain_batches(self)
+            if self.accumulation > 1:
+                lines.append(_explain_updates_per_epoch(self))
+        if self.max_tokens is not None:
+            lines.append(
+                f"tokens per update: {self.samples_per_update} samples x {self.tokens_per_sample}"
+                f" = {_shown(self.tokens_per_update or 0)}"
+            )
+        lines += _explain_updates(self)
+        if warmup is not None:
+            of = "" if self.updates is None else f" of {self.updates} updates"
+            lines.append(f"warm-up: {warmup}{of} = {self.warmup(warmup)}")
+        return "\n".join(lines)
+
+
+# --- Another batch on the way: the same samples (or tokens) in another number of updates ------------------------------
+# A plan's own updates are a clock; samples are a finer one that a change of batch cannot disturb. After the change an
+# update is worth more or less of the old clock. To keep the learning rate as a function of samples,
+#
+# * write the schedule in samples, ``get_schedule(name, warmup=plan.samples_at(W), total=plan.samples_at(T))``, and ask
+#   it for ``schedule(replanned.samples_at(k))``; or
+# * keep it in the plan's updates, and read it at ``replanned.original_position(k)``, which may lie between two of them.
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A stretch of updates of one size, from ``start`` completed updates on."""
+
+    start: int
+    batch_size: int
+    accumulation: int
+    world_size: int
+    tokens_per_sample: float | None = None
+
+    @property
+    def samples_per_update(self) -> int:
+        """Rows of an update over all processes."""
+        return self.batch_size * self.accumulation * self.world_size
+
+    def size(self, unit: str) -> Fraction:
+        """What an update is worth, in ``samples`` or ``tokens``."""
+        if unit == "samples":
+            return Fraction(self.samples_per_update)
+        if self.tokens_per_sample is None:
+            advice = "Give the tokens a row has."
+            raise PlanError(refusal("tokens_per_sample", "given to count in tokens", None, advice))
+        return _exact(self.tokens_per_sample) * self.samples_per_update
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """A plan with changes of its batch; made by :meth:`Plan.replan`, and a timeline for lengths like the plan.
+
+    Args:
+        plan: the original, whose updates are the clock its schedule was written in.
+        legs: stretches of updates of one size, in order, the first from update 0.
+        clock: what the changes keep: ``samples`` or ``tokens``.
+
+    >>> halved = Plan(1000, 8, 4).replan(at=250, batch_size=4)
+    >>> print(halved.explain())
+    updates 0 to 249: 8 samples each, 2000 samples
+    updates 250 to 749: 4 samples each, 2000 samples
+    updates: 750, instead of 500 for 4000 samples
+    """
+
+    plan: Plan
+    legs: tuple[Leg, ...]
+    clock: str = "samples"
+
+    @property
+    def updates(self) -> int | None:
+        """Updates of the whole run, those before the changes included; None if the plan has no known end."""
+        if self.plan.updates is None:
+            return None
+        return self._position(self.plan.updates * self.legs[0].size(self.clock), self.clock)
+
+    @property
+    def samples_per_update(self) -> int:
+        """Rows of an update after the last change."""
+        return self.legs[-1].samples_per_update
+
+    def samples_at(self, position: int) -> int:
+        """Samples seen after ``position`` completed updates."""
+        return int(self._amount(position, "samples"))
+
+    def tokens_at(self, position: int) -> float | Fraction:
+        """Tokens seen after ``position`` completed updates."""
+        tokens = self._amount(position, "tokens")
+        return int(tokens) if tokens.denominator == 1 else tokens
+
+    def position_of_samples(self, samples: int) -> int:
+        """The completed updates by which ``samples`` were seen: the inverse of :meth:`samples_at`, rounded up."""
+        return self._position(Fraction(_whole("samples", samples, 0, "Give a whole number.")), "samples")
+
+    def original_position(self, position: int) -> Fraction:
+        """Where ``position`` lies on the original plan's clock; it may lie between two of its updates."""
+        return self._amount(position, self.clock) / self.legs[0].size(self.clock)
+
+    def in_updates(self, length: Length) -> int:
+        """A length from the start of the run, in updates of this timeline, rounded up.
+
+            >>> from preheat.schedule.lengths import epochs, samples
+        >>> halved = Plan(1000, 8, 4).replan(at=250, batch_size=4)
+        >>> halved.in_updates(epochs(3)), halved.in_updates(samples(1000))
+        (500, 125)
+        """
+        if length.unit in CLOCKS:
+            return self._position(Fraction(length.value), length.unit)
+        return self._position(self.plan.in_updates(length) * self.legs[0].size(self.clock), self.clock)
+
+    def replan(
+        self,
+        at: int,
+        batch_size: int | None = None,
+        accumulation: int | None = None,
+        world_size: int | None = None,
+        tokens_per_sample: float | None = None,
+    ) -> Replanned:
+        """One more change; see :meth:`Plan.replan`. ``at`` counts completed updates of this timeline."""
+        last = self.legs[-1]
+        begin = _whole("at", at, last.start, "Updates already planned stay: give completed updates.")
+        total = self.updates
+        if total is not None and begin >= total:
+            rule = f"below the {total} updates of the run"
+            raise PlanError(refusal("at", rule, at, "Change the batch before the end."))
+
+        def chosen(name: str, value: Any) -> int:
+            return int(getattr(last, name)) if value is None else _whole(name, value)
+
+        tokens = last.tokens_per_sample
+        if tokens_per_sample is not None:
+            tokens = _above_zero("tokens_per_sample", tokens_per_sample)
+        leg = Leg(
+            begin,
+            chosen("batch_size", batch_size),
+            chosen("accumulation", accumulation),
+            chosen("world_size", world_size),
+            tokens,
+        )
+        return Replanned(self.plan, (*self.legs, leg), self.clock)
+
+    def explain(self) -> str:
+        """Every stretch with its updates and samples, and the new total, one line each."""
+        total = self.updates
+        unit = self.clock
+        lines = []
+        for leg, end in zip(self.legs, [*(leg.start for leg in self.legs[1:]), total], strict=True):
+            size = leg.size(unit)
+            if end is None:
+                lines.append(f"updates {leg.start} on: {float(size):.12g} {unit} each")
+            elif end > leg.start:
+                amount = float(size * (end - leg.start))
+                lines.append(f"updates {leg.start} to {end - 1}: {float(size):.12g} {unit} each, {amount:.12g} {unit}")
+        if total is None or self.plan.updates is None:
+            return "\n".join([*lines, "updates: unknown, the run has no end yet"])
+        kept = float(self.plan.updates * self.legs[0].size(unit))
+        return "\n".join([*lines, f"updates: {total}, instead of {self.plan.updates} for {kept:.12g} {unit}"])
+
+    def _amount(self, position: int, unit: str) -> Fraction:
+        """Samples or tokens seen after ``position`` updates."""
+        position = _whole("position", position, 0, "Positions count completed updates.")
+        seen = Fraction(0)
+        for leg, end in zip(self.legs, [*(leg.start for leg in self.legs[1:]), math.inf], strict=True):
+            if position > leg.start:
+                seen += leg.size(unit) * int(min(position, end) - leg.start)
+        return seen
+
+    def _position(self, amount: Fraction, unit: str) -> int:
+        """The first position by which ``amount`` was seen."""
+        for leg in reversed(self.legs):
+            before = self._amount(leg.start, unit)
+            if amount > before:
+                return leg.start + math.ceil((amount - before) / leg.size(unit))
+        return 0
+
+
+# --- A plan's arithmetic in words, one line a step --------------------------------------------------------------------
+
+
+def _explain_batches(plan: Plan) -> Iterator[str]:
+    """From rows to the batches one process sees."""
+    rounding = "floor" if plan.drop_last else "ceil"
+    if plan.sharding == "batches" and plan.world_size > 1:
+        rows = plan.batch_size * plan.world_size
+        yield f"examples per batch of all processes: {plan.batch_size} x {plan.world_size} = {rows}"
+        yield f"batches per epoch: {rounding}({plan.examples} examples / {rows}) = {plan.batches_per_epoch}"
+        return
+    share = plan.examples_per_process
+    if plan.world_size > 1:
+        dealt = "floor" if plan.sharding == "drop" else "ceil"
+        yield f"examples per process: {dealt}({plan.examples} / {plan.world_size}) = {share}"
+    yield f"batches per epoch: {rounding}({share} examples / {plan.batch_size}) = {plan.batches_per_epoch}"
+
+
+def _explain_updates_per_epoch(plan: Plan) -> str:
+    quotient = f"{plan.batches_per_epoch} batches / {plan.accumulation}"
+    updates = _shown(plan.updates_per_epoch)
+    if plan.tail == "carry":
+        return f"updates per epoch: {quotient} = {updates}, batches left over count for the next epoch"
+    return f"updates per epoch: {'ceil' if plan.tail == 'flush' else 'floor'}({quotient}) = {updates}"
+
+
+def _explain_updates(plan: Plan) -> Iterator[str]:
+    """From epochs, steps or a budget to the updates of the run."""
+    if plan.max_samples is not None:
+        yield f"updates: ceil({plan.max_samples} samples / {plan.samples_per_update}) = {plan.updates}"
+    elif plan.max_tokens is not None:
+        yield f"updates: ceil({plan.max_tokens} tokens / {_shown(plan.tokens_per_update or 0)}) = {plan.updates}"
+    elif plan.epochs is None and plan.max_steps is None:
+        yield "updates: unknown, the run has no end yet"
+    else:
+        if plan.epochs is not None:
+            yield _explain_epochs(plan, plan.epochs)
+        if plan.max_steps is not None:
+            yield _explain_max_steps(plan, plan.max_steps)
+    if plan.epochs is None and plan.examples is not None and plan.updates is not None:
+        passes = Fraction(plan.updates) / Fraction(plan.updates_per_epoch)
+        yield f"epochs: {plan.updates} updates / {_shown(plan.updates_per_epoch)} = {_shown(passes)}"
+
+
+def _explain_epochs(plan: Plan, epochs: float) -> str:
+    updates = plan.updates_at_epoch(epochs)
+    if plan._convention.parts == "updates" and not isinstance(epochs, int):
+        return f"updates: ceil({plan.updates_per_epoch} x {epochs} epochs) = {updates}"
+    full, part = divmod(_exact(epochs), 1)
+    batches = plan.batches_per_epoch
+    if plan.tail == "carry" and plan.accumulation > 1:
+        seen = f"{batches} batches x {epochs} epochs"
+        return f"updates: floor({seen if not part else f'ceil({seen})'} / {plan.accumulation}) = {updates}"
+    unit = "updates" if plan.accumulation > 1 else "batches"
+    line = f"updates: {plan.updates_per_epoch} {unit} x {full} epochs"
+    if part:
+        rounding = "floor" if plan.tail == "drop" else "ceil"
+        line += f" + {rounding}({math.ceil(part * batches)} batches / {plan.accumulation})"
+    return f"{line} = {updates}"
+
+
+def _explain_max_steps(plan: Plan, steps: int) -> str:
+    if plan.epochs is None:
+        return f"updates: max_steps = {steps}"
+    if plan._convention.both == "first":
+        return f"updates: min({plan.updates_at_epoch(plan.epochs)}, max_steps {steps}) = {plan.updates}"
+    return f"updates: max_steps = {steps}, which wins over epochs"
+
+
+def _shown(value: float | Fraction) -> str:
+    """Whole numbers as they are, others short."""
+    return str(int(value)) if value == int(value) else f"{float(value):.6g}"
+
+
+# --- The learning rate for another batch: explicit rules --------------------------------------------------------------
+# Formula  r = batch / reference_batch;  none: lr,  linear: lr * r,  sqrt: lr * sqrt(r).
+# Units    a batch is what one update sees: rows x accumulation x processes (``Plan.samples_per_update``), or tokens.
+# Source   linear: Goyal et al. 2017, arXiv:1706.02677, with a warm-up. sqrt: Krizhevsky 2014, arXiv:1404.5997, and
+#          Hoffer et al. 2017, arXiv:1705.08741.
+
+
+def scale_lr(lr: float, *, reference_batch: float, batch: float, rule: str) -> float:
+    """The learning rate for another batch size.
+
+    Args:
+        lr: the rate that was right at ``reference_batch``, > 0.
+        reference_batch: what an update saw there, in samples or tokens over all processes, > 0.
+        batch: what an update sees now, in the same unit, > 0.
+        rule: ``none`` (unchanged), ``linear`` (usual for SGD) or ``sqrt`` (keeps the noise of the gradient).
+
+    Raises:
+        PlanError: for numbers that are not above zero, and unknown rules.
+
+    >>> scale_lr(0.1, reference_batch=256, batch=1024, rule="linear")
+    0.4
+    >>> scale_lr(0.1, reference_batch=256, batch=1024, rule="sqrt")
+    0.2
+    """
+    rate = float(_above_zero("lr", lr))
+    share = _exact(_above_zero("batch", batch)) / _exact(_above_zero("reference_batch", reference_batch))
+    rule = choice("rule", rule, RULES, error=PlanError)
+    if rule == "linear":
+        return float(_exact(rate) * share)  # in decimals: 0.1 x 3 is 0.3
+    return rate * math.sqrt(share) if rule == "sqrt" else rate
+
+
+def explain_scaling(lr: float, *, reference_batch: float, batch: float, rule: str) -> str:
+    """:func:`scale_lr` as one line: both batches, the factor and the rates.
+
+    >>> print(explain_scaling(0.1, reference_batch=256, batch=1024, rule="sqrt"))
+    learning rate: sqrt rule, reference batch 256, batch 1024: factor 2, 0.1 -> 0.2
+    """
+    rate = scale_lr(lr, reference_batch=reference_batch, batch=batch, rule=rule)
+    factor = f"factor {rate / lr:g}, {lr:g} -> {rate:g}"
+    return f"learning rate: {rule} rule, reference batch {reference_batch}, batch {batch}: {factor}"
+
+
+# --- Checks and quotients -------------------------------------------------------------------------------------------
+
+
+def _whole(name: str, value: Any, least: int = 1, advice: str = _WHOLE) -> int:
+    """``value`` as an int of at least ``least``."""
+    return int(count(name, value, least, advice=advice, error=PlanError))
+
+
+def _above_zero(name: str, value: Any) -> int | float:
+    """``value`` as a finite number > 0; whole floats become ints, so that 3.0 epochs are counted like 3."""
+    advice = "Give a number above zero."
+    plain = number(name, value, advice, error=PlanError)
+    if plain <= 0:
+        raise PlanError(refusal(name, "> 0", value, advice))
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+
+
+def _flag(name: str, value: Any, advice: str) -> None:
+    if not isinstance(value, bool):
+        raise PlanError(refusal(name, "True or False", value, advice))
+
+
+def _exact(value: float) -> Fraction:
+    """The decimal people wrote, without the noise of binary floats: 0.1 is one tenth.
+
+    >>> _exact(0.1)
+    Fraction(1, 10)
+    """
+    return Fraction(value) if isinstance(value, int) else Fraction(repr(value))
+
+
+def _ceil_div(amount: int, size: int) -> int:
+    """``amount / size``, rounded up, in whole numbers: a float quotient is wrong beyond 2 ** 53."""
+    return -(-amount // size)

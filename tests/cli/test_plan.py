@@ -87,7 +87,7 @@ def test_plan_prints_json_of_what_is_known(plan):
         ("--examples 10 --batch-size 1 --epochs 1 --max-steps 3", "max_steps must be left out where epochs is given"),
         ("--examples 10 --batch-size 1 --epochs 1 --tail keep", "tail must be one of 'flush', 'drop', 'carry'"),
         ("--batch-size 1 --max-samples 1.5", "max_samples must be a whole number; got 1.5"),
-        ("--batch-size 1 --warmup 10%", "warmup must be no share of an endless run; got '10%'"),
+        ("--batch-size 1 --warmup 10%", "warmup must be a number of updates where the run has no known end; got '10%'"),
         ("--examples 10 --batch-size 1 --epochs 1 --warmup soon", "warmup must be a length; got 'soon'"),
     ],
 )

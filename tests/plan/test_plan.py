@@ -143,7 +143,9 @@ def test_a_stream_needs_no_length():
     assert endless.updates is None
     assert (endless.warmup(9), endless.warmup("80 samples"), endless.warmup("8001 tokens")) == (9, 10, 11)
     assert endless.explain("80 samples").splitlines()[-1] == "warm-up: 80 samples = 10"
-    with pytest.raises(preheat.PlanError, match="warmup must be no share of an endless run; got '10%'"):
+    with pytest.raises(
+        preheat.PlanError, match="warmup must be a number of updates where the run has no known end; got '10%'"
+    ):
         endless.warmup("10%")
     for count in ("batches_per_epoch", "updates_per_epoch", "examples_per_process"):
         with pytest.raises(preheat.PlanError, match="examples must be known to count in epochs; got None"):
