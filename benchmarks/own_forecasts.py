@@ -12,7 +12,7 @@ from statistics import mean
 from preheat.advice import forecast
 from preheat.errors import DataError
 from preheat.lab.studies import read
-from preheat.lab.studies.answers import probes
+from preheat.lab.studies.findings import probes
 
 SHAPES = ("hold > linear 20% to 0", "hold > linear 90% to 0")
 WARMUP, LR = 40, 1e-3

@@ -68,7 +68,7 @@ def rung_check(
 def _logs(paths: list[Path], updates: int | None, loss: str | None) -> tuple[list[RunLog], list[str] | None]:
     """The runs and, where a study knows them, their shapes."""
     from preheat.advice import read_run
-    from preheat.lab.studies.answers import is_study, logs
+    from preheat.lab.studies.findings import is_study, logs
 
     twice = [path for index, path in enumerate(paths) if path.resolve() in {one.resolve() for one in paths[:index]}]
     if twice:
@@ -112,7 +112,7 @@ def read_probes(
     """The runs named one by one, and those of a study."""
     found = [_read_probe(words, lr, warmup, loss) for words in runs or ()]
     if study is not None:
-        from preheat.lab.studies.answers import probes
+        from preheat.lab.studies.findings import probes
 
         found += probes(study, lr)
     return found
@@ -206,7 +206,7 @@ def surface(
 
     finished = [_finished(words, updates, warmup) for words in runs or ()]
     if study is not None:
-        from preheat.lab.studies.answers import outcomes
+        from preheat.lab.studies.findings import outcomes
 
         finished += outcomes(study, updates)
     found = fit(finished, updates=updates)

@@ -7,10 +7,10 @@ import pytest
 
 import preheat
 from preheat.advice import surface
-from preheat.lab.studies.answers import is_study, logs, outcomes, probes
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import run_study
 from preheat.lab.studies.executors import LocalProcesses
+from preheat.lab.studies.findings import is_study, logs, outcomes, probes
 from support.runs import quiet
 
 SHAPES = ["hold > linear 20% to 0", "hold > linear 80% to 0"]

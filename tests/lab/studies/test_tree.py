@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import plan_of, sharing_of
-from preheat.lab.studies.runs import Cell, StudyInputs, StudyRun, digest_of, expand, settings_of
-from preheat.lab.studies.tree import grow
+from preheat.lab.studies.runs import Cell, StudyInputs, StudyRun, digest_of, expand, grow, settings_of
 from preheat.lab.training.config import TrainConfig, read_config
 
 GROUND = StudyInputs("rows", ("a", "b"), (1,) * 3200, {"preheat": "0.1.0"})

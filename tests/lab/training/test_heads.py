@@ -5,7 +5,7 @@ import torch
 import transformers
 from transformers import AutoModelForSequenceClassification, GPT2Config
 
-from preheat.lab.training.heads import (
+from preheat.lab.training.model import (
     GPT2DoubleHeadsClassifier,
     GPT2ForSequenceClassification,
     PostNormGPT2Config,

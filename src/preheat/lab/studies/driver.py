@@ -25,9 +25,19 @@ from preheat.errors import ConfigError, RunError, refusal
 from preheat.lab.studies.design import StudyDesign, anchored, read_design
 from preheat.lab.studies.executors import Done, Executor, LocalProcesses
 from preheat.lab.studies.folder import StudyFolder
-from preheat.lab.studies.runs import StudyInputs, StudyRun, digest_of, expand, hardware, survey
+from preheat.lab.studies.runs import (
+    Stage,
+    StageTree,
+    StudyInputs,
+    StudyRun,
+    agree,
+    digest_of,
+    expand,
+    grow,
+    hardware,
+    survey,
+)
 from preheat.lab.studies.stage import Task
-from preheat.lab.studies.tree import Stage, StageTree, agree, grow
 from preheat.lab.training.config import read_config
 from preheat.lab.training.records import RECORDS, read_json, read_lines
 from preheat.schedule.operations import changed_fields

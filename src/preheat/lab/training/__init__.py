@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from preheat.lab.training.callbacks import Callback as Callback
     from preheat.lab.training.callbacks import StopRun as StopRun
     from preheat.lab.training.estimating import estimate as estimate
-    from preheat.lab.training.predict import Classifier as Classifier
+    from preheat.lab.training.evaluation import Classifier as Classifier
     from preheat.lab.training.report import write_report as write_report
     from preheat.lab.training.session import train as train
 

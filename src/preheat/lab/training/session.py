@@ -403,7 +403,7 @@ class _Start:
         return run
 
     def _trackers(self) -> list[object]:
-        from preheat.lab.training.trackers import Trackers
+        from preheat.lab.training.callbacks import Trackers
 
         return [Trackers(self.config.trackers, self.folder.path, say=self.say)] if self.config.trackers else []
 
