@@ -394,7 +394,7 @@ def run_study(
         RunError: for a folder of something else or of another design, for one that is in use, and, when all that can be
             trained is, for stages that failed for another reason than their numbers.
     """
-    from preheat.lab.studies.table import read, write_index
+    from preheat.lab.studies.table import read_study, write_study_index
 
     prepared = prepare(anchored(design), share=share)
     folder = StudyFolder(out)
@@ -412,8 +412,8 @@ def run_study(
         finally:
             executor.close()
             folder.clear()  # of stages whose process was lost
-            write_index(folder.path)
-        return read(folder.path)
+            write_study_index(folder.path)
+        return read_study(folder.path)
 
 
 class _Driver:

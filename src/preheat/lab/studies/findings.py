@@ -20,7 +20,7 @@ from typing import Any
 from preheat.advice import FinishedRun, Probe, RungCheck, RunLog, probe, run_log, rung_check
 from preheat.errors import DataError, refusal
 from preheat.lab.studies.folder import StudyFolder
-from preheat.lab.studies.table import RunRow, StudyTable, read
+from preheat.lab.studies.table import RunRow, StudyTable, read_study
 from preheat.lab.training.config import UNTUNED, TrainConfig, untuned_of
 from preheat.lab.training.records import read_json
 from preheat.schedule import Schedule
@@ -479,7 +479,7 @@ class Findings:
         }
 
 
-def find(table: StudyTable) -> Findings | None:
+def analyze_study(table: StudyTable) -> Findings | None:
     """All that the runs of a study say so far; None before any has begun."""
     records = {row.name: table.records(row.name) for row in table.rows}
     firsts = [lines[0]["loss"] for lines in records.values() if lines and lines[0]["update"] == 0]
@@ -619,7 +619,7 @@ def is_study(path: str | os.PathLike[str]) -> bool:
     return StudyFolder(path).exists
 
 
-def logs(folder: str | os.PathLike[str], updates: int | None = None) -> tuple[list[RunLog], list[str]]:
+def study_logs(folder: str | os.PathLike[str], updates: int | None = None) -> tuple[list[RunLog], list[str]]:
     """A log of every cell (of this length), the mean over its finished seeds, and the shape each belongs to.
 
     Its training losses are running means, its end is the validation loss, as in the study's report: the losses of
@@ -629,7 +629,7 @@ def logs(folder: str | os.PathLike[str], updates: int | None = None) -> tuple[li
         DataError: if there is none, or no length is given and the runs have several: at one share of each they are no
             rungs.
     """
-    table = read(folder)
+    table = read_study(folder)
     rows = [row for row in table.rows if updates in (None, row.horizon)]
     rows = _done(table, rows, "" if updates is None else f"of {updates} updates")
     lengths = sorted({row.horizon for row in rows})
@@ -639,19 +639,19 @@ def logs(folder: str | os.PathLike[str], updates: int | None = None) -> tuple[li
     return cell_logs(rows, {row.name: smooth([line["loss"] for line in table.records(row.name)]) for row in rows})
 
 
-def probes(folder: str | os.PathLike[str], lr: float) -> list[Probe]:
+def study_probes(folder: str | os.PathLike[str], lr: float) -> list[Probe]:
     """The finished runs at one peak, to fit a law to."""
-    table = read(folder)
+    table = read_study(folder)
     rows = _done(table, [row for row in table.rows if math.isclose(row.lr, lr, rel_tol=1e-9)], f"at the peak {lr:g}")
     return [probe(_log(table, row), updates=row.updates) for row in rows]
 
 
-def outcomes(folder: str | os.PathLike[str], updates: int) -> list[FinishedRun]:
+def study_outcomes(folder: str | os.PathLike[str], updates: int) -> list[FinishedRun]:
     """The finished runs of one length: a final validation loss for every schedule and peak, the mean over seeds.
 
     A cell of which a seed went wrong is left out: its mean would be that of the lucky ones.
     """
-    table = read(folder)
+    table = read_study(folder)
     rows = [row for row in table.rows if row.horizon == updates]
     wrong = {row.cell for row in rows if row.state == "went wrong"}
     cells: dict[object, list[RunRow]] = {}

@@ -26,7 +26,7 @@ from preheat.lab.training.model import load_model, save
 from preheat.lab.training.parts import Parts
 from preheat.lab.training.processes import from_main, gather_objects, sum_over, without_denormals
 from preheat.lab.training.records import EVALUATIONS, RECORDS, read_lines, write_json
-from preheat.lab.training.report import write_report
+from preheat.lab.training.report import write_run_report
 from preheat.lab.training.run_logger import RunLogger, StopRequest
 from preheat.view import plot_series
 
@@ -406,7 +406,7 @@ class Run:
         if self.main:
             draw_run(self.folder.path)
             write_json(self.folder.path / "result.json", result)
-            write_report(self.folder.path)
+            write_run_report(self.folder.path)
             self.notes.end(result)
             self.notes.say(f"test (best checkpoint, {best.name}): {scores}")
         return result
