@@ -204,7 +204,9 @@ def test_workers_that_cannot_train_the_study_are_refused(tmp_path, design, clust
     monkeypatch.setattr(DaskCluster, "_all_workers", lambda self: crowded)
     with pytest.raises(preheat.ConfigError, match="worker must be one with 1 of stage and 1 thread; got '2 of stage"):
         run_study(design, tmp_path / "crowded", executor=DaskCluster(cluster.address), say=quiet)
-    assert [read_study(tmp_path / name).rows[0].state for name in ("releases", "elsewhere", "crowded")] == ["missing"] * 3
+    assert [read_study(tmp_path / name).rows[0].state for name in ("releases", "elsewhere", "crowded")] == [
+        "missing"
+    ] * 3
 
 
 def test_worker_without_locks_or_preheat_is_refused(tmp_path, design, cluster, monkeypatch):

@@ -161,7 +161,9 @@ def test_untuned_is_put_where_its_length_is():
 def test_warmups_of_other_units_come_after_those_of_updates():
     """How many updates an epoch has is not in the table: the one that others are held against is a known one."""
     losses = [[1.0, 1.1, 1.2], [0.5, 0.6, 0.7], [1.5, 1.6, 1.7]]
-    (found,) = analyze_study(Table(*(rows_of(warmup, losses) for warmup in ("2 epochs", "10%", "1 epochs", 0)))).horizons
+    (found,) = analyze_study(
+        Table(*(rows_of(warmup, losses) for warmup in ("2 epochs", "10%", "1 epochs", 0)))
+    ).horizons
     (said,) = (sentence for sentence in found.advice if "LR sensitivity" in sentence)
     assert [said.index(f"{name}:") for name in ("10%", "1 epochs", "2 epochs")] == sorted(
         said.index(f"{name}:") for name in ("10%", "1 epochs", "2 epochs")
@@ -327,7 +329,9 @@ def test_parquet_of_a_study_that_was_just_begun_has_its_columns(tmp_path):
     run = {"name": "r", "lr": 0.1, "warmup": None, "schedule": "hold", "horizon": 3, "seed": 0, "stages": ["b1"]}
     said = {"format": 1, "question": "", "runs": [run], "design": {}, "share": True, "ground": {}}
     write_json(tmp_path / "study.json", said)
-    runs, updates, evaluations = (pyarrow.parquet.read_table(path) for path in export_study(tmp_path, tmp_path / "tables"))
+    runs, updates, evaluations = (
+        pyarrow.parquet.read_table(path) for path in export_study(tmp_path, tmp_path / "tables")
+    )
     assert runs.to_pylist()[0]["state"] == "missing"
     assert (updates.num_rows, evaluations.num_rows) == (0, 0)
     assert {"run", "update", "lr", "loss"} <= {*updates.column_names}

@@ -238,12 +238,12 @@ def test_id_is_sensitive_to_rates_data_versions_and_ends():
         *grow(runs_of(**{**plain, "schedule": "hold > linear 1 to 0"})).stages,
         *(
             stage
-            for ground in (
+            for inputs in (
                 dataclasses.replace(GROUND, data="others"),
                 dataclasses.replace(GROUND, classes=("b", "a")),
                 dataclasses.replace(GROUND, versions={"preheat": "0.2.0"}),
             )
-            for stage in grow(expand(StudyDesign(**plain), ground)).stages
+            for stage in grow(expand(StudyDesign(**plain), inputs)).stages
         ),
     }
     assert len(ids) == 7

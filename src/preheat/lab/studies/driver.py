@@ -35,7 +35,7 @@ from preheat.lab.studies.runs import (
     expand,
     grow,
     hardware,
-    survey,
+    read_inputs,
 )
 from preheat.lab.studies.stage import Task
 from preheat.lab.training.config import read_config
@@ -308,13 +308,13 @@ class Prepared:
 
     Attributes:
         design: what is asked.
-        ground: the data and versions it stands on.
+        inputs: the data and versions it stands on.
         tree: its runs as stages.
         share: whether runs share stages.
     """
 
     design: StudyDesign
-    ground: StudyInputs
+    inputs: StudyInputs
     tree: StageTree
     share: bool = True
 
@@ -326,7 +326,7 @@ class Prepared:
             "share": self.share,
             "command": shlex.join(sys.argv),
             "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
-            "ground": self.ground.to_dict(),
+            "ground": self.inputs.to_dict(),
             "hardware": hardware(),
             "runs": [_run(run, path) for run, path in self.tree.paths()],
         }
@@ -339,11 +339,11 @@ def prepare(design: StudyDesign, *, share: bool = True) -> Prepared:
         design: what is asked.
         share: False gives every run stages of its own: what brute force would cost.
     """
-    ground = survey(read_config(None, design.common))
-    runs = expand(design, ground)
+    inputs = read_inputs(read_config(None, design.common))
+    runs = expand(design, inputs)
     # Without sharing no stretch is long enough for a stage of its own.
     shortest = design.shortest if share else 1 + max(run.updates for run in runs)
-    return Prepared(design, ground, grow(runs, shortest), share)
+    return Prepared(design, inputs, grow(runs, shortest), share)
 
 
 def plan_study(
@@ -539,14 +539,14 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
         folder.begin(now)
         return
     saved = folder.header()
-    ground = changed_fields(saved["ground"], now["ground"], "ground")
+    inputs = changed_fields(saved["ground"], now["ground"], "ground")
     begun = anchored(read_design(None, saved["design"])).to_dict()  # or those of before would be others
     design = changed_fields(begun, now["design"], "design")
     if not design and saved["runs"] != now["runs"]:
         design = ["the way runs are cut into stages"]
-    if ground or (design and not extend):
-        advice = "Begin another folder for it." if ground else "Begin another folder for it, or add --extend."
-        found = "; ".join([*ground, *design][:8])
+    if inputs or (design and not extend):
+        advice = "Begin another folder for it." if inputs else "Begin another folder for it, or add --extend."
+        found = "; ".join([*inputs, *design][:8])
         raise ConfigError(refusal("study", "the one that the folder was begun with", found, advice))
     if design:
         earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}

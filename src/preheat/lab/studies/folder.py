@@ -66,7 +66,7 @@ class StudyFolder:
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
     def extend(self, header: Mapping[str, Any]) -> None:
-        """Write ``study.json`` for another design on the same ground; stages stay."""
+        """Write ``study.json`` for another design on the same rows and versions; stages stay."""
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
     def header(self) -> dict[str, Any]:

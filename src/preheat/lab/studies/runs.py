@@ -31,7 +31,7 @@ from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.lab.data import load_data
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.training.config import UNTUNED, TrainConfig, read_config, untuned_of
-from preheat.lab.training.parts import Beginning, order_of, plan_course, tokenize
+from preheat.lab.training.parts import Beginning, order_of, run_length_of, tokenize
 from preheat.schedule import Schedule
 from preheat.schedule.named import is_text
 
@@ -72,7 +72,7 @@ class StudyInputs:
         return {"data": self.data, "classes": list(self.classes), "training_rows": rows, "versions": self.versions}
 
 
-def survey(config: TrainConfig) -> StudyInputs:
+def read_inputs(config: TrainConfig) -> StudyInputs:
     """Read the rows that the runs of a study have in common.
 
     Raises:
@@ -175,13 +175,13 @@ class StudyRun:
         return self.factors[start:until] * self.cell.lr
 
 
-def expand(design: StudyDesign, ground: StudyInputs) -> list[StudyRun]:
+def expand(design: StudyDesign, inputs: StudyInputs) -> list[StudyRun]:
     """Every run of a design, seeds innermost.
 
     Raises:
         ConfigError: naming the first combination that cannot be, and why.
     """
-    maker = _Maker(design, ground)
+    maker = _Maker(design, inputs)
     runs = [maker.run(*values) for values in itertools.product(*map(design.values, _ORDER))]
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
@@ -196,11 +196,11 @@ _ORDER = ("schedule", "warmup", "horizon", "lr", "seed")
 class _Maker:
     """Makes runs; what runs of other peaks and seeds need again is kept."""
 
-    def __init__(self, design: StudyDesign, ground: StudyInputs) -> None:
-        self.design, self.ground, self._lengths = design, ground, list(ground.lengths)
+    def __init__(self, design: StudyDesign, inputs: StudyInputs) -> None:
+        self.design, self.inputs, self._lengths = design, inputs, list(inputs.lengths)
         self._values: list[Any] = []
         self._like: TrainConfig
-        self._course: tuple[Schedule, int]
+        self._run_length: tuple[Schedule, int]
         self._factors: dict[tuple[Schedule, int], NDArray[np.float64]] = {}
         self._per_epoch: int | None = None
 
@@ -209,13 +209,13 @@ class _Maker:
         values = [shape, warmup, horizon, lr]
         if values != self._values:  # seeds come one after the other: all else is as it was
             self._values, self._like = values, self._config(shape, warmup, horizon, lr, seed)
-            self._course = self._course_of(self._like)
+            self._run_length = self._length_of(self._like)
         config = self._like if seed is None else self._like.model_copy(update={"seed": seed})
-        schedule, updates = self._course
+        schedule, updates = self._run_length
         words = _words(shape) if shape is not None else config.schedule
         length = warmup if warmup is not None or is_text(config.schedule) else config.warmup
         cell = Cell(config.lr or 1.0, length, words, updates)
-        settings = settings_of(config, self.ground)
+        settings = settings_of(config, self.inputs)
         name = f"{cell}, seed {config.seed}"
         factors = self._factors_of(schedule, updates)
         return StudyRun(name, cell, config.seed, config, schedule, factors, digest_of(settings), settings)
@@ -235,16 +235,16 @@ class _Maker:
 
     def _updates_per_epoch(self, flags: dict[str, Any]) -> int:
         if self._per_epoch is None:
-            self._per_epoch = self.ground.per_epoch(read_config(None, flags).filled())
+            self._per_epoch = self.inputs.per_epoch(read_config(None, flags).filled())
         return self._per_epoch
 
-    def _course_of(self, config: TrainConfig) -> tuple[Schedule, int]:
+    def _length_of(self, config: TrainConfig) -> tuple[Schedule, int]:
         """Schedule and updates as a training run of this configuration finds them, whatever its seed."""
         try:
-            course = plan_course(config, order_of(config, 1), self._lengths, Beginning())
+            run_length = run_length_of(config, order_of(config, 1), self._lengths, Beginning())
         except PreheatError as error:
             raise ConfigError(f"the run of {config.schedule}, warmup {config.warmup}: {error}") from error
-        return course.schedule, course.total
+        return run_length.schedule, run_length.total
 
     def _factors_of(self, schedule: Schedule, updates: int) -> NDArray[np.float64]:
         key = schedule, updates
@@ -253,13 +253,13 @@ class _Maker:
         return self._factors[key]
 
 
-def settings_of(config: TrainConfig, ground: StudyInputs) -> dict[str, Any]:
+def settings_of(config: TrainConfig, inputs: StudyInputs) -> dict[str, Any]:
     """Everything but the learning rates that decides what an update of a run does."""
     silent = set(_SAY_NOTHING)
     if config.layer_decay != 1:  # groups with peaks of their own: a peak times another factor is another rate there
         silent.remove("lr")
     kept = config.model_dump(mode="json", exclude=silent)
-    return {"config": kept, "data": ground.data, "classes": list(ground.classes), "versions": ground.versions}
+    return {"config": kept, "data": inputs.data, "classes": list(inputs.classes), "versions": inputs.versions}
 
 
 def digest_of(data: Any) -> str:
