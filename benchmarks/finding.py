@@ -84,7 +84,7 @@ def range_test(problem: Problem, seed: int) -> Any:
     """From where the runs begin."""
     model, loader, _ = problem.make(seed)
     optimizer = problem.optimizer(model.parameters(), 1e-3)
-    return preheat.find_lr(model, optimizer, loader, problem.loss, end=10.0)
+    return preheat.lab.find_lr(model, optimizer, loader, problem.loss, end=10.0)
 
 
 def span(rates: list[float | None]) -> str:

@@ -11,8 +11,8 @@ from statistics import mean
 
 from preheat.advice import forecast
 from preheat.errors import DataError
-from preheat.lab.studies import read
-from preheat.lab.studies.answers import probes
+from preheat.lab.studies import read_study
+from preheat.lab.studies.findings import study_probes
 
 SHAPES = ("hold > linear 20% to 0", "hold > linear 90% to 0")
 WARMUP, LR = 40, 1e-3
@@ -20,8 +20,8 @@ WARMUP, LR = 40, 1e-3
 
 def main(folder):
     """Print a line a shape and horizon: forecast, interval, truth, by seed."""
-    table = read(folder)
-    runs = {one.name: one for one in probes(folder, LR)}
+    table = read_study(folder)
+    runs = {one.name: one for one in study_probes(folder, LR)}
     shortest = min(row.horizon for row in table.rows)
     errors, held = {}, []
     for row in sorted(table.rows, key=lambda row: (row.horizon, row.schedule, row.seed)):

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from preheat.lab.studies import find, read
+from preheat.lab.studies import analyze_study, read_study
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import run_study
 from preheat.lab.studies.executors import LocalProcesses
@@ -83,7 +83,7 @@ def study(tmp_path_factory):
 def test_a_study(study):
     """Question, advice, lines and cells of the horizon that is chosen; the chart has means and intervals."""
     folder = study.folder.path
-    found = find(read(folder))
+    found = analyze_study(read_study(folder))
 
     async def visit(user):
         await user.open("/studies")

@@ -68,7 +68,7 @@ def rung_check(
 def _logs(paths: list[Path], updates: int | None, loss: str | None) -> tuple[list[RunLog], list[str] | None]:
     """The runs and, where a study knows them, their shapes."""
     from preheat.advice import read_run
-    from preheat.lab.studies.answers import is_study, logs
+    from preheat.lab.studies.findings import is_study, study_logs
 
     twice = [path for index, path in enumerate(paths) if path.resolve() in {one.resolve() for one in paths[:index]}]
     if twice:
@@ -76,7 +76,7 @@ def _logs(paths: list[Path], updates: int | None, loss: str | None) -> tuple[lis
             refusal("runs", "each named once", str(twice[0]), "A run that counts twice agrees with itself.")
         )
     if len(paths) == 1 and is_study(paths[0]):
-        return logs(paths[0], updates)
+        return study_logs(paths[0], updates)
     studies = [str(path) for path in paths if is_study(path)]
     if studies:
         raise ConfigError(refusal("runs", "one study, or runs", studies[0], "Ask about one study at a time."))
@@ -112,9 +112,9 @@ def read_probes(
     """The runs named one by one, and those of a study."""
     found = [_read_probe(words, lr, warmup, loss) for words in runs or ()]
     if study is not None:
-        from preheat.lab.studies.answers import probes
+        from preheat.lab.studies.findings import study_probes
 
-        found += probes(study, lr)
+        found += study_probes(study, lr)
     return found
 
 
@@ -206,9 +206,9 @@ def surface(
 
     finished = [_finished(words, updates, warmup) for words in runs or ()]
     if study is not None:
-        from preheat.lab.studies.answers import outcomes
+        from preheat.lab.studies.findings import study_outcomes
 
-        finished += outcomes(study, updates)
+        finished += study_outcomes(study, updates)
     found = fit(finished, updates=updates)
     wanted = {words: schedule_as_said(words, updates, warmup, 1.0) for words in ask or ()}
     asked = {words: found.best(schedule) for words, schedule in wanted.items()}

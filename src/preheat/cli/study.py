@@ -191,9 +191,9 @@ def report(
 
     Example: preheat study report studies/warmup
     """
-    from preheat.lab.studies.table import read
+    from preheat.lab.studies.table import read_study
 
-    _print_report(read(folder), files=files, as_json=as_json)
+    _print_report(read_study(folder), files=files, as_json=as_json)
 
 
 def export(
@@ -207,7 +207,7 @@ def export(
 
     Example: preheat study export studies/warmup
     """
-    from preheat.lab.studies.table import export as write
+    from preheat.lab.studies.table import export_study as write
 
     for path in write(folder, out or folder, force=force):
         typer.echo(f"wrote {path}")
@@ -234,13 +234,13 @@ def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
 
 
 def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> None:
-    from preheat.lab.studies.findings import find
-    from preheat.lab.studies.report import summarize, text_of, write_page
+    from preheat.lab.studies.findings import analyze_study
+    from preheat.lab.studies.report import summarize_cells, text_of, write_page
 
-    findings = find(table)
+    findings = analyze_study(table)
     page = write_page(table, findings) if files and findings is not None else None
     if as_json:
-        cells = [cell.to_dict() for cell in summarize(table)]
+        cells = [cell.to_dict() for cell in summarize_cells(table)]
         found = None if findings is None else findings.to_dict()
         print_json({"question": table.question, "runs": table.to_rows(), "cells": cells, "findings": found})
         return

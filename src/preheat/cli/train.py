@@ -36,7 +36,7 @@ def evaluate(
     Example: preheat evaluate --run runs/news --split validation
     """
     from preheat.lab.data.rows import read_rows
-    from preheat.lab.training.predict import Classifier
+    from preheat.lab.training.evaluation import Classifier
 
     classifier = Classifier(run, checkpoint)
     if data is None:
@@ -70,7 +70,7 @@ def classify(
 
     Example: preheat classify --run runs/news "Shares fall as oil price climbs"
     """
-    from preheat.lab.training.predict import Classifier
+    from preheat.lab.training.evaluation import Classifier
 
     if texts and file:
         raise ConfigError(refusal("texts", "left out with --file", texts, "Give one of the two."))

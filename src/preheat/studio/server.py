@@ -176,8 +176,8 @@ def report_file(folder: Path, kind: str, name: str) -> Response:
         kind: ``run`` or ``study``.
         name: of its folder, below ``folder``.
     """
-    from preheat.lab.studies import write_report as study_report
-    from preheat.lab.training import write_report as run_report
+    from preheat.lab.studies import write_study_report as study_report
+    from preheat.lab.training import write_run_report as run_report
 
     writers: dict[str, Callable[[Path], Path]] = {"run": run_report, "study": study_report}
     if kind not in writers:

@@ -47,16 +47,16 @@ def test_every_row_comes_once_in_as_many_batches_every_epoch(order, lengths, epo
 @given(lengths, st.lists(st.tuples(orders, st.integers(0, 4)), min_size=1, max_size=4), st.integers(0, 3))
 def test_changed_orders_deal_out_what_is_left(lengths, legs, epoch):
     """However often the order changes inside an epoch, every row comes once."""
-    place, seen = DataPosition(epoch), []
+    position, seen = DataPosition(epoch), []
     for number, (order, many) in enumerate(legs):
         if number:
-            place = place.reordered(legs[number - 1][0])
+            position = position.reordered(legs[number - 1][0])
         last = number == len(legs) - 1
-        left = place.remaining(order, lengths)
+        left = position.remaining(order, lengths)
         taken = left if last else left[:many]
         seen += [row for batch in taken for row in batch]
-        place = DataPosition(epoch, place.batches + len(taken), place.earlier)
-        assert DataPosition.from_dict(place.to_dict()) == place
+        position = DataPosition(epoch, position.batches + len(taken), position.earlier)
+        assert DataPosition.from_dict(position.to_dict()) == position
     assert sorted(seen) == list(range(len(lengths)))
 
 

@@ -416,7 +416,7 @@ def test_longer_pass_over_rows_not_seen_yet(tmp_path):
     train(tiny(max_updates=10), tmp_path / "run", say=quiet)
     before = weights_of(tmp_path / "run")
     words = {"resume": True, "say": quiet, "given": {"data", "max_updates"}}
-    assert train(tiny(max_updates=30), tmp_path / "run", wins="new", **words)["updates"] == 30
+    assert train(tiny(max_updates=30), tmp_path / "run", on_conflict="new", **words)["updates"] == 30
     assert weights_of(tmp_path / "run") != before
     assert len({record["batch"] for record in records_of(tmp_path / "run")}) == 30
     with pytest.raises(preheat.ConfigError, match=r"data: saved \w{12}\.\.\., now \w{12}"):

@@ -7,10 +7,10 @@ import pytest
 
 import preheat
 from preheat.advice import surface
-from preheat.lab.studies.answers import is_study, logs, outcomes, probes
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import run_study
 from preheat.lab.studies.executors import LocalProcesses
+from preheat.lab.studies.findings import is_study, study_logs, study_outcomes, study_probes
 from support.runs import quiet
 
 SHAPES = ["hold > linear 20% to 0", "hold > linear 80% to 0"]
@@ -28,19 +28,19 @@ def test_runs_of_a_study_are_asked(study, cli, tmp_path):
     folder = study.folder.path
     assert is_study(folder)
     assert not is_study(tmp_path)
-    found, shapes = logs(folder)
+    found, shapes = study_logs(folder)
     assert shapes == [shape for shape in SHAPES for _ in range(3)]
     same = [row for row in study.rows if row.cell == study.rows[0].cell]
     first = [study.records(row.name)[0]["loss"] for row in same]
     assert (len(same), len(found), len(found[0].losses)) == (2, 6, 61)
     assert found[0].losses[0] == pytest.approx(sum(first) / 2)
     assert found[0].final == pytest.approx(sum(row.loss for row in same) / 2)
-    short = probes(folder, 1e-2)
+    short = study_probes(folder, 1e-2)
     assert [one.name for one in short] == [row.name for row in study.rows if row.lr == 1e-2]
     for one in short:
         words = one.name.partition(", lr")[0]
         assert np.allclose(one.rates[:60], 1e-2 * preheat.parse(words).over(60)(np.arange(60)), rtol=0, atol=1e-15)
-    cells = outcomes(folder, 60)
+    cells = study_outcomes(folder, 60)
     shapes = [preheat.parse(words).over(60) for words in SHAPES]
     assert [(one.schedule, one.peak) for one in cells] == [(one, lr) for one in shapes for lr in (1e-3, 1e-2, 1e-1)]
     losses = [row.loss for row in study.rows if (row.schedule, row.lr) == (SHAPES[0], 1e-3)]
@@ -70,7 +70,7 @@ def test_what_a_study_has_not_is_refused(study, cli):
     """No run at that peak, none of that length."""
     folder = study.folder.path
     with pytest.raises(preheat.DataError, match="study must be one with finished runs at the peak 0.5; got 0"):
-        probes(folder, 0.5)
+        study_probes(folder, 0.5)
     code, _, err = cli("surface", "--updates", 61, "--study", folder)
     assert code == 2
     assert "study must be one with finished runs of 61 updates; got 0" in err
@@ -81,5 +81,5 @@ def test_runs_of_several_lengths_are_asked_one_length_at_a_time(settings, tmp_pa
     design = StudyDesign(schedule=SHAPES, lr=[1e-3], horizon=[20, 40], seed=[0], train=settings)
     folder = run_study(design, tmp_path / "study", executor=LocalProcesses(2, start="fork"), say=quiet).folder.path
     with pytest.raises(preheat.DataError, match=r"runs of the study must be of one length; got \[20, 40\]. Ask about"):
-        logs(folder)
-    assert [len(one.losses) for one in logs(folder, 20)[0]] == [21, 21]
+        study_logs(folder)
+    assert [len(one.losses) for one in study_logs(folder, 20)[0]] == [21, 21]

@@ -18,7 +18,7 @@ from preheat.lab.studies.driver import prepare, run_study
 from preheat.lab.studies.executors import DaskCluster, LocalProcesses
 from preheat.lab.studies.executors import dask as adapter
 from preheat.lab.studies.folder import StudyFolder
-from preheat.lab.studies.table import read
+from preheat.lab.studies.table import read_study
 from support import stuck
 from support.runs import Child, quiet
 
@@ -166,7 +166,7 @@ def test_kills_of_workers_nodes_and_the_study_change_nothing(tmp_path, design, c
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert again.returncode == 0, again.stderr
-    assert read(folder).rows == whole.rows
+    assert read_study(folder).rows == whole.rows
     assert watch.twice == []
     assert set(watch.seen) == {path.name for path in (folder / "stages").iterdir()}  # and nothing else is left there
     assert len(watch.seen) == len(prepare(design).tree.stages)
@@ -204,7 +204,9 @@ def test_workers_that_cannot_train_the_study_are_refused(tmp_path, design, clust
     monkeypatch.setattr(DaskCluster, "_all_workers", lambda self: crowded)
     with pytest.raises(preheat.ConfigError, match="worker must be one with 1 of stage and 1 thread; got '2 of stage"):
         run_study(design, tmp_path / "crowded", executor=DaskCluster(cluster.address), say=quiet)
-    assert [read(tmp_path / name).rows[0].state for name in ("releases", "elsewhere", "crowded")] == ["missing"] * 3
+    assert [read_study(tmp_path / name).rows[0].state for name in ("releases", "elsewhere", "crowded")] == [
+        "missing"
+    ] * 3
 
 
 def test_worker_without_locks_or_preheat_is_refused(tmp_path, design, cluster, monkeypatch):
@@ -240,7 +242,7 @@ def test_stage_that_workers_die_of_is_named(tmp_path, design, cluster, monkeypat
     few = design.model_copy(update={"horizon": (20,)})
     with pytest.raises(preheat.RunError, match="its worker was lost again and again"):
         run_study(few, tmp_path / "study", executor=DaskCluster(cluster.address), say=quiet)
-    rows = read(tmp_path / "study").rows
+    rows = read_study(tmp_path / "study").rows
     assert {row.state for row in rows if row.seed == 0} == {"done"}
     assert {row.state for row in rows if row.seed == 1} == {"missing"}
     monkeypatch.undo()

@@ -13,9 +13,9 @@ import preheat
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import run_study
 from preheat.lab.studies.executors import LocalProcesses
-from preheat.lab.studies.findings import find, lines_of, sensitivity
-from preheat.lab.studies.report import write_report
-from preheat.lab.studies.table import RunRow, export
+from preheat.lab.studies.findings import analyze_study, lines_of, sensitivity
+from preheat.lab.studies.report import write_study_report
+from preheat.lab.studies.table import RunRow, export_study
 from preheat.lab.training.records import write_json
 from preheat.view.report import number
 from support.pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
@@ -109,7 +109,7 @@ def test_lines_are_told_apart_by_seed_only_where_they_are():
     base = rows_of(0, [[2.0] * 3, seeds, [1.9] * 3])
     worse = rows_of(10, [[2.0] * 3, [loss + 0.02 + 0.001 * n for n, loss in enumerate(seeds)], [1.9] * 3])
     noise = rows_of("10%", [[2.0] * 3, [0.53, 0.58, 0.72], [0.8] * 3])
-    (found,) = find(Table(base, worse, noise)).horizons
+    (found,) = analyze_study(Table(base, worse, noise)).horizons
     verdicts = {one.line.warmup: one.verdict for one in found.compared}
     assert verdicts[0] == "lowest"
     assert verdicts[10].startswith("worse by 0.0210 ± 0.00")
@@ -127,21 +127,21 @@ def test_no_difference_is_an_outcome():
     """And so is too little to tell."""
     losses = [[1.0, 1.1, 1.2], [0.5, 0.6, 0.7], [1.5, 1.6, 1.7]]
     other = [[loss + (-1) ** seed * 0.01 for seed, loss in enumerate(each)] for each in losses]
-    (found,) = find(Table(rows_of(0, losses), rows_of(10, other))).horizons
+    (found,) = analyze_study(Table(rows_of(0, losses), rows_of(10, other))).horizons
     assert "at its best peak the length of the warm-up makes no difference that 3 seeds show." in " ".join(found.advice)
-    (single,) = find(Table(rows_of(0, [[1.0], [0.5], [1.5]]), rows_of(10, [[1.0], [0.6], [1.5]]))).horizons
+    (single,) = analyze_study(Table(rows_of(0, [[1.0], [0.5], [1.5]]), rows_of(10, [[1.0], [0.6], [1.5]]))).horizons
     assert "One seed tells no difference: add seeds with --extend." in single.advice
-    (edge,) = find(Table(rows_of(0, [[1.0] * 2, [0.5] * 2, [0.4] * 2]))).horizons
+    (edge,) = analyze_study(Table(rows_of(0, [[1.0] * 2, [0.5] * 2, [0.4] * 2]))).horizons
     assert any("widen the range" in sentence for sentence in edge.advice)
-    assert find(Table(rows_of(0, [["missing"]] * 3))) is None
-    half = find(Table(rows_of(0, [[1.0], [0.5], ["missing"]]))).horizons[0]
+    assert analyze_study(Table(rows_of(0, [["missing"]] * 3))) is None
+    half = analyze_study(Table(rows_of(0, [[1.0], [0.5], ["missing"]]))).horizons[0]
     assert half.advice == ("No line has a seed that has ended at every peak yet.",)
 
 
 def test_one_peak_is_said_to_be_one():
     """Nothing of ranges, failures and sensitivities then, nor of warm-ups where there is one."""
     rows = [row for shape in ("cosine", "linear") for row in rows_of(0, [[1.0], [0.5], [1.5]], shape) if row.lr == 1e-3]
-    (found,) = find(Table(rows)).horizons
+    (found,) = analyze_study(Table(rows)).horizons
     assert found.advice[0] == "Lowest loss, 0.5000: cosine, warm-up 0, peak 0.001."
     assert "One peak was tried: at the best peak of each line the order may be another." in found.advice
     assert not [sentence for sentence in found.advice if "untuned" in sentence or "fail" in sentence]
@@ -152,7 +152,7 @@ def test_untuned_is_put_where_its_length_is():
     """Between shorter and longer ones; and what changes nothing is said too."""
     losses = [[1.0, 1.1, 1.2], [0.5, 0.6, 0.7], [1.5, 1.6, 1.7]]
     rows = [rows_of(warmup, losses) for warmup in ("90%", "untuned", 0.1, 5)]
-    (found,) = find(Table(*rows, beta2=0.9)).horizons
+    (found,) = analyze_study(Table(*rows, beta2=0.9)).horizons
     (said,) = (sentence for sentence in found.advice if "LR sensitivity" in sentence)
     same = "0.0000 ± 0.0000, not distinguishable"
     assert said.endswith(f"less that of warm-up 5, by warm-up, 0.1: {same}; untuned: {same}; 90%: {same}.")
@@ -161,7 +161,9 @@ def test_untuned_is_put_where_its_length_is():
 def test_warmups_of_other_units_come_after_those_of_updates():
     """How many updates an epoch has is not in the table: the one that others are held against is a known one."""
     losses = [[1.0, 1.1, 1.2], [0.5, 0.6, 0.7], [1.5, 1.6, 1.7]]
-    (found,) = find(Table(*(rows_of(warmup, losses) for warmup in ("2 epochs", "10%", "1 epochs", 0)))).horizons
+    (found,) = analyze_study(
+        Table(*(rows_of(warmup, losses) for warmup in ("2 epochs", "10%", "1 epochs", 0)))
+    ).horizons
     (said,) = (sentence for sentence in found.advice if "LR sensitivity" in sentence)
     assert [said.index(f"{name}:") for name in ("10%", "1 epochs", "2 epochs")] == sorted(
         said.index(f"{name}:") for name in ("10%", "1 epochs", "2 epochs")
@@ -172,16 +174,16 @@ def test_warmups_of_other_units_come_after_those_of_updates():
 def test_nothing_learned_is_said_and_ranks_nothing():
     """Every line at or above the untrained model's loss: no advice on peaks, warm-ups or stopping follows."""
     untrained = [[2.1, 2.0], [2.0, 2.2], [None, None]]
-    (found,) = find(Table(rows_of(0, untrained), rows_of(10, untrained))).horizons
+    (found,) = analyze_study(Table(rows_of(0, untrained), rows_of(10, untrained))).horizons
     (said,) = found.advice
     assert said.startswith("No line came below the loss of an untrained model, 2.0000: nothing was learned")
-    (found,) = find(Table(rows_of(0, untrained), rows_of(10, [[2.0, 2.0], [1.9, 1.9], [2.0, 2.0]]))).horizons
+    (found,) = analyze_study(Table(rows_of(0, untrained), rows_of(10, [[2.0, 2.0], [1.9, 1.9], [2.0, 2.0]]))).horizons
     assert found.advice[0].startswith("Lowest loss, 1.9000 ± 0.0000: linear, warm-up 10,")
 
 
 def test_updates_to_target_and_sums():
     """Every line comes to the target; the best line's best cell needs fewer updates."""
-    (found,) = find(Table(rows_of(0, [[1.0], [0.4], [1.5]]), rows_of(10, [[1.0], [0.8], [1.5]]))).horizons
+    (found,) = analyze_study(Table(rows_of(0, [[1.0], [0.4], [1.5]]), rows_of(10, [[1.0], [0.8], [1.5]]))).horizons
     first, second = found.compared
     assert first.target < second.target == 41
     assert first.total_rate == pytest.approx(41 * 1e-3)
@@ -190,10 +192,10 @@ def test_updates_to_target_and_sums():
 def test_early_stopping_is_asked_before_it_is_advised():
     """Within shapes and across: of two schedules, one of which falls late."""
     early = [rows_of(warmup, [[1.0 + warmup / 9], [0.5 + warmup / 9], [1.5 + warmup / 9]]) for warmup in (0, 1)]
-    (found,) = find(Table(*early)).horizons
+    (found,) = analyze_study(Table(*early)).horizons
     assert found.rungs.rung(0.5).agreement == pytest.approx(1.0)
     assert "runs like these may be stopped there" in found.advice[-1]
-    (few,) = find(Table(rows_of(0, [[1.0], [0.5], [1.5]]))).horizons
+    (few,) = analyze_study(Table(rows_of(0, [[1.0], [0.5], [1.5]]))).horizons
     assert few.rungs is None
     assert "is not known: runs must be 6 or more; got 3" in few.advice[-1]
 
@@ -212,9 +214,9 @@ def study(tmp_path_factory):
 
 def test_page_says_what_the_study_says(study):
     """Advice, tables, pictures with their words, definitions, set-up; nothing of it is code."""
-    path = write_report(study.folder.path)
+    path = write_study_report(study.folder.path)
     page = Page(path.read_text(encoding="utf-8"))
-    (found,) = find(study).horizons
+    (found,) = analyze_study(study).horizons
     for sentence in found.advice:
         assert " ".join(sentence.split()) in page.text
     for words in (
@@ -235,9 +237,9 @@ def test_page_says_what_the_study_says(study):
     names = {picture.name for picture in (study.folder.path / "pictures").iterdir()}
     assert names == {f"{name}-20.png" for name in ("loss", "accuracy", "sensitivity", "rates", "training")}
     again = path.read_bytes()
-    assert write_report(study.folder.path).read_bytes() == again
+    assert write_study_report(study.folder.path).read_bytes() == again
     with without_library():
-        plain = Page(write_report(study.folder.path).read_text(encoding="utf-8"))
+        plain = Page(write_study_report(study.folder.path).read_text(encoding="utf-8"))
     assert plain.scripts == []
     refuse_other_scripts(plain)
     assert plain.text == page.text
@@ -246,7 +248,7 @@ def test_page_says_what_the_study_says(study):
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
 def test_page_opens_in_a_browser_and_asks_for_nothing(study, tmp_path):
     """Its policy would report on the console whatever it asked for."""
-    source, console = browse(write_report(study.folder.path), tmp_path / "profile")
+    source, console = browse(write_study_report(study.folder.path), tmp_path / "profile")
     assert console == []
     assert "<script>alert(1)</script>" in Page(source).text
 
@@ -254,8 +256,8 @@ def test_page_opens_in_a_browser_and_asks_for_nothing(study, tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
 def test_charts_answer_the_mouse_with_means_and_intervals(study):
     """Over the peaks every line with its interval; over the run the rates of the best cells."""
-    path = write_report(study.folder.path)
-    (found,) = find(study).horizons
+    path = write_study_report(study.folder.path)
+    (found,) = analyze_study(study).horizons
     with opened(path) as report:
         names = [drawing["id"] for drawing in Page(path.read_text(encoding="utf-8")).drawings]
         assert [report.shown(name) for name in names] == [(True, False)] * 5
@@ -279,14 +281,14 @@ def test_command_prints_and_writes(study, cli):
     assert code == 0
     assert "data: synthetic, made headlines and not news\nruns: 24 of 24; " in out
     said = "20 updates: what that says, each seed at the peak the others choose, losses at most an untrained model's"
-    assert f"{said} {find(study).initial:.4f}\n- {find(study).horizons[0].advice[0]}\n" in out
+    assert f"{said} {analyze_study(study).initial:.4f}\n- {analyze_study(study).horizons[0].advice[0]}\n" in out
     assert out.endswith(f"study folder {folder}; report {folder}/report.html\n")
     (folder / "report.html").unlink()
     code, out, _ = cli("study", "report", folder, "--no-files", "--json")
     found = json.loads(out)["findings"]
     assert not (folder / "report.html").exists()
     assert found["peaks"] == [1e-3, 1e30]
-    (expected,) = find(study).horizons
+    (expected,) = analyze_study(study).horizons
     assert [one["boundary"] for one in found["horizons"][0]["lines"]] == [
         one.line.boundary() for one in expected.compared
     ]
@@ -317,7 +319,7 @@ def test_study_in_which_all_went_wrong_is_reported(tmp_path, settings):
     design = StudyDesign(lr=[1e30, 1e31], warmup=[0, 3], horizon=10, train=settings)
     table = run_study(design, tmp_path / "study", executor=LocalProcesses(2, start="fork"), say=quiet)
     assert {row.state for row in table.rows} == {"went wrong"}
-    page = Page(write_report(tmp_path / "study").read_text(encoding="utf-8"))
+    page = Page(write_study_report(tmp_path / "study").read_text(encoding="utf-8"))
     assert "nothing was learned" in page.text
     assert [drawing["id"] for drawing in page.drawings] == ["loss-10", "sensitivity-10"]
 
@@ -327,7 +329,9 @@ def test_parquet_of_a_study_that_was_just_begun_has_its_columns(tmp_path):
     run = {"name": "r", "lr": 0.1, "warmup": None, "schedule": "hold", "horizon": 3, "seed": 0, "stages": ["b1"]}
     said = {"format": 1, "question": "", "runs": [run], "design": {}, "share": True, "ground": {}}
     write_json(tmp_path / "study.json", said)
-    runs, updates, evaluations = (pyarrow.parquet.read_table(path) for path in export(tmp_path, tmp_path / "tables"))
+    runs, updates, evaluations = (
+        pyarrow.parquet.read_table(path) for path in export_study(tmp_path, tmp_path / "tables")
+    )
     assert runs.to_pylist()[0]["state"] == "missing"
     assert (updates.num_rows, evaluations.num_rows) == (0, 0)
     assert {"run", "update", "lr", "loss"} <= {*updates.column_names}
@@ -340,13 +344,13 @@ def test_study_without_a_run_is_refused(tmp_path):
         tmp_path / "study.json", {"format": 1, "question": "", "runs": [], "design": {}, "share": True, "ground": {}}
     )
     with pytest.raises(preheat.RunError, match="study must be one with a run that has begun"):
-        write_report(tmp_path)
+        write_study_report(tmp_path)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everyone_can_read_the_page(study, scheme):
     """axe-core has nothing serious to say."""
-    path = write_report(study.folder.path)
+    path = write_study_report(study.folder.path)
     with opened(path, color_scheme=scheme) as report:
         assert unreadable(report.page) == []

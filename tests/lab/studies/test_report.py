@@ -11,8 +11,8 @@ from scipy.stats import t
 import preheat
 from preheat.lab.studies.findings import _T, interval
 from preheat.lab.studies.folder import StudyFolder
-from preheat.lab.studies.report import report_text, summarize
-from preheat.lab.studies.table import RunRow, StudyTable, write_index
+from preheat.lab.studies.report import study_report_text, summarize_cells
+from preheat.lab.studies.table import RunRow, StudyTable, write_study_index
 from preheat.lab.training.records import read_lines, write_json
 
 
@@ -54,7 +54,7 @@ def test_ranking_is_given_only_where_intervals_are_apart(tmp_path):
         (1e-3, 200, [0.30]),
         (2e-3, 200, [0.40]),
     )
-    verdicts = {(cell.lr, cell.horizon): cell.verdict for cell in summarize(table)}
+    verdicts = {(cell.lr, cell.horizon): cell.verdict for cell in summarize_cells(table)}
     assert verdicts == {
         (1e-3, 100): "lowest mean",
         (2e-3, 100): "not distinguishable with 3 seeds",
@@ -63,7 +63,7 @@ def test_ranking_is_given_only_where_intervals_are_apart(tmp_path):
         (1e-3, 200): "lowest mean",
         (2e-3, 200): "not distinguishable with 1 seed",
     }
-    text = report_text(table)
+    text = study_report_text(table)
     assert "100 updates: validation loss at the end, lowest first" in text
     assert "linear    10%      0.001  3      0.5100  0.0248  0.0100  0.500     lowest mean" in text
 
@@ -84,7 +84,7 @@ def test_index_answers_in_sql(tmp_path):
         lines = "".join(f'{{"update": {update}, "lr": 0.1, "loss": {update}.5}}\n' for update in range(start, until))
         (folder.stage(stage) / "records.jsonl").write_text(lines)
     for _ in range(2):
-        with closing(sqlite3.connect(write_index(folder.path))) as database:
+        with closing(sqlite3.connect(write_study_index(folder.path))) as database:
             runs = database.execute("select name, state, updates, loss, weights from runs").fetchall()
             assert runs == [("r", "done", 3, 0.5, "a2"), ("s", "missing", 2, None, None)]
             query = 'select u."update", u.loss from paths p join updates u using (stage) where run = ? order by 1'

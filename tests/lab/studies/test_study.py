@@ -16,7 +16,7 @@ from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import prepare, run_study
 from preheat.lab.studies.executors import LocalProcesses
 from preheat.lab.studies.folder import StudyFolder
-from preheat.lab.studies.table import read
+from preheat.lab.studies.table import read_study
 from preheat.lab.training.model import load_model
 from preheat.lab.training.records import read_lines
 from preheat.lab.training.session import train, weights_digest
@@ -94,7 +94,7 @@ def test_finished_study_trains_nothing_again(tmp_path, design):
     tree = prepare(design).tree
     leaf = folder.stage(tree.path(tree.runs[0].name)[-1].id)
     (leaf / "result.json").unlink()
-    assert read(folder.path).rows[0].state == "missing"
+    assert read_study(folder.path).rows[0].state == "missing"
     assert run_stage(design, tmp_path / "study").rows == table.rows
     assert len(folder.events()) == len(before) + 2
 
@@ -115,7 +115,7 @@ def test_other_study_in_the_folder_is_refused(tmp_path, design, news):
     with pytest.raises(preheat.RunError, match="It holds thesis.tex"):
         run_stage(few, tmp_path / "full")
     with pytest.raises(preheat.RunError, match=r"It has no study\.json"):
-        read(tmp_path / "full")
+        read_study(tmp_path / "full")
 
 
 def test_study_is_gone_on_with_from_another_folder(tmp_path, design, news, cli, monkeypatch):
@@ -137,7 +137,7 @@ def test_study_is_gone_on_with_from_another_folder(tmp_path, design, news, cli, 
     monkeypatch.chdir(tmp_path / "moved")
     code, _, err = cli("study", "resume", "study", "--processes", "1")
     assert code == 0, err
-    assert read("study").rows == table.rows
+    assert read_study("study").rows == table.rows
 
 
 def test_study_is_extended_by_what_is_new(tmp_path, design):
@@ -221,7 +221,7 @@ def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     os.kill(stuck.process_of(part), signal.SIGKILL)
     stuck.stop_after(folder, None)
     assert child.end(300) == 0, child.log.read_text()
-    assert read(folder).rows == table.rows
+    assert read_study(folder).rows == table.rows
     lost = [event["stage"] for event in StudyFolder(folder).events() if event["event"] == "lost"]
     assert [name[:20] for name in lost] == [part.name.split(".")[1]]
     assert list(folder.glob("stages/.*")) == []
@@ -247,7 +247,7 @@ def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
     stuck.stop_after(folder, None)
     done = {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("stages/[0-9a-f]*/result.json")}
     run_stage(design, folder)
-    assert read(folder).rows == table.rows
+    assert read_study(folder).rows == table.rows
     assert [path.name for path in folder.glob("stages/.*")] == []
     for name, made in done.items():
         assert (folder / "stages" / name / "result.json").stat().st_mtime_ns == made
@@ -260,7 +260,7 @@ def test_stage_whose_process_is_always_lost_is_named(tmp_path, design, monkeypat
     monkeypatch.setattr("preheat.lab.studies.executors.local.run_stage", _die_in_seed_one)
     with pytest.raises(preheat.RunError, match=r"updates 0 to .* must be trained; got .*SIGKILL, 3 times.*memory"):
         run_stage(design, tmp_path / "study")
-    rows = read(tmp_path / "study").rows
+    rows = read_study(tmp_path / "study").rows
     assert [row.state for row in rows] == ["done" if row.seed == 0 else "missing" for row in rows]
     monkeypatch.undo()
     assert {row.state for row in run_stage(design, tmp_path / "study").rows} == {"done"}
@@ -341,4 +341,4 @@ def test_spawned_processes_do_the_same(tmp_path, design):
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert read(tmp_path / "spawned").rows == run_stage(few, tmp_path / "forked").rows
+    assert read_study(tmp_path / "spawned").rows == run_stage(few, tmp_path / "forked").rows

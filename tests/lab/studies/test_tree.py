@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import plan_of, sharing_of
-from preheat.lab.studies.runs import Cell, StudyInputs, StudyRun, digest_of, expand, settings_of
-from preheat.lab.studies.tree import grow
+from preheat.lab.studies.runs import Cell, StudyInputs, StudyRun, digest_of, expand, grow, settings_of
 from preheat.lab.training.config import TrainConfig, read_config
 
 GROUND = StudyInputs("rows", ("a", "b"), (1,) * 3200, {"preheat": "0.1.0"})
@@ -239,12 +238,12 @@ def test_id_is_sensitive_to_rates_data_versions_and_ends():
         *grow(runs_of(**{**plain, "schedule": "hold > linear 1 to 0"})).stages,
         *(
             stage
-            for ground in (
+            for inputs in (
                 dataclasses.replace(GROUND, data="others"),
                 dataclasses.replace(GROUND, classes=("b", "a")),
                 dataclasses.replace(GROUND, versions={"preheat": "0.2.0"}),
             )
-            for stage in grow(expand(StudyDesign(**plain), ground)).stages
+            for stage in grow(expand(StudyDesign(**plain), inputs)).stages
         ),
     }
     assert len(ids) == 7

@@ -149,8 +149,8 @@ class Foreign:
     ("callback", "message"),
     [
         (RunLogger, r"callback must be an object, not a class; got 'RunLogger'. Make one: RunLogger\(\)."),
-        (Typo(), "method of callback Typo must be one that is called; got 'on_updates'. Did you mean on_update?"),
-        (Foreign(), "method of callback Foreign must be one that is called; got 'on_batch'. Those called are on_start"),
+        (Typo(), "method of callback Typo must be one that is called; got 'on_updates'. Did you mean 'on_update'?"),
+        (Foreign(), "method of callback Foreign must be one that is called; got 'on_batch'. Known: on_start"),
         (print, "callback must be an object with methods of a Callback; got <built-in function print>. Give it"),
     ],
 )

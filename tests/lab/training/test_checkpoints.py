@@ -15,7 +15,7 @@ import torch
 import preheat
 from preheat.lab.training import checkpoints, folder
 from preheat.lab.training.checkpoints import Checkpoints, damage
-from preheat.lab.training.predict import Classifier
+from preheat.lab.training.evaluation import Classifier
 from preheat.lab.training.session import train
 from support.runs import Child, checkpoints_of, child_train, lines_of, quiet, read_lines, records_of, same_run
 

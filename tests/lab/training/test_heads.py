@@ -5,7 +5,7 @@ import torch
 import transformers
 from transformers import AutoModelForSequenceClassification, GPT2Config
 
-from preheat.lab.training.heads import (
+from preheat.lab.training.model import (
     GPT2DoubleHeadsClassifier,
     GPT2ForSequenceClassification,
     PostNormGPT2Config,
@@ -76,9 +76,9 @@ def test_hidden_state_of_any_token_is_the_whole_models(changes):
     model = GPT2DoubleHeadsClassifier(config_of(**changes)).eval()
     batch = texts()
     every = model.transformer(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
-    place = torch.tensor([0, 3, 11, 2, 10])
+    token = torch.tensor([0, 3, 11, 2, 10])
     torch.testing.assert_close(
-        hidden_at(model.transformer, batch["input_ids"], place), every[torch.arange(5), place], rtol=1e-5, atol=1e-6
+        hidden_at(model.transformer, batch["input_ids"], token), every[torch.arange(5), token], rtol=1e-5, atol=1e-6
     )
 
 

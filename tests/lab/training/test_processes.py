@@ -11,8 +11,8 @@ import pytest
 
 import preheat
 from preheat.lab.training import TrainConfig
+from preheat.lab.training.evaluation import Classifier
 from preheat.lab.training.folder import RunFolder
-from preheat.lab.training.predict import Classifier
 from preheat.lab.training.session import train
 from support.runs import Child, checkpoints_of, lines_of, quiet, read_lines, records_of, same_run
 

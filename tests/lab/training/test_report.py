@@ -12,7 +12,7 @@ import pytest
 
 import preheat
 from preheat.lab.training.records import read_run
-from preheat.lab.training.report import by_class, write_report
+from preheat.lab.training.report import by_class, write_run_report
 from preheat.view.report import number
 from preheat.view.samples import running_mean, thin
 from support.pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
@@ -23,7 +23,7 @@ HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "ä½“è‚
 
 
 def page_of(folder):
-    return page_at(write_report(folder))
+    return page_at(write_run_report(folder))
 
 
 def page_at(path):
@@ -108,7 +108,7 @@ def test_same_folder_same_page(tmp_path):
     """Byte for byte, with nothing left beside it."""
     folder = write_run(tmp_path / "run")
     before = {file.name for file in folder.iterdir()}
-    pages = [write_report(folder).read_bytes() for _ in range(2)]
+    pages = [write_run_report(folder).read_bytes() for _ in range(2)]
     assert pages[0] == pages[1]
     assert {file.name for file in folder.iterdir()} == before | {"report.html"}
 
@@ -216,7 +216,7 @@ def test_half_a_last_line_is_left_out_and_damage_is_refused(tmp_path):
         lines = (folder / "records.jsonl").read_text().split("\n")[:60]
         (folder / "records.jsonl").write_text("\n".join([*lines, line, ""]))
         with pytest.raises(preheat.RunError, match=message):
-            write_report(folder)
+            write_run_report(folder)
     assert not (folder / "report.html").exists()
 
 
@@ -233,14 +233,14 @@ def test_folders_that_are_no_run_are_refused(tmp_path, change, message):
     if change:
         write(tmp_path / "config.json", change)
     with pytest.raises(preheat.RunError, match=message):
-        write_report(tmp_path)
+        write_run_report(tmp_path)
 
 
 def test_confusion_of_another_shape_is_refused(tmp_path):
     """Two rows for three classes."""
     folder = write_run(tmp_path / "run", confusion=((1, 2), (3, 4)))
     with pytest.raises(preheat.RunError, match="confusion must be 3 rows of 3 counts, one for each class; got '2 rows"):
-        write_report(folder)
+        write_run_report(folder)
 
 
 def test_class_scores_equal_scikit_learn():
@@ -349,14 +349,14 @@ def test_long_runs_make_small_pages(tmp_path):
     write(folder / "result.json", result(folder, updates, [updates], None))
     start = time.process_time()
     with without_library():
-        source = write_report(folder).read_text(encoding="utf-8")
+        source = write_run_report(folder).read_text(encoding="utf-8")
     assert time.process_time() - start < 20
     assert len(source) < 1_500_000
     loss = re.search(r'<svg[^>]*id="loss".*?</svg>', source)[0]
     heights = [float(y) for path in re.findall(r' d="(M [^"]*)"', loss) for y in re.findall(r"L [\d.]+ ([\d.]+)", path)]
     assert min(heights) < 30  # the spike reaches the top of the drawing
     assert "4,800 earlier ones are in events.jsonl" in Page(source).text
-    path = write_report(folder)
+    path = write_run_report(folder)
     assert path.stat().st_size < 3_000_000
     assert [123_457, 44.5] in page_at(path).charts[2]["series"][0]["data"]
 
@@ -376,7 +376,7 @@ def test_missing_extra_is_one_line(tmp_path, monkeypatch):
     """Where Jinja2 is not installed."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(preheat.MissingExtraError, match=r"jinja2 is not installed: pip install 'preheat\[plot\]'"):
-        write_report(write_run(tmp_path / "run"))
+        write_run_report(write_run(tmp_path / "run"))
 
 
 def test_report_needs_no_torch(tmp_path):
@@ -390,7 +390,7 @@ def test_report_needs_no_torch(tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
 def test_page_opens_in_a_browser_and_asks_for_nothing(tmp_path):
     """Its own policy reports whatever a page asks for on the console: nothing here, an image put in to prove it."""
-    path = write_report(write_run(tmp_path / "run", classes=HOSTILE))
+    path = write_run_report(write_run(tmp_path / "run", classes=HOSTILE))
     source, console = browse(path, tmp_path / "profile")
     assert console == []
     page = Page(source)
@@ -408,7 +408,7 @@ def test_charts_answer_the_mouse_with_what_was_recorded(tmp_path):
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     groups = dict.fromkeys(HOSTILE[:2], 2.5e-4)
     write_lines(folder / "records.jsonl", [line | {"lrs": groups} for line in records])
-    path = write_report(folder)
+    path = write_run_report(folder)
     with opened(path) as report:
         assert [report.shown(name) for name in ("lr", "groups", "loss", "norm", "ratio", "critical")] == [
             (True, False)
@@ -423,7 +423,7 @@ def test_charts_answer_the_mouse_with_what_was_recorded(tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
 def test_charts_are_zoomed_and_their_curves_hidden(tmp_path):
     """Dragging shows a part, a double click all of it again; the wheel is the page's; buttons hide curves."""
-    with opened(write_report(write_run(tmp_path / "run"))) as report:
+    with opened(write_run_report(write_run(tmp_path / "run"))) as report:
         chart = report.chart("loss")
         box = chart.locator(".chart").bounding_box()
         numbers = chart.locator(".chart svg text")
@@ -455,7 +455,7 @@ def test_charts_are_zoomed_and_their_curves_hidden(tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the report opened for real")
 def test_paper_and_browsers_without_scripts_have_the_drawings(tmp_path):
     """Printed from a page that runs its script, and opened in one that runs none; on a telephone nothing is cut off."""
-    path = write_report(write_run(tmp_path / "run"))
+    path = write_run_report(write_run(tmp_path / "run"))
     with opened(path, color_scheme="dark") as report:
         assert report.shown("loss") == (True, False)
         light = report.chart("loss").locator(".chart svg text").first
@@ -477,6 +477,6 @@ def test_paper_and_browsers_without_scripts_have_the_drawings(tmp_path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everyone_can_read_the_page(tmp_path, scheme):
     """axe-core has nothing serious to say."""
-    path = write_report(write_run(tmp_path / "run"))
+    path = write_run_report(write_run(tmp_path / "run"))
     with opened(path, color_scheme=scheme) as report:
         assert unreadable(report.page) == []

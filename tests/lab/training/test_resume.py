@@ -12,8 +12,8 @@ import torch
 
 import preheat
 from preheat.lab.training import TrainConfig, read_config
+from preheat.lab.training.evaluation import Classifier
 from preheat.lab.training.folder import RunFolder
-from preheat.lab.training.predict import Classifier
 from preheat.lab.training.records import read_lines
 from preheat.lab.training.run_logger import StopRequest
 from preheat.lab.training.session import train

@@ -8,7 +8,7 @@ import torch
 import preheat
 from preheat.lab.data import load_data
 from preheat.lab.training import TrainConfig, read_config
-from preheat.lab.training.predict import Classifier
+from preheat.lab.training.evaluation import Classifier
 from preheat.lab.training.processes import choose_precision
 from preheat.lab.training.records import Records, read_lines
 from preheat.lab.training.session import train

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import preheat
-from preheat.lab.training.callbacks import Callbacks
-from preheat.lab.training.trackers import Trackers
+from preheat.lab.training.callbacks import Callbacks, Trackers
 
 HEADER = {"config": {"lr": 1e-3, "epochs": 2, "text_column": ["title", "text"], "out": None, "seed": 0}}
 SCHEDULE = preheat.get_schedule("warmupcosine", warmup=4, total=24)

@@ -2,7 +2,7 @@
 
 from preheat.advice.early_stopping import Rung, RungCheck
 from preheat.lab.studies.findings import Compared, Estimate, advice, differences, estimate, lines_of
-from preheat.lab.studies.report import cost_of, summarize
+from preheat.lab.studies.report import cost_of, summarize_cells
 from preheat.lab.studies.table import RunRow
 
 
@@ -79,6 +79,6 @@ def of_studies():
             usable = one.line.usable()
             said += [one.verdict, one.line.boundary(), *([usable.words()] if usable else [])]
             said += [one.line.name] if one.line.warmup is not None else []
-        said += [cell.verdict for cell in summarize(_Table(rows, 30))]
+        said += [cell.verdict for cell in summarize_cells(_Table(rows, 30))]
     far = Estimate(0.5, 0.1, 3)
     return [*said, Compared(lines[0], far, far, None, None).verdict]

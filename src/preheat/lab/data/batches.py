@@ -265,9 +265,9 @@ class Collate:
         longest = max(len(tokens) for tokens, _ in rows)
         ids = np.full((len(rows), longest), self.pad, np.int64)
         mask = np.zeros((len(rows), longest), np.int64)
-        for place, (tokens, _) in enumerate(rows):
-            ids[place, : len(tokens)] = tokens
-            mask[place, : len(tokens)] = 1
+        for row, (tokens, _) in enumerate(rows):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
         return {
             "input_ids": torch.from_numpy(ids),
             "attention_mask": torch.from_numpy(mask),
@@ -292,26 +292,26 @@ class Batches:
         self._begin: DataPosition | None = None
         self._epoch: list[list[int]] = []
 
-    def remaining(self, place: DataPosition) -> int:
+    def remaining(self, position: DataPosition) -> int:
         """Batches of the epoch that are still to come."""
-        return len(self._rows_after(place))
+        return len(self._rows_after(position))
 
-    def after(self, place: DataPosition) -> Iterator[Batch]:
-        """The batches of an epoch that follow ``place``."""
-        whole = self._rows_after(place)
+    def after(self, position: DataPosition) -> Iterator[Batch]:
+        """The batches of an epoch that follow ``position``."""
+        whole = self._rows_after(position)
         shares = [rows[self.rank :: self.order.world_size] for rows in whole]
         # A process that the last batch has no row for runs its first one: all have to take part in every update.
-        keys = [[(place.epoch, row) for row in share or rows[:1]] for share, rows in zip(shares, whole, strict=True)]
+        keys = [[(position.epoch, row) for row in share or rows[:1]] for share, rows in zip(shares, whole, strict=True)]
         loader = _loader(self.examples, keys, self.collate, self.workers)
         for rows, share, inputs in zip(whole, shares, loader, strict=True):
             yield Batch(inputs, tuple(rows), len(share), sum(map(self.lengths.__getitem__, rows)))
 
-    def _rows_after(self, place: DataPosition) -> list[list[int]]:
+    def _rows_after(self, position: DataPosition) -> list[list[int]]:
         """The rows of every batch to come; an epoch is put in order once, however often it is asked about."""
-        begin = replace(place, batches=0)
+        begin = replace(position, batches=0)
         if begin != self._begin:
             self._begin, self._epoch = begin, begin.remaining(self.order, self.lengths)
-        return self._epoch[place.batches :]
+        return self._epoch[position.batches :]
 
 
 class Split:

@@ -100,7 +100,7 @@ def critical_lr(
     if at is None:
         start = present_rate(inner) or start
     weights = weights_of(inner)
-    with untouched(model, weights) as kept:
+    with untouched(model, weights) as snapshot:
         model.train()
         add_gradients(model, fixed, measure)
         refuse_without_gradients(inner)
@@ -110,14 +110,14 @@ def critical_lr(
         def move(rate: float) -> list[Tensor]:
             """What the update at a rate does to the weights, each time from the optimizer's present state."""
             TrialOptimizer(inner, model, ratios).update(rate)
-            moved = [weight.data - kept.value(weight) for weight in weights]
+            moved = [weight.data - snapshot.value(weight) for weight in weights]
             for weight in weights:
-                weight.data.copy_(kept.value(weight))
+                weight.data.copy_(snapshot.value(weight))
             return moved
 
-        rate, moves = _clear_move(move, [kept.value(weight) for weight in weights])
-        along = _Line(model, weights, [kept.value(weight) for weight in weights], moves, rate)
-        return along.search(kept, lambda: mean_loss(model, fixed, measure), start, bisections)
+        rate, moves = _clear_move(move, [snapshot.value(weight) for weight in weights])
+        along = _Line(model, weights, [snapshot.value(weight) for weight in weights], moves, rate)
+        return along.search(snapshot, lambda: mean_loss(model, fixed, measure), start, bisections)
 
 
 def critical_lr_of_update(
@@ -168,10 +168,10 @@ def critical_lr_of_update(
     if not lr:
         return CriticalLR(None, None, math.nan, 0, "the update ran at a learning rate of 0, which has no direction")
     rate = positive("lr", lr, "It is the rate the update used.")
-    with untouched(model) as kept:
+    with untouched(model) as snapshot:
         moves = [weight.data - old for weight, old in zip(weights, before, strict=True)]
         along = _Line(model, weights, before, moves, rate)
-        return along.search(kept, lambda: mean_loss(model, fixed, measure), rate, bisections)
+        return along.search(snapshot, lambda: mean_loss(model, fixed, measure), rate, bisections)
 
 
 def _clear_move(move: Callable[[float], list[Tensor]], values: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
@@ -204,7 +204,7 @@ class _Line:
     ) -> None:
         self.model, self.weights, self.before, self.moves, self.rate = model, weights, before, moves, rate
 
-    def search(self, kept: Snapshot, loss: Callable[[], float], start: float, bisections: int) -> CriticalLR:
+    def search(self, snapshot: Snapshot, loss: Callable[[], float], start: float, bisections: int) -> CriticalLR:
         """The critical size, or why the update has none."""
 
         def loss_along(size: float) -> float:
@@ -212,7 +212,7 @@ class _Line:
                 weight.data.copy_(old)
                 if size:  # an infinite move times 0 is no number
                     weight.data.add_(moved, alpha=size / self.rate)
-            kept.rewind()
+            snapshot.rewind()
             self.model.train()
             return loss()
 

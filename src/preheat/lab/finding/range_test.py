@@ -169,8 +169,8 @@ def smooth(values: Floats, smoothing: float) -> Floats:
     >>> smooth(np.array([0.0, 0.0, 1.0, 0.0, 0.0]), 0.5).round(3).tolist()
     [0.129, 0.211, 0.4, 0.211, 0.129]
     """
-    places = np.arange(len(values))
-    weights = smoothing ** np.abs(np.subtract.outer(places, places))
+    indices = np.arange(len(values))
+    weights = smoothing ** np.abs(np.subtract.outer(indices, indices))
     averaged: Floats = weights @ values / weights.sum(axis=1)
     return averaged
 
@@ -584,7 +584,7 @@ class _Climb:
 
     def run(self, ladder: Sequence[float], feed: Feed, ratios: tuple[float, ...]) -> None:
         """Update by update up the ladder, until the loss says stop."""
-        twin = TrialOptimizer(self.optimizer, self.model, ratios)
+        trial = TrialOptimizer(self.optimizer, self.model, ratios)
         batches = iter(feed)
         probed = max(_PROBED, self.accumulation)
         average = weight = 0.0
@@ -606,7 +606,7 @@ class _Climb:
                 times = f"{self.stop_at:g} times its best"
                 self.stopped = f"after {update} updates, the average loss is above {times} at {lr:.3g}"
                 return
-            twin.update(lr)
+            trial.update(lr)
         self.stopped, self.complete = "at the end of the range", True
 
 

@@ -84,7 +84,7 @@ def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     from preheat.lab.data.batches import chained
     from preheat.lab.training.engine import Engine
     from preheat.lab.training.model import build_model
-    from preheat.lab.training.parts import Beginning, order_of, plan_course, tokenize
+    from preheat.lab.training.parts import Beginning, order_of, run_length_of, tokenize
     from preheat.lab.training.processes import choose_precision, start_accelerator, use_threads
 
     config = config.filled()
@@ -98,17 +98,17 @@ def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     use_threads(config, accelerator)
     texts = tokenize(config, data)
     order = order_of(config, 1)
-    course = plan_course(config, order, texts.tokens["train"].lengths.tolist(), Beginning())
+    run_length = run_length_of(config, order, texts.tokens["train"].lengths.tolist(), Beginning())
     set_seed(config.seed)
     engine = Engine(
-        config, build_model(config, data.classes, texts.tokenizer), course.schedule, accelerator, checked=True
+        config, build_model(config, data.classes, texts.tokenizer), run_length.schedule, accelerator, checked=True
     )
     rows = texts.tokens["train"], data.labels("train")
     examples = Examples(*rows, chained(config.token_dropout, None), config.seed, config.max_tokens)
     for line in (data.summary(), f"{sum(one.numel() for one in engine.parameters):,} parameters"):
         say(line)
 
-    return _Stage(engine, _FirstEpoch(Batches(examples, order, texts.pad)), course.schedule)
+    return _Stage(engine, _FirstEpoch(Batches(examples, order, texts.pad)), run_length.schedule)
 
 
 class _FirstEpoch:

@@ -208,12 +208,12 @@ def untouched(model: nn.Module, parameters: Iterable[Tensor] = (), batches: Any 
     >>> model.weight.item() == before
     True
     """
-    kept = Snapshot(model, parameters, batches)
+    snapshot = Snapshot(model, parameters, batches)
     try:
-        kept.clear()
-        yield kept
+        snapshot.clear()
+        yield snapshot
     finally:
-        _to_the_end(kept.put_back)
+        _to_the_end(snapshot.put_back)
 
 
 def _to_the_end(action: Callable[[], None]) -> None:

@@ -182,29 +182,29 @@ class Pilots:
         losses: list[float] = []
         probes: list[Probe] = []
         with untouched(self.model, weights_of(self.optimizer), self.batches):
-            twin = TrialOptimizer(self.optimizer, self.model, ratios)
+            trial = TrialOptimizer(self.optimizer, self.model, ratios)
             feed = iter(Feed(self.batches))
             self.model.train()
             for update in range(self.updates):
                 rate = self.lr * float(schedule(update))
                 if update & (update - 1) == 0:  # 0 and the powers of 2
-                    probes.append(self.probe(twin, update, rate))
+                    probes.append(self.probe(trial, update, rate))
                     if probes[-1].ratio > 1:
                         break
                 taken = list(itertools.islice(feed, self.accumulation))
                 losses.append(fresh_gradients(self.model, self.optimizer, taken, self.loss, self.clip))
                 if not math.isfinite(losses[-1]):
                     break
-                twin.update(rate)
+                trial.update(rate)
         return Pilot(schedule, warmup, tuple(losses), tuple(probes), sum(map(self.passes_of, probes)))
 
-    def probe(self, twin: TrialOptimizer, update: int, rate: float) -> Probe:
+    def probe(self, trial: TrialOptimizer, update: int, rate: float) -> Probe:
         """The critical rate of the next update of a twin, which stays as it is."""
         # The search reads the ratios of groups from the rates the twin has; before its first update it has none yet.
-        for group, ratio in zip(twin.optimizer.param_groups, twin.ratios, strict=True):
+        for group, ratio in zip(trial.optimizer.param_groups, trial.ratios, strict=True):
             group["lr"] = group["lr"].fill_(self.lr * ratio) if hasattr(group["lr"], "fill_") else self.lr * ratio
         found = [
-            critical_lr(self.model, twin.optimizer, batches, self.loss, at=rate, clip=self.clip)
+            critical_lr(self.model, trial.optimizer, batches, self.loss, at=rate, clip=self.clip)
             for batches in self.probed
         ]
         return Probe(update, rate, tuple(found))

@@ -1,4 +1,4 @@
-"""Floor 5: studies. A design -> runs -> a tree of stages -> processes that train it -> a folder -> a table.
+"""Studies. A design -> runs -> a tree of stages -> processes that train it -> a folder -> a table -> findings.
 
 Importing this package is cheap; torch and the harness load when a stage is trained.
 """
@@ -6,44 +6,60 @@ Importing this package is cheap; torch and the harness load when a stage is trai
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from preheat.lab.studies.design import StudyDesign as StudyDesign
-from preheat.lab.studies.design import read_design as read_design
-
+TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
+    from preheat.lab.studies.design import StudyDesign as StudyDesign
+    from preheat.lab.studies.design import read_design as read_design
+    from preheat.lab.studies.driver import StudyPlan as StudyPlan
     from preheat.lab.studies.driver import plan_study as plan_study
     from preheat.lab.studies.driver import run_study as run_study
-    from preheat.lab.studies.executors import DaskCluster as DaskCluster
-    from preheat.lab.studies.executors import LocalProcesses as LocalProcesses
+    from preheat.lab.studies.executors.dask import DaskCluster as DaskCluster
+    from preheat.lab.studies.executors.local import LocalProcesses as LocalProcesses
     from preheat.lab.studies.findings import Findings as Findings
-    from preheat.lab.studies.findings import find as find
-    from preheat.lab.studies.report import report_text as report_text
-    from preheat.lab.studies.report import summarize as summarize
-    from preheat.lab.studies.report import write_report as write_report
+    from preheat.lab.studies.findings import analyze_study as analyze_study
+    from preheat.lab.studies.findings import is_study as is_study
+    from preheat.lab.studies.findings import study_logs as study_logs
+    from preheat.lab.studies.findings import study_outcomes as study_outcomes
+    from preheat.lab.studies.findings import study_probes as study_probes
+    from preheat.lab.studies.report import CellSummary as CellSummary
+    from preheat.lab.studies.report import study_report_text as study_report_text
+    from preheat.lab.studies.report import summarize_cells as summarize_cells
+    from preheat.lab.studies.report import write_study_report as write_study_report
+    from preheat.lab.studies.stage import Done as Done
+    from preheat.lab.studies.stage import Executor as Executor
     from preheat.lab.studies.table import StudyTable as StudyTable
-    from preheat.lab.studies.table import export as export
-    from preheat.lab.studies.table import read as read
-    from preheat.lab.studies.table import write_index as write_index
+    from preheat.lab.studies.table import export_study as export_study
+    from preheat.lab.studies.table import read_study as read_study
+    from preheat.lab.studies.table import write_study_index as write_study_index
 
-_HOMES = {
-    "plan_study": "driver",
-    "run_study": "driver",
-    "DaskCluster": "executors",
-    "LocalProcesses": "executors",
-    "export": "table",
-    "Findings": "findings",
-    "find": "findings",
-    "write_index": "table",
-    "write_report": "report",
-    "report_text": "report",
-    "summarize": "report",
-    "StudyTable": "table",
-    "read": "table",
+# Where each name lives; modules load when a name of theirs is first used.
+_HOMES: dict[str, str] = {
+    **dict.fromkeys(("StudyDesign", "read_design"), "preheat.lab.studies.design"),
+    **dict.fromkeys(("StudyPlan", "plan_study", "run_study"), "preheat.lab.studies.driver"),
+    **dict.fromkeys(("LocalProcesses",), "preheat.lab.studies.executors.local"),
+    **dict.fromkeys(("DaskCluster",), "preheat.lab.studies.executors.dask"),
+    **dict.fromkeys(("Done", "Executor"), "preheat.lab.studies.stage"),
+    **dict.fromkeys(("StudyTable", "export_study", "read_study", "write_study_index"), "preheat.lab.studies.table"),
+    **dict.fromkeys(
+        ("Findings", "analyze_study", "is_study", "study_logs", "study_outcomes", "study_probes"),
+        "preheat.lab.studies.findings",
+    ),
+    **dict.fromkeys(
+        ("CellSummary", "study_report_text", "summarize_cells", "write_study_report"), "preheat.lab.studies.report"
+    ),
 }
 
+__all__ = [*_HOMES]  # noqa: PLE0604 - names, every one
 
-def __getattr__(name: str) -> Any:
+
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"preheat.lab.studies.{_HOMES[name]}"), name)
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

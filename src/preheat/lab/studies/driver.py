@@ -25,9 +25,19 @@ from preheat.errors import ConfigError, RunError, refusal
 from preheat.lab.studies.design import StudyDesign, anchored, read_design
 from preheat.lab.studies.executors import Done, Executor, LocalProcesses
 from preheat.lab.studies.folder import StudyFolder
-from preheat.lab.studies.runs import StudyInputs, StudyRun, digest_of, expand, hardware, survey
+from preheat.lab.studies.runs import (
+    Stage,
+    StageTree,
+    StudyInputs,
+    StudyRun,
+    agree,
+    digest_of,
+    expand,
+    grow,
+    hardware,
+    read_inputs,
+)
 from preheat.lab.studies.stage import Task
-from preheat.lab.studies.tree import Stage, StageTree, agree, grow
 from preheat.lab.training.config import read_config
 from preheat.lab.training.records import RECORDS, read_json, read_lines
 from preheat.schedule.operations import changed_fields
@@ -298,13 +308,13 @@ class Prepared:
 
     Attributes:
         design: what is asked.
-        ground: the data and versions it stands on.
+        inputs: the data and versions it stands on.
         tree: its runs as stages.
         share: whether runs share stages.
     """
 
     design: StudyDesign
-    ground: StudyInputs
+    inputs: StudyInputs
     tree: StageTree
     share: bool = True
 
@@ -316,7 +326,7 @@ class Prepared:
             "share": self.share,
             "command": shlex.join(sys.argv),
             "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
-            "ground": self.ground.to_dict(),
+            "ground": self.inputs.to_dict(),
             "hardware": hardware(),
             "runs": [_run(run, path) for run, path in self.tree.paths()],
         }
@@ -329,11 +339,11 @@ def prepare(design: StudyDesign, *, share: bool = True) -> Prepared:
         design: what is asked.
         share: False gives every run stages of its own: what brute force would cost.
     """
-    ground = survey(read_config(None, design.common))
-    runs = expand(design, ground)
+    inputs = read_inputs(read_config(None, design.common))
+    runs = expand(design, inputs)
     # Without sharing no stretch is long enough for a stage of its own.
     shortest = design.shortest if share else 1 + max(run.updates for run in runs)
-    return Prepared(design, ground, grow(runs, shortest), share)
+    return Prepared(design, inputs, grow(runs, shortest), share)
 
 
 def plan_study(
@@ -384,7 +394,7 @@ def run_study(
         RunError: for a folder of something else or of another design, for one that is in use, and, when all that can be
             trained is, for stages that failed for another reason than their numbers.
     """
-    from preheat.lab.studies.table import read, write_index
+    from preheat.lab.studies.table import read_study, write_study_index
 
     prepared = prepare(anchored(design), share=share)
     folder = StudyFolder(out)
@@ -402,8 +412,8 @@ def run_study(
         finally:
             executor.close()
             folder.clear()  # of stages whose process was lost
-            write_index(folder.path)
-        return read(folder.path)
+            write_study_index(folder.path)
+        return read_study(folder.path)
 
 
 class _Driver:
@@ -529,14 +539,14 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
         folder.begin(now)
         return
     saved = folder.header()
-    ground = changed_fields(saved["ground"], now["ground"], "ground")
+    inputs = changed_fields(saved["ground"], now["ground"], "ground")
     begun = anchored(read_design(None, saved["design"])).to_dict()  # or those of before would be others
     design = changed_fields(begun, now["design"], "design")
     if not design and saved["runs"] != now["runs"]:
         design = ["the way runs are cut into stages"]
-    if ground or (design and not extend):
-        advice = "Begin another folder for it." if ground else "Begin another folder for it, or add --extend."
-        found = "; ".join([*ground, *design][:8])
+    if inputs or (design and not extend):
+        advice = "Begin another folder for it." if inputs else "Begin another folder for it, or add --extend."
+        found = "; ".join([*inputs, *design][:8])
         raise ConfigError(refusal("study", "the one that the folder was begun with", found, advice))
     if design:
         earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}

@@ -17,13 +17,15 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from preheat.errors import RunError, refusal
 from preheat.files import unfinished
-from preheat.lab.studies.tree import StageTree
 from preheat.lab.training.lock import FolderLock
 from preheat.lab.training.records import Records, keep_lines, read_json, read_lines, write_json
+
+if TYPE_CHECKING:
+    from preheat.lab.studies.runs import StageTree
 
 FORMAT = 1
 STUDY, LOG, STAGES, RESULT, SPEC = "study.json", "log.jsonl", "stages", "result.json", "spec.json"
@@ -64,7 +66,7 @@ class StudyFolder:
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
     def extend(self, header: Mapping[str, Any]) -> None:
-        """Write ``study.json`` for another design on the same ground; stages stay."""
+        """Write ``study.json`` for another design on the same rows and versions; stages stay."""
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
     def header(self) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.errors import RunError, refusal
 from preheat.files import replacing
-from preheat.lab.studies.findings import Estimate, Findings, Horizon, Line, Point, find, interval
-from preheat.lab.studies.table import RunRow, StudyTable, read
+from preheat.lab.studies.findings import Estimate, Findings, Horizon, Line, Point, analyze_study, interval
+from preheat.lab.studies.table import RunRow, StudyTable, read_study
 from preheat.lab.training.config import BBC, SYNTHETIC
 from preheat.view import inline_svg, plot_against, plot_series
 from preheat.view.echarts import report_options, with_margins
@@ -271,7 +271,7 @@ class CellSummary:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def summarize(table: StudyTable) -> list[CellSummary]:
+def summarize_cells(table: StudyTable) -> list[CellSummary]:
     """Every cell of a study, by horizon and then by loss, each with its verdict."""
     cells: dict[Any, list[RunRow]] = {}
     for row in table.rows:
@@ -319,16 +319,16 @@ def _verdict(cell: CellSummary, best: CellSummary | None) -> str:
     return "worse"
 
 
-def report_text(table: StudyTable) -> str:
+def study_report_text(table: StudyTable) -> str:
     """The report for a terminal."""
-    return text_of(table, find(table))
+    return text_of(table, analyze_study(table))
 
 
 def text_of(table: StudyTable, findings: Findings | None) -> str:
     """The report of a study whose findings are known."""
     lines = [f"question: {table.question}"] if table.question else []
     lines += [data_of(table), cost_of(table)] if table.folder.exists else [cost_of(table)]
-    cells = summarize(table)
+    cells = summarize_cells(table)
     for horizon in dict.fromkeys(cell.horizon for cell in cells):
         rows = [_words(cell) for cell in cells if cell.horizon == horizon]
         heads = ("schedule", "warm-up", "lr", "seeds", "loss", "± 95 %", "spread", "accuracy", "")
@@ -383,7 +383,7 @@ NAME, PICTURES = "report.html", "pictures"
 _MOST_CELLS = 400  # of a table
 
 
-def write_report(folder: str | os.PathLike[str]) -> Path:
+def write_study_report(folder: str | os.PathLike[str]) -> Path:
     """Write ``report.html`` and ``pictures/*.png`` into a study's folder; earlier ones are replaced.
 
     Args:
@@ -396,8 +396,8 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
         RunError: if the folder is no study's, or none of its runs has begun.
         MissingExtraError: if matplotlib or Jinja2 is not installed.
     """
-    table = read(folder)
-    findings = find(table)
+    table = read_study(folder)
+    findings = analyze_study(table)
     if findings is None:
         advice = "Go on with preheat study resume."
         raise RunError(refusal("study", "one with a run that has begun", str(folder), advice))
@@ -425,7 +425,7 @@ def _render(table: StudyTable, findings: Findings) -> str:
         drawn = [picture.chart() for picture in pictures]
         charts += drawn
         horizons.append({"of": horizon, "charts": drawings(drawn), "failures": _failures(horizon)})
-    cells = summarize(table)
+    cells = summarize_cells(table)
     return fill(
         "preheat.lab.studies/report.html.jinja",
         charts=charts,

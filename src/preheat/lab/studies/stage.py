@@ -1,4 +1,8 @@
-"""One stage trained, in whichever process: the work that an executor is given."""
+"""A stage as a task: what an executor is given, what it does with it in whichever process, and what it says of its end.
+
+:func:`run_stage` is the work. :class:`Executor` is what a study asks of whoever hands it to processes or machines;
+:mod:`preheat.lab.studies.executors` has the two there are.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from preheat.errors import BadNumbersError
 from preheat.lab.studies.folder import RESULT, SPEC, StudyFolder, held, part_of, put_in_place, serves
@@ -40,6 +44,58 @@ class Task:
     folder: str
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task that has ended.
+
+    Attributes:
+        id: of its stage.
+        error: what went wrong, in words; None if the stage is in its place.
+        lost: whether its process or machine went away under it: the task can be given out again.
+        skipped: whether it was not begun, because the one before it has come to nothing.
+    """
+
+    id: str
+    error: str | None = None
+    lost: bool = False
+    skipped: bool = False
+
+
+class Executor(Protocol):
+    """Trains stages with :func:`preheat.lab.studies.stage.run_stage`, several at a time.
+
+    The study hands out a task only while ``free`` is above 0, and each task again only after it was reported lost.
+    Results are not sent back: they are in the study's folder.
+    """
+
+    @property
+    def processes(self) -> int:
+        """Tasks that can be trained at a time."""
+
+    @property
+    def free(self) -> int:
+        """Tasks that can be taken now."""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether a task is taken before the one it goes on from has ended: the whole tree at once."""
+
+    def submit(self, task: Task, *, after: str | None = None, urgency: int = 0) -> None:
+        """Begin a task.
+
+        Args:
+            task: what is to be trained.
+            after: id of the task, handed out before, that has to end first; given only if ``ahead``.
+            urgency: updates that are still to come on the longest way from here: the most urgent first.
+        """
+
+    def ready(self) -> list[Done]:
+        """Wait until a task has ended; those that have."""
+
+    def close(self) -> None:
+        """End everything at once, running tasks too where that can be."""
+
+
 def run_stage(task: Task) -> dict[str, Any]:
     """Train a stage and put it in its place; what came of it, as in its ``result.json``.
 
@@ -50,16 +106,17 @@ def run_stage(task: Task) -> dict[str, Any]:
     stage = Path(task.folder)
     stage.parent.mkdir(exist_ok=True)
     with held(stage, wait=True):
-        return _there(task) or _carry_out(task, stage)
+        return _trained_before(task) or _train_anew(task, stage)
 
 
-def _there(task: Task) -> dict[str, Any] | None:
+def _trained_before(task: Task) -> dict[str, Any] | None:
     """What came of a stage, if somebody has trained it."""
     result = StudyFolder(Path(task.folder).parent.parent).result(task.id)
     return result if result is not None and serves(Path(task.folder), result, keep=task.keep) else None
 
 
-def _carry_out(task: Task, stage: Path) -> dict[str, Any]:
+def _train_anew(task: Task, stage: Path) -> dict[str, Any]:
+    """Train a stage beside its place, and put it there once it is whole."""
     part = part_of(stage)
     shutil.rmtree(part, ignore_errors=True)
     clock = time.monotonic()

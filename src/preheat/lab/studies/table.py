@@ -106,7 +106,7 @@ class StudyTable:
         return [line for stage in self.stages[name] for line in read_lines(self.folder.stage(stage) / file)]
 
 
-def read(folder: str | os.PathLike[str]) -> StudyTable:
+def read_study(folder: str | os.PathLike[str]) -> StudyTable:
     """The table of a study's runs, as far as they are trained.
 
     Raises:
@@ -152,7 +152,7 @@ UPDATE_COLUMNS = ("update", "epoch", "lr", "loss", "grad_norm", "clipped", "toke
 EVALUATION_COLUMNS = ("update", "epoch", "loss", "accuracy", "macro_f1")
 
 
-def write_index(folder: str | os.PathLike[str]) -> Path:
+def write_study_index(folder: str | os.PathLike[str]) -> Path:
     """Write ``index.sqlite`` into a study's folder, whole or not at all.
 
     Returns:
@@ -161,7 +161,7 @@ def write_index(folder: str | os.PathLike[str]) -> Path:
     Raises:
         RunError: for a folder that is no study's.
     """
-    table = read(folder)
+    table = read_study(folder)
     path = table.folder.path / INDEX
     with replacing(path) as beside, closing(sqlite3.connect(beside)) as database, database:
         _fill(database, table)
@@ -197,7 +197,7 @@ def _make(database: sqlite3.Connection, name: str, columns: Sequence[str], rows:
 FILES = ("runs.parquet", "updates.parquet", "evaluations.parquet")
 
 
-def export(folder: str | os.PathLike[str], out: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
+def export_study(folder: str | os.PathLike[str], out: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
     """Write ``runs.parquet``, ``updates.parquet`` and ``evaluations.parquet``.
 
     A row a run, an update of a run and an evaluation of a run; the last two name it in the column ``run``. What runs
@@ -219,7 +219,7 @@ def export(folder: str | os.PathLike[str], out: str | os.PathLike[str], *, force
         import pyarrow  # noqa: F401 - the import is the question
     except ImportError as error:
         raise missing_extra("pyarrow", "data") from error
-    table = read(folder)
+    table = read_study(folder)
     paths = [Path(out) / name for name in FILES]
     there = [str(path) for path in paths if path.exists()]
     if there and not force:

@@ -1,4 +1,4 @@
-"""Floor 4: the fine-tuning harness. Configuration -> data -> batches -> loop -> records and checkpoints -> evaluation.
+"""The fine-tuning harness. Configuration -> data -> batches -> loop -> records and checkpoints -> evaluation.
 
 Importing this package is cheap; torch, transformers and Accelerate load when a run starts.
 """
@@ -6,30 +6,44 @@ Importing this package is cheap; torch, transformers and Accelerate load when a 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from preheat.lab.training.config import TrainConfig as TrainConfig
-from preheat.lab.training.config import read_config as read_config
-
+TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
     from preheat.lab.training.callbacks import Callback as Callback
     from preheat.lab.training.callbacks import StopRun as StopRun
+    from preheat.lab.training.callbacks import Trackers as Trackers
+    from preheat.lab.training.config import TrainConfig as TrainConfig
+    from preheat.lab.training.config import read_config as read_config
+    from preheat.lab.training.estimating import Estimate as Estimate
     from preheat.lab.training.estimating import estimate as estimate
-    from preheat.lab.training.predict import Classifier as Classifier
-    from preheat.lab.training.report import write_report as write_report
+    from preheat.lab.training.evaluation import Classifier as Classifier
+    from preheat.lab.training.evaluation import Guess as Guess
+    from preheat.lab.training.evaluation import Scores as Scores
+    from preheat.lab.training.loop import Run as Run
+    from preheat.lab.training.report import write_run_report as write_run_report
     from preheat.lab.training.session import train as train
 
-_HOMES = {
-    "train": "session",
-    "estimate": "estimating",
-    "Classifier": "predict",
-    "Callback": "callbacks",
-    "StopRun": "callbacks",
-    "write_report": "report",
+# Where each name lives; modules load when a name of theirs is first used.
+_HOMES: dict[str, str] = {
+    **dict.fromkeys(("TrainConfig", "read_config"), "preheat.lab.training.config"),
+    **dict.fromkeys(("train",), "preheat.lab.training.session"),
+    **dict.fromkeys(("Run",), "preheat.lab.training.loop"),
+    **dict.fromkeys(("Estimate", "estimate"), "preheat.lab.training.estimating"),
+    **dict.fromkeys(("Classifier", "Guess", "Scores"), "preheat.lab.training.evaluation"),
+    **dict.fromkeys(("Callback", "StopRun", "Trackers"), "preheat.lab.training.callbacks"),
+    **dict.fromkeys(("write_run_report",), "preheat.lab.training.report"),
 }
 
+__all__ = [*_HOMES]  # noqa: PLE0604 - names, every one
 
-def __getattr__(name: str) -> Any:
+
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"preheat.lab.training.{_HOMES[name]}"), name)
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

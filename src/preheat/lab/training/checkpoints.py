@@ -162,7 +162,7 @@ class Checkpoints:
             shutil.rmtree(path)
 
     def set_aside(self, after: Path) -> list[str]:
-        """Rename the checkpoints that follow ``after``, of a course the run leaves, so that none is taken for its own.
+        """Rename the checkpoints that follow ``after``, which the run leaves behind, so that none is taken for its own.
 
         Returns:
             Their old names.

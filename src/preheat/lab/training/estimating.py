@@ -13,7 +13,7 @@ from preheat.lab.data import load_data
 from preheat.lab.data.batches import Order
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.model import build_model
-from preheat.lab.training.parts import Beginning, order_of, plan_course, tokenize
+from preheat.lab.training.parts import Beginning, order_of, run_length_of, tokenize
 from preheat.lab.training.processes import choose_precision
 from preheat.schedule import Schedule
 
@@ -136,7 +136,7 @@ def estimate(config: TrainConfig, world_size: int = 1) -> Estimate:
     texts = tokenize(config, data)
     order = order_of(config, world_size)
     lengths = texts.tokens["train"].lengths.tolist()
-    course = plan_course(config, order, lengths, Beginning())
+    run_length = run_length_of(config, order, lengths, Beginning())
     figures = BatchFigures.of(order, lengths)
     rows, longest = figures.largest
     precision = choose_precision(config.precision)
@@ -144,7 +144,14 @@ def estimate(config: TrainConfig, world_size: int = 1) -> Estimate:
         model = build_model(config, data.classes, texts.tokenizer, weights=False)
         memory = measure_memory(model, -(-rows // world_size), longest, precision, copy=bool(config.measure_every))
     return Estimate(
-        data.summary(), course.words, course.total, course.schedule, config.lr or 1.0, figures, memory, precision
+        data.summary(),
+        run_length.words,
+        run_length.total,
+        run_length.schedule,
+        config.lr or 1.0,
+        figures,
+        memory,
+        precision,
     )
 
 

@@ -26,7 +26,7 @@ from preheat.lab.training.model import load_model, save
 from preheat.lab.training.parts import Parts
 from preheat.lab.training.processes import from_main, gather_objects, sum_over, without_denormals
 from preheat.lab.training.records import EVALUATIONS, RECORDS, read_lines, write_json
-from preheat.lab.training.report import write_report
+from preheat.lab.training.report import write_run_report
 from preheat.lab.training.run_logger import RunLogger, StopRequest
 from preheat.view import plot_series
 
@@ -146,17 +146,17 @@ class Run:
         parts: what it is made of.
         engine: model, optimizer, scheduler.
         batches: the training split.
-        notes: what is written down.
+        logger: writes the run down.
         stop: whether somebody has asked to stop.
     """
 
-    def __init__(self, parts: Parts, engine: Engine, batches: Batches, notes: RunLogger, stop: StopRequest) -> None:
-        self.parts, self.engine, self.batches, self.notes, self.stop = parts, engine, batches, notes, stop
-        self.config, self.folder, self.total = parts.config, parts.folder, parts.course.total
+    def __init__(self, parts: Parts, engine: Engine, batches: Batches, logger: RunLogger, stop: StopRequest) -> None:
+        self.parts, self.engine, self.batches, self.logger, self.stop = parts, engine, batches, logger, stop
+        self.config, self.folder, self.total = parts.config, parts.folder, parts.run_length.total
         self.accelerator = engine.accelerator
         self.main = bool(self.accelerator.is_main_process)
         self.last = self.total  # completed updates at which to stop: a stretch stops before the run's end
-        self.place = parts.beginning.place
+        self.data_position = parts.beginning.data_position
         self.measuring = Measuring(engine, self.config)
         self._saved = parts.beginning.position if parts.beginning.checkpoint else -1
         self._pending: list[tuple[dict[str, Any], Outcome, list[int]]] = []
@@ -175,14 +175,14 @@ class Run:
         """Train to the last update; save and evaluate after each epoch."""
         epochs = self.config.epochs or 1
         self._heed()
-        with self._bar(epochs, "epochs", "epoch", self.place.epoch) as bar:
+        with self._bar(epochs, "epochs", "epoch", self.data_position.epoch) as bar:
             while True:
                 self._train_epoch()
                 self._close_epoch()
                 bar.update()
-                if self._ending or self.position >= self.total or self.place.epoch + 1 >= epochs:
+                if self._ending or self.position >= self.total or self.data_position.epoch + 1 >= epochs:
                     return
-                self.place = DataPosition(self.place.epoch + 1)
+                self.data_position = DataPosition(self.data_position.epoch + 1)
 
     def stretch(self, until: int, *, save: bool) -> dict[str, Any]:
         """Train to ``until`` completed updates and stop there, wherever in an epoch that is.
@@ -197,9 +197,9 @@ class Run:
         line: dict[str, Any] = {}
         while self.position < until:
             self._train_epoch()
-            if not self.batches.remaining(self.place):
+            if not self.batches.remaining(self.data_position):
                 line = self._evaluate()
-                self.place = DataPosition(self.place.epoch + 1)
+                self.data_position = DataPosition(self.data_position.epoch + 1)
         self._refuse_bad_weights()
         if save:
             self._save()
@@ -215,9 +215,9 @@ class Run:
     def _train_epoch(self) -> None:
         """The updates of this epoch that are still to come."""
         self.engine.model.train()
-        left = self.batches.remaining(self.place)
-        groups = _groups(self.batches.after(self.place), self.config.accumulation)
-        bars = self._bar(left, f"epoch {self.place.epoch + 1}", "batch", leave=False)
+        left = self.batches.remaining(self.data_position)
+        groups = _groups(self.batches.after(self.data_position), self.config.accumulation)
+        bars = self._bar(left, f"epoch {self.data_position.epoch + 1}", "batch", leave=False)
         with bars as bar, without_denormals(self.engine.accelerator):
             since = time.perf_counter()
             while self.position < self.last and not self._ending:
@@ -226,7 +226,7 @@ class Run:
                     break
                 self._update(group, since)
                 since = time.perf_counter()
-                self.place = replace(self.place, batches=self.place.batches + len(group))
+                self.data_position = replace(self.data_position, batches=self.data_position.batches + len(group))
                 left -= len(group)
                 bar.update(len(group))
                 if left and self.config.save_every and self.position % self.config.save_every == 0:
@@ -248,7 +248,7 @@ class Run:
         measured = self.measuring.after(update, group, rates["lr"])
         record = {
             "update": update,
-            "epoch": self.place.epoch,
+            "epoch": self.data_position.epoch,
             **rates,
             **dict.fromkeys(("loss", "grad_norm", "clipped")),  # once they are fetched
             "batch": f"{zlib.crc32(repr(rows).encode()):08x}",
@@ -269,7 +269,7 @@ class Run:
             if not self.engine.checked and not outcome.finite:
                 raise self._bad_numbers(record["update"], outcome, rows)
             clipped = bool(self.config.clip) and norm > self.config.clip
-            spike = self.notes.update({**record, "loss": loss, "grad_norm": norm, "clipped": clipped})
+            spike = self.logger.update({**record, "loss": loss, "grad_norm": norm, "clipped": clipped})
             if spike is not None and self.config.spikes == "stop":
                 advice = "Lower the learning rate, or warm up for longer; --spikes record goes on."
                 raise RunError(refusal("loss", f"near the usual {spike.usual:.4g}", round(loss, 4), advice))
@@ -278,7 +278,7 @@ class Run:
         """An update whose numbers were bad: the end, or an event."""
         update = self.position
         if outcome.overflowed:
-            self.notes.event("skip", update, "the gradients overflowed in half precision; the scale was lowered")
+            self.logger.event("skip", update, "the gradients overflowed in half precision; the scale was lowered")
             return
         self._skipped += 1
         error = self._bad_numbers(update, outcome, rows)
@@ -286,7 +286,7 @@ class Run:
             raise error
         if self._skipped >= _MOST_SKIPPED:
             raise BadNumbersError(f"{error} So were {_MOST_SKIPPED} updates in succession, all skipped.")
-        self.notes.event("skip", update, str(error), rows=rows)
+        self.logger.event("skip", update, str(error), rows=rows)
 
     def _bad_numbers(self, update: int, outcome: Outcome, rows: list[int]) -> BadNumbersError:
         where = [self.parts.data.train[row].where for row in rows]
@@ -303,7 +303,7 @@ class Run:
 
         A signal saves and stops the run; a callback lets it end in order, scored as any other.
         """
-        mine = self.stop.reason, self.notes.wants_an_end
+        mine = self.stop.reason, self.logger.wants_an_end
         if self.accelerator.num_processes > 1:
             if not self.engine.checked and self.position % _FETCH:
                 return  # to ask each other is to wait for the devices
@@ -319,13 +319,13 @@ class Run:
         if ended and not self._ending:
             self._ending = True
             self._fetch()
-            self.notes.event("end", self.position, str(ended))
+            self.logger.event("end", self.position, str(ended))
 
     def _stop(self, asked: str) -> None:
         """Save and raise."""
         self._fetch()
         self._save()
-        self.notes.event("stop", self.position, f"asked by {asked}")
+        self.logger.event("stop", self.position, f"asked by {asked}")
         how = f"go on with: preheat train --resume --out {self.folder.path}"
         raise RunStoppedError(f"stopped by {asked} after update {self.position} of {self.total}, saved; {how}")
 
@@ -342,10 +342,10 @@ class Run:
     def _evaluate(self) -> dict[str, Any]:
         best = self.folder.best() if self.main else None
         scores = self.score(self.engine.scored, "validation").scores()
-        line = {"epoch": self.place.epoch, "update": self.position, "split": "validation", **scores.to_dict()}
-        self.notes.evaluation(line)
+        line = {"epoch": self.data_position.epoch, "update": self.position, "split": "validation", **scores.to_dict()}
+        self.logger.evaluation(line)
         mark = " (best)" if best is None or scores.accuracy > best["accuracy"] else ""
-        self.notes.say(f"epoch {self.place.epoch + 1}/{self.config.epochs}: validation {scores}{mark}")
+        self.logger.say(f"epoch {self.data_position.epoch + 1}/{self.config.epochs}: validation {scores}{mark}")
         return line
 
     def score(self, model: Any, split: str) -> Outputs:
@@ -378,7 +378,7 @@ class Run:
             path = self.folder.checkpoints.write(self.position, fill)
             self.folder.write_header(self.parts.header())
             self._make_room()
-            self.notes.checkpoint(path)
+            self.logger.checkpoint(path)
         self._saved = self.position
 
     def _refuse_bad_weights(self) -> None:
@@ -406,9 +406,9 @@ class Run:
         if self.main:
             draw_run(self.folder.path)
             write_json(self.folder.path / "result.json", result)
-            write_report(self.folder.path)
-            self.notes.end(result)
-            self.notes.say(f"test (best checkpoint, {best.name}): {scores}")
+            write_run_report(self.folder.path)
+            self.logger.end(result)
+            self.logger.say(f"test (best checkpoint, {best.name}): {scores}")
         return result
 
     def _elapsed(self) -> float:
@@ -420,9 +420,9 @@ class Run:
         return {
             "position": self.position,
             "seconds": self._elapsed(),
-            "place": self.place.to_dict(),
+            "place": self.data_position.to_dict(),
             "scheduler": self.engine.scheduler.state_dict(),
-            "losses": self.notes.losses,
+            "losses": self.logger.losses,
             **self.parts.identity(),
         }
 

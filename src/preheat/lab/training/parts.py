@@ -60,14 +60,14 @@ class Beginning:
 
     Attributes:
         checkpoint: the folder gone on from; None for the start.
-        place: how far into the data.
+        data_position: how far into the data.
         position: completed updates.
         state: what the checkpoint's ``run.json`` says.
         forked: whether the checkpoint is another run's, which this one goes on from as if its past were its own.
     """
 
     checkpoint: Path | None = None
-    place: DataPosition = field(default_factory=DataPosition)
+    data_position: DataPosition = field(default_factory=DataPosition)
     position: int = 0
     state: dict[str, Any] = field(default_factory=dict)
     forked: bool = False
@@ -83,7 +83,7 @@ class Parts:
         data: the rows.
         texts: their tokens.
         order: how they come in batches.
-        course: updates and schedule.
+        run_length: updates and schedule.
         beginning: where the run begins.
         transform: name of the function that changes texts on their way into a batch; empty if there is none.
         environment: what it runs on.
@@ -94,7 +94,7 @@ class Parts:
     data: NewsData
     texts: Texts
     order: Order
-    course: RunLength
+    run_length: RunLength
     beginning: Beginning
     transform: str
     environment: dict[str, Any]
@@ -124,7 +124,7 @@ class Parts:
             "config": self.config.model_dump(exclude={"out"}),
             "classes": list(self.data.classes),
             "data": self.data.fingerprint,
-            "updates": self.course.total,
+            "updates": self.run_length.total,
             "processes": self.order.world_size,
             "transform": self.transform,
         }
@@ -137,8 +137,8 @@ class Parts:
         """What ``config.json`` says of the run."""
         return {
             **self.identity(),
-            "schedule": self.course.schedule.to_dict(),
-            "plan": self.course.words,
+            "schedule": self.run_length.schedule.to_dict(),
+            "plan": self.run_length.words,
             "rows": {name: len(self.data.split(name)) for name in SPLITS},
             **self.ceiling(),
             "environment": self.environment,
@@ -161,7 +161,7 @@ def order_of(config: TrainConfig, world_size: int) -> Order:
     return Order(rows, config.batch_tokens, world_size, config.seed)
 
 
-def plan_course(
+def run_length_of(
     config: TrainConfig, order: Order, lengths: list[int], beginning: Beginning, total: int | None = None
 ) -> RunLength:
     """Updates and schedule of a run.
@@ -184,9 +184,9 @@ def plan_course(
         plan = Plan(len(lengths), config.batch_size, epochs, config.accumulation, order.world_size, sharding=sharding)
         words = plan.explain()
     if total is None:
-        place = beginning.place
-        left = math.ceil(len(place.remaining(order, lengths)) / config.accumulation)
-        rest = math.ceil(batches / config.accumulation) * (epochs - place.epoch - 1)
+        position = beginning.data_position
+        left = math.ceil(len(position.remaining(order, lengths)) / config.accumulation)
+        rest = math.ceil(batches / config.accumulation) * (epochs - position.epoch - 1)
         total = beginning.position + left + rest
         if beginning.position:
             words += f"\nafter the change: {beginning.position} updates made + {left + rest} to come = {total}"

@@ -471,7 +471,7 @@ _MOST_CLASSES = 25  # in the matrix; of more classes the most frequent mistakes 
 _MOST_LINES = 200  # of a table
 
 
-def write_report(folder: str | os.PathLike[str]) -> Path:
+def write_run_report(folder: str | os.PathLike[str]) -> Path:
     """Write ``report.html`` into a run folder, whole or not at all; an earlier one is replaced.
 
     Args:

@@ -91,18 +91,18 @@ def nearest_event(update: int, schedule: Schedule, events: Sequence[Mapping[str,
     >>> nearest_event(103, get_schedule("warmuplinear", warmup=100, total=1000), [])["near"]
     '3 updates after the warm-up ended (update 100)'
     """
-    places = {0: "the run began"}
+    happened = {0: "the run began"}
     for border in schedule.borders:
-        places[round(border)] = _border(schedule, border)
+        happened[round(border)] = _border(schedule, border)
     for restart in _restarts(schedule):
-        places[restart] = "the learning rate was restarted"
+        happened[restart] = "the learning rate was restarted"
     for event in events:
         if event["event"] in ("resume", "skip"):
-            places[int(event["update"])] = "the run was resumed" if event["event"] == "resume" else "one was skipped"
-    at = min(places, key=lambda place: (abs(place - update), place))
+            happened[int(event["update"])] = "the run was resumed" if event["event"] == "resume" else "one was skipped"
+    at = min(happened, key=lambda where: (abs(where - update), where))
     many = abs(update - at)
     when = "at the update" if not many else f"{many} update{'s' * (many > 1)} {'after' if update > at else 'before'}"
-    words = f"{when} {places[at]} (update {at})"
+    words = f"{when} {happened[at]} (update {at})"
     return {"near": words, "near_update": at, "share": schedule(update)}
 
 
@@ -115,7 +115,7 @@ def _restarts(schedule: Schedule) -> list[int]:
     factors = schedule(np.arange(math.ceil(schedule.horizon) + 1))
     moves = np.diff(factors)
     jumps = (moves[1:] > 0.1 * factors.max()) & (moves[:-1] < 0)
-    return [int(place) + 2 for place in np.flatnonzero(jumps)]
+    return [int(jump) + 2 for jump in np.flatnonzero(jumps)]
 
 
 def _border(schedule: Schedule, border: float) -> str:

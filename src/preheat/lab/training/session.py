@@ -25,7 +25,7 @@ from preheat.lab.training.engine import Engine
 from preheat.lab.training.folder import RunFolder
 from preheat.lab.training.loop import Run
 from preheat.lab.training.model import build_model, load_model
-from preheat.lab.training.parts import Beginning, Parts, environment, order_of, plan_course, tokenize
+from preheat.lab.training.parts import Beginning, Parts, environment, order_of, run_length_of, tokenize
 from preheat.lab.training.processes import from_main, is_main, start_accelerator, use_threads
 from preheat.lab.training.records import read_json
 from preheat.lab.training.run_logger import RunLogger, StopRequest
@@ -69,7 +69,7 @@ def build_run(
     set_seed(config.seed)
     model = load_model(checkpoint, config) if checkpoint else build_model(config, parts.data.classes, parts.tokenizer)
     checked = accelerator.device.type == "cpu" or config.bad_numbers == "skip"
-    engine = Engine(config, model, parts.course.schedule, accelerator, checked=checked)
+    engine = Engine(config, model, parts.run_length.schedule, accelerator, checked=checked)
     many = sum(weight.numel() for weight in model.parameters())
     about = parts.environment
     say(f"model: {config.model}, {config.head} head, {many:,} parameters, {about['precision']} on {about['device']}")
@@ -90,8 +90,8 @@ def build_run(
     main = accelerator.is_main_process
     earlier = parts.beginning.state.get("losses", ()) if parts.beginning.forked else ()
     told = {"main": main, "callbacks": callbacks, "earlier": earlier}
-    notes = RunLogger(parts.folder, parts.course.schedule, config.log_every, say, **told)
-    return Run(parts, engine, batches, notes, stop)
+    logger = RunLogger(parts.folder, parts.run_length.schedule, config.log_every, say, **told)
+    return Run(parts, engine, batches, logger, stop)
 
 
 def _restore(engine: Engine, parts: Parts, policy: str, bridge: int) -> None:
@@ -286,10 +286,10 @@ def train(
         if resume:
             start.go_on_from(checkpoint, given or set())
         run = start.assemble()
-        with run.notes:
-            run.notes.begin(run.parts.header(), run.position)
+        with run.logger:
+            run.logger.begin(run.parts.header(), run.position)
             if start.beginning.checkpoint is not None:
-                run.notes.event("resume", run.position, start.words())
+                run.logger.event("resume", run.position, start.words())
             run.fit()
             return run.finish()
 
@@ -308,7 +308,7 @@ class _Start:
     stop: StopRequest
     beginning: Beginning = field(default_factory=Beginning)
     changes: Changes = field(default_factory=Changes)
-    leaves: bool = False  # whether the run leaves the course of later checkpoints
+    leaves: bool = False  # whether the run leaves later checkpoints behind
 
     def __post_init__(self) -> None:
         self.config = self.config.filled()
@@ -348,7 +348,7 @@ class _Start:
             raise missing_extra(error.name or "torch", "train") from error
         self._compare(data, accelerator.num_processes)
         parts = self._parts(data, accelerator)
-        for line in (data.summary(), parts.course.words, parts.course.schedule.describe(self.config.lr or 1.0)):
+        for line in (data.summary(), parts.run_length.words, parts.run_length.schedule.describe(self.config.lr or 1.0)):
             self.say(line)
         return self._build(parts, accelerator)
 
@@ -376,20 +376,22 @@ class _Start:
             texts = tokenize(config, data, self.beginning.checkpoint)
         order = order_of(config, accelerator.num_processes)
         if "data" in self.changes.found:
-            self.say(f"other rows: epoch {self.beginning.place.epoch + 1} begins again")
-            self.beginning = replace(self.beginning, place=DataPosition(self.beginning.place.epoch))
+            self.say(f"other rows: epoch {self.beginning.data_position.epoch + 1} begins again")
+            self.beginning = replace(self.beginning, data_position=DataPosition(self.beginning.data_position.epoch))
         elif state:
             saved = order_of(TrainConfig.model_validate(state["config"]), state["processes"])
             if saved != order:
-                self.beginning = replace(self.beginning, place=self.beginning.place.reordered(saved))
+                self.beginning = replace(self.beginning, data_position=self.beginning.data_position.reordered(saved))
         lengths = texts.tokens["train"].lengths.tolist()
         known = state and not self.changes.touch_the_count and not self.beginning.forked
         total = state["updates"] if known else None
-        # A fork follows the course that it would have had from its own first update on.
+        # A fork is as long as it would have been from its own first update on.
         beginning = Beginning() if self.beginning.forked else self.beginning
-        course = plan_course(config, order, lengths, beginning, total)
+        run_length = run_length_of(config, order, lengths, beginning, total)
         about = environment(accelerator)
-        return Parts(config, self.folder, data, texts, order, course, self.beginning, name_of(self.transform), about)
+        return Parts(
+            config, self.folder, data, texts, order, run_length, self.beginning, name_of(self.transform), about
+        )
 
     def _build(self, parts: Parts, accelerator: Accelerator) -> Run:
         """The moving parts, as they were at the checkpoint if there is one."""
@@ -403,7 +405,7 @@ class _Start:
         return run
 
     def _trackers(self) -> list[object]:
-        from preheat.lab.training.trackers import Trackers
+        from preheat.lab.training.callbacks import Trackers
 
         return [Trackers(self.config.trackers, self.folder.path, say=self.say)] if self.config.trackers else []
 
@@ -486,8 +488,8 @@ def train_stretch(
         if not begun < until <= run.total:
             advice = "It is the number of updates completed at the end."
             raise RunError(refusal("until", f"above {begun} and at most {run.total}", until, advice))
-        with run.notes:
-            run.notes.begin(run.parts.header(), run.position)
+        with run.logger:
+            run.logger.begin(run.parts.header(), run.position)
             scores = run.stretch(until, save=save)
         kept = folder.path / f"update-{until:06d}" if save else None
         return Stretch(begun, run.position, scores, weights_digest(run.engine.bare), kept)

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
-from preheat.lab.studies.findings import Estimate, Horizon, Point, find
-from preheat.lab.studies.report import CellSummary, cost_of, summarize
-from preheat.lab.studies.table import read
+from preheat.lab.studies.findings import Estimate, Horizon, Point, analyze_study
+from preheat.lab.studies.report import CellSummary, cost_of, summarize_cells
+from preheat.lab.studies.table import read_study
 from preheat.studio.charts import chart
 from preheat.studio.chinese import STUDIES
 from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
@@ -73,10 +73,10 @@ def study_look(folder: Path) -> StudyLook:
     Raises:
         RunError: if the folder is none.
     """
-    table = read(folder)
-    found = find(table)
+    table = read_study(folder)
+    found = analyze_study(table)
     horizons = () if found is None else found.horizons
-    return StudyLook(table.question, cost_of(table), horizons, summarize(table))
+    return StudyLook(table.question, cost_of(table), horizons, summarize_cells(table))
 
 
 def over_peaks(horizon: Horizon, measure: str, words: Words) -> dict[str, Any]:

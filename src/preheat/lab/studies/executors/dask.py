@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, refusal
-from preheat.lab.studies.executors.base import Done
 from preheat.lab.studies.folder import STUDY, StudyFolder
 from preheat.lab.studies.runs import versions
-from preheat.lab.studies.stage import Task, run_stage
+from preheat.lab.studies.stage import Done, Task, run_stage
 
 if TYPE_CHECKING:
     from distributed import Client, Future

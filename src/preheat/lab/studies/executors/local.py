@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preheat.errors import ConfigError, PreheatError, refusal
-from preheat.lab.studies.executors.base import Done
-from preheat.lab.studies.stage import Task, run_stage
+from preheat.lab.studies.stage import Done, Task, run_stage
 
 Start = Literal["fork", "spawn"]
 _PATIENCE = 5.0  # seconds that an idle worker has for its end
