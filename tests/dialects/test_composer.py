@@ -206,7 +206,7 @@ def test_the_constant_goes_back_to_one():
         ("MultiStepScheduler", {"milestones": ["5ba", 6]}, "scheduler.milestones must be a time such as .*; got 6"),
         ("StepScheduler", {"step_size": "0ba"}, "step_size must be above 0; got '0ba'"),
         ("CosineAnnealingWarmRestartsScheduler", {"t_0": "5ba", "t_mult": 0.5}, "t_0 must be long enough"),
-        ("LinearWithWarmup", W, "name must be one .*Did you mean 'LinearWithWarmupScheduler'"),
+        ("LinearWithWarmup", W, "name must be one .*Did you mean 'linear_decay_with_warmup'"),
     ],
 )
 def test_refusals_name_the_field(name, own, message):

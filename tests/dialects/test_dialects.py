@@ -109,6 +109,13 @@ def test_junk_is_refused_by_name(junk):
         read(json.loads(json.dumps(junk, default=str)) if not isinstance(junk, str) else {"junk": junk})
 
 
+@pytest.mark.parametrize("text", ["~", "~nobody_is_called_so", "~nobody_is_called_so/config"])
+def test_a_home_that_nobody_has_is_text(text):
+    """Where pathlib gives up, with an error of its own."""
+    with pytest.raises(ConfigError, match="of a dialect known here"):
+        read(text)
+
+
 def test_refusals_name_the_nearest():
     with pytest.raises(ConfigError, match="Did you mean 'transformers'"):
         read({}, "transformer")

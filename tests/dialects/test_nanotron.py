@@ -40,6 +40,15 @@ def test_the_rates_are_those_nanotron_used(own, rates):
     assert_runs_at(found, rates)
 
 
+def test_one_minus_sqrt_falls_fast_then_slowly():
+    """1 - ((n - start) / length)^1/2, as helpers.py writes it: half of the way down after a quarter of the decay."""
+    section = {"learning_rate": 0.003, "lr_warmup_steps": 50, "lr_warmup_style": "linear", "min_decay_lr": 0}
+    decay = {"lr_decay_style": "1-sqrt", "lr_decay_starting_step": 800, "lr_decay_steps": 200}
+    found = read({"optimizer": {"learning_rate_scheduler": {**section, **decay}}, "tokens": {"train_steps": 1000}})
+    rates = (0, 0.0015, 0.003, 0.003, 0.003, 0.0015, 0.000401923788647, 7.509398511e-06, 0)
+    assert_runs_at(found, rates, (0, 25, 50, 799, 800, 850, 950, 999, 1000), scale=1e-6)
+
+
 def test_the_section_alone_is_enough():
     assert detect(BASE) == "nanotron"
     assert read(BASE, total=100).schedule == read(config({})).schedule
@@ -62,7 +71,7 @@ def test_notes_say_what_nanotron_does_in_silence(own, note):
     ("own", "message"),
     [
         ({"lr_warmup_style": None}, "lr_warmup_style must be given; got None"),
-        ({"lr_decay_style": "1-sqrt"}, "lr_decay_style must be one of linear, cosine; got '1-sqrt'"),
+        ({"lr_decay_style": "cosin"}, "lr_decay_style must be one .*; got 'cosin'. Did you mean 'cosine'"),
         ({"lr_warmup_steps": 100}, "lr_warmup_steps must be below 100 updates; got 100"),
         ({"lr_warmup_steps": 0, "lr_decay_steps": 0}, "lr_decay_steps must be above 0 without a warm-up; got 0"),
         ({"min_decay_lr": 2}, "min_decay_lr must be at most the peak, 1.0; got 2"),

@@ -116,10 +116,10 @@ def test_the_rates_are_those_that_timm_set(sched, more, total, rates):
 
 
 def test_without_prefix_the_peak_is_never_reached():
-    """Pain 28: the climb of 2 epochs ends in the middle of the cosine; with the prefix it ends at its start."""
+    """Pain 28: the warm-up of 2 epochs ends in the middle of the cosine; with the prefix it ends at its start."""
     bare = read({"sched": "cosine", **BASE, "sched_on_updates": True}, updates_per_epoch=5)
     assert bare.schedule(np.arange(100)).max() < 0.98
-    assert "without warmup_prefix the rate jumps from the climb to 0.9755 of the peak" in bare.notes
+    assert "without warmup_prefix the rate jumps from the warm-up to 0.9755 of the peak" in bare.notes
     assert read({"sched": "cosine", **BASE, "warmup_prefix": True}, updates_per_epoch=5).schedule(10) == 1.0
 
 

@@ -237,7 +237,7 @@ def test_plain_schedules_are_written_as_people_write_them():
         ("StepLR(*arguments)", "hides its arguments behind stars"),
         ("StepLR(optimizer, 3, 0.1, -1, 5, 6)", "arguments at most"),
         ("StepLR(optimizer, 3, step_size=4)", "step_size must be given once"),
-        ({"unknown": 3, "base_lrs": [1.0]}, "class must be one of"),
+        ({"unknown": 3, "base_lrs": [1.0]}, "class must be a scheduler class known here"),
         ({"T_max": 5, "base_lrs": [], "last_epoch": 0}, "base_lrs must be one rate at least"),
     ],
 )

@@ -14,11 +14,11 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from preheat.dialects.fields import Context as Context
-from preheat.dialects.fields import Dialect as Dialect
-from preheat.dialects.fields import Exported as Exported
+from preheat.dialects.definition import Context as Context
+from preheat.dialects.definition import Dialect as Dialect
+from preheat.dialects.definition import Exported as Exported
+from preheat.dialects.definition import Imported as Imported
 from preheat.dialects.fields import Fields
-from preheat.dialects.fields import Imported as Imported
 from preheat.dialects.loading import load
 from preheat.errors import ConfigError, refusal, unknown_name
 from preheat.plan import Plan

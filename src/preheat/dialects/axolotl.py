@@ -18,7 +18,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, early_ramp, hold, ramp
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import early_warm_up, hold, warm_up
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Cosine, Polynomial, Rex
 from preheat.schedule.named import BUILDERS, dips, refuse_reserved
@@ -59,7 +61,7 @@ def updates_of(fields: Fields, context: Context) -> int:
 
 
 def warmup_of(fields: Fields, total: int, notes: list[str]) -> int:
-    """Updates of the climb, by axolotl's own defaults."""
+    """Updates of the warm-up, by axolotl's own defaults."""
     steps = fields.count("warmup_steps", None)
     ratio = fields.number("warmup_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
     if steps and ratio:
@@ -103,7 +105,7 @@ def _schedule(
             rule = f"a share of the run that leaves the cosine an update after {warmup} of warm-up"
             raise fields.refusal("cosine_constant_lr_ratio", rule, f"It says {border} of {total}.")
         cosine = Phase(curve=Cosine(), length=border - warmup, start=1.0, end=floor)
-        return PhaseSchedule((*ramp(warmup), cosine, hold(total - border, floor)))
+        return PhaseSchedule((*warm_up(warmup), cosine, hold(total - border, floor)))
     if constant:
         notes.append("cosine_constant_lr_ratio does nothing without cosine_min_lr_ratio")
     if floor:
@@ -112,11 +114,11 @@ def _schedule(
     return transformers.build(name, warmup, total, peak, options, notes)
 
 
-def _falls_to(floor: float, warmup: int, total: int, climb: Polynomial | None = None) -> Schedule:
-    """A cosine to a floor after a climb of any shape; the lengths are checked as those of every schedule are."""
+def _falls_to(floor: float, warmup: int, total: int, warmup_curve: Polynomial | None = None) -> Schedule:
+    """A cosine to a floor after a warm-up of any shape; the lengths are checked as those of every schedule are."""
     get_schedule("cosine", warmup=warmup, total=total)
     return PhaseSchedule(
-        (*ramp(warmup, curve=climb), Phase(curve=Cosine(), length=total - warmup, start=1.0, end=floor))
+        (*warm_up(warmup, curve=warmup_curve), Phase(curve=Cosine(), length=total - warmup, start=1.0, end=floor))
     )
 
 
@@ -124,7 +126,7 @@ def _rex(warmup: int, total: int, floor: float) -> Schedule:
     """Its counter stands at 1 when the first update runs."""
     get_schedule("cosine", warmup=warmup, total=total)
     fall = Phase(curve=Rex(0.9), length=total - warmup, start=1.0, end=floor, convention="native")
-    return PhaseSchedule((*early_ramp(warmup), fall))
+    return PhaseSchedule((*early_warm_up(warmup), fall))
 
 
 def _jagged(fields: Fields, schedule: Schedule, name: str, notes: list[str]) -> Schedule:

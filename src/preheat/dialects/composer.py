@@ -26,9 +26,11 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.fields import REQUIRED, Context, Dialect, Example, Fields, Imported, hold
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import REQUIRED, Fields
 from preheat.dialects.loading import call
-from preheat.dialects.writing import Outline, as_yaml
+from preheat.dialects.phases import hold
+from preheat.dialects.writing import as_yaml
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, Polynomial, PowerLaw
 from preheat.schedule.lengths import Count
@@ -139,8 +141,8 @@ Parts = tuple[Phase | Schedule, ...]
 _MANY = 10_000  # restarts a schedule may have
 
 
-def _climb(job: Job, top: float = 1.0) -> tuple[Parts, Count]:
-    """The ramp up to the hand-over, and the time of that."""
+def _warm_up(job: Job, top: float = 1.0) -> tuple[Parts, Count]:
+    """The warm-up to the hand-over, and the time of that."""
     time = job.time("t_warmup")
     begin = ramped = job.updates(job.counted(time))
     if job.own.flag("scale_warmup"):
@@ -156,8 +158,8 @@ def _climb(job: Job, top: float = 1.0) -> tuple[Parts, Count]:
     return ((rise, hold(begin - ramped, top)) if ramped < begin else (PhaseSchedule((rise,)).until(begin),)), begin
 
 
-def _climb_and_end(job: Job, top: float = 1.0) -> tuple[Parts, Count, Count]:
-    """As :func:`_climb`, and the time of t_max, which has to reach the run's end."""
+def _warm_up_and_end(job: Job, top: float = 1.0) -> tuple[Parts, Count, Count]:
+    """As :func:`_warm_up`, and the time of t_max, which has to reach the run's end."""
     last = job.time("t_max", "1dur")
     (warmup, unit), (end, end_unit) = job.counted(job.time("t_warmup")), job.counted(last, job.ratio)
     if unit != end_unit:
@@ -169,18 +171,18 @@ def _climb_and_end(job: Job, top: float = 1.0) -> tuple[Parts, Count, Count]:
             raise job.own.refusal("t_max", f"at least {whole}{whole_unit}, max_duration", advice)
     if warmup >= end:
         raise job.own.refusal("t_warmup", f"below t_max, {end}{unit}", "The peak would never be used.")
-    rise, begin = _climb(job, top)
+    rise, begin = _warm_up(job, top)
     return rise, begin, job.updates((end, unit))
 
 
 def _after_warmup(job: Job, curve: Curve, top: float = 1.0) -> Schedule:
-    rise, begin, last = _climb_and_end(job, top)
+    rise, begin, last = _warm_up_and_end(job, top)
     return PhaseSchedule((*rise, Phase(curve=curve, length=last - begin, start=top, end=job.factor("alpha_f", 0.0))))
 
 
 def _constant_after_warmup(job: Job) -> Schedule:
     alpha = job.factor("alpha", 1.0)
-    return PhaseSchedule((*_climb_and_end(job, alpha)[0], hold(None, alpha)))
+    return PhaseSchedule((*_warm_up_and_end(job, alpha)[0], hold(None, alpha)))
 
 
 def _inverse_sqrt(job: Job) -> Schedule:
@@ -193,7 +195,7 @@ def _inverse_sqrt(job: Job) -> Schedule:
         raise job.own.refusal("alpha_f_decay", f"at least alpha_f_cooldown={last:g}", "Raise it.")
     if job.counted(job.time("t_max", "1dur"))[1] != job.whole(job.ratio)[1]:
         raise job.own.refusal("t_max", f"in the unit of max_duration, {unit}", "llm-foundry cannot compare them.")
-    rise, begin = _climb(job)
+    rise, begin = _warm_up(job)
     scale, cooldown = job.length("t_scale"), job.length("t_cooldown")
     if not scale:
         raise job.own.refusal("t_scale", "above 0", "It divides the time.")
@@ -221,7 +223,7 @@ def _steps(job: Job, begin: Count = 0) -> Parts:
 
 
 def _steps_after_warmup(job: Job) -> Schedule:
-    rise, begin = _climb(job)
+    rise, begin = _warm_up(job)
     return PhaseSchedule((*rise, *_steps(job, begin)))
 
 
@@ -349,12 +351,12 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
 
 
 def _written_after_warmup(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
-    for warmup in asked.climbs:
-        climb = {"t_warmup": warmup}
-        yield "constant_with_warmup", climb
-        yield from _milestones(asked, "MultiStepWithWarmupScheduler", climb)
+    for warmup in asked.warmups:
+        warmup_fields = {"t_warmup": warmup}
+        yield "constant_with_warmup", warmup_fields
+        yield from _milestones(asked, "MultiStepWithWarmupScheduler", warmup_fields)
         for floor in asked.floors:
-            end = {**climb, "alpha_f": floor}
+            end = {**warmup_fields, "alpha_f": floor}
             for last in dict.fromkeys((asked.total, *(warmup + length for length in asked.decays))):
                 ends = end if last == asked.total else {**end, "t_max": last}
                 yield "linear_decay_with_warmup", ends
@@ -365,7 +367,7 @@ def _written_after_warmup(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]
                 for scale in asked.option("timescale"):
                     down = {"t_scale": int(scale), "t_cooldown": cooldown, "alpha_f_decay": floor}
                     for tail in dict.fromkeys((0.0, floor)):
-                        yield "inv_sqrt_with_warmup", {**climb, **down, "alpha_f_cooldown": tail}
+                        yield "inv_sqrt_with_warmup", {**warmup_fields, **down, "alpha_f_cooldown": tail}
 
 
 def _written_without(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -384,12 +386,13 @@ def _written_without(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from _milestones(asked, "MultiStepScheduler", {})
 
 
-def _milestones(asked: Outline, name: str, climb: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every border of the schedule behind the climb, an update earlier by composer's clock."""
-    borders = [int(border) for border in asked.schedule.borders if climb.get("t_warmup", 0) + 1 < border < asked.total]
+def _milestones(asked: Outline, name: str, warmup_fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every border of the schedule behind the warm-up, an update earlier by composer's clock."""
+    first = warmup_fields.get("t_warmup", 0) + 1
+    borders = [int(border) for border in asked.schedule.borders if first < border < asked.total]
     rates = [float(asked.factors[border]) for border in borders]
     for gamma in dict.fromkeys(after / before for before, after in pairwise((1.0, *rates)) if 0 < after < before):
-        yield name, {**climb, "milestones": [f"{border - 1}ba" for border in borders], "gamma": gamma}
+        yield name, {**warmup_fields, "milestones": [f"{border - 1}ba" for border in borders], "gamma": gamma}
 
 
 def matches(config: Any) -> int:
@@ -414,7 +417,7 @@ DIALECT = Dialect(
     name="composer",
     title="composer and llm-foundry",
     source="mosaicml 0.32.1, llm-foundry 0.22.0",
-    convention="updates 0 and 1 run at time 0, update n at the time after n - 1 updates; the climb is time / W",
+    convention="updates 0 and 1 run at time 0, update n at the time after n - 1 updates; the warm-up is time / W",
     read=read,
     matches=matches,
     only_fields=True,

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
-from preheat.dialects.writing import Outline
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import Phases, hold, warm_up
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, Logarithmic, PowerLaw
 
@@ -41,15 +42,15 @@ def cycle(params: Fields, rest: float, top: float) -> Phases:
     down = params.count("cycle_second_step_size", up, low=1)
     first = params.count("cycle_first_stair_count", 0)
     second = params.count("cycle_second_stair_count", first)
-    climb: Phases = (Phase(curve=Linear(), length=up, start=rest, end=top),)
+    rise: Phases = (Phase(curve=Linear(), length=up, start=rest, end=top),)
     fall: Phases = (Phase(curve=Linear(), length=down, start=top, end=rest),)
     if first:
-        climb = tuple(_stairs(params, "cycle_first_stair_count", up, first, rest, top))
+        rise = tuple(_stairs(params, "cycle_first_stair_count", up, first, rest, top))
     if second:
         stairs = [*_stairs(params, "cycle_second_stair_count", down, second, rest, top)]
         shorter = hold(stairs[0].length - 1, rest)  # type: ignore[operator]
         fall = (hold(1, top), *reversed(stairs[1:]), shorter)
-    return (*climb, *fall)
+    return (*rise, *fall)
 
 
 def _stairs(params: Fields, name: str, updates: int, stairs: int, rest: float, top: float) -> Iterator[Phase]:
@@ -143,14 +144,14 @@ def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
 
 def _warmup(section: _Section) -> Found:
     peak, start = _rates(section, default=None)
-    return _late((*_climb(section, _length(section), start), hold(None))), peak
+    return _late((*_warm_up(section, _length(section), start), hold(None))), peak
 
 
 def _decay(section: _Section) -> Found:
     peak, start = _rates(section, default=0.001)
     warmup, total = _lengths(section)
     descent = Phase(curve=Linear(), length=total - warmup, start=1.0, end=start)
-    return _late((*_climb(section, warmup, start), descent)), peak
+    return _late((*_warm_up(section, warmup, start), descent)), peak
 
 
 def _cosine(section: _Section) -> Found:
@@ -163,7 +164,7 @@ def _cosine(section: _Section) -> Found:
     floor = params.number("cos_min_ratio", 1e-4, low=0.0, high=1.0)
     warmup, total = _lengths(section)
     descent = Phase(curve=Cosine(), length=total - warmup, start=1.0, end=floor, skip=1)
-    phases = (*_climb(section, warmup, start), descent)
+    phases = (*_warm_up(section, warmup, start), descent)
     if not start:
         return _late(phases), base
     return PhaseSchedule((Phase(curve=Linear(), length=1, start=0.0, end=start), *phases)), base
@@ -203,12 +204,12 @@ def _length(section: _Section) -> int:
     return max(2, given)
 
 
-def _climb(section: _Section, warmup: int, start: float) -> Phases:
+def _warm_up(section: _Section, warmup: int, start: float) -> Phases:
     """Indices 0 to W - 1."""
     kind = section.params.text("warmup_type", "log")
     if kind not in ("log", "linear"):
         section.notes.append(f"warmup_type={kind!r} is unknown to DeepSpeed, which climbs along the logarithm")
-    return ramp(warmup, start) if kind == "linear" else (*ramp(warmup - 1, start, Logarithmic()), hold(1))
+    return warm_up(warmup, start) if kind == "linear" else (*warm_up(warmup - 1, start, Logarithmic()), hold(1))
 
 
 def _late(phases: Phases) -> Schedule:
@@ -261,20 +262,20 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
 
 
 def _warmups(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
-    lengths = sorted({max(2, length) for climb in asked.climbs for length in (climb, climb - 1)})
+    lengths = sorted({max(2, length) for warmup in asked.warmups for length in (warmup, warmup - 1)})
     for warmup, kind in product(lengths, ("linear", "log")):
-        climb = {"warmup_num_steps": warmup, "warmup_type": kind}
+        warmup_fields = {"warmup_num_steps": warmup, "warmup_type": kind}
         totals = [{"total_num_steps": total} for total in (asked.total, asked.total - 1)]
         for low in dict.fromkeys((*asked.starts, *asked.floors)):
-            rates = {"warmup_min_lr": low * asked.peak, "warmup_max_lr": asked.peak, **climb}
+            rates = {"warmup_min_lr": low * asked.peak, "warmup_max_lr": asked.peak, **warmup_fields}
             yield "WarmupLR", rates
             yield from (("WarmupDecayLR", {**rates, **total}) for total in totals)
         for start, floor, total in product(asked.starts, asked.floors, totals):
-            yield "WarmupCosineLR", {"warmup_min_ratio": start, "cos_min_ratio": floor, **climb, **total}
+            yield "WarmupCosineLR", {"warmup_min_ratio": start, "cos_min_ratio": floor, **warmup_fields, **total}
 
 
 def _cycles(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
-    for up in asked.climbs:
+    for up in asked.warmups:
         for down in (asked.total - up, *asked.decays):
             arrived = float(asked.factors[min(up + down, asked.total)])
             for rest in dict.fromkeys((arrived, *asked.floors)):

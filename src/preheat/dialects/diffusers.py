@@ -17,7 +17,9 @@ from itertools import pairwise
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import hold
 from preheat.schedule import Schedule
 from preheat.schedule.sequence import PhaseSchedule
 

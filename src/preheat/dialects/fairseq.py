@@ -5,14 +5,14 @@ Fields   lr_scheduler (its ``_name`` in hydra), lr (a list), max_update, both al
          inverse_sqrt      warmup_updates (4000), warmup_init_lr (-1: 0)
          polynomial_decay  warmup_updates (0), total_num_update (max_update), end_learning_rate (0), power (1)
          cosine            warmup_updates (0), warmup_init_lr (-1: min_lr), min_lr (0), t_mult (1), lr_shrink (0.1),
-                           lr_period_updates (-1: max_update less the climb)
+                           lr_period_updates (-1: max_update less the warm-up)
          triangular        max_lr, lr_period_updates (5000), lr_shrink (0.1), shrink_min; lr is the lower rate
          tri_stage         warmup_steps, hold_steps, decay_steps (0) or phase_ratio of max_update, in whole updates;
                            init_lr_scale (0.01), final_lr_scale (0.01)
          step              warmup_updates (0), warmup_init_lr (-1: min_lr), lr_deacy_period (so spelt; 25000),
                            lr_decay (0.5), min_lr (0)
          manual            update2lr, epoch2lr: dictionaries, with ranges "2-5" and lists "3,4"
-Step     update n uses ``step_update(n)``: a climb is n / W, that of fixed (n + 1) / W.
+Step     update n uses ``step_update(n)``: a warm-up is n / W, that of fixed (n + 1) / W.
 Ends     cosine starts over at lr_shrink of the peak, the floor shrunk too; polynomial_decay and tri_stage hold.
 Floors   min_lr and end_learning_rate are rates and rescale; that of step clips.
 Read     fairseq 0.12: optim/lr_scheduler/*.py, trainer.py.
@@ -26,7 +26,9 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, early_ramp, hold, ramp, stairs
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import early_warm_up, hold, plateaus, warm_up
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Geometric, Linear, Polynomial, PowerLaw
@@ -60,7 +62,7 @@ class Arguments:
         return self.context.updates("max_update", self.total)
 
     def warmup(self, default: int = 0, low: int = 0) -> int:
-        """Updates of the climb."""
+        """Updates of the warm-up."""
         return int(self.fields.count("warmup_updates", default, low=low))
 
     def share(self, name: str, default: float = 0.0) -> float:
@@ -79,9 +81,9 @@ def _fixed(arguments: Arguments) -> _Read:
     base = max(rates)
     if base <= 0:
         return PhaseSchedule((hold(None, 0.0),)), base
-    climb = PhaseSchedule((*early_ramp(warmup), hold(None)))
+    rise = PhaseSchedule((*early_warm_up(warmup), hold(None)))
     if len(rates) == 1 and anneal is None:
-        return climb, base
+        return rise, base
     each = arguments.context.per("epoch", "lr")
     if each != int(each):
         raise fields.refusal("lr", "of a whole number of updates each", f"An epoch has {each:g}.")
@@ -93,14 +95,14 @@ def _fixed(arguments: Arguments) -> _Read:
         else:
             held.append(rates[-1] / base * shrink ** (epoch + 1 - anneal))
     arguments.notes.append("lr changes at the beginning of an epoch")
-    steps = stairs(held, int(each))
-    return (climb * steps if warmup else steps), base
+    steps = plateaus(held, int(each))
+    return (rise * steps if warmup else steps), base
 
 
 def _inverse_sqrt(arguments: Arguments) -> _Read:
     warmup = arguments.warmup(4000, low=1)
-    climb = ramp(warmup, arguments.share("warmup_init_lr"))
-    return PhaseSchedule((*climb, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0))), arguments.rate
+    rise = warm_up(warmup, arguments.share("warmup_init_lr"))
+    return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0))), arguments.rate
 
 
 def _polynomial(arguments: Arguments) -> _Read:
@@ -113,7 +115,8 @@ def _polynomial(arguments: Arguments) -> _Read:
     end = arguments.share("end_learning_rate")
     if end > 1:
         raise fields.refusal("end_learning_rate", "at most lr", "It is what is decayed to.")
-    return PhaseSchedule((*ramp(warmup), Phase(curve=curve, length=total - warmup, start=1.0, end=end))), arguments.rate
+    fall = Phase(curve=curve, length=total - warmup, start=1.0, end=end)
+    return PhaseSchedule((*warm_up(warmup), fall)), arguments.rate
 
 
 def _cosine(arguments: Arguments) -> _Read:
@@ -125,15 +128,15 @@ def _cosine(arguments: Arguments) -> _Read:
     if period <= 0:
         period = arguments.updates - warmup
         if period <= 0:
-            raise fields.refusal("warmup_updates", f"below max_update={arguments.updates}", "Shorten the climb.")
+            raise fields.refusal("warmup_updates", f"below max_update={arguments.updates}", "Shorten the warm-up.")
     growth = fields.number("t_mult", 1.0, low=1.0, advice="Periods that shrink come to an end.")
     shrink = fields.number("lr_shrink", 0.1, low=0.0, high=1.0)
     cycle = PhaseSchedule((Phase(curve=Cosine(), length=period, start=1.0, end=floor),))
     arguments.notes.append(
         f"after each period it starts over, at lr_shrink={shrink:g} of the one before, floor and all"
     )
-    climb = ramp(warmup, arguments.share("warmup_init_lr", floor))
-    return PhaseSchedule((*climb, cycle.repeat(growth=growth, scale=shrink))), arguments.rate
+    rise = warm_up(warmup, arguments.share("warmup_init_lr", floor))
+    return PhaseSchedule((*rise, cycle.repeat(growth=growth, scale=shrink))), arguments.rate
 
 
 def _triangular(arguments: Arguments) -> _Read:
@@ -176,7 +179,7 @@ def _tri_stage(arguments: Arguments) -> _Read:
     if end <= 0:
         raise fields.refusal("final_lr_scale", "> 0", "A geometric fall never reaches 0.")
     fall = hold(decay) if end == 1 else Phase(curve=Geometric(end), length=decay, start=1.0, end=end)
-    return PhaseSchedule((*ramp(warmup, start), hold(held), fall)), arguments.rate
+    return PhaseSchedule((*warm_up(warmup, start), hold(held), fall)), arguments.rate
 
 
 def _step(arguments: Arguments) -> _Read:
@@ -188,8 +191,8 @@ def _step(arguments: Arguments) -> _Read:
     if floor >= 1:
         raise fields.refusal("min_lr", "below lr", "fairseq refuses it too.")
     fall: Schedule = PhaseSchedule((Phase(curve=Exponential(factor, every, staircase=True), length=None, start=1.0),))
-    climb = ramp(arguments.warmup(), arguments.share("warmup_init_lr", floor))
-    return PhaseSchedule((*climb, fall.clip(floor=floor) if floor else fall)), arguments.rate
+    rise = warm_up(arguments.warmup(), arguments.share("warmup_init_lr", floor))
+    return PhaseSchedule((*rise, fall.clip(floor=floor) if floor else fall)), arguments.rate
 
 
 def _manual(arguments: Arguments) -> _Read:
@@ -320,7 +323,7 @@ DIALECT = Dialect(
     name="fairseq",
     title="fairseq",
     source="fairseq 0.12",
-    convention="update n runs at n / W in the climb, with fixed at (n + 1) / W; end values fall on the last count",
+    convention="update n runs at n / W in the warm-up, with fixed at (n + 1) / W; end values fall on the last count",
     read=read,
     matches=matches,
     examples=(

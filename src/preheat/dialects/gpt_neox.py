@@ -17,7 +17,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import Phases, hold, warm_up
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Linear
 from preheat.schedule.lengths import Count
@@ -69,18 +71,18 @@ def _state(fields: Fields, context: Context) -> Imported:
 
 def _schedule(style: str, warmup: Count, decay: int, fields: Fields, peak: float | None, notes: list[str]) -> Schedule:
     floor = fields.share("min_lr", peak)
-    climb = ramp(round(warmup) if math.isclose(warmup, round(warmup), rel_tol=1e-12) else warmup)
+    rise = warm_up(round(warmup) if math.isclose(warmup, round(warmup), rel_tol=1e-12) else warmup)
     if style == "constant":
-        return PhaseSchedule((*climb, hold(None)))
+        return PhaseSchedule((*rise, hold(None)))
     falls: dict[str, Phases] = {
         "linear": (Phase(curve=Linear(), length=decay, start=1.0),),
         "cosine": (Phase(curve=Cosine(), length=decay, start=1.0),),
         "exponential": (Phase(curve=Exponential(math.exp(-0.693), decay), length=None, start=1.0),),
     }
-    fall = PhaseSchedule(falls[style]).until(decay - 2 * (climb[0].length if climb else 0))  # type: ignore[operator]
+    fall = PhaseSchedule(falls[style]).until(decay - 2 * (rise[0].length if rise else 0))  # type: ignore[operator]
     if warmup and style != "exponential":
         notes.append(f"the {style} decay does not arrive: it stops 2 x {warmup:g} updates early")
-    return PhaseSchedule((*climb, fall.clip(floor=floor) if floor else fall))
+    return PhaseSchedule((*rise, fall.clip(floor=floor) if floor else fall))
 
 
 def matches(config: Any) -> int:
@@ -104,7 +106,7 @@ DIALECT = Dialect(
     name="gpt-neox",
     title="GPT-NeoX",
     source="gpt-neox 0535bfbb",
-    convention="update n runs at n / W in the climb; the decay is shaped for D updates and stops after D - 2 W of them",
+    convention="update n runs at n / W in the warm-up; the decay is shaped for D updates, and stops after D - 2 W",
     read=read,
     matches=matches,
     only_fields=True,

@@ -6,8 +6,8 @@ Fields   CosineDecay: initial_learning_rate, decay_steps, alpha (0), warmup_targ
          PolynomialDecay: initial_learning_rate, decay_steps, end_learning_rate (1e-4), power (1), cycle (False).
          ExponentialDecay, InverseTimeDecay: initial_learning_rate, decay_steps, decay_rate, staircase (False).
          PiecewiseConstantDecay: boundaries, values.
-Step     update n reads the schedule at n, the completed updates. A climb is n / warmup_steps; ``decay_steps`` leaves it
-         out, so the end falls on update warmup_steps + decay_steps.
+Step     update n reads the schedule at n, the completed updates. A warm-up is n / warmup_steps; ``decay_steps`` leaves
+         it out, so the end falls on update warmup_steps + decay_steps.
 Ends     the end value is held. PiecewiseConstantDecay still has the old value at a boundary: it changes one update
          later than torch's and optax'. PolynomialDecay with ``cycle`` starts over along a longer curve each time.
 Floors   alpha is a share of the peak, end_learning_rate a rate; both rescale.
@@ -21,8 +21,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, ramp, stairs
-from preheat.dialects.writing import Outline, Piece, flat
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import hold, plateaus, warm_up
+from preheat.dialects.writing import Piece, flat
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Constant, Cosine, Exponential, Linear, Polynomial, PowerLaw
@@ -73,15 +75,15 @@ def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
     warmup = fields.count("warmup_steps", 0)
     if target is None and warmup:
         notes.append(f"warmup_steps={warmup} does nothing without warmup_target")
-    climb: tuple[Phase, ...] = ()
+    rise: tuple[Phase, ...] = ()
     base = start
     if target is not None:
         base = float(target)
-        climb = ramp(warmup, start / base) if base else ()
+        rise = warm_up(warmup, start / base) if base else ()
         if warmup and start > base:
             notes.append("warmup_target is below initial_learning_rate: the warm-up falls")
     descent = Phase(curve=Cosine(), length=length, start=1.0, end=floor)
-    return PhaseSchedule((*climb, descent)), base
+    return PhaseSchedule((*rise, descent)), base
 
 
 def _restarts(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
@@ -142,7 +144,7 @@ def _inverse_time(fields: Fields, context: Context, notes: list[str]) -> _Read:
     if steps > _MOST or length != int(length):
         raise fields.refusal("decay_steps", f"a whole number, {_MOST} steps at most", "Take smaller rates.")
     notes.append(f"the staircase is laid out for {total} updates")
-    return stairs([1.0 / (1.0 + rate * step) for step in range(steps)], length), start
+    return plateaus([1.0 / (1.0 + rate * step) for step in range(steps)], length), start
 
 
 def _piecewise(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
@@ -181,7 +183,7 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
     if pieces:
         yield from _held_pieces(pieces, base / max(piece.start for piece in pieces))
         yield from _one_piece(pieces[0], base)
-    for warmup in asked.climbs:
+    for warmup in asked.warmups:
         for start in asked.starts:
             for floor in asked.floors:
                 for length in (asked.total - warmup, asked.total - warmup - 1, *asked.decays):
@@ -207,7 +209,7 @@ def _of(name: str, base: float, length: Count, **more: Any) -> dict[str, Any]:
 
 
 def _one_piece(piece: Piece, base: float) -> Iterator[dict[str, Any]]:
-    """What a curve without a climb is called."""
+    """What a curve without a warm-up is called."""
     curve, floor = piece.phase.curve, piece.goal / piece.start if piece.start else 0.0
     length = piece.phase.length
     if isinstance(curve, Exponential) and not floor:

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import hold
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, PowerLaw
@@ -29,7 +31,7 @@ from preheat.schedule.curves import Cosine, Linear, PowerLaw
 
 @dataclass(frozen=True, slots=True)
 class _Cycle:
-    """What a decay is made of: its section, the updates of its cycle's climb and of itself, the floor, the peak."""
+    """What a decay is made of: its section, the updates of its cycle's warm-up and of itself, the floor, the peak."""
 
     own: Fields
     warmup: int
@@ -112,12 +114,12 @@ def read(fields: Fields, context: Context) -> Imported:
     return Imported(schedule, peak, tuple(notes), total=total, also=also)
 
 
-def _cycle(own: Fields, climb: str, length: int, floor: float, peak: float | None) -> _Cycle:
-    warmup = _length(own, climb, 0.01 if climb == "warmup" else 0.0, length)
+def _cycle(own: Fields, field: str, length: int, floor: float, peak: float | None) -> _Cycle:
+    warmup = _length(own, field, 0.01 if field == "warmup" else 0.0, length)
     decay = _length(own, "decay", None, length)
     decay = length - warmup if decay is None else decay
     if warmup >= length or warmup + decay > length:
-        rule = f"at most the cycle's {length} updates together with {climb}={warmup}, which leaves one"
+        rule = f"at most the cycle's {length} updates together with {field}={warmup}, which leaves one"
         raise own.refusal("decay", rule, f"It is {decay} updates.")
     return _Cycle(own, warmup, decay, floor, peak)
 
@@ -191,7 +193,7 @@ DIALECT = Dialect(
     name="levanter",
     title="levanter",
     source="levanter 928e69f",
-    convention="update n runs at n / W in the climb; the end value falls on update T, one after the last",
+    convention="update n runs at n / W in the warm-up; the end value falls on update T, one after the last",
     read=read,
     matches=matches,
     only_fields=True,

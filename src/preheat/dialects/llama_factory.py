@@ -1,7 +1,7 @@
 """LLaMA-Factory: TrainingArguments with one default of its own.
 
 Fields   those of :mod:`preheat.dialects.transformers`, beside LLaMA-Factory's (stage, finetuning_type, ...).
-Differs  for warmup_stable_decay num_stable_steps is a third of what follows the climb, cut to a whole number, and
+Differs  for warmup_stable_decay num_stable_steps is a third of what follows the warm-up, cut to a whole number, and
          num_decay_steps the rest, where lr_scheduler_kwargs leave them out; transformers itself refuses that.
 Step     transformers'.
 Read     LLaMA-Factory 0.9.5: train/trainer_utils.py.
@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
 
 
 def read(fields: Fields, context: Context) -> Imported:
@@ -55,7 +56,7 @@ DIALECT = Dialect(
     name="llama-factory",
     title="LLaMA-Factory",
     source="LLaMA-Factory 0.9.5",
-    convention="transformers': update n runs at n / W in the climb; the end value falls on update T",
+    convention="transformers': update n runs at n / W in the warm-up; the end value falls on update T",
     read=read,
     matches=matches,
     examples=(_example("cosine"), _example("warmup_stable_decay")),

@@ -235,12 +235,19 @@ def load(config: Any) -> Any:
     if not isinstance(config, str):
         return config
     if "\n" not in config and len(config) < 4096 and "\0" not in config:
-        path = Path(config).expanduser()
+        path = _expanded(config)
         if _is_file(path):
             return _read_file(path)
         if path.suffix.lower() in _SUFFIXES and " " not in config:
             raise ConfigError(refusal("config", "a file that exists", config, "Check the path."))
     return parse_text(config)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # "~name" of nobody who has a home here: text like any other
+        return Path(text)
 
 
 def _is_file(path: Path) -> bool:

@@ -22,8 +22,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from preheat.dialects.fields import REQUIRED, Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
-from preheat.dialects.writing import Outline, as_flags
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import REQUIRED, Fields
+from preheat.dialects.phases import Phases, hold, warm_up
+from preheat.dialects.writing import as_flags
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Geometric, Linear, OneMinusPower, PowerLaw
 from preheat.schedule.lengths import Count
@@ -145,19 +147,19 @@ def _schedule(
     if warmup >= decay:
         advice = "The peak would never be used: shorten the warm-up or plan more updates."
         raise own.refusal(name, f"below the decay's {decay:g} updates", advice)
-    climb = ramp(warmup, start)
+    rise = warm_up(warmup, start)
     if style == "constant":
-        return PhaseSchedule((*climb, hold(None)))
+        return PhaseSchedule((*rise, hold(None)))
     if style == "inverse-square-root":
-        return _inverse_sqrt(run, climb, warmup, decay, floor, context, notes)
+        return _inverse_sqrt(run, rise, warmup, decay, floor, context, notes)
     if style == "WSD":
-        return PhaseSchedule((*climb, *_stable_and_decay(own, clock, warmup, decay, floor, notes)))
+        return PhaseSchedule((*rise, *_stable_and_decay(own, clock, warmup, decay, floor, notes)))
     curve = Linear() if style == "linear" else Cosine()
-    return PhaseSchedule((*climb, Phase(curve=curve, length=decay - warmup, start=1.0, end=floor)))
+    return PhaseSchedule((*rise, Phase(curve=curve, length=decay - warmup, start=1.0, end=floor)))
 
 
 def _warmup(own: Fields, clock: _Clock, decay: Count) -> tuple[str, Count]:
-    """The field that says it, and the updates of the climb."""
+    """The field that says it, and the updates of the warm-up."""
     name = f"lr_warmup_{clock.unit}"
     share = own.number("lr_warmup_fraction", None, low=0.0, high=1.0, advice="It is a share of the decay length.")
     if share is None:
@@ -167,7 +169,7 @@ def _warmup(own: Fields, clock: _Clock, decay: Count) -> tuple[str, Count]:
 
 
 def _inverse_sqrt(
-    run: Fields, climb: Phases, warmup: Count, decay: Count, floor: float, context: Context, notes: list[str]
+    run: Fields, rise: Phases, warmup: Count, decay: Count, floor: float, context: Context, notes: list[str]
 ) -> Schedule:
     """(W / n)^1/2, not below the floor, up to and with D; then the floor."""
     last = math.floor(decay)
@@ -180,7 +182,7 @@ def _inverse_sqrt(
         curve = PowerLaw(timescale=sample)
         fall = (hold(1 - warmup), Phase(curve=curve, length=last + 1 - sample, start=1.0, skip=1 - sample))
     cut = PhaseSchedule(fall).clip(floor=floor) if floor else PhaseSchedule(fall)
-    return PhaseSchedule((*climb, cut, hold(0, floor)))
+    return PhaseSchedule((*rise, cut, hold(0, floor)))
 
 
 def _stable_and_decay(
@@ -199,7 +201,7 @@ def _stable_and_decay(
 
 
 def _weight_decay(run: Fields, clock: _Clock, notes: list[str]) -> dict[str, Schedule]:
-    """The climb of the weight decay over the run, as a share of where it ends."""
+    """The rise of the weight decay over the run, as a share of where it ends."""
     style = run.word("weight_decay_incr_style", ("constant", "linear", "cosine"), "constant")
     start, end = (run.number(name, None, low=0.0) for name in ("start_weight_decay", "end_weight_decay"))
     if style == "constant":
@@ -217,11 +219,13 @@ def _weight_decay(run: Fields, clock: _Clock, notes: list[str]) -> dict[str, Sch
 
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
     """Every decay style with the lengths, floors and rates of the outline."""
-    for warmup in asked.climbs:
+    for warmup in asked.warmups:
         for start in asked.starts:
-            climb = {"lr_warmup_iters": warmup, **({"lr_warmup_init": start * asked.peak} if start and warmup else {})}
+            warmup_fields: dict[str, Any] = {"lr_warmup_iters": warmup}
+            if start and warmup:
+                warmup_fields["lr_warmup_init"] = start * asked.peak
             for style in _decays(asked, warmup):
-                yield {"train_iters": asked.total, "lr": asked.peak, **climb, **style}
+                yield {"train_iters": asked.total, "lr": asked.peak, **warmup_fields, **style}
 
 
 def _decays(asked: Outline, warmup: int) -> Iterator[dict[str, Any]]:
@@ -256,7 +260,7 @@ DIALECT = Dialect(
     name="megatron",
     title="Megatron-LM",
     source="Megatron-LM of 2026, core 0.16",
-    convention="update n runs at n / W in the climb; the end value falls on update D = lr_decay_iters",
+    convention="update n runs at n / W in the warm-up; the end value falls on update D = lr_decay_iters",
     read=read,
     matches=matches,
     only_fields=True,

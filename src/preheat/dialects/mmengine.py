@@ -26,8 +26,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, stairs
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
 from preheat.dialects.loading import assigned_in, run_of_calls
+from preheat.dialects.phases import hold, plateaus
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.combine import Product
@@ -397,7 +399,7 @@ def _placed(one: Scheduler, reached: float, base: float | None) -> Schedule:
         if one.begin + one.steps > _MOST:
             raise one.fields.refusal("end", f"at most {_MOST} epochs", "Each is laid out.")
         before = [1.0] * one.begin
-        return stairs([*before, *(shape(min(step, one.steps - 1)) for step in range(one.steps))], one.unit)
+        return plateaus([*before, *(shape(min(step, one.steps - 1)) for step in range(one.steps))], one.unit)
     if one.end is not None:
         shape = shape.until(one.end - one.begin - 1) if shape.horizon != one.end - one.begin - 1 else shape
     return PhaseSchedule((hold(one.begin), shape)) if one.begin else shape

@@ -1,11 +1,11 @@
 """nanotron's ``learning_rate_scheduler``, alone, under ``optimizer``, or in a whole configuration.
 
 Fields   learning_rate, lr_warmup_steps (0), lr_warmup_style linear|constant (has to be given), lr_decay_style (linear)
-         linear|cosine, lr_decay_starting_step (the end of the warm-up), lr_decay_steps (what the warm-up leaves of
-         tokens.train_steps, wherever the decay starts), min_decay_lr (the learning rate: no decay).
+         linear|cosine|1-sqrt, lr_decay_starting_step (the end of the warm-up), lr_decay_steps (what the warm-up
+         leaves of tokens.train_steps, wherever the decay starts), min_decay_lr (the learning rate: no decay).
 Warm-up  n / W up to and with update W, also where the decay starts before it. Linear with W = 0 runs update 0 at 0.
 Ends     min_decay_lr, from lr_decay_starting_step + lr_decay_steps on.
-Read     nanotron 0.4: helpers.py, config/config.py.
+Read     nanotron 0.4 and its main branch of 2026 (1-sqrt): helpers.py, config/config.py.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import Phases, hold, warm_up
 from preheat.schedule import Phase, PhaseSchedule
-from preheat.schedule.curves import Cosine, Linear
+from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower
 
-_CURVES = {"linear": Linear(), "cosine": Cosine()}
+# lr_decay_style; the examples below and the table in the docs take their names from here.
+_CURVES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": OneMinusPower(0.5)}
 
 
 def read(fields: Fields, context: Context) -> Imported:
@@ -34,7 +37,7 @@ def read(fields: Fields, context: Context) -> Imported:
     length = own.count("lr_decay_steps", total - warmup)
     if not length and not warmup:
         raise own.refusal("lr_decay_steps", "above 0 without a warm-up", "nanotron would train at the rate's square.")
-    climb = _climb(own.word("lr_warmup_style", ("linear", "constant")), warmup, notes)
+    rise = _warm_up(own.word("lr_warmup_style", ("linear", "constant")), warmup, notes)
     begin = own.count("lr_decay_starting_step", warmup)
     floor = own.share("min_decay_lr", peak) if "min_decay_lr" in own else 1.0
     if "min_decay_lr" not in own:
@@ -51,18 +54,18 @@ def read(fields: Fields, context: Context) -> Imported:
         skip=min(length, max(0, warmup + 1 - begin)),
     )
     own.finish()
-    phases = (*climb, hold(max(0, begin - warmup - 1)), fall, hold(0, floor))
+    phases = (*rise, hold(max(0, begin - warmup - 1)), fall, hold(0, floor))
     return Imported(PhaseSchedule(phases), peak, tuple(notes), total=total)
 
 
-def _climb(style: str, warmup: int, notes: list[str]) -> Phases:
+def _warm_up(style: str, warmup: int, notes: list[str]) -> Phases:
     """Updates 0 to W."""
     if style == "constant":
         return (hold(warmup + 1),)
     if not warmup:
         notes.append("without warm-up steps a linear warm-up runs update 0 at 0")
         return (hold(1, 0.0),)
-    return (*ramp(warmup), hold(1))
+    return (*warm_up(warmup), hold(1))
 
 
 def matches(config: Any) -> int:
@@ -84,13 +87,12 @@ DIALECT = Dialect(
     name="nanotron",
     title="nanotron",
     source="nanotron 0.4",
-    convention="update n runs at n / W in the climb; the end value falls on the update after the decay",
+    convention="update n runs at n / W in the warm-up; the end value falls on the update after the decay",
     read=read,
     matches=matches,
     only_fields=True,
     examples=(
-        _example("linear", lr_decay_style="linear"),
-        _example("cosine", lr_decay_style="cosine"),
+        *(_example(style, lr_decay_style=style) for style in _CURVES),
         _example("cosine, then constant", lr_decay_style="cosine", lr_decay_steps=70),
         _example("warm-up, stable, decay", lr_decay_style="linear", lr_decay_starting_step=80, lr_decay_steps=20),
         _example("constant warm-up", lr_warmup_style="constant"),

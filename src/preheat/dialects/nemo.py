@@ -19,7 +19,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, ramp, wide_ramp
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import hold, warm_up, wide_warm_up
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial, PowerLaw
 from preheat.schedule.named import exp_range, triangular, triangular2
@@ -54,7 +56,7 @@ class Run:
         falling: Schedule = PhaseSchedule((hold(begin - first), fall))
         if end is None and self.floor:
             falling = falling.clip(floor=self.floor)
-        return PhaseSchedule((*wide_ramp(self.warmup), falling, hold(0, self.floor)))
+        return PhaseSchedule((*wide_warm_up(self.warmup), falling, hold(0, self.floor)))
 
     def cliff(self) -> int:
         """Updates from W up to and with T, after which the rate falls to the floor at once."""
@@ -65,7 +67,7 @@ class Run:
 def _constant(run: Run) -> Schedule:
     held = max(run.cliff() + run.warmup, run.held or 0)
     first = run.warmup + 1 if run.warmup else 0
-    return PhaseSchedule((*wide_ramp(run.warmup), hold(held - first), hold(0, run.floor)))
+    return PhaseSchedule((*wide_warm_up(run.warmup), hold(held - first), hold(0, run.floor)))
 
 
 def _polynomial(run: Run) -> Schedule:
@@ -90,7 +92,7 @@ def _square_root(run: Run) -> Schedule:
 
 def _inverse_root(run: Run) -> Schedule:
     fall = Phase(curve=PowerLaw(timescale=run.warmup + 1), length=run.cliff(), skip=int(run.warmup > 0))
-    return PhaseSchedule((*wide_ramp(run.warmup), fall, hold(0, run.floor)))
+    return PhaseSchedule((*wide_warm_up(run.warmup), fall, hold(0, run.floor)))
 
 
 def _noam_after_hold(run: Run) -> Schedule:
@@ -179,7 +181,7 @@ def _policy(name: str, section: _Section) -> Imported:
         raise section.fields.refusal("max_steps", f"above its parts ({sums})", "The decay would have no update.")
     if constant:
         fall = Phase(curve=Cosine(), length=total - warmup - constant, start=1.0, end=floor)
-        return Imported(PhaseSchedule((*ramp(warmup), fall, hold(constant, floor))), peak)
+        return Imported(PhaseSchedule((*warm_up(warmup), fall, hold(constant, floor))), peak)
     run = Run(section.fields, total, warmup, None if held is None else held + warmup, floor, section.notes)
     return Imported(POLICIES[name](run), peak)
 
@@ -195,7 +197,7 @@ def _noam(section: _Section) -> Imported:
     if floor:
         fall = fall.clip(floor=floor)
     # Its count starts at 1 and goes on with 1: update 0 is like update 1.
-    return Imported(PhaseSchedule((*(ramp(warmup) or (hold(1),)), fall)).shift(1).shift(-1), peak)
+    return Imported(PhaseSchedule((*(warm_up(warmup) or (hold(1),)), fall)).shift(1).shift(-1), peak)
 
 
 def _t5(section: _Section) -> Imported:
@@ -311,7 +313,7 @@ DIALECT = Dialect(
     name="nemo",
     title="NeMo optim.sched",
     source="nemo_toolkit 3.0.0",
-    convention="update n runs at (n + 1) / (W + 1) in the climb, the peak at W; the end value falls on update T",
+    convention="update n runs at (n + 1) / (W + 1) in the warm-up, the peak at W; the end value falls on update T",
     read=read,
     matches=matches,
     only_fields=True,

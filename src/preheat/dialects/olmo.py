@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, ramp
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import hold, warm_up
 from preheat.schedule import Phase, PhaseSchedule, Schedule, maximum
 from preheat.schedule.curves import Cosine, CosineEnvelope, Curve, Linear, PowerLaw
 from preheat.schedule.lengths import Count
@@ -36,19 +38,19 @@ class _Shape:
     floor: float
 
     def falling(self, curve: Curve) -> Schedule:
-        """The climb, then the curve to alpha_f."""
+        """The warm-up, then the curve to alpha_f."""
         if self.warmup >= self.total:
             advice = "The peak would never be used: shorten the warm-up or plan more updates."
             raise self.own.refusal("t_warmup", f"below the schedule's {self.total:g} updates", advice)
         fall = Phase(curve=curve, length=self.total - self.warmup, start=1.0, end=self.floor)
-        return PhaseSchedule((*ramp(self.warmup, self.start), fall))
+        return PhaseSchedule((*warm_up(self.warmup, self.start), fall))
 
     def inverse_sqrt(self) -> Schedule:
-        """The climb, then (W / n)^1/2 without end."""
+        """The warm-up, then (W / n)^1/2 without end."""
         if not self.warmup:
             raise self.own.refusal("t_warmup", "above 0 for the inverse square root", "OLMo would train at 0.")
         fall = Phase(curve=PowerLaw(timescale=self.warmup), length=None, start=1.0)
-        return PhaseSchedule((*ramp(self.warmup, self.start), fall))
+        return PhaseSchedule((*warm_up(self.warmup, self.start), fall))
 
 
 _NAMES: dict[str, Callable[[_Shape], Schedule]] = {
@@ -58,7 +60,7 @@ _NAMES: dict[str, Callable[[_Shape], Schedule]] = {
     "max_scheduler": lambda shape: maximum(shape.falling(Cosine()), shape.inverse_sqrt()),
     "constant": lambda _: PhaseSchedule((hold(None),)),
     "cosine_linear_envelope": lambda shape: shape.falling(CosineEnvelope()),
-    "constant_with_warmup": lambda shape: PhaseSchedule((*ramp(shape.warmup, shape.start), hold(None))),
+    "constant_with_warmup": lambda shape: PhaseSchedule((*warm_up(shape.warmup, shape.start), hold(None))),
 }
 _SHARED = ("cosine_with_warmup", "constant", "constant_with_warmup")  # names of other trainers too
 
@@ -153,7 +155,7 @@ DIALECT = Dialect(
     name="olmo",
     title="OLMo",
     source="ai2-olmo 0.6.0",
-    convention="update n runs at (n + 1) / W in the climb, the peak at W - 1; the last update is at the end value",
+    convention="update n runs at (n + 1) / W in the warm-up, the peak at W - 1; the last update is at the end value",
     read=read,
     matches=matches,
     only_fields=True,

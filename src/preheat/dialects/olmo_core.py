@@ -18,8 +18,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, Phases, hold, ramp
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
+from preheat.dialects.phases import Phases, hold, warm_up
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Geometric, HalfCosine, Linear, PowerLaw
 from preheat.schedule.lengths import Count
@@ -60,11 +62,11 @@ class Part:
             raise self.own.refusal("t_max", "known: the run's length", "Give total= (--updates).")
         return self.total
 
-    def climb(self, top: float = 1.0, of: float | None = None) -> tuple[Phases, Count]:
-        """The ramp up to ``top``, and its updates."""
+    def warm_up(self, top: float = 1.0, of: float | None = None) -> tuple[Phases, Count]:
+        """The warm-up to ``top``, and its updates."""
         warmup = self.updates(self.length("warmup", of=of))
         start = self.own.share("warmup_min_lr", self.lr)
-        return tuple(replace(phase, end=top) for phase in ramp(warmup, start)), warmup
+        return tuple(replace(phase, end=top) for phase in warm_up(warmup, start)), warmup
 
     def decay(self, room: Count) -> Count:
         """The last stretch, which OLMo-core divides by."""
@@ -74,7 +76,7 @@ class Part:
         return updates
 
     def refuse_warmup(self, warmup: Count, room: Count) -> None:
-        """Refuse a climb that leaves no update of ``room``."""
+        """Refuse a warm-up that leaves no update of ``room``."""
         if warmup >= room:
             advice = "The peak would never be used: shorten it or plan more updates."
             raise self.own.refusal("warmup", f"below {room:g} updates (it is {warmup:g})", advice)
@@ -85,7 +87,7 @@ def _constant(_: Part) -> Schedule:
 
 
 def _constant_after_warmup(part: Part) -> Schedule:
-    return PhaseSchedule((*part.climb()[0], hold(None)))
+    return PhaseSchedule((*part.warm_up()[0], hold(None)))
 
 
 def _falling(curve: Curve) -> Callable[[Part], Schedule]:
@@ -94,32 +96,32 @@ def _falling(curve: Curve) -> Callable[[Part], Schedule]:
         shaped = part if given is None else replace(part, total=float(given))
         total, floor = shaped.updates(shaped.run()), part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
         top = (1.0 + floor) / 2.0 if isinstance(curve, HalfCosine) else 1.0
-        climb, warmup = shaped.climb(top)
+        rise, warmup = shaped.warm_up(top)
         part.refuse_warmup(warmup, total)
-        return PhaseSchedule((*climb, Phase(curve=curve, length=total - warmup, start=top, end=floor)))
+        return PhaseSchedule((*rise, Phase(curve=curve, length=total - warmup, start=top, end=floor)))
 
     return shape
 
 
 def _inverse_sqrt(part: Part) -> Schedule:
-    climb, warmup = part.climb()
+    rise, warmup = part.warm_up()
     if not warmup:
         raise part.own.refusal("warmup", "above 0 for the inverse square root", "OLMo-core would train at alpha_f.")
     floor = part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
-    return PhaseSchedule((*climb, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0, end=floor)))
+    return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0, end=floor)))
 
 
 def _wsd(part: Part) -> Schedule:
-    climb, warmup = part.climb()
+    rise, warmup = part.warm_up()
     total = part.updates(part.run())
     part.refuse_warmup(warmup, total)
     decay = part.decay(total - warmup)
     last = Phase(curve=Linear(), length=decay, start=1.0, end=part.own.share("decay_min_lr", part.lr))
-    return PhaseSchedule((*climb, hold(total - warmup - decay), last))
+    return PhaseSchedule((*rise, hold(total - warmup - decay), last))
 
 
 def _power(part: Part) -> Schedule:
-    climb, warmup = part.climb()
+    rise, warmup = part.warm_up()
     total = part.updates(part.run())
     if not warmup:
         raise part.own.refusal("warmup", "above 0 for power_lr", "It divides by it.")
@@ -129,7 +131,7 @@ def _power(part: Part) -> Schedule:
     stands = (warmup / (total - decay)) ** power
     fall = Phase(curve=PowerLaw(power, warmup), length=total - decay - warmup, start=1.0)
     last = Phase(curve=Linear(), length=decay, start=stands, end=part.own.share("decay_min_lr", part.lr))
-    return PhaseSchedule((*climb, fall, last))
+    return PhaseSchedule((*rise, fall, last))
 
 
 def _cosine_with_tail(part: Part) -> Schedule:
@@ -150,8 +152,8 @@ def _wsds(part: Part) -> Schedule:
         raise part.own.refusal("period_lengths", f"multiples of {part.each:g}, the tokens of an update", "Round them.")
     peaks = [Fields({"multiplier": item}, part.own.where).rate("multiplier") for item in multipliers]
     low = part.own.share("decay_min_lr", part.lr)
-    climb, warmup = part.climb(peaks[0], of=lengths[0])
-    phases: list[Phase] = [*climb]
+    rise, warmup = part.warm_up(peaks[0], of=lengths[0])
+    phases: list[Phase] = [*rise]
     for index, (length, peak) in enumerate(zip(lengths, peaks, strict=True)):
         decay = part.updates(part.length("decay", of=length))
         stable = part.updates(length) - decay - (0 if index else warmup)
@@ -362,7 +364,7 @@ DIALECT = Dialect(
     name="olmo-core",
     title="OLMo-core",
     source="ai2-olmo-core 3.0.0",
-    convention="update n runs at (n + 1) / W in the climb, the peak at W - 1; the last update is at the end value",
+    convention="update n runs at (n + 1) / W in the warm-up, the peak at W - 1; the last update is at the end value",
     read=read,
     matches=matches,
     only_fields=True,

@@ -4,8 +4,8 @@ Shape    text such as ``optax.warmup_cosine_decay_schedule(0.0, 1e-3, 100, 1000)
          inside an optimizer's call, read and never run; or ``{"function": "linear_schedule", "init_value": ...}`` with
          the arguments beside the name or under ``kwargs``.
 Fields   those of the functions, with optax' defaults.
-Step     update n uses ``schedule(count)`` with count = n. A climb is n / W; ``decay_steps`` of the warm-up schedules is
-         the whole run, warm-up included; boundaries change at the update itself.
+Step     update n uses ``schedule(count)`` with count = n. A warm-up is n / W; ``decay_steps`` of the warm-up schedules
+         is the whole run, warm-up included; boundaries change at the update itself.
 Ends     the end value is held.
 Floors   ``end_value`` is a rate, ``alpha`` a share; both rescale, exponential_decay's ``end_value`` clips.
 W = 0    warmup_cosine_decay starts at the peak; warmup_constant_schedule stays at ``init_value`` for ever.
@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, cut, hold, ramp
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import Fields
 from preheat.dialects.loading import Call, last_call, run_of_calls
-from preheat.dialects.writing import Outline, Piece, flat
+from preheat.dialects.phases import cut, hold, warm_up
+from preheat.dialects.writing import Piece, flat
 from preheat.errors import ConfigError, refusal, unknown_name
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.combine import Clip
@@ -142,13 +144,13 @@ def _whole(number: float) -> int | float:
 
 
 def _named(pieces: list[Piece], base: float, floor: str) -> Iterator[str]:
-    """A climb and one curve, where optax has a function for the two."""
-    climb, *others = pieces
-    if not others or not isinstance(climb.phase.curve, Linear) or climb.goal != 1 or climb.phase.skip:
+    """A warm-up and one curve, where optax has a function for the two."""
+    rise, *others = pieces
+    if not others or not isinstance(rise.phase.curve, Linear) or rise.goal != 1 or rise.phase.skip:
         return
-    first = float(climb.phase.at(0, climb.phase.updates))
-    native = climb.phase.convention == "native"
-    rates = f"init_value={first * base!r}, peak_value={base!r}, warmup_steps={climb.begin + (climb.end or 0) - native}"
+    first = float(rise.phase.at(0, rise.phase.updates))
+    native = rise.phase.convention == "native"
+    rates = f"init_value={first * base!r}, peak_value={base!r}, warmup_steps={rise.begin + (rise.end or 0) - native}"
     after = others[0]
     curve, late = after.phase.curve, after.phase.skip + int(after.phase.convention == "native")
     if isinstance(curve, Constant) and after.end is None and after.start == 1:
@@ -185,8 +187,8 @@ def _through(asked: Outline) -> Iterator[str]:
         borders = [knot - lead for knot in knots if knot > lead]
         scales = {knot: after / before for knot, (before, after) in zip(borders, pairwise(inner), strict=True)}
         lines = f"optax.piecewise_interpolate_schedule('linear', {inner[0]!r}, {scales!r})"
-        climb = f"optax.linear_schedule(0.0, {inner[0]!r}, {lead})"
-        yield f"optax.join_schedules([{climb}, {lines}], boundaries=[{lead}])" if lead else lines
+        rise = f"optax.linear_schedule(0.0, {inner[0]!r}, {lead})"
+        yield f"optax.join_schedules([{rise}, {lines}], boundaries=[{lead}])" if lead else lines
 
 
 def _knots(values: NDArray[np.float64], most: int) -> list[int]:
@@ -206,7 +208,7 @@ def _knots(values: NDArray[np.float64], most: int) -> list[int]:
 def _fitted(asked: Outline) -> Iterator[str]:
     """The run's own lengths and floors in the functions that most people use."""
     peak = asked.peak
-    for warmup in asked.climbs:
+    for warmup in asked.warmups:
         for start in asked.starts:
             rates = f"init_value={start * peak!r}, peak_value={peak!r}, warmup_steps={warmup}"
             yield f"optax.warmup_constant_schedule({rates})"
@@ -215,11 +217,11 @@ def _fitted(asked: Outline) -> Iterator[str]:
                     end = f"decay_steps={total}, end_value={floor * peak!r}"
                     for exponent in (1.0, 1.5, 2.0, 3.0) if floor <= 1 else ():
                         yield f"optax.warmup_cosine_decay_schedule({rates}, {end}, exponent={exponent!r})"
-                    climb = f"optax.linear_schedule({start * peak!r}, {peak!r}, {warmup})"
+                    rise = f"optax.linear_schedule({start * peak!r}, {peak!r}, {warmup})"
                     for power in asked.option("power", 1.0, 2.0, 0.5):
                         length = total - warmup
                         fall = f"optax.polynomial_schedule({peak!r}, {floor * peak!r}, {power!r}, {length})"
-                        yield f"optax.join_schedules([{climb}, {fall}], boundaries=[{warmup}])"
+                        yield f"optax.join_schedules([{rise}, {fall}], boundaries=[{warmup}])"
 
 
 # --- optax' schedule functions, from their arguments ----------------------------------------------------------------
@@ -427,7 +429,7 @@ def _warmup_constant(fields: Fields, notes: list[str]) -> Part:
         return Part(start or peak, lambda base: _row(hold(None, start / base)))
     return Part(
         max(start, peak),
-        lambda base: _row(*_climb(warmup, start, peak, base), hold(None, peak / base)),
+        lambda base: _row(*_warm_up(warmup, start, peak, base), hold(None, peak / base)),
     )
 
 
@@ -440,22 +442,22 @@ def _warmup_cosine(fields: Fields, _notes: list[str]) -> Part:
             "decay_steps", f"above warmup_steps={warmup}", "It counts the whole run, warm-up included."
         )
     if not peak:
-        return Part(start, lambda base: _row(*_climb(warmup, start, 0.0, base), hold(None, 0.0)))
+        return Part(start, lambda base: _row(*_warm_up(warmup, start, 0.0, base), hold(None, 0.0)))
     if end > peak and exponent != 1:
         raise fields.refusal("end_value", "at most peak_value with an exponent", "It would be another curve.")
     curve = Cosine(power=exponent)
     return Part(
         max(start, peak, end),
         lambda base: _row(
-            *_climb(warmup, start, peak, base),
+            *_warm_up(warmup, start, peak, base),
             Phase(curve=curve, length=total - warmup, start=peak / base, end=end / base),
         ),
     )
 
 
-def _climb(warmup: int, start: float, peak: float, base: float) -> tuple[Phase, ...]:
+def _warm_up(warmup: int, start: float, peak: float, base: float) -> tuple[Phase, ...]:
     if start == 0 and peak == base:
-        return ramp(warmup)
+        return warm_up(warmup)
     return (Phase(curve=Linear(), length=warmup, start=start / base, end=peak / base),) if warmup else ()
 
 
@@ -465,7 +467,7 @@ def _warmup_exponential(fields: Fields, notes: list[str]) -> Part:
     after = _exponential(rest, notes)
     return Part(
         max(start, after.peak),
-        lambda base: PhaseSchedule((*_climb(warmup, start, peak, base), after.over(base))),
+        lambda base: PhaseSchedule((*_warm_up(warmup, start, peak, base), after.over(base))),
     )
 
 
@@ -581,7 +583,7 @@ DIALECT = Dialect(
     name="optax",
     title="optax schedules",
     source="optax 0.2.8",
-    convention="update n uses schedule(n): n / W in the climb; decay_steps of the warm-up schedules is the whole run",
+    convention="update n uses schedule(n): n / W in the warm-up; decay_steps of the warm-up schedules is the whole run",
     read=read,
     matches=matches,
     examples=(

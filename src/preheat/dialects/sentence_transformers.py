@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from preheat.dialects import transformers
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
 from preheat.schedule.named import ARTICLE_NAMES
 
 _WARMUP = 10_000
@@ -66,7 +67,7 @@ DIALECT = Dialect(
     name="sentence-transformers",
     title="sentence-transformers fit()",
     source="sentence-transformers 6.2",
-    convention="transformers': update n runs at n / W in the climb; the end value falls on update T",
+    convention="transformers': update n runs at n / W in the warm-up; the end value falls on update T",
     read=read,
     matches=matches,
     examples=tuple(Example(name, {"scheduler": name, "warmup_steps": 10}, {"total": 100}) for name in _SPELLINGS),

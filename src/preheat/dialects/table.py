@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from preheat.dialects import DIALECTS, dialect, read
-from preheat.dialects.fields import Dialect, Example
+from preheat.dialects.definition import Dialect, Example
 
 _TOTAL = 100  # updates, where an example leaves them to its context
 

@@ -21,7 +21,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import hold
 from preheat.errors import ConfigError, refusal
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Exponential, Geometric, Linear, PowerLaw
@@ -195,7 +197,7 @@ DIALECT = Dialect(
     name="thinc",
     title="thinc and spaCy",
     source="thinc 9.1",
-    convention="update n uses schedule(n): n / W in the climb; the triangular ones count from 1",
+    convention="update n uses schedule(n): n / W in the warm-up; the triangular ones count from 1",
     read=read,
     matches=matches,
     examples=(

@@ -7,9 +7,9 @@ Fields   sched (cosine, tanh, step, multistep, poly, constant, wsd, rsqrt, none;
          sched_on_updates; lr, or lr_base (0.1) times (global batch / lr_base_size (256)), its root for optimizers
          with ada or lamb in their names.
 Step     t counts epochs, so the rate is a staircase, or with ``sched_on_updates`` updates; value t is used during
-         epoch (update) t. A climb is t / W from warmup_lr, W = warmup_epochs.
-Prefix   without ``warmup_prefix`` the curve has begun when the climb ends: it jumps from the peak into the curve at W
-         (tanh climbs to the curve instead). wsd and rsqrt always follow the climb.
+         epoch (update) t. A warm-up is t / W from warmup_lr, W = warmup_epochs.
+Prefix   without ``warmup_prefix`` the curve has begun when the warm-up ends: it jumps from the peak into the curve at W
+         (tanh climbs to the curve instead). wsd and rsqrt always follow the warm-up.
 Ends     the end value falls on t = epochs, one after the last; min_lr from there on, which cooldown_epochs train at.
          A milestone m counts from t = m - 1. lr_min is not shrunk by lr_cycle_decay.
 Read     timm 1.0.31: scheduler/*.py; train.py.
@@ -22,7 +22,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, hold, stairs
+from preheat.dialects.definition import Context, Dialect, Example, Imported
+from preheat.dialects.fields import Fields
+from preheat.dialects.phases import hold, plateaus
 from preheat.plan import Plan
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import (
@@ -88,10 +90,10 @@ def read(fields: Fields, context: Context) -> Imported:
         total += arguments.steps("cooldown_epochs", 0)
     epochs = int(total // per_epoch) if on_updates else math.ceil(total)
     if epochs != arguments.epochs:
-        notes.append(f"the run takes {epochs} epochs, not {arguments.epochs}: climb, cycles and cool-down are added")
+        notes.append(f"the run takes {epochs} epochs, not {arguments.epochs}: warm-up, cycles and cool-down are added")
     if not on_updates:
         notes.append("the rate changes once an epoch (sched_on_updates moves it at every update)")
-        schedule = stairs([schedule(epoch) for epoch in range(epochs + 1)], per_epoch)
+        schedule = plateaus([schedule(epoch) for epoch in range(epochs + 1)], per_epoch)
     updates = context.updates("epochs", epochs * per_epoch)
     return Imported(schedule, context.rate("lr", rate), tuple(notes), total=updates)
 
@@ -154,16 +156,16 @@ def _schedule(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]
     if not warmup:
         return _from_the_peak(after), total
     top = after._at(warmup) if arguments.sched == "tanh" and not arguments.prefix else 1.0
-    climb = PhaseSchedule((_climb(arguments, top),))
+    rise = PhaseSchedule((_warm_up(arguments, top),))
     if arguments.prefix:
-        return climb >> after, total
+        return rise >> after, total
     reached = after._at(warmup)
     if reached < 1 and arguments.sched != "tanh":
-        notes.append(f"without warmup_prefix the rate jumps from the climb to {reached:.4g} of the peak")
-    return climb >> after.shift(warmup), total
+        notes.append(f"without warmup_prefix the rate jumps from the warm-up to {reached:.4g} of the peak")
+    return rise >> after.shift(warmup), total
 
 
-def _climb(arguments: _Arguments, top: float = 1.0) -> Phase:
+def _warm_up(arguments: _Arguments, top: float = 1.0) -> Phase:
     start = arguments.share("warmup_lr", 1e-5)
     return Phase(curve=Linear(), length=arguments.warmup, start=start, end=top)
 
@@ -249,14 +251,14 @@ def _wsd(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
     own = "linear" if arguments.sched == "rsqrt" else "1-sqrt"
     name = fields.word("lr_decay_fn", (*_DECAYS, "exp"), own)
     curve: Curve = Geometric(0.1) if name == "exp" else _DECAYS[name]
-    climb = (_climb(arguments),) if warmup else ()
+    rise = (_warm_up(arguments),) if warmup else ()
     fall = (hold(length - decay), Phase(curve=curve, length=decay, start=1.0, end=floor))
-    shape: Schedule = PhaseSchedule((*climb, *fall))
+    shape: Schedule = PhaseSchedule((*rise, *fall))
     if arguments.sched == "rsqrt":
         scale = arguments.steps("lr_stable_timescale", None)
         scale = warmup if scale is None else scale
         if scale <= 0:
-            raise fields.refusal("lr_stable_timescale", "> 0", "Without a climb timm has none of its own.")
+            raise fields.refusal("lr_stable_timescale", "> 0", "Without a warm-up timm has none of its own.")
         if floor:
             raise fields.refusal(
                 "min_lr", "0 for rsqrt", "A plateau that falls towards a floor is no product of curves."
@@ -287,7 +289,7 @@ DIALECT = Dialect(
     name="timm",
     title="timm train.py",
     source="timm 1.0.31",
-    convention="step t (an epoch, or an update) runs at t / W in the climb; the end value falls on t = epochs",
+    convention="step t (an epoch, or an update) runs at t / W in the warm-up; the end value falls on t = epochs",
     read=read,
     matches=matches,
     examples=(

@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, cut, hold
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import Fields
 from preheat.dialects.loading import Call, Function, last_call, run_of_calls
-from preheat.dialects.writing import FORMS, Outline, Piece, flat, formula_of, phase_in
+from preheat.dialects.phases import cut, hold
+from preheat.dialects.writing import FORMS, Piece, flat, formula_of, phase_in
 from preheat.errors import ConfigError, refusal, unknown_name
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.combine import Lift, Product, Repeat, Until
@@ -206,7 +208,7 @@ def _one_cycle(asked: Outline) -> Iterator[str]:
 
 
 def _fitted(asked: Outline) -> Iterator[str]:
-    """A climb, perhaps a plateau, and a descent of the run's own lengths and floors."""
+    """A warm-up, perhaps a plateau, and a descent of the run's own lengths and floors."""
     factors, total, peak = asked.factors, asked.total, asked.peak
     at_peak = [position for position in range(total) if factors[position] >= 1 - 1e-9]
     if not at_peak:
@@ -221,10 +223,10 @@ def _fitted(asked: Outline) -> Iterator[str]:
             descents += [f"PolynomialLR(optimizer, total_iters={length}, power={power!r})" for power in powers]
             descents += [f"LambdaLR(optimizer, lambda n: (1 + n / {max(1, begin)}) ** -0.5)"]
             for descent in descents:
-                yield _climbed(float(factors[0]), first, begin, descent)
+                yield _with_warmup(float(factors[0]), first, begin, descent)
 
 
-def _climbed(start: float, first: int, begin: int, descent: str) -> str:
+def _with_warmup(start: float, first: int, begin: int, descent: str) -> str:
     parts: list[str] = []
     borders: list[int] = []
     if first:

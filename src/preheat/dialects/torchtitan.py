@@ -18,9 +18,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported, early_ramp, hold
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
-from preheat.dialects.writing import Outline, as_toml
+from preheat.dialects.phases import early_warm_up, hold
+from preheat.dialects.writing import as_toml
 from preheat.schedule import Phase, PhaseSchedule
 from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower
 
@@ -51,7 +53,7 @@ def read(config: Any, context: Context) -> Imported:
     if floor is not None and older is not None:
         raise own.refusal("lr_min", "left out beside min_lr_factor", "It is the same under its older name.")
     curve = _CURVES[own.word("decay_type", _CURVES, "linear")]
-    phases = (*early_ramp(warmup), hold(total + 1 - warmup - decay))
+    phases = (*early_warm_up(warmup), hold(total + 1 - warmup - decay))
     if decay:
         end = older if floor is None else floor
         phases += (Phase(curve=curve, length=decay, start=1.0, end=end, convention="native"),)
@@ -113,7 +115,7 @@ def _mapping(config: Any) -> dict[str, Any] | None:
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
     """Every decay type with the lengths and floors of the outline."""
     total = asked.total
-    for warmup in asked.climbs:
+    for warmup in asked.warmups:
         decays = {length for decay in asked.decays for length in (decay, decay + 1, 0) if length <= total - warmup}
         for share in (None, *(decay / total for decay in sorted(decays))):
             for curve in _CURVES:
@@ -143,7 +145,7 @@ DIALECT = Dialect(
     name="torchtitan",
     title="torchtitan",
     source="torchtitan 0.3.0",
-    convention="update n runs at (n + 1) / W in the climb; the last update stands one step above the end value",
+    convention="update n runs at (n + 1) / W in the warm-up; the last update stands one step above the end value",
     read=read,
     matches=matches,
     only_fields=True,

@@ -13,8 +13,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from preheat.dialects.fields import Context, Dialect, Example, Fields, Imported
-from preheat.dialects.writing import Outline
+from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
+from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, refusal
 from preheat.plan import Plan
 from preheat.schedule import Schedule, get_schedule
@@ -45,7 +45,7 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
     """What transformers' ``get_scheduler`` makes of a name; adds to ``notes`` what it drops in silence."""
     if name == "constant":
         if warmup:
-            notes.append(f"'constant' ignores its {warmup} updates of warm-up: take constant_with_warmup for a climb")
+            notes.append(f"'constant' ignores its {warmup} updates of warm-up: take constant_with_warmup for one")
         warmup = 0
     if name in ("constant", "constant_with_warmup") and options:
         notes.append(f"{name!r} ignores its options {', '.join(options)}")
@@ -84,7 +84,7 @@ def updates_of(fields: Fields, context: Context) -> int:
 
 
 def warmup_of(fields: Fields, context: Context, total: int, notes: list[str]) -> int:
-    """Updates of the climb, by the rules of the version that the file is written for."""
+    """Updates of the warm-up, by the rules of the version that the file is written for."""
     ratio = fields.number("warmup_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
     steps = fields.number("warmup_steps", 0, low=0.0, high=2**53)
     if context.version not in (None, "4", "5"):
@@ -104,7 +104,7 @@ def warmup_of(fields: Fields, context: Context, total: int, notes: list[str]) ->
 
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
     """Every lr_scheduler_type with the lengths, floors and powers of the outline."""
-    for warmup in asked.climbs:
+    for warmup in asked.warmups:
         for name, options in _choices(asked):
             config = {"learning_rate": asked.peak, "lr_scheduler_type": name, "warmup_steps": warmup}
             config["max_steps"] = asked.total
@@ -149,7 +149,7 @@ DIALECT = Dialect(
     name="transformers",
     title="transformers TrainingArguments",
     source="transformers 5.23",
-    convention="update n runs at n / W in the climb; the end value falls on update T, one after the last",
+    convention="update n runs at n / W in the warm-up; the end value falls on update T, one after the last",
     read=read,
     matches=matches,
     only_fields=True,

@@ -14,7 +14,8 @@ from functools import cache, partial
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
-from preheat.dialects.fields import Context, Dialect, Exported, Fields, Imported
+from preheat.dialects.definition import Context, Dialect, Exported, Imported, Outline
+from preheat.dialects.fields import Fields
 from preheat.dialects.loading import Function, number_in
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.schedule import Phase, Schedule
@@ -50,43 +51,6 @@ if TYPE_CHECKING:
 _NEAR = 1e-9  # of the peak: as high
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """A schedule over a run, seen from outside.
-
-    Attributes:
-        schedule: the schedule itself, resolved.
-        total: updates of the run, T.
-        peak: the highest learning rate.
-        factors: the values of updates 0 to T (one past the last), as shares of the peak; shape (T + 1,).
-        climbs: lengths its warm-up may have, in the conventions of the field; (0,) without one.
-        starts: factors the warm-up may begin at.
-        decays: lengths its last descent may have, beyond the run too.
-        floors: factors its last descent may end at.
-        options: numbers that its curves carry (``power``, ``cycles``, ``timescale``...), by name.
-    """
-
-    schedule: Schedule
-    total: int
-    peak: float
-    factors: NDArray[np.float64]
-    climbs: tuple[int, ...]
-    starts: tuple[float, ...]
-    decays: tuple[int, ...]
-    floors: tuple[float, ...]
-    options: dict[str, tuple[float, ...]]
-
-    def option(self, name: str, *others: float) -> tuple[float, ...]:
-        """The values a curve of the schedule has for ``name``, and ``others`` to try."""
-        return tuple(dict.fromkeys((*self.options.get(name, ()), *others)))
-
-    def below(self, peak: float) -> Outline:
-        """The same outline in shares of ``peak``, a rate that need not be that of any update."""
-        ratio = self.peak / peak
-        starts, floors = (tuple(share * ratio for share in shares) for shares in (self.starts, self.floors))
-        return replace(self, peak=peak, factors=self.factors * ratio, starts=starts, floors=floors)
-
-
 def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
     """The outline of ``schedule`` over ``total`` updates at base ``base_lr``."""
     import numpy as np
@@ -97,9 +61,9 @@ def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
     shares = factors / unit
     at_peak = np.flatnonzero(shares >= 1.0 - _NEAR)
     first, last = (int(at_peak[0]), int(at_peak[-1])) if len(at_peak) else (0, 0)
-    climbs = (0,) if first == 0 else tuple(w for w in (first, first + 1, first - 1) if w > 0)
+    warmups = (0,) if first == 0 else tuple(w for w in (first, first + 1, first - 1) if w > 0)
     if first == 0 and len(at_peak):
-        climbs = (0, 1)
+        warmups = (0, 1)
     descent = [total - last, total - last - 1, total - last + 1]
     ends = (float(shares[-1]), float(shares[-2]), 0.0)
     step = float(shares[1] - shares[0]) if first > 1 else 0.0
@@ -109,7 +73,7 @@ def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
         total=total,
         peak=top * base_lr,
         factors=shares,
-        climbs=climbs,
+        warmups=warmups,
         starts=_distinct_values(starts),
         decays=tuple(dict.fromkeys(length for length in (*_last_lengths(schedule), *descent) if length > 0)),
         floors=_distinct_values((*ends, *(end / unit for end in _ends(schedule)))),
@@ -310,10 +274,10 @@ _AROUND = ("{}", "H * ({})", "F + H * ({})", "max(0, {})")
 # Other ways people write a phase.
 _OTHERS: dict[str, Callable[[Slots], Phase]] = {
     "F": lambda s: Phase(curve=Constant(), length=None, start=s["F"]),
-    "n / L": lambda s: _climb(s["L"]),
-    "(n + 1) / L": lambda s: _climb(s["L"], "native"),
-    "min(1, n / L)": lambda s: _climb(s["L"]),
-    "min(1, (n + 1) / L)": lambda s: _climb(s["L"], "native"),
+    "n / L": lambda s: _warm_up(s["L"]),
+    "(n + 1) / L": lambda s: _warm_up(s["L"], "native"),
+    "min(1, n / L)": lambda s: _warm_up(s["L"]),
+    "min(1, (n + 1) / L)": lambda s: _warm_up(s["L"], "native"),
     "F + H * n / L": lambda s: _rise(s),
     "min(1, F + H * n / L)": lambda s: _rise(s),
     "R ** n": lambda s: Phase(curve=Exponential(s["R"]), length=None, start=1.0),
@@ -399,7 +363,7 @@ def _rise(slots: Slots) -> Phase:
     return Phase(curve=Linear(), length=slots["L"], start=slots["F"], end=slots["F"] + slots["H"])
 
 
-def _climb(length: float, convention: str = "transformers") -> Phase:
+def _warm_up(length: float, convention: str = "transformers") -> Phase:
     return Phase(curve=Linear(), length=length, start=0.0, end=1.0, convention=convention)
 
 
