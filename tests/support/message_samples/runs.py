@@ -12,7 +12,7 @@ from preheat.lab.training.folder import RunFolder
 from preheat.lab.training.loop import Run
 from preheat.lab.training.records import read_run
 from preheat.lab.training.report import event_rows
-from preheat.lab.training.run_logger import Notes
+from preheat.lab.training.run_logger import RunLogger
 from preheat.lab.training.session import train
 from support.runs import quiet
 
@@ -72,7 +72,15 @@ def _trained(folder, monkeypatch):
         train(config, folder, say=quiet, callbacks=[bad])
     except RunStoppedError:
         config = read_config(flags={"lr": 5e-3, "clip": 1.0})
-        train(config, folder, resume=True, given={"lr", "clip"}, wins="new", say=quiet, callbacks=[_Bad({}, end=38)])
+        train(
+            config,
+            folder,
+            resume=True,
+            given={"lr", "clip"},
+            on_conflict="new",
+            say=quiet,
+            callbacks=[_Bad({}, end=38)],
+        )
     return read_run(folder)
 
 
@@ -83,13 +91,13 @@ def of_runs(folder, monkeypatch):
     assert [row.kind for row in rows] == ["skip", "spike", "stop", "resume", "end"]
     for words, at, others in NEAR:
         schedule = preheat.parse(words)
-        notes = Notes(RunFolder(folder / "none"), schedule, 10, quiet, main=False)
+        notes = RunLogger(RunFolder(folder / "none"), schedule, 10, quiet, main=False)
         for event in others:
             notes.event(event["event"], event["update"], "from the start")
         for update in range(at - 20, at + 1):
             notes.update({"update": update, "loss": 1.0 + 0.001 * (update % 3) + 9 * (update == at)})
         rows += event_rows(replace(run, events=notes.events, schedule=schedule))
-    notes = Notes(RunFolder(folder / "none"), schedule, 10, quiet, main=False)
+    notes = RunLogger(RunFolder(folder / "none"), schedule, 10, quiet, main=False)
     # Half precision overflows on other machines only, and from where a resumed run went on is its checkpoint mostly.
     Run._not_made(SimpleNamespace(position=4, notes=notes), SimpleNamespace(overflowed=True), [])
     notes.event("resume", 3, "from update-000003")
