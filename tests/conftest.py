@@ -13,6 +13,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import pytest
 from hypothesis import settings
 
+from support import balance
+
 settings.register_profile("preheat", deadline=None, derandomize=True)
 settings.load_profile("preheat")
 
@@ -20,6 +22,42 @@ settings.load_profile("preheat")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell starts what it sends to the background; children would ignore Ctrl-C as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+RECORDED = os.environ.get("PREHEAT_RECORD_TIMES")
+recorder = balance.Recorder(RECORDED) if RECORDED else None
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no process is left with a long one at the end."""
+    balance.longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """By file, and long tests by themselves."""
+    return balance.make_scheduler(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where times are recorded, each report has the processor time since the one before."""
+    report = yield
+    if recorder:
+        report.user_properties.append(("processor", recorder.since_the_last()))
+    return report
+
+
+def pytest_runtest_logreport(report):
+    """In the one process that sees the reports of all."""
+    if recorder and not os.environ.get("PYTEST_XDIST_WORKER"):
+        recorder.add(report.nodeid, report.when, dict(report.user_properties)["processor"])
+
+
+def pytest_sessionfinish():
+    """Write down what was recorded."""
+    if recorder and not os.environ.get("PYTEST_XDIST_WORKER"):
+        recorder.write()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,13 +11,26 @@ import pytest
 from preheat.auditing.audits import audit, recognise_log
 from preheat.watching import read_record, report
 from support.scripts_with_mistakes.table import LINEAR, MISTAKES
+from support.warm_watching import WarmProcess
 
 SCRIPTS = Path(__file__).parent.parent / "support" / "scripts_with_mistakes"
 RATE = 1e-3
 
 
-def watched(name, tmp_path):
-    """Run a script under preheat watch: its log, the folder of the report, what it printed."""
+# Watched as people do it, the command and the script in processes of their own: this one, and the right loop.
+ALONE = "four_processes"
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """The process that runs the other scripts in forks of itself."""
+    process = WarmProcess()
+    yield process
+    process.close()
+
+
+def in_processes(name, tmp_path):
+    """Run a script under preheat watch: its log, the folder of the report, what was printed, what was said."""
     log, out = tmp_path / "log.csv", tmp_path / "watch"
     words = ["watch", "--out", str(out), "--", sys.executable, f"{name}.py", str(log)]
     done = subprocess.run(
@@ -28,23 +41,35 @@ def watched(name, tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    return log, out, done
+    return log, out, done.stdout, done.stderr
+
+
+def in_forks(name, tmp_path, cli, warm, monkeypatch):
+    """The same command in this process, the script in a fork of the warm one."""
+    log, out = tmp_path / "log.csv", tmp_path / "watch"
+    monkeypatch.setattr("preheat.watching.run_watched", warm.run_watched)
+    code, said, errors = cli("watch", "--out", out, "--", sys.executable, SCRIPTS / f"{name}.py", log)
+    assert code == 0, errors
+    return log, out, said, errors
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.name for mistake in MISTAKES])
-def test_a_mistake_is_named_from_its_log_and_from_watching_it(mistake, tmp_path):
+def test_a_mistake_is_named_from_its_log_and_from_watching_it(mistake, tmp_path, cli, warm, monkeypatch):
     """The audit of the log against the plan; the watched run by itself; the watched run against the plan."""
-    log, out, done = watched(mistake.name, tmp_path)
+    if mistake.name == ALONE:
+        log, out, _, said = in_processes(mistake.name, tmp_path)
+    else:
+        log, out, _, said = in_forks(mistake.name, tmp_path, cli, warm, monkeypatch)
     for rate in (RATE, None) if mistake.kind != "other-group" else (RATE,):
-        (found,) = audit(log, mistake.plan, lr=rate).findings
-        assert (found.kind, rate) == (mistake.kind, rate), found
-        assert mistake.says in found.sentence
-        assert mistake.cause in found.cause
+        (finding,) = audit(log, mistake.plan, lr=rate).findings
+        assert (finding.kind, rate) == (mistake.kind, rate), finding
+        assert mistake.says in finding.sentence
+        assert mistake.cause in finding.cause
     (own,) = json.loads((out / "report.json").read_text())
     assert own["findings"][0]["kind"] == mistake.watched, own
     text = (out / "report.txt").read_text()
     assert mistake.notes in text
-    assert text.splitlines()[-1] in done.stderr
+    assert text.splitlines()[-1] in said
     assert (out / "watch.png").stat().st_size > 10_000
     against = report(read_record(out / "record"), mistake.plan, RATE)[0].findings[0]
     seen_as_logged = mistake.name not in ("logged_late", "amp_skips", "last_group")
@@ -53,9 +78,9 @@ def test_a_mistake_is_named_from_its_log_and_from_watching_it(mistake, tmp_path)
 
 def test_the_right_loop_is_as_planned_and_recognized(tmp_path):
     """No finding by any way, and the log alone gives the schedule back."""
-    log, out, done = watched("right", tmp_path)
+    log, out, printed, _ = in_processes("right", tmp_path)
     assert audit(log, LINEAR, lr=RATE).equal
-    assert done.stdout == ""
+    assert printed == ""
     (own,) = json.loads((out / "report.json").read_text())
     assert own["equal"]
     assert own["plan"] == LINEAR

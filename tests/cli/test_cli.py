@@ -14,8 +14,7 @@ import pytest
 
 import preheat
 from preheat.lab.training import TrainConfig
-
-from ..lab.conftest import make_rows
+from support.rows import make_rows
 
 AG_NEWS = Path(__file__).parents[2].parent / "shared" / "data" / "news" / "ag_news_7600.csv"
 

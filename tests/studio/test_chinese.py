@@ -19,21 +19,21 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 # Where each speaker's sentences are written; of some modules not all is for pages.
 WRITTEN = {
-    "checks": {"inspect/check.py": "_nothing_trained _first_update _warmup_length _run_length _end_value _jumps _levels"
+    "checks": {"checking.py": "_nothing_trained _first_update _warmup_length _run_length _end_value _jumps _levels"
                " _metrics _floors_above"},
-    "schedules": {"schedule/description.py": "_phases _values _sums _mismatch", "studio/copies.py": "copy_as"},
-    "plans": {"plan/explain.py": "*"},
-    "audits": {"inspect/auditing/causes.py": "_equal _late _ahead _fast _slow _skipped _horizon _warmup _floor _group"
+    "schedules": {"schedule/description.py": "_phases _values _sums _mismatch", "studio/pages/design.py": "copy_as"},
+    "plans": {"plan.py": "explain _batches _per_epoch _updates _passes _by_epochs _by_steps _shown"},
+    "audits": {"auditing/causes.py": "_equal _late _ahead _fast _slow _skipped _horizon _warmup _floor _group"
                " _frozen _rising _jump _shape _unexplained _updates",
-               "inspect/auditing/finding.py": "worded clock_evidence _counted",
-               "inspect/auditing/audit.py": "recognise_log _named_groups",
-               "inspect/auditing/recognize.py": "_with_notes",
-               "inspect/logs/tables.py": "read_json_lines from_records _lines",
-               "inspect/logs/events.py": "_records",
-               "studio/auditing.py": "_verdict _recognized"},
-    "runs": {"train/notes.py": "_spike", "train/guard.py": "nearest_event _border", "train/session.py": "words",
-             "train/loop.py": "_not_made _bad_numbers", "train/reporting/events.py": "_rate_at _nearest_border"},
-    "studies": {"study/advice.py": "*", "study/lines.py": "name words boundary", "study/report.py": "_verdict cost_of"},
+               "auditing/audits.py": "worded clock_evidence _counted recognise_log _named_groups",
+               "auditing/recognition.py": "_with_notes",
+               "auditing/logs.py": "read_json_lines from_records _lines _records",
+               "studio/pages/audit.py": "_verdict _recognized"},
+    "runs": {"lab/training/run_logger.py": "_spike nearest_event _border", "lab/training/session.py": "words",
+             "lab/training/loop.py": "_not_made _bad_numbers", "lab/training/report.py": "_rate_at _nearest_border"},
+    "studies": {"lab/studies/findings.py": "verdict advice _at_peak _of_range _of_warmup _changed _updates_of_warmup _early"
+                " name words boundary",
+                "lab/studies/report.py": "_verdict cost_of"},
 }  # fmt: skip
 SPEAKERS = {"checks": CHECKS, "schedules": SCHEDULES, "plans": PLANS, "audits": AUDITS, "runs": RUNS,
             "studies": STUDIES}  # fmt: skip
@@ -88,12 +88,18 @@ def test_every_sentence_in_the_sources_was_spoken(spoken, speaker):
 
 
 def pieces(source, names):
-    """Texts of two words or more in functions of these names; documentation and refusals left out."""
+    """Texts of two words or more in functions and methods of these names; documentation and refusals left out."""
     whole = ast.parse(source)
-    functions = [node for node in ast.walk(whole) if isinstance(node, ast.FunctionDef)]
-    if names != ["*"]:
-        functions = [node for node in functions if node.name in names]
-        assert {*names} == {node.name for node in functions}
+    alone = {node.name for node in whole.body if isinstance(node, ast.FunctionDef)}
+    functions = [
+        node
+        for place in ast.walk(whole)
+        if isinstance(place, ast.Module | ast.ClassDef)
+        for node in place.body
+        # A name that a function of the module has means that one, not a method of the same name.
+        if isinstance(node, ast.FunctionDef) and node.name in names and (node.name not in alone or place is whole)
+    ]
+    assert {*names} == {node.name for node in functions}, source[:80]
     for function in functions:
         nodes = [*ast.walk(function)]
         refusals = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") in REFUSALS]

@@ -1,5 +1,6 @@
 """Checkpoints that cannot lie: kills inside a save, damaged files, full disks, what is kept and what runs."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -8,50 +9,54 @@ import resource
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
 
 import preheat
-from preheat.lab.training import checkpoints, folder
+from preheat.lab.training import checkpoints, folder, read_config
 from preheat.lab.training.checkpoints import Checkpoints, damage
 from preheat.lab.training.evaluation import Classifier
 from preheat.lab.training.session import train
+from support.rows import tiny_settings, write_rows
 from support.runs import Child, checkpoints_of, child_train, lines_of, quiet, read_lines, records_of, same_run
 
 
-@pytest.fixture
-def config(tiny):
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
     """34 updates in two epochs, saved every 5 and at 17 and 34."""
-    return tiny(save_every=5, epochs=2)
+    news = write_rows(tmp_path_factory.mktemp("rows") / "news.csv")
+    return read_config(flags={**tiny_settings(news), "save_every": 5, "epochs": 2})
 
 
-@pytest.fixture
-def uncut(tmp_path, config):
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory, config):
     """The run that nothing happened to."""
-    train(config, tmp_path / "uncut", say=quiet)
-    return tmp_path / "uncut"
+    folder = tmp_path_factory.mktemp("runs") / "uncut"
+    train(config, folder, say=quiet)
+    return folder
 
 
-def killed_at(point, *args, **options):
-    """Train, and die at the n-th thing that is done to the disk once ten updates are made."""
+def acting_after_every_write(act, *args, **options):
+    """Train; once ten updates are made, call ``act(n)`` after the n-th thing that is done to the disk."""
     run, made = args[1], itertools.count()
 
-    def dying(real):
-        def act(*arguments, **keywords):
+    def watched(real):
+        def done(*arguments, **keywords):
             result = real(*arguments, **keywords)
-            if lines_of(run) >= 10 and next(made) == point:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if lines_of(run) >= 10:
+                act(next(made))
             return result
 
-        return act
+        return done
 
-    checkpoints._sync = dying(checkpoints._sync)
-    checkpoints._digest = dying(checkpoints._digest)
-    checkpoints.write_json = dying(checkpoints.write_json)
-    checkpoints.os = Patched(os, replace=dying(os.replace))
-    checkpoints.shutil = Patched(shutil, rmtree=dying(shutil.rmtree))
-    folder.write_json = dying(folder.write_json)
+    checkpoints._sync = watched(checkpoints._sync)
+    checkpoints._digest = watched(checkpoints._digest)
+    checkpoints.write_json = watched(checkpoints.write_json)
+    checkpoints.os = Patched(os, replace=watched(os.replace))
+    checkpoints.shutil = Patched(shutil, rmtree=watched(shutil.rmtree))
+    folder.write_json = watched(folder.write_json)
     train(*args, **options)
 
 
@@ -62,33 +67,103 @@ class Patched:
         self.__dict__.update({**vars(module), **functions})
 
 
-@pytest.mark.parametrize("points", [range(20), range(20, 40)], ids=["0-19", "20-39"])
-def test_kill_after_every_write_of_a_save(tmp_path, config, uncut, points):
-    """Forty points in the saves after update 10, the renames and removals included: resumed, the run ends the same."""
-    for point in points:
-        run = tmp_path / f"run-{point}"
-        child = Child(tmp_path / f"{point}.log", killed_at, point, config, run)
-        assert child.end() == -signal.SIGKILL, child.log.read_text()
-        assert set(checkpoints_of(run)) & {"update-000005", "update-000010", "update-000015"}
-        assert all(damage(path) is None for path in Checkpoints(run).all())
-        train(config, run, resume=True, say=quiet)
-        assert same_run(run, uncut)
-        assert not [*run.glob(".*")]
-        shutil.rmtree(run)
+def kill_at(point):
+    """An act for :func:`acting_after_every_write`: the process dies there."""
+    return lambda number: os.kill(os.getpid(), signal.SIGKILL) if number == point else None
+
+
+def copy_to(copies, run):
+    """An act for :func:`acting_after_every_write`: the folder is copied as a kill would have left it there.
+
+    What a process has written stays when it is killed and what it holds in buffers of its own is lost: a copy taken
+    through the file system, as this one, has the one and lacks the other. Equal copies are kept once.
+    """
+    seen = set()
+
+    def copy(number):
+        content = contents_of(run)
+        state = hashlib.sha256(repr(sorted(content.items())).encode()).hexdigest()
+        if state not in seen:
+            seen.add(state)
+            shutil.copytree(run, copies / f"{number:03d}")
+        (copies / "points").write_text(str(number + 1))
+
+    return copy
+
+
+def contents_of(run):
+    """Every file of a folder by its name, and its bytes."""
+    return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
-def stopped(tmp_path, config):
-    """A run with the checkpoints of updates 10 and 15, both whole."""
+def without_pictures(monkeypatch):
+    """Runs draw nothing at their end, which takes longer than their last updates."""
+    monkeypatch.setattr("preheat.lab.training.loop.draw_run", lambda _folder: None)
+    monkeypatch.setattr("preheat.lab.training.loop.write_report", lambda _folder: None)
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory, config):
+    """Copies of a run's folder in every state that a kill in a save after update 10 can leave, by number of the point.
+
+    The run itself goes on from point to point, so that one process shows all of them.
+    """
+    into = tmp_path_factory.mktemp("copies")
+    run = into / "run"
+    child = Child(into / "log", acting_after_every_write, copy_to(into, run), config, run)
+    assert child.end() == 0, child.log.read_text()
+    assert int((into / "points").read_text()) > 200
+    states = {int(path.name): path for path in sorted(into.glob("[0-9]*"))}
+    assert len(states) >= 40
+    return states
+
+
+def test_kill_after_every_write_of_a_save(tmp_path, config, uncut, copies, without_pictures):
+    """Every point in the saves after update 10, renames and removals included: resumed, the run ends the same."""
+    for point, copy in copies.items():
+        assert checkpoints_of(copy)
+        assert all(damage(path) is None for path in Checkpoints(copy).all())
+        run = tmp_path / copy.name
+        shutil.copytree(copy, run)
+        train(config, run, resume=True, say=quiet)
+        assert same_run(run, uncut), point
+        assert not [*run.glob(".*")]
+
+
+def test_a_kill_leaves_what_a_copy_has(tmp_path, config, uncut, copies):
+    """Processes that are really killed, inside a checkpoint and after its renaming; resumed, pictures and all."""
+    for point in (15, 34):
+        run = tmp_path / f"killed-{point}"
+        child = Child(tmp_path / f"{point}.log", acting_after_every_write, kill_at(point), config, run)
+        assert child.end() == -signal.SIGKILL, child.log.read_text()
+        copy = copies[max(state for state in copies if state <= point)]
+        assert set(contents_of(run)) == set(contents_of(copy))
+        assert records_of(run) == records_of(copy)
+        train(config, run, resume=True, say=quiet)
+        assert same_run(run, uncut)
+        assert (run / "report.html").exists()
+
+
+@pytest.fixture(scope="module")
+def stopped_run(tmp_path_factory, config):
+    """A run with the checkpoints of updates 10 and 15, both whole: to be copied, not touched."""
 
     def stop(line):
         if line.startswith("update 15: average"):
             signal.raise_signal(signal.SIGTERM)
 
+    folder = tmp_path_factory.mktemp("stopped") / "run"
     with pytest.raises(preheat.RunError, match="stopped"):
-        train(config.model_copy(update={"log_every": 15}), tmp_path / "run", say=stop)
-    assert checkpoints_of(tmp_path / "run") == ["update-000010", "update-000015"]
-    return tmp_path / "run"
+        train(config.model_copy(update={"log_every": 15}), folder, say=stop)
+    assert checkpoints_of(folder) == ["update-000010", "update-000015"]
+    return folder
+
+
+@pytest.fixture
+def stopped(tmp_path, stopped_run):
+    """A copy of that run, to be damaged."""
+    return Path(shutil.copytree(stopped_run, tmp_path / "run"))
 
 
 def halve(file):
