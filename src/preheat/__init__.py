@@ -14,6 +14,15 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
+    from preheat import advice as advice
+    from preheat import deepspeed as deepspeed
+    from preheat import dialects as dialects
+    from preheat import keras as keras
+    from preheat import lab as lab
+    from preheat import lightning as lightning
+    from preheat import optax as optax
+    from preheat import torch as torch
+    from preheat import transformers as transformers
     from preheat._driver.dropin import get_constant_schedule as get_constant_schedule
     from preheat._driver.dropin import get_constant_schedule_with_warmup as get_constant_schedule_with_warmup
     from preheat._driver.dropin import get_cosine_schedule_with_warmup as get_cosine_schedule_with_warmup
