@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from sphinx.application import Sphinx
 import preheat
 from preheat.dialects import DIALECTS, dialect, write
 from preheat.errors import PreheatError
-from preheat.schedule.curves import SPECIAL, curve_class, curve_options
+from preheat.schedule.curves import CURVES, SPECIAL, Curve, curve_class, curve_options
 from preheat.schedule.named import _BUILDERS, ARTICLE_NAMES, BUILDERS, LIBRARY, takes_warmup
 from preheat.view import to_svg
 
@@ -151,6 +152,35 @@ def _formula(name: str) -> Iterator[str]:
     yield ""
 
 
+def curve_table() -> Iterator[str]:
+    """The table of curves in ``docs/composing.md``, a row a class; a test holds the page against it.
+
+    ``python docs/_extensions/shapes.py`` prints it.
+    """
+    yield "| curve | falls as | options |"
+    yield "|---|---|---|"
+    for kind in CURVES.values():
+        if kind.facts.name != "constant":  # in words that is a hold
+            yield f"| {_curve_names(kind)} | {_curve_formula(kind)} | {_curve_options(kind)} |".replace("|  |", "| |")
+
+
+def _curve_names(kind: type[Curve]) -> str:
+    fixed = {name: ", ".join(f"{option} {value:g}" for option, value in options.items() if value is not True)
+             for name, options in kind.facts.names.items()}  # fmt: skip
+    return ", ".join([f"`{kind.facts.name}`", *(f"`{name}`{words and f' ({words})'}" for name, words in fixed.items())])
+
+
+def _curve_formula(kind: type[Curve]) -> str:
+    formula = f"`{kind.facts.readable}`"
+    if kind.endless and kind.clocks:
+        formula += f", u = n / {kind.clocks[0]}"
+    return formula + ("; can run for ever" if kind.endless else "")
+
+
+def _curve_options(kind: type[Curve]) -> str:
+    return ", ".join(f"`{item.name}` = {str(item.default).removesuffix('.0')}" for item in fields(kind))
+
+
 def _call(name: str) -> str:
     options = "".join(f", {option}={value!r}" for option, value in OPTIONS.get(name, {}).items())
     climb = f", warmup={WARMUP}" if takes_warmup(name) else ""
@@ -234,3 +264,7 @@ def _written(schedule: preheat.Schedule, name: str) -> str:
     except PreheatError as error:
         return f"no: {error}"
     return "exact" if done.exact else f"off by {done.error / PEAK:.2g}, most at update {done.error_at}"
+
+
+if __name__ == "__main__":
+    print("\n".join(curve_table()))

@@ -1,28 +1,31 @@
 """Schedules of every kind, drawn."""
 
+from dataclasses import fields
+
 from hypothesis import strategies as st
 
 from preheat.schedule import Phase, PhaseSchedule, curves, maximum, minimum
 
 factors = st.floats(0, 1)
 lengths = st.integers(0, 50)
-powers = st.floats(0.2, 4)
-every_curve = st.one_of(
-    st.sampled_from([curves.Linear(), curves.HalfCosine(), curves.MirrorCosine(), curves.CosineEnvelope()]),
-    st.builds(curves.Cosine, st.sampled_from([0.5, 1.0, 1.5]), powers, powers),
-    st.builds(curves.CosineRestarts, powers),
-    st.builds(curves.Polynomial, powers, powers),
-    st.builds(curves.OneMinusPower, powers),
-    st.builds(curves.Geometric, st.floats(0.01, 0.99)),
-    st.just(curves.Logarithmic()),
-    st.builds(curves.Rex, st.floats(0, 0.99)),
-    st.builds(curves.Tanh, st.floats(-9, -1), st.floats(0, 5)),
-    st.builds(curves.Hyperbolic, st.one_of(st.just(0.0), st.floats(50, 200))),
-    st.builds(curves.PowerLaw, powers, st.floats(0.5, 1e4)),
-    st.builds(curves.Exponential, st.floats(0.1, 1), st.floats(0.5, 50), st.booleans()),
-    # A difference of nearly equal numbers: nearer to 1 its last digits are the arithmetic's own.
-    st.builds(curves.Rectification, st.floats(0.7, 0.99)),
-)
+
+
+def _option(item):
+    """Values for one parameter of a curve: those that stand with it."""
+    if isinstance(item.default, bool):
+        return st.booleans()
+    usual = item.metadata["usual"]
+    return st.floats(*usual) if len(usual) == 2 else st.sampled_from(usual)
+
+
+def _curves(kind):
+    """A curve with options drawn, and mostly plain where it has none given."""
+    drawn = st.builds(kind, **{item.name: _option(item) for item in fields(kind)})
+    # RAdam's own 0.999 is too near to 1: the last digits of its difference are the arithmetic's own.
+    return drawn if kind is curves.Rectification else st.one_of(st.just(kind()), drawn)
+
+
+every_curve = st.one_of([_curves(kind) for kind in curves.CURVES.values() if kind is not curves.Constant])
 
 
 @st.composite

@@ -18,7 +18,18 @@ import numpy as np
 
 from preheat.auditing.observed import SLACK, Observed, shortest_between
 from preheat.schedule import Phase, PhaseSchedule, Schedule
-from preheat.schedule.curves import Constant, Curve, Exponential, Linear, OneMinusPower, PowerLaw, named_curve
+from preheat.schedule.curves import (
+    CURVES,
+    Constant,
+    Cosine,
+    Curve,
+    Exponential,
+    Geometric,
+    Linear,
+    OneMinusPower,
+    PowerLaw,
+    named_curve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +42,7 @@ if TYPE_CHECKING:
 
 _RATES = (0.1, 0.5, 0.9, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9999)
 _LINE = Linear()
+_COMMON = ("polynomial", "cosine_restarts", "cosine")  # of two curves that both fit, the one people use more
 _LEAST = 4
 _NEAR = 1e-3
 
@@ -158,23 +170,23 @@ def _plain() -> Iterator[Family]:
 
 
 def _rare() -> Iterator[Family]:
+    """Descents along every other curve, with the options that stand with it."""
     cosine, linear = named_curve("cosine"), named_curve("linear")
-    for power in (2.0, 0.5, 3.0, 1.5, 0.9):
-        yield Family(named_curve("polynomial", power=power))
-    for cycles in (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0):
-        yield Family(named_curve("cosine_restarts", cycles=cycles))
-    for cycles in (1.0, 1.5, 2.0, 2.5):
-        yield Family(named_curve("cosine", cycles=cycles))
+    yield from _along(*_COMMON)
     yield Family(cosine, rise=cosine)
     yield Family(linear, rise=cosine)
-    for name in ("1-sqrt", "1-square", "rex", "half_cosine", "mirror_cosine", "cosine_envelope", "tanh"):
-        yield Family(named_curve(name))
-    yield Family(named_curve("rex", beta=0.9))
-    for ratio in (0.5, 0.1, 0.01):
-        yield Family(named_curve("geometric", ratio=ratio), plateau=True)
-        yield Family(named_curve("geometric", ratio=ratio))
-    for timescale in (10_000.0, 1000.0):
-        yield Family(PowerLaw(timescale=timescale))
+    yield from _along(*(name for name in ("1-power", "rex", *CURVES) if name not in _COMMON))
+
+
+def _along(*names: str) -> Iterator[Family]:
+    for name in dict.fromkeys(names):
+        for options in CURVES[name].facts.in_logs:
+            curve = named_curve(name, **options)
+            if curve in (Linear(), Cosine()):
+                continue  # plain, and looked for before
+            if isinstance(curve, Geometric):  # a cool-down more often than a whole descent
+                yield Family(curve, plateau=True)
+            yield Family(curve)
 
 
 def _exponentials(seen: Observed) -> Iterator[Family]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from itertools import chain, product
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from preheat.dialects.definition import Context, Dialect, Exported, Imported, Outline
@@ -20,23 +22,7 @@ from preheat.dialects.loading import Function, number_in
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.combine import Product, Repeat, Until, everything_in
-from preheat.schedule.curves import (
-    Constant,
-    Cosine,
-    CosineEnvelope,
-    CosineRestarts,
-    Curve,
-    Exponential,
-    Geometric,
-    HalfCosine,
-    Linear,
-    MirrorCosine,
-    OneMinusPower,
-    Polynomial,
-    PowerLaw,
-    Rex,
-    Tanh,
-)
+from preheat.schedule.curves import CURVES, Constant, Cosine, Curve, Exponential, Linear, PowerLaw
 from preheat.schedule.lengths import known
 from preheat.schedule.sequence import PhaseSchedule
 
@@ -253,23 +239,32 @@ _LATE = 10**6  # an update at which a wild exponent shows
 Slots = Mapping[str, float]
 
 _DONE = ("n / L", "(n + S) / L", "(M - n) / L")
+_RESERVED = "FHLMNSU"  # letters that mean something else in a form
+_FUNCTIONS = re.compile(r"\b(cos|sin|tanh|exp|log|sqrt|pi)\b")
+
+
+def _forms() -> Iterator[tuple[str, tuple[type[Curve], dict[str, str]]]]:
+    """The formulas that stand with the curves, as forms: each with its curve, and the letters of its options.
+
+    >>> dict(_forms())["((1 + math.cos(2 * math.pi * C * U)) / 2) ** P"]
+    (<class 'preheat.schedule.curves.Cosine'>, {'cycles': 'C', 'power': 'P'})
+    """
+    for kind in CURVES.values():
+        for formula in (*kind.facts.plainer, kind.facts.formula):
+            if not re.search(r"\bu\b", formula):
+                continue  # no function of the share done
+            letters: dict[str, str] = {}
+            form = re.sub(r"\bu\b", "U", _FUNCTIONS.sub(r"math.\1", formula))
+            for item in fields(kind):
+                if re.search(rf"\b{item.name}\b", form):
+                    free = (one for one in (item.name[0].upper(), *ascii_uppercase) if one not in _RESERVED)
+                    letters[item.name] = next(one for one in free if one not in letters.values())
+                    form = re.sub(rf"\b{item.name}\b", letters[item.name], form)
+            yield form, (kind, letters)
+
+
 # The first form that says all of a curve is the one that is written.
-_CURVES: dict[str, tuple[type[Curve], dict[str, str]]] = {
-    "1 - U": (Linear, {}),
-    "(1 + math.cos(math.pi * U)) / 2": (Cosine, {}),
-    "((1 + math.cos(2 * math.pi * C * U)) / 2) ** P": (Cosine, {"cycles": "C", "power": "P"}),
-    "(1 + math.cos(math.pi * (C * U % 1))) / 2": (CosineRestarts, {"cycles": "C"}),
-    "1 - math.sin(math.pi * U / 2)": (HalfCosine, {}),
-    "2 * (1 - U) - (1 + math.cos(math.pi * U)) / 2": (MirrorCosine, {}),
-    "(1 - U) * (1 + math.cos(math.pi * U)) / 2": (CosineEnvelope, {}),
-    "(1 - U) ** P": (Polynomial, {"power": "P"}),
-    "1 - U ** P": (OneMinusPower, {"power": "P"}),
-    "(R ** U - R) / (1 - R)": (Geometric, {"ratio": "R"}),
-    "(1 - U) / (1 - B * U)": (Rex, {"beta": "B"}),
-    "(1 - math.tanh(A * (1 - U) + B * U)) / 2": (Tanh, {"lower": "A", "upper": "B"}),
-    "(1 + U) ** -P": (PowerLaw, {"power": "P"}),
-    "R ** U": (Exponential, {"rate": "R"}),
-}
+_CURVES = dict(_forms())
 _AROUND = ("{}", "H * ({})", "F + H * ({})", "max(0, {})")
 # Other ways people write a phase.
 _OTHERS: dict[str, Callable[[Slots], Phase]] = {
@@ -285,7 +280,7 @@ _OTHERS: dict[str, Callable[[Slots], Phase]] = {
     "1 / (1 + D * n)": lambda s: Phase(curve=PowerLaw(1.0, 1.0 / s["D"]), length=None, start=1.0),
     "0.5 * (1 + math.cos(math.pi * n / L))": lambda s: Phase(curve=Cosine(), length=s["L"], start=1.0),
 }
-FORMS = (*_OTHERS, *(form.replace("U", "n / L") for form in _CURVES))
+FORMS = (*_OTHERS, *(ast.unparse(ast.parse(form.replace("U", "(n / L)"))) for form in _CURVES))
 
 
 def phase_in(function: Function) -> Phase | None:
@@ -316,6 +311,7 @@ def _matches(body: ast.expr, argument: str) -> Iterator[Callable[[], Phase]]:
 def formula_of(phase: Phase) -> str | None:
     """The formula of a phase, over ``n`` updates since it began; None for a curve that is not in the table.
 
+    >>> from preheat.schedule.curves import Rex
     >>> formula_of(Phase(curve=Rex(), length=10, start=1.0, end=0.5))
     '0.5 + 0.5 * ((1 - n / 10) / (1 - 0.5 * (n / 10)))'
     """
@@ -325,8 +321,7 @@ def formula_of(phase: Phase) -> str | None:
     for form, (curve, options) in _CURVES.items():
         if type(phase.curve) is not curve or not _says_all(phase.curve, options):
             continue
-        scale = getattr(phase.curve, "timescale", getattr(phase.curve, "steps", length))
-        scale = _number(scale)
+        scale = _number(getattr(phase.curve, curve.clocks[0]) if curve.endless else length)
         share = f"({_number(length - done)} - n) / {scale}" if mirrored else f"(n + {_number(done)}) / {scale}"
         share = f"n / {scale}" if not mirrored and done == 0 else share
         filled = form.replace("U", f"({share})")

@@ -94,9 +94,9 @@ class Facts:
         """The formula as people write it.
 
         >>> Cosine.facts.readable
-        '((1 + cos(2 π cycles u^k)) / 2)^power'
+        '((1 + cos(2·π·cycles·u^k)) / 2)^power'
         """
-        return re.sub(r"\bpi\b", "π", self.formula.replace(" ** ", "^").replace(" * ", " "))
+        return re.sub(r"\bpi\b", "π", self.formula.replace(" ** ", "^").replace(" * ", "·"))
 
 
 # Curves by name, and names for a curve with some of its options fixed, both in the order of the classes below.
@@ -123,14 +123,14 @@ def curve(name: str, formula: str, source: str = "", **more: Any) -> Callable[[t
     return register
 
 
-def option(default: Any, rule: Rule | None, advice: str, usual: tuple[float, float] | None = None) -> Any:
+def option(default: Any, rule: Rule | None, advice: str, usual: tuple[float, ...] = ()) -> Any:
     """A parameter of a curve.
 
     Args:
         default: its value where none is given.
         rule: what a number has to be; None takes every number, or True and False if the default is one of them.
         advice: what a refusal adds to the rule.
-        usual: the range that people choose from; tests draw from it.
+        usual: what people choose from, a range or three values and more; tests draw from it.
     """
     return field(default=default, metadata={"rule": rule, "advice": advice, "usual": usual})
 
@@ -207,7 +207,7 @@ class Cosine(Curve):
     phase holds.
     """
 
-    cycles: float = option(0.5, ABOVE_ZERO, "0.5 is one descent.", (0.5, 1.5))
+    cycles: float = option(0.5, ABOVE_ZERO, "0.5 is one descent.", (0.5, 1.0, 1.5))
     power: float = option(1.0, ABOVE_ZERO, "1 is the plain cosine.", (0.2, 4.0))
     k: float = option(1.0, ABOVE_ZERO, "1 is the plain cosine.", (0.2, 4.0))
 
