@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from preheat.schedule import Phase as Phase
     from preheat.schedule import PhaseSchedule as PhaseSchedule
     from preheat.schedule import Schedule as Schedule
-    from preheat.schedule import absolute as absolute
     from preheat.schedule import cooldown as cooldown
     from preheat.schedule import cosine as cosine
     from preheat.schedule import decay as decay
@@ -76,6 +75,7 @@ if TYPE_CHECKING:
     from preheat.schedule import hold as hold
     from preheat.schedule import linear as linear
     from preheat.schedule import load_schedule as load_schedule
+    from preheat.schedule import lr as lr
     from preheat.schedule import maximum as maximum
     from preheat.schedule import minimum as minimum
     from preheat.schedule import parse as parse
@@ -97,7 +97,7 @@ _HOMES: dict[str, str] = {
         (
             *("Schedule", "PhaseSchedule", "Phase", "get_schedule", "SCHEDULE_NAMES", "Length", "parse"),
             *("warmup", "hold", "decay", "linear", "cosine", "minimum", "maximum", "plateau", "greedy"),
-            *("updates", "epochs", "samples", "tokens", "fraction", "absolute", "untuned_warmup"),
+            *("updates", "epochs", "samples", "tokens", "fraction", "lr", "untuned_warmup"),
             *("from_function", "load_schedule", "save_schedule", "cooldown", "extend", "resume"),
         ),
         "preheat.schedule",

@@ -30,7 +30,7 @@ from preheat.errors import ConfigError, refusal, unknown_name
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.combine import Lift, Product, Repeat, Until
 from preheat.schedule.curves import Constant, Cosine, Curve, Exponential, Linear, Polynomial
-from preheat.schedule.lengths import absolute, known
+from preheat.schedule.lengths import known, lr
 from preheat.schedule.sequence import PhaseSchedule
 
 # --- Schedules as torch code: the classes people use where one fits, else one scheduler a phase ---------------------
@@ -285,7 +285,7 @@ class Reading:
         value = fields.number(name, 0.0, low=0.0, advice="It is a learning rate.")
         if value and not self.base:
             raise fields.refusal(name, "a share of a known rate", "Give peak= (--lr), the optimizer's own rate.")
-        return absolute(value).share(self.base) if value and self.base else 0.0
+        return lr(value).share(self.base) if value and self.base else 0.0
 
 
 def rate_in(fields: Fields, *default: float) -> float:

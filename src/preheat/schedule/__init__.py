@@ -5,9 +5,9 @@ from preheat.schedule.combine import from_function as from_function
 from preheat.schedule.combine import maximum as maximum
 from preheat.schedule.combine import minimum as minimum
 from preheat.schedule.lengths import Length as Length
-from preheat.schedule.lengths import absolute as absolute
 from preheat.schedule.lengths import epochs as epochs
 from preheat.schedule.lengths import fraction as fraction
+from preheat.schedule.lengths import lr as lr
 from preheat.schedule.lengths import samples as samples
 from preheat.schedule.lengths import tokens as tokens
 from preheat.schedule.lengths import updates as updates

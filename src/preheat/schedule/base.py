@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
 from preheat.errors import ScheduleError, refusal, unknown_name
 from preheat.schedule.curves import Scalar
-from preheat.schedule.lengths import Absolute, Count, Factor, Length, absolute, as_factor, choice, count, positive
+from preheat.schedule.lengths import Absolute, Count, Factor, Length, as_factor, choice, count, lr, positive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,7 +208,7 @@ class Schedule(ABC):
         return _made("blend", self, updates, start)
 
     def clip(self, floor: Any = None, ceiling: Any = None) -> Schedule:
-        """Never below ``floor`` nor above ``ceiling``: shares of the peak, or ``preheat.absolute`` learning rates."""
+        """Never below ``floor`` nor above ``ceiling``: shares of the peak, or ``preheat.lr`` learning rates."""
         return _made("clip", self, floor, ceiling)
 
     def lift(self, floor: Any) -> Schedule:
@@ -551,7 +551,7 @@ def value_in(value: Any) -> Any:
     """An option from data: lists as tuples, and ``"lr 1e-6"`` as a learning rate."""
     if isinstance(value, str) and value.startswith("lr "):
         try:
-            return absolute(float(value[3:]))
+            return lr(float(value[3:]))
         except ValueError:
             raise ScheduleError(refusal("a factor", "a number or 'lr' and a number", value, "As in lr 1e-6.")) from None
     return tuple(value_in(item) for item in value) if isinstance(value, list) else value

@@ -106,7 +106,7 @@ def count(
 class Absolute:
     """A learning rate instead of a share of the peak: each parameter group makes its own share of it.
 
-    >>> absolute(1e-6).share(1e-3)
+    >>> lr(1e-6).share(1e-3)
     0.001
     """
 
@@ -127,9 +127,14 @@ class Absolute:
 Factor = float | Absolute
 
 
-def absolute(value: Any) -> Absolute:
-    """A floor or an end given as a learning rate, >= 0: ``cosine(to=absolute(1e-6))``."""
-    return Absolute(_not_negative("absolute", value, "Give a learning rate."))
+def lr(value: Any) -> Absolute:
+    """A floor or an end given as a learning rate, >= 0, where a share of the peak is expected; in words ``lr 1e-6``.
+
+    >>> from preheat import cosine
+    >>> print(cosine(100, to=lr(1e-6)), cosine(100, to=lr(1e-6)).for_base(1e-3)(99))
+    cosine 100 to lr 1e-06 0.001
+    """
+    return Absolute(_not_negative("lr", value, "Give a learning rate."))
 
 
 def as_factor(name: str, value: Any) -> Factor:

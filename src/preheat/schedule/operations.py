@@ -58,7 +58,7 @@ def decay(
     Args:
         curve: a curve's name: linear, cosine, 1-sqrt, sqrt, square, mirror_cosine, geometric, inverse_sqrt, ...
         length: None takes the rest of the run; ``"forever"`` for curves without an end.
-        to: a share of the peak, or :func:`preheat.absolute` learning rate; reached by the last update.
+        to: a share of the peak, or :func:`preheat.lr` learning rate; reached by the last update.
         start: None goes on from where the phase before arrived.
         options: the curve's own.
 
@@ -122,7 +122,7 @@ def cooldown(schedule: Schedule, at: int, length: int, shape: str = "1-sqrt", to
         at: completed updates at the branch, >= 0.
         length: updates of the cool-down, >= 1; the last of them is at ``to``.
         shape: any curve's name.
-        to: where it ends, a share of the peak or ``preheat.absolute``.
+        to: where it ends, a share of the peak or ``preheat.lr``.
 
     Haegele et al. 2024 (arXiv:2405.18392): 1-sqrt over 20 % of the run. Hu et al. 2024 (arXiv:2404.06395): over 10 %.
 

@@ -44,7 +44,7 @@ class Phase:
         length: updates the whole curve takes, >= 0; None runs for ever (endless curves only); or a length with a unit
             (``"10%"``, ``"2 epochs"``, ``"rest"``), which :meth:`Schedule.over` turns into updates.
         start: factor where the phase begins, >= 0 (1.0 is the peak); None goes on from where the phase before
-            arrived (from 1.0 in a first phase). A learning rate as :func:`~preheat.schedule.lengths.absolute`.
+            arrived (from 1.0 in a first phase). A learning rate as :func:`preheat.lr`.
         end: factor the phase moves towards, >= 0; None is 0. A constant phase has its start for an end.
         skip: updates of the curve left out at its beginning, in [0, length].
         convention: ``"transformers"``: update j of the phase stands at j / length, so that its first update is at

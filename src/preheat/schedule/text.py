@@ -26,7 +26,7 @@ from preheat.errors import ScheduleError, near_miss, refusal
 from preheat.files import replacing
 from preheat.schedule.base import KINDS, VERSION, WORDS, Schedule, options_of, takes_schedules
 from preheat.schedule.curves import CURVE_NAMES, Constant, Linear, named_curve
-from preheat.schedule.lengths import Count, Factor, Length, absolute, as_length, rest
+from preheat.schedule.lengths import Count, Factor, Length, as_length, lr, rest
 from preheat.schedule.sequence import CONVENTIONS, Phase, PhaseSchedule
 
 _TOKEN = re.compile(
@@ -238,7 +238,7 @@ class _Reader:
         return -value if negative else value
 
     def factor(self) -> Factor:
-        return absolute(self.number()) if self.take("lr") else self.number()
+        return lr(self.number()) if self.take("lr") else self.number()
 
     def value(self) -> Any:
         if self.kind == "string":
@@ -251,7 +251,7 @@ class _Reader:
                 items.append(self.value())
             return tuple(items)
         if self.take("lr"):
-            return absolute(self.number())
+            return lr(self.number())
         if self.kind == "name":
             word = self.advance()
             return WORDS.get(word.lower(), word)

@@ -20,7 +20,7 @@ from preheat.checking import Finding, check
 from preheat.errors import ConfigError, PreheatError, ScheduleError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
-from preheat.schedule.lengths import Length, absolute, as_length, count, positive, rest
+from preheat.schedule.lengths import Length, as_length, count, lr, positive, rest
 from preheat.schedule.named import get_schedule, is_text, usual_warmup
 from preheat.schedule.text import parse
 
@@ -496,7 +496,7 @@ def _read_factor(name: str, text: str) -> Any:
     if not word:
         return None
     try:
-        return absolute(float(word[3:])) if word.startswith("lr ") else float(word)
+        return lr(float(word[3:])) if word.startswith("lr ") else float(word)
     except ValueError:
         advice = "As in 0.1, or lr 1e-6 for a learning rate."
         raise ScheduleError(refusal(name, "a share of the peak, or a learning rate", text, advice)) from None
