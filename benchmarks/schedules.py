@@ -126,22 +126,25 @@ def one_update(quick: bool) -> Found:
 
     Groups share one learning rate, as those with and without weight decay do; or each has its own.
     """
-    found: dict[str, Costs] = {}
+    by_size: dict[str, Costs] = {}
     verdicts = []
     for size, (groups, share, target) in SIZES.items():
         updates = max(20, 400 // groups)
         cases = {name: updating(make, Idle(groups, share), updates) for name, make in MAKERS.items()}
         costs = measure(cases, 50 if quick else 300)
         bare = costs.pop("no scheduler")
-        found[size] = net = {name: cost.over(bare) for name, cost in costs.items()}
+        by_size[size] = net = {name: cost.over(bare) for name, cost in costs.items()}
         verdicts.append(compared(f"update, {size}", net["preheat"], "LambdaLR", net[LAMBDA], target, MICRO))
     rows = [
-        [name, *(f"{net[name].shown(1e-6)}: {factor(net[name].median / net[LAMBDA].median)}" for net in found.values())]
+        [
+            name,
+            *(f"{net[name].shown(1e-6)}: {factor(net[name].median / net[LAMBDA].median)}" for net in by_size.values()),
+        ]
         for name in MAKERS
         if name != "no scheduler"
     ]
     rows.append(["target for preheat", *(factor(target) for *_, target in SIZES.values())])
-    return table(["µs (least): ratio to LambdaLR", *found], rows), found, verdicts
+    return table(["µs (least): ratio to LambdaLR", *by_size], rows), by_size, verdicts
 
 
 # --- a whole curve -------------------------------------------------------------------------------------------------
@@ -168,13 +171,23 @@ def where_curve(n: int) -> Any:
 def sliced_curve(n: int) -> Any:
     """By phase and in place: the careful hand."""
     values, warmup = np.arange(n, dtype=np.float64), n // 10
-    climb, fall = values[:warmup], values[warmup:]
-    climb /= warmup
+    rise, fall = values[:warmup], values[warmup:]
+    rise /= warmup
     fall -= warmup
     fall *= np.pi / (n - warmup)
     np.cos(fall, out=fall)
     fall += 1.0
     fall *= 0.5
+    return values
+
+
+def sliced_line(n: int) -> Any:
+    """The same for a linear schedule."""
+    values, warmup = np.arange(n, dtype=np.float64), n // 10
+    rise, fall = values[:warmup], values[warmup:]
+    rise /= warmup
+    np.subtract(n, fall, out=fall)
+    fall /= n - warmup
     return values
 
 
@@ -216,6 +229,33 @@ def whole_curve(quick: bool) -> Found:
     ]
     text = table(["way", "ms (least)", "ratio to preheat", "farthest from preheat"], rows)
     return text, {"curve": costs}, verdicts
+
+
+def in_place(quick: bool) -> Found:
+    """10^6 updates beside NumPy by hand, phase by phase in place: of a range, and of an array made before.
+
+    An array of positions has to be read, checked and turned into floats, for which the hand has no use.
+    """
+    positions = np.arange(CURVE)
+    hands = {"warmuplinear": (sliced_line, 2.0), "warmupcosine": (sliced_curve, 1.3)}
+    schedules = {name: preheat.get_schedule(name, warmup=CURVE // 10, total=CURVE) for name in hands}
+    cases: dict[str, Case] = {}
+    for name, (hand, _) in hands.items():
+        cases[f"{name}, NumPy in place"] = timed(lambda hand=hand: hand(CURVE))
+        cases[f"{name}, of a range"] = timed(lambda name=name: schedules[name](range(CURVE)))
+        cases[f"{name}, of an array"] = timed(lambda name=name: schedules[name](positions))
+    costs = measure(cases, 10 if quick else 60)
+    rows, verdicts = [], []
+    for name, (_, limit) in hands.items():
+        by_hand = costs[f"{name}, NumPy in place"]
+        for way in ("of a range", "of an array"):
+            mine = costs[f"{name}, {way}"]
+            rows.append(
+                [f"{name}, {way}", mine.shown(1e-3, 2), by_hand.shown(1e-3, 2), factor(mine.median / by_hand.median)]
+            )
+        of_range = costs[f"{name}, of a range"]
+        verdicts.append(compared(f"{name} of 10^6 updates", of_range, "NumPy in place", by_hand, limit, MILLI))
+    return table(["schedule", "preheat, ms (least)", "NumPy in place", "ratio"], rows), {"in place": costs}, verdicts
 
 
 # --- resume --------------------------------------------------------------------------------------------------------
@@ -294,5 +334,11 @@ def start(quick: bool) -> Found:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # torch's, about schedulers that are stepped alone
     torch.set_num_threads(1)
-    sections = {"One update": one_update, "A curve of 10^6 updates": whole_curve, "Resume": resume, "Start": start}
+    sections = {
+        "One update": one_update,
+        "A curve of 10^6 updates": whole_curve,
+        "A curve beside NumPy in place": in_place,
+        "Resume": resume,
+        "Start": start,
+    }
     report(__doc__, sections, PACKAGES)

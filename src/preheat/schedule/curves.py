@@ -139,12 +139,14 @@ def option(default: Any, rule: Rule | None, advice: str, usual: tuple[float, ...
 class Curve(ABC):
     """Abstract: a falling shape.
 
-    ``endless`` says whether it can run without an end; ``clocks`` names the options counted in updates.
+    ``endless`` says whether it can run without an end; ``clocks`` names the options counted in updates; ``needs`` says
+    which of ``done`` and ``left`` the fall looks at, so that the other is not worked out for a million updates.
     """
 
     facts: ClassVar[Facts]
     endless: ClassVar[bool] = False
     clocks: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("done", "left")
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -187,6 +189,8 @@ class Constant(Curve):
 class Linear(Curve):
     """A straight line. Peers call it linear, polynomial with power 1, trapezoidal (as a cool-down)."""
 
+    needs: ClassVar[tuple[str, ...]] = ("left",)
+
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         return left / length
 
@@ -206,6 +210,8 @@ class Cosine(Curve):
     and levanter's exponent; ``k`` is timm's k-decay. Past its end transformers, torch and torchtitan rise again; a
     phase holds.
     """
+
+    needs: ClassVar[tuple[str, ...]] = ("done",)
 
     cycles: float = option(0.5, ABOVE_ZERO, "0.5 is one descent.", (0.5, 1.0, 1.5))
     power: float = option(1.0, ABOVE_ZERO, "1 is the plain cosine.", (0.2, 4.0))

@@ -334,9 +334,6 @@ if TYPE_CHECKING:
     Part = Phase | Schedule
 
 
-_BLOCK = 16_384  # positions worked on at once: what fits into a processor's cache is done twice as fast
-
-
 @kind("phases")
 @dataclass(frozen=True, slots=True)
 class PhaseSchedule(Schedule):
@@ -459,25 +456,34 @@ class PhaseSchedule(Schedule):
         if xp.__name__ != "numpy":
             return self._value(positions, xp) + 0.0 * positions
         self._refuse_waiting()
-        factors = xp.full(positions.shape, self._held)
-        if positions.ndim == 1:
-            for first in range(0, len(positions), _BLOCK):
-                self._fill(factors[first : first + _BLOCK], positions[first : first + _BLOCK], xp)
-        else:
-            self._fill(factors, positions, xp)
+        factors = xp.empty(positions.shape)
+        flat, given = factors.reshape(-1), positions.reshape(-1)
+        if len(given):
+            self._fill(flat, given, given.min(), given.max())
         return factors
 
-    def _fill(self, factors: Any, positions: Any, xp: Any) -> None:
-        """Write the factors at ``positions`` into ``factors``, phase by phase."""
-        ordered = positions.ndim == 1 and bool((positions[1:] >= positions[:-1]).all())
+    def _curve(self, positions: Any) -> Any:
+        self._refuse_waiting()
+        return Schedule._curve(self, positions)
+
+    def _fill(self, factors: Any, positions: Any, low: float, high: float) -> None:
+        import numpy as np
+
         for end, begin, phase, layout in self._layout:
+            if begin <= low and high < end:  # all in one phase, as nearly every block of a whole curve
+                _write(factors, phase, begin, layout, positions)
+                return
+        factors.fill(self._held)
+        ordered = bool((positions[1:] >= positions[:-1]).all())
+        for end, begin, phase, layout in self._layout:
+            if high < begin or end <= low:
+                continue
             if ordered:  # slices are views: no copy in, none out
-                chosen: Any = slice(*xp.searchsorted(positions, (begin, end)))
+                chosen = slice(*np.searchsorted(positions, (begin, end)))
+                _write(factors[chosen], phase, begin, layout, positions[chosen])
             else:
-                chosen = (positions >= begin) & (positions < end)
-            here = positions[chosen]
-            if here.size:
-                factors[chosen] = _inside(phase, begin, layout, here, xp)
+                inside = (positions >= begin) & (positions < end)
+                factors[inside] = _inside(phase, begin, layout, positions[inside], np)
 
     def following(self, arrived: float) -> PhaseSchedule:
         return replace(self, phases=(self.phases[0].following(arrived), *self.phases[1:]))
@@ -618,3 +624,19 @@ def _inside(phase: Part, begin: Count, layout: Any, position: Any, xp: Any) -> A
     if mirrored:
         return low + height * fall(left - position, position + done, length, xp)
     return low + height * fall(position + done, left - position, length, xp)
+
+
+def _write(factors: Any, phase: Part, begin: Count, layout: Any, positions: Any) -> None:
+    """Write what :func:`_inside` gives into an array of NumPy's, with as few passes over it as give the same bits."""
+    import numpy as np
+
+    if not layout:
+        factors[:] = _inside(phase, begin, layout, positions, np)
+        return
+    mirrored, fall, low, height, done, left, length = layout
+    assert isinstance(phase, Phase)
+    needs = phase.curve.needs if fall == phase.curve.fall else Curve.needs  # a clamped fall looks at both
+    since = positions + done if ("left" if mirrored else "done") in needs else None
+    until = left - positions if ("done" if mirrored else "left") in needs else None
+    share = fall(until, since, length, np) if mirrored else fall(since, until, length, np)
+    np.add(low, share if height == 1.0 else height * share, out=factors)
