@@ -58,7 +58,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 GROUPS = (
     ("The article's five, and transformers'", tuple(BUILDERS)),
     ("The rest of the field's", tuple(LIBRARY)),
-    ("A climb, then a decay along one curve", tuple(name for name in _BUILDERS if name not in (*BUILDERS, *LIBRARY))),
+    ("A warm-up, then a decay along one curve", tuple(name for name in _BUILDERS if name not in (*BUILDERS, *LIBRARY))),
 )
 NAMES = tuple(name for _, names in GROUPS for name in names)
 _CURVES = GROUPS[-1][1]
@@ -119,8 +119,8 @@ def page(name: str) -> Iterator[str]:
 
 
 def _schedule(name: str, warmup: int = WARMUP, convention: str | None = None) -> preheat.Schedule:
-    climb = warmup if takes_warmup(name) else 0
-    return preheat.get_schedule(name, warmup=climb, total=TOTAL, convention=convention, **OPTIONS.get(name, {}))
+    warmup = warmup if takes_warmup(name) else 0
+    return preheat.get_schedule(name, warmup=warmup, total=TOTAL, convention=convention, **OPTIONS.get(name, {}))
 
 
 def _picture(name: str) -> Iterator[str]:
@@ -183,8 +183,8 @@ def _curve_options(kind: type[Curve]) -> str:
 
 def _call(name: str) -> str:
     options = "".join(f", {option}={value!r}" for option, value in OPTIONS.get(name, {}).items())
-    climb = f", warmup={WARMUP}" if takes_warmup(name) else ""
-    return f'preheat.get_schedule("{name}"{climb}, total={TOTAL}{options})'
+    warmup = f", warmup={WARMUP}" if takes_warmup(name) else ""
+    return f'preheat.get_schedule("{name}"{warmup}, total={TOTAL}{options})'
 
 
 def _example(name: str) -> Iterator[str]:
@@ -198,9 +198,9 @@ def _example(name: str) -> Iterator[str]:
 
 
 def _ends(name: str) -> Iterator[str]:
-    """Shares of the peak where conventions differ: at both ends of the climb and of the run."""
-    climb = (WARMUP - 1, WARMUP) if takes_warmup(name) else ()
-    at = (0, *climb, TOTAL - 1, TOTAL)
+    """Shares of the peak where conventions differ: at both ends of the warm-up and of the run."""
+    warmup = (WARMUP - 1, WARMUP) if takes_warmup(name) else ()
+    at = (0, *warmup, TOTAL - 1, TOTAL)
     rows = []
     for convention, words in ((None, "its own"), ("transformers", "transformers'"), ("native", "native")):
         schedule = _schedule(name, convention=convention)
@@ -218,15 +218,15 @@ def _options(name: str) -> Iterator[str]:
         yield "This schedule has no warm-up to set: its shape begins by itself."
     yield ""
     builder = _BUILDERS[name]
-    found = _parameters(name)
+    options = _parameters(name)
     if isinstance(builder, partial):
         signature = inspect.signature(curve_class(name))
-        found += [(option, signature.parameters[option].default) for option in curve_options(name)]
-    if not found:
+        options += [(option, signature.parameters[option].default) for option in curve_options(name)]
+    if not options:
         yield from ["None of its own.", ""]
         return
     empty = inspect.Parameter.empty
-    rows = [[f"``{option}``", "needed" if value is empty else f"``{value!r}``"] for option, value in found]
+    rows = [[f"``{option}``", "needed" if value is empty else f"``{value!r}``"] for option, value in options]
     yield from markup.table(["option", "default"], rows)
 
 

@@ -7,7 +7,7 @@ PreheatError
 ├── DataError (ValueError)            a data file or row that cannot be trained on
 ├── RunError (RuntimeError)           a run folder that is in use, missing or of another run
 │   ├── BadNumbersError               a loss or gradient that is no finite number
-│   └── RunStoppedError                  a run that was asked to stop, and has saved itself
+│   └── RunStoppedError               a run that was asked to stop, and has saved itself
 ├── StateError (ValueError)           a saved state that does not belong to this schedule
 └── MissingExtraError (ImportError)   an optional dependency that is not installed
 """
@@ -76,6 +76,7 @@ def near_miss(name: object, known: Iterable[str]) -> str:
     """
     import difflib  # dear to load, and needed only on the way to an error
 
+    # One word, and only a near one (difflib's own cut at 0.6): a wrong guess costs more than none.
     by_case = {word.lower(): word for word in known}
     near = difflib.get_close_matches(str(name).lower(), by_case, n=1)
     return f"Did you mean {by_case[near[0]]!r}? " if near else ""
@@ -105,7 +106,7 @@ def unknown_name(
     >>> unknown_name("sum", "a known sum", "x", "aBC", "Leave it out.", groups={"small": "a", "large": "BC"})
     "sum must be a known sum; got 'x'. Leave it out. Known: a (small); B, C (large)."
     """
-    known = tuple(known)
+    known = tuple(known)  # read twice, and callers hand over generators
     hint = near_miss(value, known)
     rows = [f"{', '.join(words)} ({key})" for key, words in groups.items()] if groups else [", ".join(known) or "none"]
     return refusal(name, rule, value, f"{hint}{f'{advice} ' if advice else ''}Known: {'; '.join(rows)}.")

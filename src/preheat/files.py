@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PART = ".part"
+_PART = ".part"  # what a kill left can be told from a file of the user's by its name
 
 
 @contextmanager
@@ -24,11 +24,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     'whole'
     """
     target = Path(path)
+    # In the same folder, because a rename is one step only within a file system; hidden, so that no pattern of data
+    # files matches it; of a random name, so that two writers never share one.
     beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}{_PART}")
     try:
         yield beside
         os.replace(beside, target)
-    except BaseException:
+    except BaseException:  # a stop by the keyboard leaves nothing behind either
         beside.unlink(missing_ok=True)
         raise
 

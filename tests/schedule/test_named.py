@@ -9,7 +9,7 @@ import pytest
 
 import preheat
 from preheat.schedule.named import _BUILDERS, _LENGTHS, schedule_name
-from support.named import NO_CLIMB, OPTIONS, named
+from support.named import NO_WARMUP, OPTIONS, named
 
 TOTAL = 10_000
 STEEPEST = 0.08  # of the peak in one update of ten thousand: the logarithm's first step is 0.076
@@ -49,7 +49,7 @@ def test_named_schedules_are_continuous_at_their_borders(name, convention):
 @every_name
 @both_conventions
 def test_named_schedules_hold_their_end(name, convention):
-    """At 100, 101, 150 and 200 % of the run there is one value: nothing climbs again after the end."""
+    """At 100, 101, 150 and 200 % of the run there is one value: nothing rises again after the end."""
     schedule = named(name, TOTAL, convention)
     assert schedule.horizon == TOTAL
     held = [schedule(TOTAL * percent // 100) for percent in (100, 101, 150, 200)]
@@ -59,9 +59,9 @@ def test_named_schedules_hold_their_end(name, convention):
 
 @every_name
 def test_the_native_convention_is_one_update_ahead(name):
-    """Its first update has left the start, and its climb is at the peak one update earlier."""
+    """Its first update has left the start, and its warm-up is at the peak one update earlier."""
     ours, theirs = (named(name, 1000, convention) for convention in ("native", "transformers"))
-    if name not in NO_CLIMB:
+    if name not in NO_WARMUP:
         assert [ours(k) for k in range(100)] == [theirs(k + 1) for k in range(99)] + [1.0]
 
 
@@ -77,12 +77,12 @@ GOLDEN = {
         [0, 0.1, 0.9, 1, 1, 1, 0.05132, 0.02532, 0, 0],
     ),
     "timm cosine without prefix": (
-        preheat.parse("transformers: warmup 10 > cosine 100 from 1 skip 10"),  # it had begun with the climb
+        preheat.parse("transformers: warmup 10 > cosine 100 from 1 skip 10"),  # it had begun with the warm-up
         [0, 0.1, 0.9, 0.97553, 0.97044, 0.42178, 0.00099, 0.00025, 0, 0],
     ),
     "pytorch_warmup times CosineAnnealingLR": (
         preheat.warmup(10) * preheat.get_schedule("cosine", total=100),
-        [0.1, 0.19995, 0.98015, 0.97553, 0.97044, 0.42178, 0.00099, 0.00025, 0, 0],  # torch climbs again at 101
+        [0.1, 0.19995, 0.98015, 0.97553, 0.97044, 0.42178, 0.00099, 0.00025, 0, 0],  # torch rises again at 101
     ),
     "torch OneCycleLR": (
         preheat.get_schedule("one_cycle", total=100, pct_start=0.1),
@@ -131,4 +131,4 @@ def test_the_smallest_runs_give_a_schedule_or_a_sentence(name):
 def test_every_option_in_the_table_is_of_a_name():
     """The table of options has no leftovers."""
     assert set(OPTIONS) <= set(preheat.SCHEDULE_NAMES)
-    assert set(NO_CLIMB) <= set(preheat.SCHEDULE_NAMES)
+    assert set(NO_WARMUP) <= set(preheat.SCHEDULE_NAMES)

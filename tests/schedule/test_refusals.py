@@ -146,7 +146,7 @@ def test_names_that_are_no_text_are_refused(name):
         preheat.get_schedule(name, total=10)
 
 
-def test_a_climb_is_refused_where_there_is_none():
+def test_a_warmup_is_refused_where_there_is_none():
     """transformers ignores the warm-up of its constant schedule; here that is said."""
     with pytest.raises(preheat.ScheduleError, match="warmup must be 0 for 'constant'; got 20.*constant_with_warmup"):
         preheat.get_schedule("constantlr", warmup=20, total=100)

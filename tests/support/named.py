@@ -35,7 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "inverse_time": {"timescale": 50.0},
     "power_law": {"timescale": 50.0},
 }
-NO_CLIMB = {
+NO_WARMUP = {
     *("constant", "constantlr", "one_cycle", "one_cycle_momentum", "slanted_triangular"),
     *("triangular", "triangular2", "exp_range", "piecewise"),
 }
@@ -48,5 +48,5 @@ def named(name: str, total: int = 100, convention: str | None = None, **changes:
         options = {"milestones": [total // 2, 4 * total // 5], **options}
     if name == "piecewise":
         options = {"milestones": [0, total // 4, total // 2], "values": [0.1, 1.0, 0.3], **options}
-    options = {"warmup": 0 if name in NO_CLIMB else total // 10, **options}
+    options = {"warmup": 0 if name in NO_WARMUP else total // 10, **options}
     return preheat.get_schedule(name, total=total, convention=convention, **options)

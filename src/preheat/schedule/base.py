@@ -38,7 +38,7 @@ VERSION = 1  # of the data format
 AFTER_END = ("hold", "zero", "repeat", "error")
 COUNTS = "Count completed updates: 0 before the first."
 _SUMMED = 2_000_000  # updates added up one by one (16 MB, a few hundredths of a second); of longer runs as many, spaced
-# Positions worked on at once. Of 8,192 to 65,536 the fastest over 10^6 updates: a few arrays of that size stay in a
+# Positions worked on at once. Of 8,192 to 65,536 among the fastest over 10^6: a few arrays of that size stay in a
 # core's cache, and what a call of NumPy costs is spread over enough of them.
 _BLOCK = 32_768
 _LOW = 0.01  # of the peak: below this an update does next to nothing
@@ -51,6 +51,7 @@ _Kind = TypeVar("_Kind", bound="type[Schedule]")
 def kind(name: str) -> Callable[[_Kind], _Kind]:
     """Register a class of schedules as ``name``: what files call it, and texts, as in ``name(schedule, times=2)``."""
 
+    # A decorator above @dataclass: with slots=True a class is made twice, and __init_subclass__ would see both.
     def register(cls: _Kind) -> _Kind:
         cls._kind = name
         KINDS[name] = cls
@@ -111,9 +112,11 @@ class Schedule(ABC):
             ScheduleError: if a position is negative, a float, a bool or text, and while the schedule still waits for
                 a plan (:meth:`over`) or a base value (:meth:`for_base`).
         """
-        if type(position) is int and position >= 0:  # once an update in every run: the rest is for the others
+        # Asked for once an update in every run: a plain int takes the shortest way, all others the checks below.
+        if type(position) is int and position >= 0:
             return self._at(position)
         if xp is not None:
+            # torch makes float32 of whole numbers divided: exact up to 2**24 only, and a schedule is float64.
             return self._over(position.double() if xp.__name__ == "torch" else position, xp)
         if isinstance(position, numbers.Integral) and not isinstance(position, bool):
             return self._at(_not_negative(operator.index(position)))
@@ -152,9 +155,8 @@ class Schedule(ABC):
         """The factors at whole positions, block by block: what fits into a cache is worked out twice as fast."""
         import numpy as np
 
-        if isinstance(
-            positions, range
-        ):  # its blocks are made as they are needed, and say themselves how far they reach
+        if isinstance(positions, range):
+            # No array of 8 MB to be made and read again: each block is counted up in the cache, its ends are known.
             factors = np.empty(len(positions))
             for first in range(0, len(positions), _BLOCK):
                 block = positions[first : first + _BLOCK]
@@ -167,11 +169,11 @@ class Schedule(ABC):
         for first in range(0, len(given), _BLOCK):
             part = given[first : first + _BLOCK]
             low, high = int(part.min()), int(part.max())
-            # As float64, exact up to 2**53.
+            # float64 holds whole numbers up to 2**53 exactly.
             self._fill(flat[first : first + _BLOCK], part.astype(np.float64), _not_negative(low), high)
         return factors
 
-    def _fill(self, factors: NDArray[np.float64], positions: NDArray[np.float64], low: float, high: float) -> None:  # noqa: ARG002 - phases look at them
+    def _fill(self, factors: Any, positions: Any, low: float, high: float) -> None:  # noqa: ARG002 - phases look at them
         """Write the factors at ``positions``, the least of which is ``low`` and the largest ``high``."""
         import numpy as np
 
@@ -270,6 +272,7 @@ class Schedule(ABC):
         >>> print(parse("warmup 10% > hold > 1-sqrt 20% to 0").over(1000))
         warmup 100 > hold 700 > 1-sqrt 200 to 0
         """
+        # Anything but a number is a plan, told by what it does: the class is in a room above this one.
         plan = None if run is None or isinstance(run, int) else run
         total = run if isinstance(run, int) or run is None else run.updates
         if total is not None:
@@ -317,7 +320,7 @@ class Schedule(ABC):
 
     def _with(self, change: Callable[[Any], Any]) -> Self:
         """A copy with ``change`` made to every schedule directly inside."""
-        if not is_dataclass(self):
+        if not is_dataclass(self):  # a user's own subclass: nothing is known of what is inside
             return self
         changed: dict[str, Any] = {}
         for item in fields(self):
@@ -414,6 +417,7 @@ class Schedule(ABC):
 
     def _data(self) -> dict[str, Any]:
         """The schedule as a dictionary, without the version."""
+        # The order of the keys is that of files already written.
         data: dict[str, Any] = {"kind": self._kind}
         if self.parts:
             data["of"] = [part._data() for part in self.parts] if self._several else self.parts[0]._data()
@@ -539,6 +543,7 @@ def _whole_numbers(positions: Any) -> NDArray[np.integer[Any]]:
 
 # --- Data and words of options --------------------------------------------------------------------------------------
 
+# As texts write them; a string that reads like one of them is put in quotes.
 WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -606,6 +611,8 @@ def literal(value: Any) -> str:
 
 def peak_position(schedule: Schedule) -> int:
     """The first position with the largest factor among the borders of the phases, where curves have their tops."""
+    # Curves are monotone inside a phase but for waves, whose tops are as high as their ends: no update between the
+    # borders is higher. Before and at a border, since the two step conventions have the top on either side.
     candidates = {0}
     for border in schedule.borders:
         candidates |= {max(0, math.ceil(border) - 1), math.ceil(border)}

@@ -19,7 +19,7 @@ from preheat.schedule.curves import Scalar, quotient
 from preheat.schedule.lengths import Absolute, Count, Factor, as_factor, choice, count, known, number, ratio, share_of
 from preheat.schedule.metric import MetricFactor
 
-# --- Schedules on another clock: repeated, cut, shifted, stretched, blended in --------------------------------------
+# --- On another clock -------------------------------------------------------------------------------------------------
 
 
 # Cycles whose borders are listed. Peaks are looked for at borders, and no later cycle is higher than the first.
@@ -51,11 +51,13 @@ class Repeat(Schedule):
         object.__setattr__(self, "growth", float(growth))
         object.__setattr__(self, "scale", ratio("scale", self.scale, "1 keeps every cycle as high as the first."))
         object.__setattr__(self, "floor", ratio("floor", self.floor))
+        # A report belongs to one update; repeated, the same factor would stand for several.
         if any(isinstance(part, MetricFactor) for part in everything_in(self.of)):
             advice = "Multiply the repetition by it instead."
             raise ScheduleError(
                 refusal("schedule", "without a metric-driven part to be repeated", str(self.of), advice)
             )
+        # A cycle of no update would never be left.
         if not self.waits_for and not self.of.horizon:
             advice = "A cycle needs an end: give its phases a length, or cut it with until()."
             raise ScheduleError(refusal("schedule", "at least one update long", str(self.of), advice))
@@ -78,13 +80,14 @@ class Repeat(Schedule):
         assert length is not None
         if self.growth == 1.0:
             return length * cycle
-        begin = length * (self.growth**cycle - 1.0) / (self.growth - 1.0)
+        begin = length * (self.growth**cycle - 1.0) / (self.growth - 1.0)  # a geometric sum: O(1) at any update
         return int(begin) if begin == int(begin) else begin
 
     def _cycle(self, cycle: int) -> Schedule:
         return self.of if self.growth == 1.0 or not cycle else self.of._stretched(self.growth**cycle)
 
     def _scaled(self, cycle: Any, value: Any) -> Any:
+        # Equal cycles skip the sums: floor + (value - floor) is not value to the last bit.
         return value if self.scale == 1.0 else self.floor + (value - self.floor) * self.scale**cycle
 
     def _at(self, position: Count) -> float:
@@ -113,11 +116,12 @@ class Repeat(Schedule):
         self._refuse_waiting()
         length = self.of.horizon
         if self.growth == 1.0:
+            # Equal cycles are one schedule asked modulo its length; growing ones are laid out one by one.
             cycle = xp.floor(quotient(position, length))
             if self.times is not None:
                 cycle = xp.where(cycle >= self.times, self.times - 1.0, cycle)
             return self._scaled(cycle, self.of._value(position - cycle * length, xp))
-        value = 0.0 * position
+        value = 0.0 * position  # an array of the right kind to write into
         for cycle in range(self._cycles_for(position, xp)):
             begin = self._begin(cycle)
             here = self._scaled(cycle, self._cycle(cycle)._value(xp.where(position < begin, 0.0, position - begin), xp))
@@ -136,10 +140,12 @@ class Repeat(Schedule):
     def _resolved(self, total: Any, plan: Any) -> Schedule:
         if self.of.waits_for != "a plan":
             return self
+        # Without a number of cycles the run says nothing of one cycle's length: shares are of the run itself.
         if self.times is None and total is not None:
             return self._with(lambda part: part._resolved(total, plan))
         if self.times is None or total is None:
             return self._with(lambda part: part._resolved(None, plan))
+        # Lengths inside are shares of one cycle, so the run is divided first.
         first = total / self.times
         if self.growth != 1.0:
             first = total * (self.growth - 1.0) / (self.growth**self.times - 1.0)
@@ -173,6 +179,7 @@ class Until(Schedule):
         return min(self.of.warmup_updates, self.updates)
 
     def _value(self, position: Any, xp: Any) -> Any:
+        # "+ 0 * position" makes an array of the same type, which torch's where() asks for.
         return self.of._value(xp.where(position < self.updates, position, self.updates + 0 * position), xp)
 
     def _stretched(self, ratio: float) -> Schedule:
@@ -249,6 +256,7 @@ class Blend(Schedule):
         if not self.updates or self.start is None:
             return value
         gap = self.start - self.of._at(0)
+        # The line alone would overshoot where the schedule moves towards the start by itself: hence the middle one.
         left = self.updates - position
         start, value = self.start + 0.0 * position, value + 0.0 * position
         line = value + gap * xp.where(left > 0, left / self.updates, 0.0 * position)
@@ -265,7 +273,7 @@ def everything_in(schedule: Schedule) -> list[Schedule]:
     return [schedule, *(inner for part in schedule.parts for inner in everything_in(part))]
 
 
-# --- A user's own function as a schedule, named by its import path --------------------------------------------------
+# --- A user's own function --------------------------------------------------------------------------------------------
 
 
 @kind("function")
@@ -283,10 +291,12 @@ class UserFunction(Schedule):
 
     path: str
     length: int | None = None
+    # A list, since a frozen dataclass takes no assignment: empty until the first value is asked for.
     _function: list[Callable[[int], float]] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
         module, colon, name = str(self.path).partition(":")
+        # Checked as text alone: reading a file must not run what it names.
         if not colon or not all(word.isidentifier() for word in (*module.split("."), *name.split("."))):
             advice = "Name a function that can be imported."
             raise ScheduleError(refusal("path", "written package.module:name", self.path, advice))
@@ -295,7 +305,7 @@ class UserFunction(Schedule):
         object.__setattr__(self, "_function", [])
 
     def __reduce__(self) -> Any:
-        return UserFunction, (self.path, self.length)
+        return UserFunction, (self.path, self.length)  # by its path: functions themselves need not pickle
 
     @property
     def horizon(self) -> Count | None:
@@ -344,7 +354,7 @@ def from_function(function: Callable[[int], float], length: int | None = None) -
         advice = "Define it at the top of a module that can be imported."
         raise ScheduleError(refusal("function", "importable by its name", function, advice))
     schedule = UserFunction(path, length)
-    schedule(0)
+    schedule(0)  # what returns no factor is refused here and not in the first update of a run
     return schedule
 
 
@@ -370,7 +380,7 @@ def _import(path: str) -> Callable[[int], float]:
     return function  # type: ignore[no-any-return]
 
 
-# --- Schedules made of others at the same update: product, minimum, maximum, floors, and what follows the end
+# --- At the same update -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,6 +523,7 @@ class Strict(_Around):
 
     def _value(self, position: Any, xp: Any) -> Any:
         horizon = self.horizon
+        # Of an empty array there is no largest position; a traced one has no value, and is refused by its driver.
         last = position if not hasattr(position, "max") else (position.max() if position.size else -1)
         if horizon is not None and last >= horizon:
             advice = "The schedule ends there: plan more updates, or let it hold with after_end('hold')."

@@ -46,6 +46,9 @@ class Scalar:
         return yes if condition else no
 
 
+# What XLA and float32 need spelled out so that compiled schedules keep their steps and digits.
+
+
 def quotient(part: Any, whole: Any) -> Any:
     """``part / whole``, rounded once, for quotients that are cut at whole numbers.
 
@@ -243,6 +246,7 @@ class CosineRestarts(Curve):
     cycles: float = option(1.0, ABOVE_ZERO, "It counts the descents.", (0.2, 4.0))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        # quotient(): a share a bit below a whole number of cycles would stand at the bottom instead of the top.
         return 0.5 * (1.0 + xp.cos(xp.pi * ((self.cycles * quotient(done, length)) % 1.0)))
 
 
@@ -345,6 +349,7 @@ class Logarithmic(Curve):
     """The logarithm of what is left; rising, DeepSpeed's default warm-up (``warmup_num_steps`` = length + 1)."""
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        # "+ 0.0 * left" makes an array of the length: torch's log takes no plain number.
         return xp.log(1.0 + left) / xp.log(1.0 + length + 0.0 * left)
 
 
@@ -356,6 +361,7 @@ class Rex(Curve):
     beta: float = option(0.5, ("in [0, 1)", lambda value: 0 <= value < 1), "0 is a straight line.", (0.0, 0.99))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        # In the share that is left: 1 - beta u would lose digits where both are near 1.
         height = left / length
         return height / ((1.0 - self.beta) + self.beta * height)
 
@@ -431,6 +437,7 @@ class PowerLaw(Curve):
     timescale: float = option(10_000.0, ABOVE_ZERO, "It is a number of updates.", (0.5, 1e4))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        # The sum first, as transformers does (shift = timescale - warm-up): 1 + done / timescale rounds differently.
         return 1.0 / ((done + self.timescale) / self.timescale) ** self.power
 
 
@@ -484,6 +491,7 @@ class Rectification(Curve):
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         limit = 2.0 / (1.0 - self.beta2) - 1.0
+        # The fifth count for 0.999; the nearer beta2 is to 0.6, the later, but never past a few dozen.
         first = next(t for t in range(1, 1000) if self._terms(t, limit) > 4.0)
         terms = self._terms(done + float(first), limit)
         square = (terms - 4.0) * (terms - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * terms)

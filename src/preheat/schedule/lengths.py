@@ -1,7 +1,11 @@
-"""Lengths with a unit: updates, epochs, samples, tokens, a fraction of the whole, or the rest.
+"""What stands in a schedule instead of a plain number: lengths with a unit, and learning rates.
 
-A plain whole number is a number of updates. Everything else is a :class:`Length`, and a plan turns it into updates:
-fractions are exact in decimals and rounded up, so 7 % of 100 is 7 (binary floats say 8).
+Numbers  one validator for each rule. Nothing is repaired: a value either passes unchanged, as a plain Python number, or
+         is refused with its name.
+Factors  shares of the peak, or learning rates that become shares once a base value is known.
+Lengths  updates, epochs, samples, tokens, a fraction of the whole, or the rest. A plain whole number is a number of
+         updates. Everything else is a :class:`Length`, and a plan turns it into updates: fractions are exact in
+         decimals and rounded up, so 7 % of 100 is 7 (binary floats say 8).
 """
 
 from __future__ import annotations
@@ -17,11 +21,9 @@ from typing import Any, Protocol
 
 from preheat.errors import PreheatError, ScheduleError, refusal
 
-# --- What a number or a count may be: one validator for each rule ---------------------------------------------------
-# Nothing is repaired: a value either passes unchanged (as a plain Python number) or is refused with its name.
+# --- Numbers ----------------------------------------------------------------------------------------------------------
 
-
-Count = int | float
+Count = int | float  # updates: a float only where transformers' callers give one, or a cycle is stretched
 
 
 def number(
@@ -34,6 +36,7 @@ def number(
     >>> number("power", 2)
     2
     """
+    # True is an int to Python: as a number of updates it is a mistake.
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise error(refusal(name, "a finite number", value, advice))
     if isinstance(value, numbers.Integral):
@@ -99,7 +102,7 @@ def count(
     return plain
 
 
-# --- Factors: shares of the peak, or learning rates that become one once a base value is known ----------------------
+# --- Factors ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,12 @@ class Absolute:
     value: float
 
     def __str__(self) -> str:
+        # Six digits where they are the value, all of them where not: the text reads back to the bit.
         return f"lr {self.value:.17g}" if float(f"{self.value:g}") != self.value else f"lr {self.value:g}"
 
     def share(self, base: float) -> float:
         """The share of ``base`` whose product with it is this value, to the last bit where one exists."""
+        # A quotient times its divisor may miss by one bit; a neighbor of it often does not.
         share = self.value / base
         for near in (share, math.nextafter(share, 0.0), math.nextafter(share, math.inf)):
             if near * base == self.value:
@@ -164,11 +169,9 @@ def _not_negative(name: str, value: Any, advice: str) -> float:
     return plain
 
 
-# --- Lengths with a unit: updates, epochs, samples, tokens, a fraction of the whole, or the rest --------------------
+# --- Lengths ----------------------------------------------------------------------------------------------------------
 
-
-UNITS = ("updates", "epochs", "samples", "tokens", "fraction", "rest")
-
+# No sign, and no second unit: what is not plainly a length is refused instead of guessed.
 _NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _TEXT = re.compile(rf"({_NUMBER})\s*(%|[A-Za-z]+)?")
 _SINGULAR = {unit[:-1]: unit for unit in ("updates", "epochs", "samples", "tokens")}
@@ -269,6 +272,7 @@ def as_length(name: str, value: Any) -> int | Length:
     if isinstance(value, str):
         return _read(name, value)
     if isinstance(value, float):
+        # In transformers 1.0 warm-up steps are one update, in others' ratios the whole run.
         if value == 1.0:
             advice = 'Write 1 for one update, or "100%" for all of them.'
             raise ScheduleError(refusal(name, "an int, or a float in (0, 1)", value, advice))
@@ -298,12 +302,12 @@ def _read(name: str, text: str) -> int | Length:
     word = text.strip()
     if word.lower() == "rest":
         return rest()
-    found = _TEXT.fullmatch(word)
-    unit = found[2] if found else None
+    parts = _TEXT.fullmatch(word)
+    unit = parts[2] if parts else None
     plural = _SINGULAR.get(unit.lower(), unit.lower()) if unit else None
-    if not found or (unit and plural not in ("%", *_SINGULAR.values())):
+    if not parts or (unit and plural not in ("%", *_SINGULAR.values())):
         raise ScheduleError(refusal(name, "a length", text, _ADVICE))
-    value = Decimal(found[1].replace("_", ""))
+    value = Decimal(parts[1].replace("_", ""))
     if plural == "%":
         if not 0 <= value <= 100:
             raise ScheduleError(refusal(name, "at most 100%", text, "100% is the whole run."))
@@ -312,7 +316,7 @@ def _read(name: str, text: str) -> int | Length:
         return _amount(plural, value) if value else 0
     if plural is None and 0 < value < 1:
         return fraction(value)
-    if plural is None and "." in found[1]:
+    if plural is None and "." in parts[1]:
         advice = "A bare number is a whole number of updates, or a fraction below 1."
         raise ScheduleError(refusal(name, "a length", text, advice))
     if value != int(value):
@@ -326,6 +330,7 @@ def _amount(unit: str, value: Any) -> Length:
     if isinstance(value, Decimal):
         exact = value
     else:
+        # Through its shortest text: 0.07 then is seven hundredths, and not the binary float a little above.
         exact = Decimal(int(value)) if isinstance(value, numbers.Integral) else Decimal(repr(float(value)))
     if not exact.is_finite() or exact <= 0:
         raise ScheduleError(refusal(unit, "> 0", value, "Give a number above zero."))

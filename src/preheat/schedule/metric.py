@@ -102,17 +102,19 @@ class MetricFactor(Schedule):
         return self._report(metric, position, in_warmup=False)
 
     def _report(self, metric: float, position: int, *, in_warmup: bool) -> Self:
+        # During the warm-up the metric follows the rising rate: a cut would answer to the warm-up.
         if position < 0 or (in_warmup and not self.during_warmup):
             return self
         checked, wanted = self._check(float(number("metric", metric, "A check needs a finite number.")))
         if wanted == checked.latest:
             return checked
-        import logging
+        import logging  # at a cut only: `import preheat` stays quick
 
         logging.getLogger("preheat").info(
             "%s: factor %g -> %g from update %d on (metric %g, best %g)",
             type(self).__name__.lower(), self.latest, wanted, position, metric, checked.best,
         )  # fmt: skip
+        # A report made again (after a resume, say) replaces the one of the same update and all after it.
         earlier = tuple(change for change in self.changes if change[0] < position)
         return replace(checked, changes=(*earlier, (position, wanted)))
 
@@ -151,6 +153,7 @@ class Plateau(MetricFactor):
 
     def _check(self, metric: float) -> tuple[Self, float]:
         checked = replace(self, best=metric, bad=0) if self._better(metric) else replace(self, bad=self.bad + 1)
+        # torch's order: the cool-down is counted before the patience, and clears it.
         if checked.quiet:
             checked = replace(checked, quiet=checked.quiet - 1, bad=0)
         if checked.bad > self.patience:
@@ -171,6 +174,7 @@ class Greedy(MetricFactor):
         pause: checks after a raise in which nothing is counted (transformers' ``warmup``).
     """
 
+    # transformers' own defaults, but for the bounds.
     factor: float = 0.95
     threshold: float = 1e-6
     threshold_mode: str = "abs"
@@ -193,6 +197,7 @@ class Greedy(MetricFactor):
         else:
             checked = replace(self, bad=self.bad + 1, good=0)
         if checked.good > self.patience:
+            # As transformers': a raise divides by what a cut multiplies by.
             return replace(checked, good=0, quiet=self.pause), min(self.latest / self.factor, self.most)
         if checked.bad > self.patience:
             return replace(checked, bad=0, quiet=self.cooldown), self._cut()

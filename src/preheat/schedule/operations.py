@@ -1,7 +1,11 @@
-"""What is done to a schedule in the middle of a run: cool down, extend, resume with another one.
+"""Phases to write schedules with, and what is done to a schedule in the middle of a run.
 
-Each is a function from schedules to a schedule. The past stays as it is, bit for bit, so one saved run can go on along
-any number of branches.
+Phases   ``warmup("10%") >> hold() >> decay("1-sqrt", "20%")``, all in the native convention: the first update of a
+         warm-up is above its start, and a decay's last update is at its end. Lengths are those of
+         :func:`preheat.schedule.lengths.as_length`; left out, a phase takes the rest of the run, which
+         :meth:`Schedule.over` fills in.
+Mid-run  cool down, extend, resume with another one: functions from schedules to a schedule. The past stays as it is,
+         bit for bit, so one saved run can go on along any number of branches.
 """
 
 from __future__ import annotations
@@ -16,19 +20,16 @@ from preheat.schedule.curves import Constant, named_curve
 from preheat.schedule.lengths import Factor, Length, as_length, choice, count, in_updates, number, rest
 from preheat.schedule.sequence import Phase, PhaseSchedule
 
-# --- Phases to write schedules with: ``warmup("10%") >> hold() >> decay("1-sqrt", "20%")`` --------------------------
-# All are in the native convention: the first update of a warm-up is above its start, and a decay's last update is at
-# its end. Lengths are those of :func:`preheat.schedule.lengths.as_length`; left out, a phase takes the rest of the
-# run, which :meth:`Schedule.over` fills in.
+# --- Phases -----------------------------------------------------------------------------------------------------------
 
 
 def warmup(
     length: int | float | str | Length, curve: str = "linear", *, start: Factor = 0.0, **options: Any
 ) -> PhaseSchedule:
-    """The climb from ``start`` to the peak.
+    """The warm-up: from ``start`` to the peak.
 
     Args:
-        length: updates, or any other length; 0 means no climb.
+        length: updates, or any other length; 0 means none.
         curve: ``linear``, ``cosine``, ``1-sqrt``, ``square`` (quadratic), ``geometric`` (a ratio option = start),
             ``logarithmic``, ``rectification``, or any other curve's name.
         start: where it comes from, a share of the peak. Its first update is one step above it: 1 / length for 0.
@@ -92,11 +93,13 @@ def untuned_warmup(beta2: float = 0.999) -> int:
     beta2 = number("beta2", beta2)
     if not 0 <= beta2 < 1:
         raise ScheduleError(refusal("beta2", "in [0, 1)", beta2, "It is Adam's second beta."))
+    # Through its shortest text: in binary 1 - 0.999 is a little above 0.001, and the quotient below 2000.
     return math.floor(2 / (1 - Fraction(repr(float(beta2)))))
 
 
 def _phase(curve: str, length: Any, start: Factor | None, end: Factor, options: dict[str, Any]) -> PhaseSchedule:
     shape = named_curve(curve, **options)
+    # A constant "decay to 0" would be neither: it stays, whatever its end.
     if isinstance(shape, Constant):
         raise ScheduleError(refusal("curve", "one that moves", curve, "Take hold(length, at=...)."))
     return PhaseSchedule((Phase(curve=shape, length=_length(length), start=start, end=end, convention="native"),))
@@ -108,7 +111,7 @@ def _length(length: Any) -> int | Length | None:
     return None if length == "forever" else as_length("length", length)
 
 
-# --- What is done to a schedule in the middle of a run: cool down, extend, resume with another one ------------------
+# --- In the middle of a run -------------------------------------------------------------------------------------------
 
 
 POLICIES = ("keep", "replace", "rescale", "bridge")
@@ -143,7 +146,7 @@ def extend(
     *,
     at: int | None = None,
     level: float | None = None,
-    climb: Any = "10%",
+    warmup: Any = "10%",
     shape: str = "cosine",
 ) -> Schedule:
     """``schedule`` until its end, then ``extra`` updates more.
@@ -151,13 +154,13 @@ def extend(
     Args:
         schedule: a schedule with a horizon (or one cut by ``at``).
         extra: further updates, >= 1.
-        how: ``"rewarm"`` climbs to ``level`` and decays to where the schedule had ended; ``"constant_tail"`` stays at
+        how: ``"rewarm"`` rises to ``level`` and decays to where the schedule had ended; ``"constant_tail"`` stays at
             ``level``; ``"rescale"`` goes on as if the horizon had been that long from the start: it jumps to the value
             the longer schedule has there.
         at: the update to go on from; None takes the horizon.
-        level: factor to climb to (default 1.0) or to stay at (default: the last value used).
-        climb: length of the climb, in updates or as a share of ``extra``.
-        shape: curve of the decay after the climb.
+        level: factor to rise to (default 1.0) or to stay at (default: the last value used).
+        warmup: length of the rise, in updates or as a share of ``extra``.
+        shape: curve of the decay after it.
 
     Raises:
         ScheduleError: if a constant tail would train at 0.
@@ -173,18 +176,20 @@ def extend(
     if end is None:
         raise ScheduleError(refusal("at", "given for a schedule without an end", None, "Say where to go on from."))
     past = schedule.until(end)
+    # The longer schedule as it would stand by now: its first part is never used, so the rate jumps.
     if how == "rescale":
         return past >> schedule.stretch(int(end) + extra).shift(int(end))
     if how == "constant_tail":
+        # The last value used and not the end value: in transformers' convention that is 0, and nothing would train.
         stay = number("level", schedule(max(0, int(end) - 1)) if level is None else level)
         if not stay:
             raise ScheduleError(
                 refusal("level", "> 0", stay, "Updates at 0 change nothing: give the level to stay at.")
             )
         return past >> hold(extra, at=stay)
-    updates = int(in_updates("climb", as_length("climb", climb), extra, None))
+    updates = int(in_updates("warmup", as_length("warmup", warmup), extra, None))
     if updates >= extra:
-        raise ScheduleError(refusal("climb", f"below extra={extra}", climb, "Leave updates for the decay."))
+        raise ScheduleError(refusal("warmup", f"below extra={extra}", warmup, "Leave updates for the decay."))
     ended = schedule(int(end))
     rise = decay("linear", updates, 1.0 if level is None else level)
     return past >> rise >> decay(shape, extra - updates, ended)
@@ -216,6 +221,7 @@ def resume(saved: Schedule, new: Schedule, position: int, policy: str, *, bridge
     past = saved.until(position)
     if policy == "replace":
         return past >> new.shift(position)
+    # A line from the saved value to the new one, so that an optimizer's moments meet no jump.
     if policy == "bridge":
         updates = int(count("bridge", bridge, 1, advice="It is the number of updates to come over in."))
         return past >> new.shift(position).blend(updates)
@@ -250,7 +256,7 @@ def changed_fields(saved: Any, now: Any, path: str = "") -> list[str]:
     return [] if saved == now else [f"{path}: {_shown(saved)} -> {_shown(now)}"]
 
 
-_NOTHING = object()
+_NOTHING = object()  # None is a value that data may have
 
 
 def _shown(value: Any) -> str:

@@ -8,7 +8,7 @@
     length     100 | 100 updates | 10% | 2 epochs | 5e5 samples | 2e9 tokens | rest (or nothing) | forever
     factor     0.1 | lr 1e-6
 
-``>`` is "then". A phase starts where the one before arrived unless ``from`` says otherwise; ``warmup`` climbs from 0
+``>`` is "then". A phase starts where the one before arrived unless ``from`` says otherwise; ``warmup`` rises from 0
 to 1; a curve falls to 0 unless ``to`` says otherwise. Names: the curves, and repeat, until, shift, blend, clip, lift,
 strict, min, max, plateau, greedy, function.
 """
@@ -29,12 +29,14 @@ from preheat.schedule.curves import CURVE_NAMES, Constant, Linear, named_curve
 from preheat.schedule.lengths import Count, Factor, Length, as_length, lr, rest
 from preheat.schedule.sequence import CONVENTIONS, Phase, PhaseSchedule
 
+# Names come first, because 1-sqrt begins like a number.
 _TOKEN = re.compile(
     r"(?P<name>1-[a-z]+|[A-Za-z_]\w*)"
     r"|(?P<number>(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?%?)"
     r"|(?P<string>\"[^\"]*\"|'[^']*')"
     r"|(?P<sign>[>*(),=\[\]:-])"
 )
+_SPACE = re.compile(r"\s*")
 _UNITS = ("update", "updates", "epoch", "epochs", "sample", "samples", "token", "tokens")
 _MOST_NESTED = 50  # brackets in brackets: far above what people write, far below what Python's stack holds
 # What is called with brackets: every kind but phases, whose words are this grammar itself.
@@ -77,7 +79,8 @@ class _Reader:
     def advance(self) -> str:
         """Step to the next token; the word left behind."""
         left = self.word
-        self.position = self.end + len(self.text[self.end :]) - len(self.text[self.end :].lstrip())
+        space = _SPACE.match(self.text, self.end)
+        self.position = space.end() if space else self.end
         if self.position == len(self.text):
             self.kind, self.word = "end", ""
             return left
@@ -110,6 +113,7 @@ class _Reader:
         self.depth += 1
         if self.depth > _MOST_NESTED:
             self.fail("less nesting")
+        # What is said of a convention holds to the end of its brackets.
         if self.word in CONVENTIONS:
             convention = self.advance()
             self.expect(":")
@@ -145,6 +149,7 @@ class _Reader:
         while not self.take(")"):
             if inside or options:
                 self.expect(",")
+            # The one option that may stand without its name: function("package.module:name").
             if self.kind == "string":
                 options["path"] = self.advance()[1:-1]
             elif self.kind == "name" and self._next_sign() == "=":
@@ -179,6 +184,8 @@ class _Reader:
     def phase(self, convention: str) -> Phase:
         if self.kind != "name":
             self.fail("a phase")
+        # "warmup cosine 10" names its curve, "warmup 10" is a line; what is no curve's name after it is a unit's or an
+        # error, which the length reports better.
         rising = self.take("warmup")
         if not rising and (self.take("hold") or self.take("constant")):
             length = self.length()
@@ -220,10 +227,11 @@ class _Reader:
         if self.take("forever"):
             return None
         if self.take("rest") or self.kind != "number":
-            return rest()
+            return rest()  # a length left out is the rest
         amount = self.advance()
         if self.kind == "name" and self.word.lower() in _UNITS:
             unit = self.advance().lower()
+            # Printed where a cycle was stretched to 7.5 updates: a text has to read back as the same schedule.
             if unit.startswith("update"):
                 return float(amount) if "." in amount else as_length("length", amount)
             return as_length("length", f"{amount} {unit}")
