@@ -177,6 +177,7 @@ def _first_update(run: _Run) -> Iterator[Finding]:
     elif warmup and first >= run.peak:
         message = f"update 0 runs at the peak already, before a warm-up of {warmup:g} updates"
         yield Finding("first-update-at-peak", "warning", message, "Check where the warm-up starts.")
+    # Nearly the peak: the first update of a native cosine or line is a little below it.
     elif not warmup and first >= 0.99 * run.peak and run.updates > 1:
         message = f"update 0 runs at {run.rate(first)}, the peak"
         yield Finding("no-warm-up", "note", message, "Add a warm-up if training shakes at first.")
@@ -215,6 +216,7 @@ def _end_value(run: _Run) -> Iterator[Finding]:
     last, end = float(run.factors[-1]), run.schedule(run.updates)
     warmed_up = run.positions >= int(min(run.schedule.warmup_updates, run.updates - 1))
     bottom = float(run.factors[warmed_up].min())
+    # Back at the peak after a fall: a constant rate, or a shallow decay, ends near its peak because it was meant to.
     if last >= 0.99 * run.peak and bottom < 0.9 * run.peak:
         message = f"the last update is back at {run.rate(last)}, the peak"
         yield Finding("ends-at-peak", "warning", message, "Half a wave (cycles 0.5) falls once.")
@@ -239,7 +241,7 @@ def _jumps(run: _Run) -> Iterator[Finding]:
         values = f"{run.rate(float(run.factors[index]))} -> {run.rate(float(run.factors[index + 1]))}"
         if step < 0:
             yield Finding("jump", "warning", f"the rate drops at update {at}: {values}", "Bring the phases together.")
-        elif at >= 0.95 * run.updates:
+        elif at >= 0.95 * run.updates:  # the last cycle is cut off: it ends near the peak, whatever its floor
             message = f"the rate restarts at update {at}, {run.updates - at} before the end: {values}"
             yield Finding("late-restart", "warning", message, "Let the cycles divide the run.")
         else:
@@ -251,7 +253,7 @@ def _jumps(run: _Run) -> Iterator[Finding]:
 def _levels(run: _Run) -> Iterator[Finding]:
     import numpy as np
 
-    if run.peak > 1.0 + 1e-9:
+    if run.peak > 1.0 + 1e-9:  # products of several factors may round above 1
         message = f"the highest rate is {run.peak:.4g} times the base value"
         yield Finding("above-base", "warning", message, "A factor of 1 is the peak.")
     # Each stands for the updates up to the next that was looked at: itself, unless the run is long.
@@ -306,6 +308,7 @@ def _absolutes(part: Any) -> Iterator[Absolute]:
     elif is_dataclass(part):
         for item in fields(part):
             value = getattr(part, item.name)
+            # Computed fields repeat the given ones, and everything_in() hands out the schedules inside by themselves.
             if item.init and not isinstance(value, Schedule):
                 yield from _absolutes(value)
 
