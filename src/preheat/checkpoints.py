@@ -212,7 +212,7 @@ def _resolved(asked: Schedule | str, total: int | None, base: float) -> Schedule
 def _shown(position: int, saved: Schedule | None, asked: Schedule) -> tuple[int, ...]:
     """The updates worth showing: the border, a little later, and the ends of both schedules; a line holds eight."""
     ends = [int(one.horizon) for one in (saved, asked) if one is not None and one.horizon is not None]
-    # At the border the groups' own rate is used, one later the scheduler's first, after 100 a warm-up would be over.
+    # At the border the groups' own rate is used, and one update later the scheduler's first: a jump shows there.
     later = [position + step for step in (0, 1, 2, 10, 100)]
     middle = [(position + end) // 2 for end in ends] + [end - 1 for end in ends] + [max(ends)] if ends else []
     return tuple(sorted({*later, *(update for update in middle if update > position)}))[:8]
