@@ -71,7 +71,7 @@ class Scheduler(driver.Scheduler):
 
         Trainers log after an update: whether the engine has called :meth:`step` by then makes no difference.
         """
-        used = self._chapter.columns
+        used = self._segment.columns
         if self._stepping or not used[0]:
             return super().get_last_lr()
         columns = zip(self._targets, self._columns, strict=True)

@@ -1,11 +1,13 @@
 """Each finding has a schedule that triggers it and one that does not; nothing is read off a name."""
 
 import json
+import time
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 import preheat
+from preheat import checking
 from support.strategies import schedules
 
 
@@ -56,22 +58,61 @@ def test_a_sound_schedule_has_nothing_to_say():
 
 def test_floors_are_held_against_every_group():
     """One group's base value is below the floor, the other's is not."""
-    found = preheat.check("warmup 10 > cosine 90 to lr 1e-5", lr=1e-3, bases=[1e-3, 1e-6])
-    assert [finding.message for finding in found if finding.code == "floor-above-base"] == [
+    findings = preheat.check("warmup 10 > cosine 90 to lr 1e-5", lr=1e-3, bases=[1e-3, 1e-6])
+    assert [finding.message for finding in findings if finding.code == "floor-above-base"] == [
         "the learning rate 1e-05 of the schedule is above the base value 1e-06 of a group"
     ]
 
 
 def test_numbers_in_messages_are_learning_rates():
     """Of the lr given."""
-    found = preheat.check("warmup 1000 > hold 10", updates=500, lr=1e-3)
-    assert "the highest rate is 0.0005" in str(found[0])
+    findings = preheat.check("warmup 1000 > hold 10", updates=500, lr=1e-3)
+    assert "the highest rate is 0.0005" in str(findings[0])
 
 
 def test_long_runs_are_looked_at_where_it_matters():
     """A jump between two far updates of 10^9 is found at its place."""
-    found = preheat.check("warmup 1000 > hold 599_999_000 > hold 400_000_000 at 0.5")
-    assert any("drops at update 600000000" in finding.message for finding in found)
+    findings = preheat.check("warmup 1000 > hold 599_999_000 > hold 400_000_000 at 0.5")
+    assert any("drops at update 600000000" in finding.message for finding in findings)
+
+
+@pytest.mark.parametrize("updates", [10**7, 10**8])
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("warmup 10% > cosine to 0.1", {"warm-up-below-floor"}),
+        (
+            "warmup 60% > hold 20% > cosine(cycles=1.0) 20% to 0",
+            {"long-warm-up", "ends-at-peak", "warm-up-below-floor"},
+        ),
+        ("warmup 1% from 0.1 > cosine 19% to 0.005 > hold 80%", {"mostly-near-zero"}),
+        ("transformers: warmup 10% > linear to 0", {"first-update-at-zero", "end-value-not-used"}),
+    ],
+)
+def test_a_run_of_ten_or_a_hundred_million_updates_is_checked_as_a_short_one(schedule, expected, updates):
+    """The same findings as at 10,000 updates, and in no time."""
+    begin = time.process_time()
+    assert {*codes(schedule, updates=updates)} == {*codes(schedule, updates=10_000)} == expected
+    assert time.process_time() - begin < 1  # 0.03 s; looking at every update takes 8 s
+
+
+def test_a_staircase_in_a_long_phase_is_seen_step_by_step():
+    """Its drops are inside a phase, at no border."""
+    findings = preheat.check("warmup 1000000 > exponential(rate=0.5, steps=2000000, staircase=true) 9000000")
+    drops = [finding.message for finding in findings if finding.code == "jump"]
+    assert [drop.split()[5].rstrip(":") for drop in drops] == ["2999999", "4999999", "6999999", "8999999"]
+
+
+@given(schedules)
+def test_a_part_of_the_updates_shows_what_all_of_them_show(schedule):
+    """Whatever is found in a run whose every update is looked at is found through a net."""
+    assume(schedule.horizon)
+    long = schedule.stretch(20_000)
+    every = codes(long)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "_MOST", 10_000)
+        patch.setattr(checking, "_NET", 2_000)
+        assert codes(long) == every
 
 
 @given(schedules)

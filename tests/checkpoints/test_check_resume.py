@@ -41,8 +41,8 @@ def trained(optimizer, scheduler, updates):
 
 
 def warm_cosine(optimizer, total):
-    climb = LinearLR(optimizer, 0.1, 1.0, 10)
-    return SequentialLR(optimizer, [climb, CosineAnnealingLR(optimizer, total - 10)], [10])
+    warmup = LinearLR(optimizer, 0.1, 1.0, 10)
+    return SequentialLR(optimizer, [warmup, CosineAnnealingLR(optimizer, total - 10)], [10])
 
 
 RESUMES = {
@@ -86,33 +86,33 @@ def test_the_forecast_is_what_the_framework_then_does(name, tmp_path):
     optimizer, scheduler, _ = started(first, POSITION)
     state = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
     torch.save(state, tmp_path / "checkpoint.pt")
-    found = check_resume(tmp_path / "checkpoint.pt", asked)
+    forecast = check_resume(tmp_path / "checkpoint.pt", asked)
     again, resumed, _ = started(second, 0)
     again.load_state_dict(copy.deepcopy(state["optimizer"]))
     resumed.load_state_dict(copy.deepcopy(state["scheduler"]))
     last = 100 if name == "one cycle" else 151
     used = trained(again, resumed, last - POSITION)
-    course = next(course for course in found.courses if course.name == "torch")
-    shown = [(update, rate) for update, rate in zip(found.updates, course.rates, strict=True) if update < last]
+    curve = next(curve for curve in forecast.curves if curve.name == "torch")
+    shown = [(update, rate) for update, rate in zip(forecast.updates, curve.rates, strict=True) if update < last]
     assert len(shown) > 4
     for update, rate in shown:
         assert rate == pytest.approx(used[update - POSITION], abs=1e-9), update
-    assert not found.as_asked
-    assert ("takes the new function" if "transformers" in name else "base rates win over") in found.sentence
+    assert not forecast.as_asked
+    assert ("takes the new function" if "transformers" in name else "base rates win over") in forecast.sentence
 
 
 def test_nothing_changed_is_said_for_every_kind(tmp_path):
     """The same schedule again: as asked, in torch and in ours."""
     optimizer, scheduler, _ = started(lambda optimizer: CosineAnnealingLR(optimizer, 100), POSITION)
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "torch.pt")
-    found = check_resume(tmp_path / "torch.pt", "transformers: cosine 100")
-    assert found.as_asked
-    assert found.ours == "goes on: nothing has changed"
+    forecast = check_resume(tmp_path / "torch.pt", "transformers: cosine 100")
+    assert forecast.as_asked
+    assert forecast.ours == "goes on: nothing has changed"
     schedule = preheat.get_schedule("cosine", warmup=10, total=100)
     optimizer, scheduler, _ = started(lambda optimizer: preheat.torch.Scheduler(optimizer, schedule), POSITION)
     torch.save(scheduler.state_dict(), tmp_path / "ours.pt")
-    found = check_resume(tmp_path / "ours.pt", schedule)
-    assert (found.as_asked, found.position, found.sentence) == (True, POSITION, "goes on: nothing has changed")
+    forecast = check_resume(tmp_path / "ours.pt", schedule)
+    assert (forecast.as_asked, forecast.position, forecast.sentence) == (True, POSITION, "goes on: nothing has changed")
 
 
 @pytest.mark.parametrize("policy", ["keep", "replace", "rescale", "bridge"])
@@ -121,15 +121,15 @@ def test_our_policies_are_shown_as_they_act(policy, tmp_path):
     saved, new = (preheat.get_schedule("linear", warmup=10, total=total) for total in (100, 200))
     optimizer, scheduler, _ = started(lambda optimizer: preheat.torch.Scheduler(optimizer, saved), POSITION)
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "ours.pt")
-    found = check_resume(tmp_path / "ours.pt", new, bridge=20)
-    assert "phases[1].length: 90 -> 190" in found.sentence
+    forecast = check_resume(tmp_path / "ours.pt", new, bridge=20)
+    assert "phases[1].length: 90 -> 190" in forecast.sentence
     again = torch.optim.AdamW([torch.nn.Parameter(torch.ones(3))], lr=RATE)
     resumed = preheat.torch.Scheduler(again, new, resume=policy, bridge=20)
     resumed.load_state_dict(scheduler.state_dict())
     used = trained(again, resumed, 151 - POSITION)
     name = "preheat, bridge 20" if policy == "bridge" else f"preheat, {policy}"
-    course = next(course for course in found.courses if course.name == name)
-    shown = [(update, rate) for update, rate in zip(found.updates, course.rates, strict=True) if update <= 150]
+    curve = next(curve for curve in forecast.curves if curve.name == name)
+    shown = [(update, rate) for update, rate in zip(forecast.updates, curve.rates, strict=True) if update <= 150]
     for update, rate in shown:
         assert rate == pytest.approx(used[update - POSITION], abs=1e-15)
 
@@ -138,23 +138,23 @@ def test_a_new_peak_is_told(tmp_path):
     """torch and transformers keep the saved base rate; ours names both."""
     optimizer, scheduler, _ = started(lambda optimizer: get_linear_schedule_with_warmup(optimizer, 10, 100), POSITION)
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "a.pt")
-    found = check_resume(tmp_path / "a.pt", "transformers: warmup 10 > linear 90", lr=1e-4)
-    assert "the base rate stays the saved 0.001, not 0.0001" in found.sentence
-    assert not found.as_asked
+    forecast = check_resume(tmp_path / "a.pt", "transformers: warmup 10 > linear 90", lr=1e-4)
+    assert "the base rate stays the saved 0.001, not 0.0001" in forecast.sentence
+    assert not forecast.as_asked
 
 
 def test_a_checkpoint_of_the_real_trainer(tmp_path):
     """Read through its folder: the saved schedule comes from the arguments, which are not unpickled."""
     trainer(tmp_path / "run", 40).train()
-    found = check_resume(tmp_path / "run" / "checkpoint-20", "transformers: warmup 4 > linear 76")
-    assert (found.checkpoint.framework, found.position) == ("transformers", 20)
-    assert str(found.saved) == "transformers: warmup 4 > linear 36 to 0"
-    assert "takes the new function at once, at position 20" in found.sentence
+    forecast = check_resume(tmp_path / "run" / "checkpoint-20", "transformers: warmup 4 > linear 76")
+    assert (forecast.checkpoint.framework, forecast.position) == ("transformers", 20)
+    assert str(forecast.saved) == "transformers: warmup 4 > linear 36 to 0"
+    assert "takes the new function at once, at position 20" in forecast.sentence
     again = trainer(tmp_path / "run", 80)
     again.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-20"))
     logged = {row["step"] - 1: row["learning_rate"] for row in again.state.log_history if "learning_rate" in row}
-    course = next(course for course in found.courses if course.name == "transformers")
-    shown = [(update, rate) for update, rate in zip(found.updates, course.rates, strict=True) if update in logged]
+    curve = next(curve for curve in forecast.curves if curve.name == "transformers")
+    shown = [(update, rate) for update, rate in zip(forecast.updates, curve.rates, strict=True) if update in logged]
     assert len(shown) > 4
     for update, rate in shown:
         assert rate == pytest.approx(logged[update], abs=1e-12), update
@@ -185,10 +185,10 @@ def test_a_checkpoint_of_lightning(tmp_path):
     )  # fmt: skip
     fitting.fit(Module(), torch.utils.data.DataLoader(torch.ones(60, 4), batch_size=2))
     fitting.save_checkpoint(tmp_path / "last.ckpt")
-    found = check_resume(tmp_path, "transformers: cosine 200")
-    assert (found.checkpoint.framework, found.position, found.checkpoint.updates) == ("lightning", 30, 30)
-    assert found.saved.horizon == 100
-    assert "its lengths and base rates win" in found.sentence
+    forecast = check_resume(tmp_path, "transformers: cosine 200")
+    assert (forecast.checkpoint.framework, forecast.position, forecast.checkpoint.updates) == ("lightning", 30, 30)
+    assert forecast.saved.horizon == 100
+    assert "its lengths and base rates win" in forecast.sentence
 
 
 def test_a_scheduler_stepped_at_another_pace_is_noticed(tmp_path):
@@ -214,8 +214,8 @@ def test_a_state_saved_by_accelerate(tmp_path):
         optimizer.step()
         scheduler.step()
     accelerator.save_state(str(tmp_path / "state"), safe_serialization=True)
-    found = check_resume(tmp_path / "state", "transformers: cosine 100")
-    assert (found.checkpoint.framework, found.position, found.as_asked) == ("accelerate", 7, True)
+    forecast = check_resume(tmp_path / "state", "transformers: cosine 100")
+    assert (forecast.checkpoint.framework, forecast.position, forecast.as_asked) == ("accelerate", 7, True)
 
 
 def test_a_run_of_preheat_train(tmp_path):
@@ -225,10 +225,10 @@ def test_a_run_of_preheat_train(tmp_path):
     flags = {"layers": 1, "width": 16, "heads": 2, "vocabulary": 300, "max_tokens": 8, "epochs": 2, "lr": 1e-3}
     config = read_config(flags={"data": str(tmp_path / "data.csv"), "warmup": 2, **flags})
     result = train(config, tmp_path / "run", say=lambda line: None)
-    found = check_resume(tmp_path / "run", config.filled().build_schedule(Plan(96, 32, 4)))
-    assert (found.checkpoint.framework, found.position) == ("preheat", result["updates"])
-    assert "refuses (" in found.sentence
-    assert check_resume(tmp_path / "run" / "update-000003", found.saved).as_asked
+    forecast = check_resume(tmp_path / "run", config.filled().build_schedule(Plan(96, 32, 4)))
+    assert (forecast.checkpoint.framework, forecast.position) == ("preheat", result["updates"])
+    assert "refuses (" in forecast.sentence
+    assert check_resume(tmp_path / "run" / "update-000003", forecast.saved).as_asked
 
 
 class Malicious:
@@ -269,9 +269,9 @@ def test_what_a_lambda_was_cannot_be_told(tmp_path):
     """A LambdaLR on its own does not save its function: said, and what is asked for holds at once."""
     _, scheduler, _ = started(lambda optimizer: LambdaLR(optimizer, lambda k: 0.5), POSITION)
     torch.save(scheduler.state_dict(), tmp_path / "a.pt")
-    found = check_resume(tmp_path / "a.pt", "transformers: cosine 100")
-    assert found.saved is None
-    assert "a LambdaLR does not save its function" in found.notes[0]
+    forecast = check_resume(tmp_path / "a.pt", "transformers: cosine 100")
+    assert forecast.saved is None
+    assert "a LambdaLR does not save its function" in forecast.notes[0]
 
 
 def test_checkpoints_without_a_scheduler_are_refused(tmp_path):
@@ -291,6 +291,15 @@ def test_checkpoints_without_a_scheduler_are_refused(tmp_path):
         with pytest.raises(DataError, match=message):
             read_checkpoint(tmp_path / name)
     _, scheduler, _ = started(lambda optimizer: CosineAnnealingLR(optimizer, 100), 3)
+    (tmp_path / "run").mkdir()
+    torch.save(scheduler.state_dict(), tmp_path / "run" / "scheduler.pt")
+    for damaged, message in (
+        ("{", "checkpoint must be JSON"),
+        ("[3]", "checkpoint must be one with the trainer's counts"),
+    ):
+        (tmp_path / "run" / "trainer_state.json").write_text(damaged)
+        with pytest.raises(DataError, match=message):
+            read_checkpoint(tmp_path / "run")
     torch.save(scheduler.state_dict(), tmp_path / "d.pt")
     with pytest.raises(ConfigError, match="total must be given for this schedule"):
         check_resume(tmp_path / "d.pt", "warmup 10% > cosine")

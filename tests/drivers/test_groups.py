@@ -43,9 +43,10 @@ def test_rules_are_refused_unless_they_fit():
     """Groups that are not there, two of one name, hyperparameters that are not there, values out of range."""
     optimizer = named({"body": 0.1, "head": 0.2})
     refused = [
-        ({"groups": {"tail": 0.5}}, "groups must be named after groups; got 'tail'. There are: body, head"),
+        ({"groups": {"tail": 0.5}}, "groups must be named after groups; got 'tail'. Known: body, head"),
+        ({"groups": {"haed": 0.5}}, "groups must be named after groups; got 'haed'. Did you mean 'head'?"),
         ({"groups": {"head": "fast"}}, r"groups\['head'\] must be a finite number"),
-        ({"also": {"momentum": SHARED}}, "hyperparameter must be a number in the groups; got 'momentum'"),
+        ({"also": {"momentum": SHARED}}, "hyperparameter must be a number in the groups; got 'momentum'. Known: lr, "),
         ({"also": {"betas": SHARED}}, "hyperparameter must be a number in the groups; got 'betas'"),
         ({"also": {"lr": SHARED}}, "also must be about other numbers than lr"),
         ({"also": {"weight_decay": 3}}, "must be a dictionary of groups; got 3"),
@@ -143,6 +144,54 @@ def test_foreign_writes_are_noticed_before_the_update():
             base = 0.25 if mode == "warn" else 0.125 / SHARED(19)
             assert scheduler.history[19:] == pytest.approx(rates(base, SHARED, (19, 20)))
             assert scheduler.history[:19] == pytest.approx(rates(0.25, SHARED, range(19)))
+
+
+ASKED = []
+
+
+def falling(update):
+    """A function that notes what it is asked for."""
+    ASKED.append(update)
+    return 1 - update / 1000
+
+
+def test_a_schedule_is_checked_once_however_many_groups_follow_it():
+    """Every update is looked at, for twenty groups as often as for one."""
+
+    def counted(groups):
+        ASKED.clear()
+        optimizer = named({f"group {index}": 0.1 for index in range(groups)})
+        Scheduler(optimizer, SHARED, also={"weight_decay": preheat.from_function(falling, 1000)})
+        return [*ASKED]
+
+    one, twenty = counted(1), counted(20)
+    assert len(twenty) == len(one)
+    assert set(one) >= set(range(1001))
+
+
+def test_a_value_out_of_range_is_noticed_in_a_run_of_millions():
+    """Every group of those that leave the range at their base is named; where it happens is off by a few updates."""
+    optimizer = named({"body": 0.1, "head": 0.1})
+    rise = preheat.parse("warmup 2000000 > cosine 1000000 to 0.9")
+    Scheduler(optimizer, SHARED, also={"betas[0]": rise})
+    message = r"betas\[0\] of group body must be below 1; got 1.0\d*. It gets there at update (1999999|200000\d)"
+    with pytest.raises(preheat.ScheduleError, match=message):
+        Scheduler(optimizer, SHARED, also={"betas[0]": 1.2 * rise})
+
+
+def test_the_end_of_the_schedule_is_in_the_log_where_other_numbers_are_driven(caplog):
+    """As for learning rates alone: one line, at the first update past the end, with step() and without."""
+    for stepped in (False, True):
+        caplog.clear()
+        optimizer = named({"body": 0.1})
+        scheduler = Scheduler(optimizer, preheat.parse("linear 3"), also={"weight_decay": preheat.parse("linear 2")})
+        for _ in range(6):
+            run(optimizer, 1)
+            if stepped:
+                scheduler.step()
+        assert [record.getMessage()[:48] for record in caplog.records] == [
+            "update 3 is past the schedule's horizon of 3 upd"
+        ]
 
 
 def test_detaching_puts_everything_back():

@@ -8,11 +8,14 @@ Change the import line and a script runs on: ``from preheat import get_linear_sc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from preheat.schedule.lengths import Count
 from preheat.schedule.named import build, takes_warmup
-from preheat.torch import Optimizer, Scheduler
+from preheat.torch import Scheduler
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
 
 
 def _scheduler(

@@ -1,7 +1,13 @@
-"""What a scheduler writes in an optimizer: groups by name, hyperparameters by key, each with a base and a schedule."""
+"""What a scheduler drives in a torch optimizer: groups by name, numbers in them by key, each with base and schedule.
+
+:class:`Target` is one number in one group, and :class:`Spec` says which schedule each number follows. Optimizers are
+taken as they are found: inside wrappers, restored, with tensors for numbers. In the hands of an engine that steps them
+in parts they are refused.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -11,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from preheat.errors import ScheduleError, refusal
+from preheat.errors import ScheduleError, refusal, unknown_name
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import number
 from preheat.schedule.operations import resume
@@ -20,49 +26,16 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-# --- torch optimizers as they are found: inside wrappers, restored, or in the hands of an engine --------------------
-
-
-def innermost(optimizer: Optimizer) -> Optimizer:
-    """The optimizer that is really stepped: wrappers such as Accelerate's keep it in ``.optimizer``."""
-    from torch.optim import Optimizer
-
-    inner = getattr(optimizer, "optimizer", None)
-    return innermost(inner) if isinstance(inner, Optimizer) else optimizer
-
-
-def refuse_without_initial_lr(optimizer: Optimizer) -> None:
-    """Refuse to go on after an update in groups that carry no base value."""
-    if not all("initial_lr" in group for group in optimizer.param_groups):
-        advice = "Load the optimizer's state first, or resume with the scheduler's own state."
-        raise ScheduleError(refusal("last_epoch", "-1 for groups without initial_lr", "a later update", advice))
-
-
-def refuse_parts() -> None:
-    """Refuse another list of groups before an update where DeepSpeed is at work: ZeRO 1 and 2 step group by group."""
-    if "deepspeed" in sys.modules:
-        raise _by_an_engine("ZeRO, which takes its groups away to step them one by one")
-
-
-def refuse_sharded(groups: list[dict[str, Any]]) -> None:
-    """Refuse parameters that ZeRO 3 has cut up: it steps the optimizer once for each piece."""
-    if any(hasattr(weight, "ds_id") for group in groups for weight in group["params"]):
-        raise _by_an_engine("ZeRO 3, which steps it piece by piece")
-
-
-def _by_an_engine(engine: str) -> ScheduleError:
-    advice = "Give deepspeed.initialize(lr_scheduler=preheat.deepspeed.scheduler(schedule, config)) instead."
-    return ScheduleError(refusal("optimizer", "stepped once an update", engine, advice))
-
-
-# --- What a scheduler writes in an optimizer: groups by name, hyperparameters by key, each with a base and a schedule
+# --- one number in one group ------------------------------------------------------------------------------------------
 
 
 Group = dict[str, Any]
 Rule = Schedule | float
 _KEY = re.compile(r"([A-Za-z_]\w*)(?:\[(\d+)\])?")
-_SHARES = {"betas", "momentum", "alpha", "rho", "dampening"}  # [0, 1); everything else is >= 0
-_CHECKED = 1_000_000  # updates of a schedule that are looked at one by one
+# What the optimizers of torch.optim take for a share of an old value: at 1 nothing new would ever come in.
+_SHARES = {"betas", "momentum", "alpha", "rho", "dampening"}
+# Updates of a schedule that are looked at one by one: 30 ms and 24 MB, and few runs are longer.
+_CHECKED = 1_000_000
 
 
 @dataclass(slots=True)
@@ -87,6 +60,7 @@ class Target:
 
     def effective(self) -> Schedule:
         """The schedule on the scheduler's own clock, floors resolved for this base."""
+        # A base of 0 has no shares; whatever multiplies it is 0.
         resolved = self.schedule.for_base(self.base) if self.base else self.schedule
         return resolved.shift(-self.joined) if self.joined else resolved
 
@@ -100,41 +74,57 @@ class Target:
         field, index = split_key(self.key)
         held = self.group[field]
         slot = held if index is None else held[index]
-        if hasattr(slot, "fill_"):
+        if hasattr(slot, "fill_"):  # compiled and captured optimizers hold on to the tensor itself
             slot.fill_(value)
         elif index is None:
             self.group[field] = value
         else:
             self.group[field] = type(held)((*held[:index], value, *held[index + 1 :]))
 
-    def check_range(self) -> None:
-        """Refuse values that the optimizer could not work with, anywhere on the way."""
-        field, _ = split_key(self.key)
-        if self.key == "lr" or not self.base:
-            return
-        import numpy as np
 
-        schedule = self.effective()
-        last = _CHECKED if schedule.horizon is None else math.ceil(schedule.horizon)
-        positions = np.unique(np.linspace(0, last, min(last + 1, _CHECKED), dtype=np.int64))
-        values = self.base * schedule(positions)
-        worst = int(values.argmax())
-        if field in _SHARES and values[worst] >= 1.0:
-            advice = f"It gets there at update {int(positions[worst])}: lower its schedule or its base, {self.base:g}."
-            raise ScheduleError(refusal(f"{self.key} of group {self.name}", "below 1", float(values[worst]), advice))
+def check_ranges(targets: list[Target]) -> None:
+    """Refuse values that the optimizer could not work with, anywhere on the way.
+
+    A schedule is looked at once, however many groups follow it: over 10^6 updates that takes 30 ms.
+    """
+    highest: dict[Schedule, tuple[int, float]] = {}
+    for target in targets:
+        if target.key == "lr" or not target.base:
+            continue
+        schedule = target.effective()
+        if schedule not in highest:
+            highest[schedule] = _highest(schedule)
+        update, factor = highest[schedule]
+        value = target.base * factor
+        if split_key(target.key)[0] in _SHARES and value >= 1.0:
+            advice = f"It gets there at update {update}: lower its schedule or its base, {target.base:g}."
+            raise ScheduleError(refusal(f"{target.key} of group {target.name}", "below 1", value, advice))
 
 
+def _highest(schedule: Schedule) -> tuple[int, float]:
+    """The first update at which a schedule is highest, and its factor there; of a long one among a million updates."""
+    import numpy as np
+
+    last = _CHECKED if schedule.horizon is None else math.ceil(schedule.horizon)
+    # Of longer runs evenly spaced updates: rising whole numbers already, so nothing is sorted or made unique.
+    positions = np.arange(last + 1) if last < _CHECKED else np.linspace(0, last, _CHECKED, dtype=np.int64)
+    factors = schedule(positions)
+    worst = int(factors.argmax())
+    return int(positions[worst]), float(factors[worst])
+
+
+@functools.cache  # asked for at every read and write of a number that is not a plain learning rate
 def split_key(key: str) -> tuple[str, int | None]:
     """``"betas[0]"`` as the field and the index in it.
 
     >>> split_key("betas[0]"), split_key("weight_decay")
     (('betas', 0), ('weight_decay', None))
     """
-    found = _KEY.fullmatch(key)
-    if found is None:
+    match = _KEY.fullmatch(key)
+    if match is None:
         advice = "As in weight_decay or betas[0]."
         raise ScheduleError(refusal("hyperparameter", "the name of a number in the groups", key, advice))
-    return found[1], None if found[2] is None else int(found[2])
+    return match[1], None if match[2] is None else int(match[2])
 
 
 def group_names(groups: list[Group]) -> list[str]:
@@ -163,7 +153,7 @@ def named_rules(what: str, rules: Any, names: list[str]) -> dict[str, Rule]:
     named = {str(name): rule for name, rule in rules.items()}
     for name in named:
         if name not in names:
-            raise ScheduleError(refusal(what, "named after groups", name, f"There are: {', '.join(names)}."))
+            raise ScheduleError(unknown_name(what, "named after groups", name, names))
     return named
 
 
@@ -181,9 +171,8 @@ def base_value(group: Group, key: str) -> float:
             raise TypeError
         return float(value)
     except (TypeError, IndexError, ValueError):
-        known = ", ".join(name for name, value in group.items() if name not in ("params", "name") and value is not None)
-        advice = f"The optimizer's groups hold {known}."
-        raise ScheduleError(refusal("hyperparameter", "a number in the groups", key, advice)) from None
+        known = [name for name, value in group.items() if name not in ("params", "name") and value is not None]
+        raise ScheduleError(unknown_name("hyperparameter", "a number in the groups", key, known)) from None
 
 
 def holds_tensors(group: Group) -> bool:
@@ -214,10 +203,11 @@ def is_ours(held: Any, shown: Any) -> bool:
     """Whether a group still holds what was written."""
     if hasattr(held, "fill_"):
         return isinstance(shown, tuple) and held is shown[1] and held._version == shown[2]
+    # Identity first: nan is not equal to itself.
     return bool(held is shown or (not isinstance(shown, tuple) and held == shown))
 
 
-# --- What a scheduler is asked to follow, as a value: a shared schedule, groups with their own, other hyperparameters
+# --- which schedule each number follows -------------------------------------------------------------------------------
 
 
 EVERY = "*"  # all groups without a rule of their own
@@ -274,6 +264,7 @@ def resumed(saved: Spec, new: Spec, position: int, policy: str, bridge: int, rat
     ``ratios`` are saved base / new base of the learning rate by group: what the past amounts to on the new base.
     """
     rules: dict[str, dict[str, Schedule]] = {}
+    # Where bases have changed, by ratios of their own, every group needs a past of its own.
     one_ratio = set(ratios.values()) <= {1.0}
     for key in dict.fromkeys((*saved.rules, *new.rules)):
         names = {**saved.rules.get(key, {}), **new.rules.get(key, {})}
@@ -308,3 +299,38 @@ def build_spec(schedule: Schedule, groups: Mapping[str, Rule], also: Mapping[str
                 raise ScheduleError(refusal(f"also[{key!r}]", "a Schedule", one, f"For group {name}."))
         rules[key] = dict(own)  # type: ignore[arg-type]
     return Spec(rules)
+
+
+# --- optimizers as they are found: inside wrappers, restored, or in the hands of an engine ----------------------------
+
+
+def innermost(optimizer: Optimizer) -> Optimizer:
+    """The optimizer that is really stepped: wrappers such as Accelerate's keep it in ``.optimizer``."""
+    from torch.optim import Optimizer
+
+    inner = getattr(optimizer, "optimizer", None)
+    return innermost(inner) if isinstance(inner, Optimizer) else optimizer
+
+
+def refuse_without_initial_lr(optimizer: Optimizer) -> None:
+    """Refuse to go on after an update in groups that carry no base value."""
+    if not all("initial_lr" in group for group in optimizer.param_groups):
+        advice = "Load the optimizer's state first, or resume with the scheduler's own state."
+        raise ScheduleError(refusal("last_epoch", "-1 for groups without initial_lr", "a later update", advice))
+
+
+def refuse_parts() -> None:
+    """Refuse another list of groups before an update where DeepSpeed is at work: ZeRO 1 and 2 step group by group."""
+    if "deepspeed" in sys.modules:
+        raise _by_an_engine("ZeRO, which takes its groups away to step them one by one")
+
+
+def refuse_sharded(groups: list[dict[str, Any]]) -> None:
+    """Refuse parameters that ZeRO 3 has cut up: it steps the optimizer once for each piece."""
+    if any(hasattr(weight, "ds_id") for group in groups for weight in group["params"]):
+        raise _by_an_engine("ZeRO 3, which steps it piece by piece")
+
+
+def _by_an_engine(engine: str) -> ScheduleError:
+    advice = "Give deepspeed.initialize(lr_scheduler=preheat.deepspeed.scheduler(schedule, config)) instead."
+    return ScheduleError(refusal("optimizer", "stepped once an update", engine, advice))

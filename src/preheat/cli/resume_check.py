@@ -50,7 +50,7 @@ def resume_check(
             "preheat": found.ours,
             "as_asked": found.as_asked,
             "updates": list(found.updates),
-            "courses": {course.name: list(course.rates) for course in found.courses},
+            "courses": {curve.name: list(curve.rates) for curve in found.curves},
             "notes": list(found.notes),
         }
         print_json(data)

@@ -1,4 +1,9 @@
-"""What a watched run's learning rate did: against a plan, against what the script asked for, or by its clock."""
+"""A script watched: run with the recorder attached, what it recorded read back, and what its learning rate did.
+
+:func:`run_watched` runs a command, :func:`read_record` puts together what its processes wrote (one line of updates for
+each set of parameters in each process), and :func:`report` holds the rates against a plan: the one given, or the one
+the script's own scheduler asks for. Where nobody knows a plan, the scheduler's clock is looked at alone.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.auditing import Audit, Finding, audit, clock_finding, recognise_log
+from preheat.auditing.causes import words_for
 from preheat.auditing.logs import Log, Series, arithmetic
 from preheat.auditing.observed import Observed
 from preheat.auditing.recognition import recognize
@@ -26,10 +32,7 @@ from preheat.schedule.named import build
 if TYPE_CHECKING:
     from preheat.auditing import Recognized
 
-
-# --- The schedule a script asked for, from what its scheduler says of itself ----------------------------------------
-
-
+_ATTACH = Path(__file__).parent / "attach"
 # transformers' private functions, which its schedulers are partials of (5.23, optimization.py).
 _TRANSFORMERS = {
     "_get_constant_schedule_with_warmup_lr_lambda": "constant_with_warmup",
@@ -43,37 +46,36 @@ _TRANSFORMERS = {
 }
 
 
-def asked_for(description: Any) -> tuple[Schedule, float | None] | None:
-    """The schedule that a recorded scheduler follows and the base of the first group; None where it does not say."""
-    if not isinstance(description, Mapping):
-        return None
+def run_watched(command: Sequence[str], folder: Path) -> int:
+    """Run ``command`` to its end, recording into ``folder``; its exit code, or 128 + n where signal n ended it.
+
+    Standard input, output and error are the command's own. Signals that stop this process are passed on.
+
+    Raises:
+        FileNotFoundError: if there is no such command.
+    """
+    # Every Python that the command starts finds our sitecustomize there, whatever its environment and its own path.
+    paths = [str(_ATTACH), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PREHEAT_WATCH": str(folder), "PYTHONPATH": os.pathsep.join(paths)}
+    child = subprocess.Popen(command, env=environment)
+
+    def pass_on(number: int, _frame: object) -> None:
+        child.send_signal(number)
+
+    # The terminal's Ctrl-C reaches the child by itself: here it must only not end the waiting.
+    earlier = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    }
     try:
-        if "lambdas" in description:
-            first = description["lambdas"][0]
-            schedule = _transformers(first["function"], dict(first["keywords"]))
-            bases = description.get("bases")
-            return None if schedule is None else (schedule, float(bases[0]) if bases and bases[0] else None)
-        found = read({"scheduler": description["state"], "optimizer": {"param_groups": description["groups"]}}, "torch")
-        return None if found.schedule.waits_for else (found.schedule, found.base_lr)
-    except (PreheatError, KeyError, IndexError, TypeError):
-        return None
+        code = child.wait()
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
 
 
-def _transformers(function: str, options: dict[str, Any]) -> Schedule | None:
-    name = _TRANSFORMERS.get(function)
-    if name is None:
-        return None
-    if name == "cosine" and "min_lr_rate" in options:
-        name = "cosine_with_min_lr"
-    warmup, total = options.pop("num_warmup_steps", 0), options.pop("num_training_steps", None)
-    lr = options.pop("lr_init", 1.0)
-    known = {option: value for option, value in options.items() if value is not None}
-    if name == "warmup_stable_decay":
-        total = None if known.get("num_stable_steps") is not None else total
-    return build(name, warmup, total, lr=lr, whole=False, **known)
-
-
-# --- What a watched run wrote down, put together: one line of updates for each set of parameters in each process
+# --- what was recorded ----------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -137,9 +139,9 @@ def read_record(folder: Path) -> Watched:
     problems: list[str] = []
     processes = 0
     for path in sorted(folder.glob("*.jsonl")):
-        found = _process(path, problems)
-        processes += any(line.updates for line in found)
-        lines += [line for line in found if line.updates]
+        updated = [line for line in _process(path, problems) if line.updates]
+        processes += bool(updated)
+        lines += updated
     lines.sort(key=lambda line: (line.rank, -len(line.updates)))
     return Watched(tuple(lines), processes, tuple(dict.fromkeys(problems)))
 
@@ -147,7 +149,7 @@ def read_record(folder: Path) -> Watched:
 def _process(path: Path, problems: list[str]) -> list[Line]:
     rank = 0
     lines: list[Line] = []
-    of: dict[int, Line] = {}
+    of: dict[int, Line] = {}  # by the optimizer's number: one that takes parameters over goes on with their line
     readers: dict[int, _Values] = {}
     for event in _events(path):
         match event:
@@ -212,41 +214,7 @@ def _events(path: Path) -> Iterator[Any]:
                 return
 
 
-# --- Running a command with the recorder attached to every Python process in it -------------------------------------
-
-
-ATTACHED = Path(__file__).parent / "attach"
-
-
-def run_watched(command: Sequence[str], folder: Path) -> int:
-    """Run ``command`` to its end, recording into ``folder``; its exit code, or 128 + n where signal n ended it.
-
-    Standard input, output and error are the command's own. Signals that stop this process are passed on.
-
-    Raises:
-        FileNotFoundError: if there is no such command.
-    """
-    paths = [str(ATTACHED), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PREHEAT_WATCH": str(folder), "PYTHONPATH": os.pathsep.join(paths)}
-    child = subprocess.Popen(command, env=environment)
-
-    def pass_on(number: int, _frame: object) -> None:
-        child.send_signal(number)
-
-    # The terminal's Ctrl-C reaches the child by itself: here it must only not end the waiting.
-    earlier = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    }
-    try:
-        code = child.wait()
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-    return code if code >= 0 else 128 - code
-
-
-# --- What a watched run's learning rate did: against a plan, against what the script asked for, or by its clock
+# --- what it says ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,17 +284,17 @@ def _report(line: Line, against: Schedule | str | None, lr: float | None) -> Rep
         finding = _undriven(line) or _clock(line)
         known = next(iter(recognise_log(_log(line)).values()))
         return Report(line, _title(line), None, "", (finding,) if finding else (), known, notes)
-    found = audit(_log(line), plan, lr=base, total=line.next_update)
-    findings = tuple(_sharpened(finding, line) for finding in found.findings)
-    notes = (*notes, *_run_length(line, found))
-    return Report(line, _title(line), found.schedule, source, findings, None, notes)
+    held = audit(_log(line), plan, lr=base, total=line.next_update)
+    findings = tuple(_sharpened(finding, line) for finding in held.findings)
+    notes = (*notes, *_run_length(line, held))
+    return Report(line, _title(line), held.schedule, source, findings, None, notes)
 
 
 def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
     """The schedule that the script's own scheduler follows: as it says, or as its rates by its positions show."""
     if not line.schedulers:
         return None, "", None
-    asked = asked_for(line.schedulers[0][2])
+    asked = _asked_for(line.schedulers[0][2])
     if asked is not None:
         return asked[0], "asked for by the script", asked[1]
     # A second scheduler, after a resume say, may follow another curve.
@@ -335,6 +303,7 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
     driven = np.isfinite(positions) & (np.array(line.updates) < (begun[0] if begun else math.inf))
     places, first = np.unique(positions[driven].astype(np.int64), return_index=True)
     rates = line.rates(line.groups[0])[driven][first]
+    # Through three points there is a curve of every family.
     if len(places) > 3 and np.isfinite(rates).all():
         known = recognize(Observed(places, rates, _rounding(rates)))
         if known is not None and known.exact:
@@ -374,12 +343,13 @@ def _log(line: Line) -> Log:
 
 def _rounding(rates: Any) -> Any:
     """The recorder writes all digits: what is left is the arithmetic's."""
-    return np.full(len(rates), arithmetic(rates) or 1e-300)
+    return np.full(len(rates), arithmetic(rates) or 1e-300)  # of rates that are all 0, next to nothing: not nothing
 
 
 def _clock(line: Line) -> Finding | None:
     """What the scheduler's positions say, for a scheduler whose curve nobody knows."""
     positions = np.array(line.positions)
+    # ReduceLROnPlateau counts evaluations: its position is no clock of updates.
     if not np.isfinite(positions).all() or any("Plateau" in kind for _, kind, _ in line.schedulers):
         return None
     offset = line.resumed if positions[0] == line.resumed else 0
@@ -397,8 +367,6 @@ def _sharpened(finding: Finding, line: Line) -> Finding:
         evidence.append(f"{backwards} backward {'pass' if backwards == 1 else 'passes'} an update")
         one = {**finding.numbers, "offset": scale - 1 if backwards == scale else 0}
         if backwards in (1, scale):
-            from preheat.auditing.causes import words_for
-
             cause = words_for("fast-clock", one)[1]
     if finding.kind == "skipped-updates":
         evidence.append(f"{len(line.skips)} attempts were skipped")
@@ -410,12 +378,13 @@ def _sharpened(finding: Finding, line: Line) -> Finding:
 def _title(line: Line) -> str:
     kinds = " then ".join(dict.fromkeys(line.optimizers))
     groups = "" if len(line.groups) == 1 else f", {len(line.groups)} groups"
-    backwards = int(np.median(line.backwards))
+    backwards = int(np.median(line.backwards))  # the last group of an epoch has fewer
     each = f", {backwards} backward passes each" if backwards > 1 else ""
     pace = float(np.median(np.diff(line.seconds))) if len(line.seconds) > 1 else 0.0
     took = f" in {line.seconds[-1] - line.seconds[0]:.3g} s ({1000 * pace:.3g} ms each)" if pace else ""
     moves = np.diff(np.array(line.positions))
     moved = float(np.mean(moves[np.isfinite(moves)])) if np.isfinite(moves).any() else 1.0
+    # A hundredth off is a skipped update or two, which has a note of its own.
     steps = "" if abs(moved - 1.0) < 0.01 else f", {moved:.3g} moves an update"
     return f"{kinds}: {len(line.updates)} updates{took}{each}{groups}; scheduler {_driver(line)}{steps}"
 
@@ -448,10 +417,10 @@ def _finite(values: list[float]) -> Any:
     return array[np.isfinite(array)] if np.isfinite(array).any() else np.zeros(1)
 
 
-def _run_length(line: Line, found: Audit) -> list[str]:
+def _run_length(line: Line, held: Audit) -> list[str]:
     """What a plan for another number of updates meant for the run."""
-    horizon, made = found.schedule.horizon, line.next_update
-    if horizon is None or any(not finding.equal for finding in found.findings):
+    horizon, made = held.schedule.horizon, line.next_update
+    if horizon is None or any(not finding.equal for finding in held.findings):
         return []
     last = line.values["lr", line.groups[0]][-1]
     if made < math.floor(horizon):
@@ -475,3 +444,39 @@ def _ranks(line: Line, others: list[Line]) -> str:
     if different:
         return f"processes {', '.join(map(str, sorted(set(different))))} used other rates than process {line.rank}"
     return f"all {1 + len(others)} processes used the same rates"
+
+
+# --- the schedule a script asked for, from what its scheduler says of itself ------------------------------------------
+
+
+def _asked_for(description: Any) -> tuple[Schedule, float | None] | None:
+    """The schedule that a recorded scheduler follows and the base of the first group; None where it does not say."""
+    if not isinstance(description, Mapping):
+        return None
+    try:
+        if "lambdas" in description:
+            first = description["lambdas"][0]
+            schedule = _transformers(first["function"], dict(first["keywords"]))
+            bases = description.get("bases")
+            return None if schedule is None else (schedule, float(bases[0]) if bases and bases[0] else None)
+        reading = read(
+            {"scheduler": description["state"], "optimizer": {"param_groups": description["groups"]}}, "torch"
+        )
+        return None if reading.schedule.waits_for else (reading.schedule, reading.base_lr)
+    except (PreheatError, KeyError, IndexError, TypeError):
+        return None
+
+
+def _transformers(function: str, options: dict[str, Any]) -> Schedule | None:
+    name = _TRANSFORMERS.get(function)
+    if name is None:
+        return None
+    if name == "cosine" and "min_lr_rate" in options:  # one function of theirs for two of our names
+        name = "cosine_with_min_lr"
+    warmup, total = options.pop("num_warmup_steps", 0), options.pop("num_training_steps", None)
+    lr = options.pop("lr_init", 1.0)
+    known = {option: value for option, value in options.items() if value is not None}
+    if name == "warmup_stable_decay":
+        # Theirs works the total out of the stable steps where both are given; ours takes one of the two.
+        total = None if known.get("num_stable_steps") is not None else total
+    return build(name, warmup, total, lr=lr, whole=False, **known)

@@ -17,11 +17,11 @@ class _AfterImport:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """The module's spec as the other finders have it, with the function added to its execution."""
-        act = self.waiting.pop(name, None)
+        act = self.waiting.pop(name, None)  # first, since the other finders are asked for the same name below
         if act is None:
             return None
         if not self.waiting and self in sys.meta_path:
-            sys.meta_path.remove(self)
+            sys.meta_path.remove(self)  # all are there: imports cost the script nothing from now on
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
             loader: Any = None if spec is None else spec.loader
@@ -66,6 +66,7 @@ class _Attachment:
             super(module.LRScheduler, kind).__init_subclass__(**kwargs)
             self._see_made(kind)
 
+        # Each class with an __init__ of its own; the others inherit one that is wrapped.
         for kind in list(vars(module).values()):
             if isinstance(kind, type) and issubclass(kind, module.LRScheduler):
                 self._see_made(kind)
@@ -109,6 +110,7 @@ class _Attachment:
 def attach(folder: str) -> None:
     """Record the updates of every torch optimizer of this process into ``folder``."""
     to = _Attachment(Recorder(folder))
+    # Nothing is imported here: a process that never imports torch is left as it is.
     waiting = {
         "torch.optim.optimizer": to.to_optimizers,
         "torch.optim.lr_scheduler": to.to_schedulers,

@@ -27,8 +27,10 @@ import weakref
 from typing import Any
 
 _KEYS = ("lr", "weight_decay", "momentum", "betas")
-_LONGEST = 20000  # characters that are kept of what a scheduler says of itself
-_PIECE = 1 << 20  # bytes by which a file grows; the rest of it is zeros
+# Characters that are kept of what a scheduler says of itself: more is a table of values, and not a shape.
+_LONGEST = 20000
+# Bytes by which a file grows, some ten thousand updates; what is not used yet is zeros.
+_PIECE = 1 << 20
 _clock = time.perf_counter
 
 
@@ -71,15 +73,15 @@ class Recorder:
         self.owners: dict[int, int] = {}  # id of a parameter: number of the optimizer that had it last
         self.numbers = 0
         self.stopped = False
-        self.drivers: Any = (
-            weakref.WeakKeyDictionary()
-        )  # optimizer: the scheduler made for it last, by a weak reference
+        # optimizer: the scheduler made for it last. Weak on both sides: to watch a script is not to keep its memory.
+        self.drivers: Any = weakref.WeakKeyDictionary()
         self.backwards = 0
         self.file: mmap.mmap | None = None
         self.descriptor = self.used = self.size = 0
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _after_fork(self) -> None:
+        # The child writes into a file of its own, so it has to introduce its optimizers there.
         self.file = None
         for watched in self.known.values():
             watched.groups = -1
@@ -136,6 +138,8 @@ class Recorder:
         if "found_inf" in optimizer.__dict__ and bool(optimizer.__dict__["found_inf"]):
             self._skip(watched)
             return
+        # This runs at every update: tensors are read only where there are any, unchanged rows are not written, and the
+        # line is put together by hand instead of by json.dumps.
         values = [[group.get(key) for group in groups] for key in watched.keys]
         if watched.tensors or values != watched.last:
             values = [[_number(value) for value in row] for row in values]
@@ -157,7 +161,7 @@ class Recorder:
         if watched is None:
             watched = self.known[optimizer] = _Watched(self.numbers)
             self.numbers += 1
-            watched.backwards = max(0, self.backwards - 1)
+            watched.backwards = max(0, self.backwards - 1)  # it is met at its first update, after one backward pass
         before = None
         for group in groups:
             for parameter in group["params"]:
@@ -255,6 +259,7 @@ def _is_number(value: Any) -> bool:
 def _row(values: list[Any]) -> str:
     """A row as JSON: what Python prints for floats, unless something else is among them (None, nan)."""
     text = repr(values)
+    # An n is in None, nan and inf alike, and in no number.
     return json.dumps(values) if "n" in text or "N" in text else text
 
 
@@ -289,7 +294,7 @@ def _class_of(thing: Any) -> str:
 
 def _seen(optimizer: Any) -> int:
     """How many updates the optimizer's own state has counted: a resumed run brings them."""
-    for state in list(optimizer.state.values())[:1]:
+    for state in list(optimizer.state.values())[:1]:  # one parameter's is enough: all are counted together
         step = state.get("step") if isinstance(state, dict) else None
         if step is not None:
             return int(step)
@@ -308,6 +313,7 @@ def _described(scheduler: Any) -> Any:
     # OneCycleLR and CyclicLR keep rates there.
     groups = getattr(scheduler.optimizer, "param_groups", ())
     description["groups"] = [{key: _number(group[key]) for key in group if _is_number(group[key])} for group in groups]
+    # Tried here: a state that is no plain data must not end the recording.
     try:
         text = json.dumps(description, default=_told)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Found by every Python process that ``preheat watch`` starts, and by their children: attaches the recorder.
+"""Imported by every Python process that ``preheat watch`` starts, and by their children: attaches the recorder.
 
 Python imports a module of this name when it starts. The one that would have been found without us runs as well.
 """
