@@ -118,7 +118,7 @@ class Quadratic:
         curvatures = self.curvatures[:, None]
         spread = self._start()[:, None] * np.ones(rates.shape[1])
         growth, wanted = np.empty_like(spread), {int(one) for one in at}
-        found = [0.5 * (curvatures * spread).sum(axis=0)] if 0 in wanted else []
+        losses = [0.5 * (curvatures * spread).sum(axis=0)] if 0 in wanted else []
         with np.errstate(over="ignore", invalid="ignore"):
             for done, rate in enumerate(rates, 1):
                 np.multiply(curvatures, -rate, out=growth)
@@ -128,18 +128,18 @@ class Quadratic:
                 np.multiply(curvatures, rate * rate * self.noise, out=growth)
                 spread += growth
                 if done in wanted:
-                    found.append(0.5 * (curvatures * spread).sum(axis=0))
-        return np.asarray(np.nan_to_num(np.stack(found, axis=1), nan=np.inf, posinf=np.inf))
+                    losses.append(0.5 * (curvatures * spread).sum(axis=0))
+        return np.asarray(np.nan_to_num(np.stack(losses, axis=1), nan=np.inf, posinf=np.inf))
 
     def gradient_norms(self, rates: Floats) -> Floats:
         """The root mean square gradient norm of each update of one run, noise included, shape (updates,)."""
         curvatures, spread = self.curvatures, self._start()
         noise = float(self.noise * curvatures.sum())
-        found = np.empty(len(rates))
+        norms = np.empty(len(rates))
         for done, rate in enumerate(rates):
-            found[done] = np.sqrt((curvatures**2 * spread).sum() + noise)
+            norms[done] = np.sqrt((curvatures**2 * spread).sum() + noise)
             spread = (1.0 - rate * curvatures) ** 2 * spread + rate**2 * curvatures * self.noise
-        return found
+        return norms
 
     def tune(
         self, schedules: Mapping[str, Schedule | str], updates: int, peaks: Sequence[float] = PEAKS
@@ -156,14 +156,14 @@ class Quadratic:
         tried = [positive("peaks", peak, "They are learning rates.") for peak in peaks]
         shapes = [factors(*resolved(one, updates)) for one in schedules.values()]
         losses = self.losses(np.concatenate([np.outer(tried, shape) for shape in shapes])).reshape(len(shapes), -1)
-        found = [
+        tuned = [
             Tuned(
                 name, float(row.min()), tried[int(row.argmin())], int(row.argmin()) in (0, len(tried) - 1),
                 tuple(zip(tried, row.tolist(), strict=True)),
             )
             for name, row in zip(schedules, losses, strict=True)
         ]  # fmt: skip
-        return tuple(sorted(found, key=lambda one: one.loss))
+        return tuple(sorted(tuned, key=lambda one: one.loss))
 
     def _start(self) -> Any:
         return np.arange(1.0, self.modes + 1.0) ** -(self.source * self.spectrum + 1.0) / self.curvatures

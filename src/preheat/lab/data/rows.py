@@ -133,9 +133,9 @@ def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
             where = f"{path}, line {reader.line_num}"
             if None in record or None in record.values():
                 many = len(reader.fieldnames or ())
-                found = sum(value is not None for key, value in record.items() if key is not None)
-                found += len(record.get(None) or ())
-                faults.append(fault(where, "columns", f"{many} columns as in the header", found))
+                filled = sum(value is not None for key, value in record.items() if key is not None)
+                filled += len(record.get(None) or ())
+                faults.append(fault(where, "columns", f"{many} columns as in the header", filled))
             elif not _broken(where, "\x1f".join(record.values()), faults):
                 yield where, record, None
     except csv.Error as error:

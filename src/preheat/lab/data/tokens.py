@@ -91,11 +91,11 @@ class TokenCache:
         if self.folder is None:
             return make()
         path = self.folder / f"{key}.tokens.safetensors"
-        found = _read(path, key)
-        if found is None:
-            found = make()
-            _write(path, key, found)
-        return found
+        cached = _read(path, key)
+        if cached is None:
+            cached = make()
+            _write(path, key, cached)
+        return cached
 
     def text(self, kind: str, key: str, make: Callable[[], str]) -> str:
         """A text of some kind (a tokenizer's file), made once for each key."""

@@ -89,8 +89,8 @@ def critical_lr(
     >>> weight = torch.nn.Parameter(torch.tensor([1.0]))
     >>> model = torch.nn.ParameterList([weight])
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    >>> found = critical_lr(model, optimizer, [8.0], lambda model, curvature: 0.5 * curvature * weight.square())
-    >>> found.bracket[0] <= 2 / 8 <= found.bracket[1]
+    >>> critical = critical_lr(model, optimizer, [8.0], lambda model, curvature: 0.5 * curvature * weight.square())
+    >>> critical.bracket[0] <= 2 / 8 <= critical.bracket[1]
     True
     """
     inner = stepped(optimizer)
@@ -155,8 +155,8 @@ def critical_lr_of_update(
     >>> loss(model, batch).backward()
     >>> before = [weight.detach().clone() for weight in model.parameters() if weight.requires_grad]
     >>> optimizer.step()
-    >>> found = critical_lr_of_update(model, before, [batch], loss, lr=0.1)
-    >>> found.bracket[0] <= 2 / 8 <= found.bracket[1]
+    >>> critical = critical_lr_of_update(model, before, [batch], loss, lr=0.1)
+    >>> critical.bracket[0] <= 2 / 8 <= critical.bracket[1]
     True
     """
     fixed = fixed_batches(batches)

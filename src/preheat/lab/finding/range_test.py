@@ -292,20 +292,20 @@ def _valley(curve: Curve) -> tuple[float | None, str]:
 def _slide(curve: Curve) -> tuple[float | None, str]:
     """A window slid down from the right until the slopes at its ends agree: its left end one point before that."""
     decades, slopes = np.log10(curve.lrs).tolist(), curve.slopes().tolist()
-    found = None
+    left_end = None
     for right in range(len(decades) - 1, 0, -1):
         left = bisect.bisect_right(decades, decades[right] - _WINDOW + 1e-9) - 1
         if left < 0:
             return None, f"no {_WINDOW:g} decades of the curve have the same slope at both ends"
         if abs(slopes[right] - slopes[left]) <= _LEVEL:
             break
-        found = left
-    if found is None:
+        left_end = left
+    if left_end is None:
         return (
             None,
             f"the slope at the curve's end is that of {_WINDOW:g} decades before: there is no turn to slide from",
         )
-    return float(curve.lrs[found]), f"{_WINDOW:g} decades to the left of where the curve turns up, roughly"
+    return float(curve.lrs[left_end]), f"{_WINDOW:g} decades to the left of where the curve turns up, roughly"
 
 
 def _critical(critical: CriticalLR) -> Suggestion:

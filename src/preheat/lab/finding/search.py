@@ -362,10 +362,10 @@ def fresh_gradients(
     """The mean of the batches' losses; its gradients, clipped, in the place of those that are there."""
     for weight in (*model.parameters(), *weights_of(optimizer)):
         weight.grad = None
-    found = add_gradients(model, batches, loss)
+    mean = add_gradients(model, batches, loss)
     refuse_without_gradients(optimizer)
     clip_gradients(optimizer, clip)
-    return found
+    return mean
 
 
 def refuse_without_gradients(optimizer: Optimizer) -> None:
@@ -456,8 +456,8 @@ def line_search(
     Raises:
         ScheduleError: for a start, a reach or a count that cannot be.
 
-    >>> found = line_search(lambda size: 0.5 * (1 - 4 * size) ** 2, start=0.1)  # 0.5 * 4 * x**2 from x = 0.5
-    >>> round(found.lr, 2), [round(end, 2) for end in found.bracket], found.evaluations
+    >>> critical = line_search(lambda size: 0.5 * (1 - 4 * size) ** 2, start=0.1)  # 0.5 * 4 * x**2 from x = 0.5
+    >>> round(critical.lr, 2), [round(end, 2) for end in critical.bracket], critical.evaluations
     (0.5, [0.48, 0.52], 8)
     """
     start = positive("start", start, "It is the step size tried first.")
@@ -471,11 +471,11 @@ def line_search(
         tried[size] = float(loss_along(size))
         return not tried[size] <= level + blur  # NaN is above
 
-    def found(lr: float | None, bracket: tuple[float, float] | None, reason: str = "") -> CriticalLR:
+    def result(lr: float | None, bracket: tuple[float, float] | None, reason: str = "") -> CriticalLR:
         return CriticalLR(lr, bracket, level, 1 + len(tried), reason, tuple(tried.items()))
 
     if not math.isfinite(level):
-        return found(None, None, f"the loss is {level} before any step")
+        return result(None, None, f"the loss is {level} before any step")
     size = start
     if not above(start):
         while tried[size] <= level + blur and size * 2 <= start * reach:
@@ -489,13 +489,13 @@ def line_search(
     raising = [size for size, loss in tried.items() if not loss <= level + blur]
     reason = _why_none(level, blur, tried, raising)
     if reason:
-        return found(None, None, reason)
+        return result(None, None, reason)
     high = min(raising)
     low = max(size for size, loss in tried.items() if size < high and loss <= level + blur)
     for _ in range(bisections):
         middle = math.sqrt(low * high)
         low, high = (low, middle) if above(middle) else (middle, high)
-    return found(math.sqrt(low * high), (low, high))
+    return result(math.sqrt(low * high), (low, high))
 
 
 def _why_none(level: float, blur: float, tried: dict[float, float], raising: list[float]) -> str:

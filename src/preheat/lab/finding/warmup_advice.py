@@ -57,17 +57,17 @@ class Probe:
     Attributes:
         update: completed updates.
         lr: the rate of the update to come.
-        found: what the line search found on each set.
+        searches: what the line search found on each set.
     """
 
     update: int
     lr: float
-    found: tuple[CriticalLR, ...]
+    searches: tuple[CriticalLR, ...]
 
     @property
     def critical(self) -> float:
         """The lower quartile of the sets: infinite where the loss never rises, 0 where every size raises it."""
-        return sorted(map(_bound, self.found))[(len(self.found) - 1) // 4]
+        return sorted(map(_bound, self.searches))[(len(self.searches) - 1) // 4]
 
     @property
     def ratio(self) -> float:
@@ -77,7 +77,7 @@ class Probe:
     @property
     def spread(self) -> float:
         """The largest of the sets over the smallest; infinite where one has no critical rate."""
-        bounds = sorted(map(_bound, self.found))
+        bounds = sorted(map(_bound, self.searches))
         return bounds[-1] / bounds[0] if bounds[0] else math.inf
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,15 +87,15 @@ class Probe:
             "lr": self.lr,
             "critical_lr": finite_or_none(self.critical),
             "ratio": finite_or_none(self.ratio),
-            "sets": [{"lr": one.lr, "reason": one.reason} for one in self.found],
+            "sets": [{"lr": one.lr, "reason": one.reason} for one in self.searches],
         }
 
 
-def _bound(found: CriticalLR) -> float:
+def _bound(search: CriticalLR) -> float:
     """What a search says of the rates below which its update is safe."""
-    if found.lr is not None:
-        return found.lr
-    harmless = "never rises" in found.reason or "stays at" in found.reason or "moves no weight" in found.reason
+    if search.lr is not None:
+        return search.lr
+    harmless = "never rises" in search.reason or "stays at" in search.reason or "moves no weight" in search.reason
     return math.inf if harmless else 0.0
 
 
@@ -203,15 +203,15 @@ class Pilots:
         # The search reads the ratios of groups from the rates the twin has; before its first update it has none yet.
         for group, ratio in zip(trial.optimizer.param_groups, trial.ratios, strict=True):
             group["lr"] = group["lr"].fill_(self.lr * ratio) if hasattr(group["lr"], "fill_") else self.lr * ratio
-        found = [
+        searches = [
             critical_lr(self.model, trial.optimizer, batches, self.loss, at=rate, clip=self.clip)
             for batches in self.probed
         ]
-        return Probe(update, rate, tuple(found))
+        return Probe(update, rate, tuple(searches))
 
     def passes_of(self, probe: Probe) -> int:
         """Forward passes: each batch of each set, for the gradient and for every size tried."""
-        return sum((1 + one.evaluations) * len(self.probed[0]) for one in probe.found)
+        return sum((1 + one.evaluations) * len(self.probed[0]) for one in probe.searches)
 
 
 def ramp(warmup: int, first: float = 0.0) -> Schedule:
@@ -294,7 +294,7 @@ class WarmupAdvice(Answer):
         """The advice in words, with its trace, its cost and its limits."""
         last = self.pilots[-1]
         share = _share(self.lr, self.first.critical)
-        sets = f"lower quartile of {len(self.first.found)} sets of batches"
+        sets = f"lower quartile of {len(self.first.searches)} sets of batches"
         first = f"critical rate of the first update: {self.first.critical:.3g}, {sets}; the peak is {share} of it"
         lines = [*self._verdict(), first]
         for pilot in self.pilots[:-1]:

@@ -234,7 +234,7 @@ def _turns(tree: StageTree, done: set[str], processes: int) -> int:
 
 def sharing_of(runs: Iterable[StudyRun]) -> dict[str, str]:
     """For every axis of several values: the updates shared by runs that are neighbors on it and else the same."""
-    found: dict[str, str] = {}
+    shared: dict[str, str] = {}
     every = list(runs)
     for axis in _AXES:
         lines: dict[tuple[Any, ...], list[StudyRun]] = {}
@@ -243,8 +243,8 @@ def sharing_of(runs: Iterable[StudyRun]) -> dict[str, str]:
             lines.setdefault(tuple(value for name, value in values.items() if name != axis), []).append(run)
         pairs = [pair for line in lines.values() for pair in pairwise(line)][:_MOST_PAIRS]
         if pairs:
-            found[axis] = _said(axis, pairs)
-    return found
+            shared[axis] = _said(axis, pairs)
+    return shared
 
 
 def _values(run: StudyRun) -> Mapping[str, Any]:
@@ -546,8 +546,8 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
         design = ["the way runs are cut into stages"]
     if inputs or (design and not extend):
         advice = "Begin another folder for it." if inputs else "Begin another folder for it, or add --extend."
-        found = "; ".join([*inputs, *design][:8])
-        raise ConfigError(refusal("study", "the one that the folder was begun with", found, advice))
+        changes = "; ".join([*inputs, *design][:8])
+        raise ConfigError(refusal("study", "the one that the folder was begun with", changes, advice))
     if design:
         earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}
         folder.extend({**now, "earlier": [*saved.get("earlier", ()), earlier]})

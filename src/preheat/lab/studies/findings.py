@@ -202,12 +202,12 @@ class Line:
 
         A single seed has nobody to choose for it: its lowest loss.
         """
-        found = {}
+        losses = {}
         for seed in self.seeds:
             chosen = self.best_without(seed) if len(self.seeds) > 1 else self.best
             if chosen is not None:
-                found[seed] = chosen.losses[seed]
-        return found
+                losses[seed] = chosen.losses[seed]
+        return losses
 
     def sensitivities(self) -> dict[int, float]:
         """LR sensitivity by seed, in nats; empty with one peak."""
@@ -393,8 +393,8 @@ def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
     return said
 
 
-def _changed(found: Estimate) -> str:
-    return found.words() if found.apart else f"{found.words()}, not distinguishable"
+def _changed(difference: Estimate) -> str:
+    return difference.words() if difference.apart else f"{difference.words()}, not distinguishable"
 
 
 def _updates_of_warmup(line: Line, untuned: int) -> tuple[bool, float]:
@@ -544,8 +544,8 @@ def smooth(losses: Sequence[float | None]) -> list[float]:
     from preheat.view.samples import mean_width, running_mean
 
     values = np.array([np.nan if loss is None else loss for loss in losses], dtype=float)
-    found: list[float] = running_mean(values, mean_width(len(values))).tolist()
-    return found
+    means: list[float] = running_mean(values, mean_width(len(values))).tolist()
+    return means
 
 
 def _reached(losses: Sequence[float], aim: float) -> int:

@@ -108,24 +108,24 @@ class StudyFolder:
     def result(self, name: str) -> dict[str, Any] | None:
         """What came of a stage; None if it has not been trained, or belongs to another id."""
         try:
-            found: dict[str, Any] = read_json(self.stage(name) / RESULT)
+            result: dict[str, Any] = read_json(self.stage(name) / RESULT)
         except FileNotFoundError:  # not there yet, or moved aside at this moment for one that holds a state too
             return None
-        return found if found["id"] == name else None
+        return result if result["id"] == name else None
 
     def results(self, tree: StageTree) -> dict[str, dict[str, Any]]:
         """What came of every stage of a tree that need not be trained again, by id.
 
         A stage that runs go on from counts only with the state they go on from.
         """
-        found = {}
+        results = {}
         for name, stage in tree.stages.items():
             result = self.result(name)
             if result is None:
                 continue
             if serves(self.stage(name), result, keep=stage.branches):
-                found[name] = result
-        return found
+                results[name] = result
+        return results
 
     def state(self, name: str, until: int) -> Path:
         """Where the state at the end of a stage is, or will be."""

@@ -362,10 +362,10 @@ class StageTree:
 
     def children(self) -> dict[str | None, list[Stage]]:
         """The stages that begin where a stage ends, by its id; under None those that begin a run."""
-        found: dict[str | None, list[Stage]] = {}
+        children: dict[str | None, list[Stage]] = {}
         for stage in self.stages.values():
-            found.setdefault(stage.parent, []).append(stage)
-        return found
+            children.setdefault(stage.parent, []).append(stage)
+        return children
 
     def longest_after(self) -> dict[str, int]:
         """For every stage the most updates that are still to come when it begins, its own among them."""

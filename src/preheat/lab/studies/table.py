@@ -78,10 +78,10 @@ class StudyTable:
         Raises:
             RunError: if there is none.
         """
-        found = next((row for row in self.rows if row.name == name), None)
-        if found is None:
+        row = next((one for one in self.rows if one.name == name), None)
+        if row is None:
             raise RunError(refusal("run", "one of the study's", name, f"It has {', '.join(self.stages)}."))
-        return found
+        return row
 
     def records(self, name: str) -> list[dict[str, Any]]:
         """The records of a run, one an update from its first to its last, as ``preheat train`` would have them."""

@@ -91,8 +91,8 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """Every checkpoint's folder, whole or damaged, the oldest first."""
-        found = self.run.glob("update-*")
-        return sorted((path for path in found if path.is_dir()), key=lambda path: updates_of(path.name))
+        named = self.run.glob("update-*")
+        return sorted((path for path in named if path.is_dir()), key=lambda path: updates_of(path.name))
 
     def write(self, updates: int, fill: Callable[[Path], None]) -> Path:
         """Write the checkpoint after so many updates.

@@ -136,5 +136,5 @@ class RunFolder:
                 keep_lines(self.path / name, [line for line in read_lines(self.path / name) if line["update"] <= last])
 
     def _checkpoint_names(self) -> set[str]:
-        found = (entry.name for entry in self.path.iterdir() if entry.is_dir())
-        return {name for name in found if name.strip(".").removeprefix("aside-").startswith("update-")}
+        folders = (entry.name for entry in self.path.iterdir() if entry.is_dir())
+        return {name for name in folders if name.strip(".").removeprefix("aside-").startswith("update-")}

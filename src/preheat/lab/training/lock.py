@@ -54,8 +54,8 @@ class FolderLock:
         try:
             return self._enter()
         except OSError as error:
-            rule, found = "a folder that can be written to", f"{self.path.parent}: {error.strerror}"
-            raise RunError(refusal("out", rule, found, "Name another one.")) from error
+            rule, place = "a folder that can be written to", f"{self.path.parent}: {error.strerror}"
+            raise RunError(refusal("out", rule, place, "Name another one.")) from error
 
     def _enter(self) -> Self:
         self._make()

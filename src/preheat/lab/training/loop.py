@@ -63,25 +63,25 @@ class Measuring:
         in terms of ``lr``: None where the update has none.
         """
         before, self._before = self._before, None
-        found: dict[str, Any] = {}
+        measured: dict[str, Any] = {}
         if before is None:
-            return found
+            return measured
         if _due(update, self.config.measure_every):
-            found |= self._moves(before)
+            measured |= self._moves(before)
         if _due(update, self.config.critical_every):
             along = critical_lr_of_update(self.engine.bare, before, [batches], self._loss, lr=lr)
-            found["critical_lr"] = along.lr
-        return found
+            measured["critical_lr"] = along.lr
+        return measured
 
     @torch.no_grad()
     def _moves(self, before: list[torch.Tensor]) -> dict[str, Any]:
         after = [weight.detach() for _, weight in self.named]
         moved = _norm(torch._foreach_sub(after, before))
-        found: dict[str, Any] = {"update_ratio": moved / _norm(before)}
+        moves: dict[str, Any] = {"update_ratio": moved / _norm(before)}
         if self.config.angles:
             pairs = zip(self.named, before, after, strict=True)
-            found["angles"] = {name: _angle(old, new) for (name, _), old, new in pairs if new.ndim > 1}
-        return found
+            moves["angles"] = {name: _angle(old, new) for (name, _), old, new in pairs if new.ndim > 1}
+        return moves
 
     def _loss(self, _model: Any, batches: Sequence[Batch]) -> torch.Tensor:
         return self.engine.loss_of(batches)
@@ -291,10 +291,10 @@ class Run:
     def _bad_numbers(self, update: int, outcome: Outcome, rows: list[int]) -> BadNumbersError:
         where = [self.parts.data.train[row].where for row in rows]
         shown = ", ".join(where[:8]) + (f" and {len(where) - 8} more" if len(where) > 8 else "")
-        found = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
+        numbers = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
         advice = "The update was not made and nothing of it is saved; lower the rate or look at the rows."
         rows_of = f"rows {', '.join(map(str, rows[:8]))}{'...' if len(rows) > 8 else ''} ({shown})"
-        return BadNumbersError(refusal(f"update {update}", "made of finite numbers", f"{found}; {rows_of}", advice))
+        return BadNumbersError(refusal(f"update {update}", "made of finite numbers", f"{numbers}; {rows_of}", advice))
 
     # --- between updates -------------------------------------------------------------------------------------------
 

@@ -65,10 +65,10 @@ class SpikeWatch:
 
     def see(self, loss: float) -> Spike | None:
         """Take the next loss in; the spike it is, if it is one and the one before was none."""
-        found = self._compare(loss)
-        first, self._high = found is not None and not self._high, found is not None
+        spike = self._compare(loss)
+        first, self._high = spike is not None and not self._high, spike is not None
         self._recent.append(loss)
-        return found if first else None
+        return spike if first else None
 
     def _compare(self, loss: float) -> Spike | None:
         if len(self._recent) < _LEAST:

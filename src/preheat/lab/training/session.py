@@ -144,15 +144,15 @@ class Changes:
     """What is not as it was saved.
 
     Attributes:
-        found: by name, ``"saved X, now Y"``.
+        differing: by name, ``"saved X, now Y"``.
     """
 
-    found: dict[str, str] = field(default_factory=dict)
+    differing: dict[str, str] = field(default_factory=dict)
 
     def settle(
         self, saved: TrainConfig, now: TrainConfig, given: Set[str], on_conflict: OnConflict | None
     ) -> TrainConfig:
-        """The settings a resumed run goes on with; those that were said and differ are kept in ``found``.
+        """The settings a resumed run goes on with; those that were said and differ are kept in ``differing``.
 
         Args:
             saved: the settings of the checkpoint.
@@ -168,7 +168,7 @@ class Changes:
             free |= {key: getattr(now, key) for key in SYNTHETIC_SETTINGS}
         differing = sorted(key for key in given - _FREE - _SOURCE if getattr(saved, key) != getattr(now, key))
         if on_conflict != "saved":
-            self.found = {key: _both(getattr(saved, key), getattr(now, key)) for key in differing}
+            self.differing = {key: _both(getattr(saved, key), getattr(now, key)) for key in differing}
             self._refuse_built()
         if on_conflict == "new":
             free |= {key: getattr(now, key) for key in differing}
@@ -177,7 +177,7 @@ class Changes:
         return TrainConfig.model_validate({**saved.model_dump(), **free})
 
     def _refuse_built(self) -> None:
-        built = [f"{key}: {words}" for key, words in self.found.items() if key in _BUILT]
+        built = [f"{key}: {words}" for key, words in self.differing.items() if key in _BUILT]
         if built:
             advice = "The checkpoint's weights were made with them: leave them out, or start a new run."
             raise ConfigError(refusal("settings of the model", "the saved ones", "; ".join(built), advice))
@@ -190,12 +190,12 @@ class Changes:
         if on_conflict == "saved":
             advice = f"Give the run its own {name} again, or say --on-conflict new."
             raise ConfigError(refusal(name, "the saved one, which is to win", words, advice))
-        self.found[name] = words
+        self.differing[name] = words
 
     def refuse_undecided(self, on_conflict: OnConflict | None) -> None:
         """Raise if anything differs and nobody has said which side wins."""
-        if self.found and on_conflict is None:
-            lines = "".join(f"\n  {key}: {words}" for key, words in self.found.items())
+        if self.differing and on_conflict is None:
+            lines = "".join(f"\n  {key}: {words}" for key, words in self.differing.items())
             raise ConfigError(
                 f"a resumed run must go on with what it was saved with; got{lines}\n"
                 "Say which side on_conflict: --on-conflict saved goes on as before,"
@@ -205,7 +205,7 @@ class Changes:
     @property
     def touch_the_count(self) -> bool:
         """Whether the number of updates has to be worked out again."""
-        return bool(self.found.keys() & _COUNT)
+        return bool(self.differing.keys() & _COUNT)
 
 
 def _both(saved: Any, now: Any) -> str:
@@ -375,7 +375,7 @@ class _Start:
         with accelerator.main_process_first():  # the others find the tokens in the cache
             texts = tokenize(config, data, self.beginning.checkpoint)
         order = order_of(config, accelerator.num_processes)
-        if "data" in self.changes.found:
+        if "data" in self.changes.differing:
             self.say(f"other rows: epoch {self.beginning.data_position.epoch + 1} begins again")
             self.beginning = replace(self.beginning, data_position=DataPosition(self.beginning.data_position.epoch))
         elif state:
@@ -395,7 +395,7 @@ class _Start:
 
     def _build(self, parts: Parts, accelerator: Accelerator) -> Run:
         """The moving parts, as they were at the checkpoint if there is one."""
-        policy = "error" if not self.changes.found else "bridge" if self.bridge else "replace"
+        policy = "error" if not self.changes.differing else "bridge" if self.bridge else "replace"
         callbacks = [*self.callbacks, *self._trackers()]
         run = build_run(parts, accelerator, self.transform, self.say, self.stop, policy, self.bridge, callbacks)
         if self.leaves and self.beginning.checkpoint and accelerator.is_main_process:
@@ -412,7 +412,7 @@ class _Start:
     def words(self) -> str:
         """What a resumed run goes on from, and what has changed."""
         name = self.beginning.checkpoint.name if self.beginning.checkpoint else "the start"
-        return f"from {name}" + "".join(f"; {key}: {words}" for key, words in self.changes.found.items())
+        return f"from {name}" + "".join(f"; {key}: {words}" for key, words in self.changes.differing.items())
 
 
 def name_of(transform: Transform | None) -> str:

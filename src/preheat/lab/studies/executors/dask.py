@@ -158,9 +158,9 @@ class DaskCluster:
         while not (workers := self._workers()):
             if time.monotonic() > limit:
                 many = len(self._all_workers())
-                found = f"{many} without it at {self.address}" if many else f"none at {self.address}"
+                there = f"{many} without it at {self.address}" if many else f"none at {self.address}"
                 advice = f"Start one with: {self._start()}"
-                raise ConfigError(refusal("workers", f"one or more with the resource {RESOURCE}", found, advice))
+                raise ConfigError(refusal("workers", f"one or more with the resource {RESOURCE}", there, advice))
             time.sleep(0.2)
         return len(workers)
 
@@ -239,11 +239,11 @@ class DaskCluster:
 
     def _following(self, name: str) -> list[str]:
         """Tasks given so far that wait for this one, parents before children."""
-        found = [name]
+        following = [name]
         for one, before in self._after.items():  # in the order they were given
-            if before in found:
-                found.append(one)
-        return found[1:]
+            if before in following:
+                following.append(one)
+        return following[1:]
 
     def _finished(self, name: str, future: Future[Any]) -> Done:
         """What came of a task: its result is in the folder, and only without one has the worker more to say.
@@ -274,9 +274,11 @@ class DaskCluster:
         able = {name: worker for name, worker in self._all_workers().items() if worker["resources"].get(RESOURCE)}
         for address, worker in able.items():
             if worker["resources"][RESOURCE] != 1 or worker["nthreads"] != 1:
-                found = f"{worker['resources'][RESOURCE]:g} of {RESOURCE} and {worker['nthreads']} threads at {address}"
+                has = (
+                    f"{worker['resources'][RESOURCE]:g} of {RESOURCE} and {worker['nthreads']} threads at {address}"
+                )
                 advice = f"Random numbers are a process's: start it with {self._start()}; --nworkers N starts several."
-                raise ConfigError(refusal("worker", f"one with 1 of {RESOURCE} and 1 thread", found, advice))
+                raise ConfigError(refusal("worker", f"one with 1 of {RESOURCE} and 1 thread", offered, advice))
         return able
 
     def _all_workers(self) -> dict[str, Any]:
@@ -288,9 +290,9 @@ class DaskCluster:
         study = self._study.path
         new = [address for address in self._workers() if address not in self._known]
         asked = (misfit_of, str(study), mark_of(study), self._releases)
-        found = self.client.run(*asked, workers=new, on_error="return")  # a worker without preheat returns that
+        misfits = self.client.run(*asked, workers=new, on_error="return")  # a worker without preheat returns that
         self._known.update(new)
-        return {address: str(misfit) for address, misfit in found.items() if misfit is not None}
+        return {address: str(misfit) for address, misfit in misfits.items() if misfit is not None}
 
     def _look_at_workers(self) -> None:
         """Refuse workers that would train something else."""
