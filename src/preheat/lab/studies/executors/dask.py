@@ -278,7 +278,7 @@ class DaskCluster:
                     f"{worker['resources'][RESOURCE]:g} of {RESOURCE} and {worker['nthreads']} threads at {address}"
                 )
                 advice = f"Random numbers are a process's: start it with {self._start()}; --nworkers N starts several."
-                raise ConfigError(refusal("worker", f"one with 1 of {RESOURCE} and 1 thread", offered, advice))
+                raise ConfigError(refusal("worker", f"one with 1 of {RESOURCE} and 1 thread", has, advice))
         return able
 
     def _all_workers(self) -> dict[str, Any]:
