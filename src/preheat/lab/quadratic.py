@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+# The largest curvature is 1, and gradient descent is stable below 2 over that.
 STABLE = 2.0  # rates from here on let the first mode grow
+# Twelve, a factor of 1.5 apart, up to what leaves room below 2.
 PEAKS = tuple(np.geomspace(0.02, 1.6, 12).tolist())
 
 
@@ -109,6 +111,7 @@ class Quadratic:
             rates: learning rates, shape (runs, updates).
             at: rising counts of completed updates, in [0, updates].
         """
+        # Updates first: the loop below goes through them, all runs and modes at once.
         rates = np.ascontiguousarray(np.asarray(rates, dtype=np.float64).T)
         if rates.ndim != 2 or not np.isfinite(rates).all() or (rates < 0).any():
             advice = "Stack the runs' rates: one row a run."
@@ -121,6 +124,7 @@ class Quadratic:
         losses = [0.5 * (curvatures * spread).sum(axis=0)] if 0 in wanted else []
         with np.errstate(over="ignore", invalid="ignore"):
             for done, rate in enumerate(rates, 1):
+                # In place: over 1,000 updates of 600 modes and many runs, new arrays would take most of the time.
                 np.multiply(curvatures, -rate, out=growth)
                 growth += 1.0
                 spread *= growth
@@ -129,6 +133,7 @@ class Quadratic:
                 spread += growth
                 if done in wanted:
                     losses.append(0.5 * (curvatures * spread).sum(axis=0))
+        # inf - inf in a run that has diverged is NaN: it counts as infinite too.
         return np.asarray(np.nan_to_num(np.stack(losses, axis=1), nan=np.inf, posinf=np.inf))
 
     def gradient_norms(self, rates: Floats) -> Floats:

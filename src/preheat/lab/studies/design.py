@@ -11,6 +11,10 @@ A TOML file whose keys are the fields, with a ``[train]`` table of settings for 
 
     [train]
     data = "news.csv"
+
+An axis takes one value, a list, or a range in words:
+``1e-4..1e-2 x 5``  five values from 1e-4 to 1e-2, each as many times the one before; rounded to six digits
+``0..4``            whole numbers, one by one
 """
 
 from __future__ import annotations
@@ -23,13 +27,11 @@ from typing import Any, Self
 
 from preheat.errors import ConfigError, missing_extra, refusal, unknown_name
 
-# --- The values of an axis as people write them: one, a list, or a range --------------------------------------------
-# ``1e-4..1e-2 x 5``  five values from 1e-4 to 1e-2, each as many times the one before; rounded to six digits
-# ``0..4``            whole numbers, one by one
+# --- The values of an axis -------------------------------------------------------------------------------------------
 
 
 _RANGE = re.compile(r"\s*(\S+?)\s*\.\.\s*(\S+?)(?:\s*[x×]\s*(\S+))?\s*")
-_MOST = 100_000  # values of one axis: more is a slip of the pen
+_MOST = 100_000  # values of one axis: more is a typing error
 _MOST_UPDATES = 10_000_000  # of a run: the rate of every one is worked out beforehand
 
 
@@ -118,9 +120,12 @@ def _range(name: str, item: str, match: re.Match[str], one: Callable[[str, Any],
     if not 2 <= many <= _MOST or not low:
         raise ConfigError(refusal(name, f"a range of 2 to {_MOST:,} values, from above 0", item, advice))
     ratio = (high / low) ** (1 / (many - 1))
+    # Six digits: peaks that people can read and type, and that are the same number whoever works them out.
     between = [float(f"{low * ratio**number:.6g}") for number in range(1, many - 1)]
+    # Horizons, seeds and warm-ups are whole numbers; only peaks lie between them.
     if one is not rate:
         between = [round(value) for value in between]
+    # The ends as they were typed, without what rounding would make of them.
     return [one(name, value) for value in (match[1], *between, match[2])]
 
 
@@ -138,7 +143,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-# --- What a study asks: the values of every axis, and the training configuration underneath them --------------------
+# --- The design ------------------------------------------------------------------------------------------------------
 
 
 try:
@@ -152,6 +157,7 @@ _READERS = {"lr": rate, "warmup": length, "horizon": updates, "seed": seed}
 _AS_SETTINGS = {"lr": "lr", "warmup": "warmup", "schedule": "schedule", "max_updates": "horizon", "seed": "seed"}
 # What the study itself decides for every run.
 _OURS = ("out", "save_every", "keep_last", "keep_models", "trackers", "workers")
+# A run that goes wrong is a result: it ends there and is written down. A spike is noted and may pass.
 _FIXED = {"bad_numbers": "stop", "spikes": "record"}
 
 
@@ -264,6 +270,7 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
 
 def anchored(design: StudyDesign) -> StudyDesign:
     """The design with whole paths of files that runs read: workers and who resumes may stand in another folder."""
+    # Only what is there as a file or folder: any other name is one of a hub.
     names = {"data": ("bbc", "synthetic"), "model": ("small",)}
     absolute = {
         key: str(Path(given).absolute())
