@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+# The largest curvature is 1, and gradient descent is stable below 2 over that.
 STABLE = 2.0  # rates from here on let the first mode grow
+# Twelve, a factor of 1.5 apart, up to what leaves room below 2.
 PEAKS = tuple(np.geomspace(0.02, 1.6, 12).tolist())
 
 
@@ -109,6 +111,7 @@ class Quadratic:
             rates: learning rates, shape (runs, updates).
             at: rising counts of completed updates, in [0, updates].
         """
+        # Updates first: the loop below goes through them, all runs and modes at once.
         rates = np.ascontiguousarray(np.asarray(rates, dtype=np.float64).T)
         if rates.ndim != 2 or not np.isfinite(rates).all() or (rates < 0).any():
             advice = "Stack the runs' rates: one row a run."
@@ -118,9 +121,10 @@ class Quadratic:
         curvatures = self.curvatures[:, None]
         spread = self._start()[:, None] * np.ones(rates.shape[1])
         growth, wanted = np.empty_like(spread), {int(one) for one in at}
-        found = [0.5 * (curvatures * spread).sum(axis=0)] if 0 in wanted else []
+        losses = [0.5 * (curvatures * spread).sum(axis=0)] if 0 in wanted else []
         with np.errstate(over="ignore", invalid="ignore"):
             for done, rate in enumerate(rates, 1):
+                # In place: over 1,000 updates of 600 modes and many runs, new arrays would take most of the time.
                 np.multiply(curvatures, -rate, out=growth)
                 growth += 1.0
                 spread *= growth
@@ -128,18 +132,19 @@ class Quadratic:
                 np.multiply(curvatures, rate * rate * self.noise, out=growth)
                 spread += growth
                 if done in wanted:
-                    found.append(0.5 * (curvatures * spread).sum(axis=0))
-        return np.asarray(np.nan_to_num(np.stack(found, axis=1), nan=np.inf, posinf=np.inf))
+                    losses.append(0.5 * (curvatures * spread).sum(axis=0))
+        # inf - inf in a run that has diverged is NaN: it counts as infinite too.
+        return np.asarray(np.nan_to_num(np.stack(losses, axis=1), nan=np.inf, posinf=np.inf))
 
     def gradient_norms(self, rates: Floats) -> Floats:
         """The root mean square gradient norm of each update of one run, noise included, shape (updates,)."""
         curvatures, spread = self.curvatures, self._start()
         noise = float(self.noise * curvatures.sum())
-        found = np.empty(len(rates))
+        norms = np.empty(len(rates))
         for done, rate in enumerate(rates):
-            found[done] = np.sqrt((curvatures**2 * spread).sum() + noise)
+            norms[done] = np.sqrt((curvatures**2 * spread).sum() + noise)
             spread = (1.0 - rate * curvatures) ** 2 * spread + rate**2 * curvatures * self.noise
-        return found
+        return norms
 
     def tune(
         self, schedules: Mapping[str, Schedule | str], updates: int, peaks: Sequence[float] = PEAKS
@@ -156,14 +161,14 @@ class Quadratic:
         tried = [positive("peaks", peak, "They are learning rates.") for peak in peaks]
         shapes = [factors(*resolved(one, updates)) for one in schedules.values()]
         losses = self.losses(np.concatenate([np.outer(tried, shape) for shape in shapes])).reshape(len(shapes), -1)
-        found = [
+        tuned = [
             Tuned(
                 name, float(row.min()), tried[int(row.argmin())], int(row.argmin()) in (0, len(tried) - 1),
                 tuple(zip(tried, row.tolist(), strict=True)),
             )
             for name, row in zip(schedules, losses, strict=True)
         ]  # fmt: skip
-        return tuple(sorted(found, key=lambda one: one.loss))
+        return tuple(sorted(tuned, key=lambda one: one.loss))
 
     def _start(self) -> Any:
         return np.arange(1.0, self.modes + 1.0) ** -(self.source * self.spectrum + 1.0) / self.curvatures

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import preheat
-from preheat import critical_lr
+from preheat.lab import critical_lr
 from preheat.lab.finding import critical_lr_of_update
 from preheat.torch import Scheduler
 

@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
 
 import preheat
-from preheat import find_lr
+from preheat.lab import find_lr
 from preheat.lab.finding import search as kept
 from preheat.torch import Scheduler
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import preheat
-from preheat import find_lr
+from preheat.lab import find_lr
 from preheat.lab.finding import Suggestion
 from preheat.torch import Scheduler
 

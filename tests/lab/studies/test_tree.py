@@ -78,7 +78,7 @@ def test_named_wsd_shares_the_first_update_of_its_cooldown_too():
     ("design", "axis", "reason"),
     [
         ({"schedule": "cosine", "horizon": [400, 800]}, "horizon", "nothing shared (1 updates): the whole schedule"),
-        ({"schedule": "cosine", "warmup": [10, 20], "horizon": 400}, "warmup", "a climb of another length"),
+        ({"schedule": "cosine", "warmup": [10, 20], "horizon": 400}, "warmup", "a warm-up of another length"),
         ({"lr": [1e-3, 1e-2], "horizon": 400}, "lr", "another rate; at update 1 they are 2.5e-05 and 0.00025"),
         ({"seed": [0, 1], "horizon": 400}, "seed", "nothing shared: other weights"),
     ],

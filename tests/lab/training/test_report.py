@@ -382,7 +382,7 @@ def test_missing_extra_is_one_line(tmp_path, monkeypatch):
 def test_report_needs_no_torch(tmp_path):
     """A page is made on machines that have none."""
     folder = write_run(tmp_path / "run")
-    code = "import sys; sys.modules['torch'] = None; from preheat.lab.training.reporting import write_report as write"
+    code = "import sys; sys.modules['torch'] = None; from preheat.lab import write_run_report as write"
     subprocess.run([sys.executable, "-W", "error", "-c", f"{code}; write({str(folder)!r})"], check=True)
     assert (folder / "report.html").is_file()
 

@@ -228,7 +228,7 @@ def test_changed_rows_are_refused(stopped, news):
     moved.write_text(news.read_text() + "goal match more,sport\n")
     with pytest.raises(preheat.ConfigError, match=r"data: saved \w{12}\.\.\., now \w{12}\.\.\."):
         resume(stopped, data=str(moved))
-    with pytest.raises(preheat.ConfigError, match="data must be the saved one, which is to win"):
+    with pytest.raises(preheat.ConfigError, match="data must be the saved one, which is to be taken"):
         resume(stopped, on_conflict="saved", data=str(moved))
     moved.write_text(news.read_text())
     assert resume(stopped, data=str(moved))["updates"] == 51

@@ -1,4 +1,14 @@
-"""Rows of tokens as padded tensors, by one process or several, with or without workers that prepare them."""
+"""Rows of tokens as padded tensors, by one process or several, with or without workers that prepare them.
+
+Order    which rows make which batch is a function of seed and epoch alone, whatever the processes, workers and
+         interruptions. Texts of similar length come together, so that little is padded. A batch is sized by rows:
+         shuffled, sorted by length within pools of 32 batches, cut, and the batches shuffled again; or by tokens:
+         sorted by length with ties shuffled, cut where a batch's padded tokens would exceed the budget, and the batches
+         shuffled again. Where it is cut depends on the lengths alone, so every epoch has as many batches. A batch is
+         that of all processes together; each process takes every ``world_size``-th row of it.
+Changes  of a text on its way into a batch are drawn by seed, epoch and row alone. So a row comes out the same whichever
+         process or worker prepares it, before and after an interruption.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +26,12 @@ from torch.utils.data import DataLoader, Dataset
 from preheat.errors import DataError, refusal
 from preheat.lab.data.tokens import Tokens
 
-# --- Which rows make which batch: a function of seed and epoch alone, whatever the processes, workers and
-# interruptions
-# Texts of similar length come together, so that little is padded. Two ways to size a batch:
-#
-# * by rows: shuffled, sorted by length within pools of 32 batches, cut, and the batches shuffled again;
-# * by tokens: sorted by length with ties shuffled, cut where a batch's padded tokens would exceed the budget, and the
-#   batches shuffled again. Where it is cut depends on the lengths alone, so every epoch has as many batches.
-#
-# A batch here is the one of all processes together; each process takes every ``world_size``-th row of it.
+# --- Which rows make which batch -------------------------------------------------------------------------------------
 
 
-POOL = 32  # batches whose texts are sorted by length together
+# Batches whose texts are sorted by length together: enough that little is padded, few enough that short texts come up
+# all through an epoch.
+POOL = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,12 @@ class Order:
             epoch: number of the epoch, from 0.
             rows: the rows to be dealt out, where some have been trained on already.
         """
+        # Seeds are below 2^32 and so are epochs: no two pairs share a stream.
         draw = random.Random((self.seed << 32) + epoch)
         shuffled = list(range(len(lengths)) if rows is None else rows)
         draw.shuffle(shuffled)
         batches = self._by_rows(shuffled, lengths) if self.batch_size else self._by_tokens(shuffled, lengths)
+        # Or every epoch would begin with short texts and end with long ones.
         draw.shuffle(batches)
         return batches
 
@@ -107,6 +113,7 @@ class DataPosition:
         """The batches of this epoch that are still to come."""
         rows: Sequence[int] = range(len(lengths))
         for past, many in self.earlier:
+            # The earlier order is worked out again: a position stays small, however often a run was changed.
             used = {row for batch in past.epoch(lengths, self.epoch, rows)[:many] for row in batch}
             rows = [row for row in rows if row not in used]
         return order.epoch(lengths, self.epoch, rows)[self.batches :]
@@ -127,8 +134,7 @@ class DataPosition:
         return DataPosition(data["epoch"], data["batches"], earlier)
 
 
-# --- Changing texts on the way into a batch, by draws that depend on seed, epoch and row alone ----------------------
-# So a row comes out the same whichever process or worker prepares it, before and after an interruption.
+# --- Changing texts on the way into a batch --------------------------------------------------------------------------
 
 
 Transform = Callable[[Sequence[int], int], Sequence[int]]
@@ -153,6 +159,7 @@ class TokenDropout:
     def __call__(self, tokens: Sequence[int], _label: int) -> Sequence[int]:
         """The tokens that stay, in order."""
         kept = [token for token in tokens if random.random() >= self.share]
+        # A text without a token has no last one to read the class off.
         return kept or [random.choice(tokens)]
 
 
@@ -177,6 +184,7 @@ def seeded_draws(*key: int) -> Iterator[None]:
     True
     """
     plain, array, tensor = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    # Hashed, so that neighboring keys (rows 5 and 6) do not draw alike.
     words = np.random.SeedSequence(key).generate_state(4)
     try:
         random.seed(int(words[0]))
@@ -189,7 +197,7 @@ def seeded_draws(*key: int) -> Iterator[None]:
         torch.set_rng_state(tensor)
 
 
-# --- Rows of tokens as padded tensors, by one process or several, with or without workers that prepare them ---------
+# --- Batches ---------------------------------------------------------------------------------------------------------
 
 
 Key = tuple[int, int]  # epoch and row
@@ -247,6 +255,7 @@ class Examples(Dataset[tuple[Any, int]]):
         if self.transform is None:
             return tokens, label
         with seeded_draws(self.seed, epoch, row):
+            # A list, so that what a function does to it does not reach the array that all rows share.
             changed = self.transform(tokens.tolist(), label)
         if not 1 <= len(changed) <= (self.most or len(changed)):
             rule = f"a function that gives 1 to {self.most or 'any number of'} tokens"
@@ -331,8 +340,11 @@ class Split:
     ) -> None:
         self.examples, self.collate = Examples(tokens, labels), Collate(pad)
         ordered = sorted(range(len(labels)), key=tokens.lengths.tolist().__getitem__)
+        # Every world_size-th of the sorted rows: processes get texts of the same lengths, and wait little for each
+        # other.
         mine = ordered[rank::world_size]
         self.rows = [mine[start : start + batch_size] for start in range(0, len(mine), batch_size)]
+        # Sharded weights are gathered by all processes at every batch: each needs as many.
         self.rows += [[]] * (math.ceil(math.ceil(len(ordered) / world_size) / batch_size) - len(self.rows))
 
     def __iter__(self) -> Iterator[Batch]:
@@ -343,7 +355,8 @@ class Split:
 
 
 def _loader(examples: Examples, keys: list[list[Key]], collate: Collate, workers: int) -> Iterable[Any]:
-    if not workers:  # a loader would add a tenth of a millisecond to every batch
+    # Without workers no loader either: it would add a tenth of a millisecond to every batch.
+    if not workers:
         return (collate([examples[key] for key in batch]) for batch in keys)
     # A loader draws one number each time it is iterated: from its own generator, so that dropout never depends on it.
     own = torch.Generator().manual_seed(0)

@@ -1,4 +1,10 @@
-"""Labeled texts, checked one by one: every row with where it came from, everything that is wrong with any of them."""
+"""Labeled texts, from a file or data set to three splits: every row with where it came from, all faults at once.
+
+Faults   are collected, each with file and line, then refused together; with ``bad_rows="skip"`` left out and counted.
+Files    CSV, TSV, JSON Lines, Parquet; data sets of the hub or of a folder; BBC headlines, which are installed with an
+         extra; headlines that are made. A split of the data's own is kept.
+Splits   without one, of every class the tenth with the smallest hash of its text is test, the next tenth validation.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +25,10 @@ from preheat.errors import DataError, missing_extra, refusal
 from preheat.lab.data.synthetic import Ceiling, Headlines
 from preheat.lab.training.config import BBC, TrainConfig
 
-# --- What is wrong with the rows of a file: collected all, then refused together or left out and counted ------------
+# --- Faults ----------------------------------------------------------------------------------------------------------
 
 
+# A screenful: enough to see what kind of fault it is; how many there are of each is said below.
 _SHOWN = 10
 
 
@@ -72,7 +79,7 @@ def count_faults(faults: Iterable[Fault]) -> str:
     return f"{many.total():,} ({', '.join(f'{count:,} {kind}' for kind, count in many.most_common())})"
 
 
-# --- Files and data sets as records: where each stands, its columns, and the split the data itself puts it in
+# --- Reading ---------------------------------------------------------------------------------------------------------
 
 
 KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -89,6 +96,7 @@ def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
     """
     path = Path(name)
     kind = path.suffix.lower()
+    # What looks like no file of ours is a data set: a hub name has no known ending.
     if path.is_dir() or not (path.exists() or kind in KINDS):
         yield from _data_set(name)
     elif not path.exists():
@@ -131,11 +139,13 @@ def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
     try:
         for record in reader:
             where = f"{path}, line {reader.line_num}"
+            # csv's own way of telling: too many fields stand under None, missing ones are None.
             if None in record or None in record.values():
                 many = len(reader.fieldnames or ())
-                found = sum(value is not None for key, value in record.items() if key is not None)
-                found += len(record.get(None) or ())
-                faults.append(fault(where, "columns", f"{many} columns as in the header", found))
+                filled = sum(value is not None for key, value in record.items() if key is not None)
+                filled += len(record.get(None) or ())
+                faults.append(fault(where, "columns", f"{many} columns as in the header", filled))
+            # Joined by a character that no text has, to look once instead of at every column.
             elif not _broken(where, "\x1f".join(record.values()), faults):
                 yield where, record, None
     except csv.Error as error:
@@ -187,8 +197,10 @@ def _data_set(name: str) -> Iterator[Record]:
             refusal("data", "a file, a data set, 'bbc' or 'synthetic'", name, f"Loading it failed: {reason}")
         ) from error
     for split, part in loaded.items():
+        # Labels come as numbers with names beside them: people know the names.
         names = {key: feature for key, feature in part.features.items() if hasattr(feature, "int2str")}
         own = SPLIT_NAMES.get(split) if len(loaded) > 1 else None
+        # Splits of other names (unsupervised, dev2) are not trained on by guess.
         if own is None and len(loaded) > 1:
             continue
         for number, record in enumerate(part, 1):
@@ -198,7 +210,7 @@ def _data_set(name: str) -> Iterator[Record]:
             yield f"{name}, {split} row {number}", record, own
 
 
-# --- Labeled texts, checked one by one: every row with where it came from, everything that is wrong with any of them
+# --- Checking --------------------------------------------------------------------------------------------------------
 
 
 BBC_NOTICE = (
@@ -263,6 +275,7 @@ def bbc_rows() -> list[Row]:
     except metadata.PackageNotFoundError:
         raise missing_extra(f"{_BBC_PACKAGE} (the embedded news)", "bbc") from None
     rows: dict[str, Row] = {}
+    # Sorted: the order in which an installer lists files is its own.
     for file in sorted(files or (), key=str):
         if file.parts[1:3] == ("bbcnews", "data") and file.suffix == ".txt":
             content = Path(str(file.locate())).read_bytes()
@@ -294,6 +307,8 @@ def synthetic_rows(config: TrainConfig) -> list[Row]:
 
 def _headline_and_first_sentence(article: str) -> str:
     headline, *body = [line.strip() for line in article.splitlines() if line.strip()]
+    # A full stop, perhaps a closing quote, and a capital: abbreviations inside a sentence go on in small letters
+    # mostly.
     sentence = re.split(r"(?<=[.!?])[\"']?\s+(?=[\"'A-Z0-9£$])", body[0], maxsplit=1)[0] if body else ""
     return f"{headline}. {sentence}".strip()
 
@@ -307,6 +322,8 @@ def _row(
     if not all(isinstance(part, str) for part in parts) or not " ".join(parts).strip():
         faults.append(fault(where, "text", "text that is not empty", " ".join(map(str, parts))))
         return None
+    # A class of 1.0 is what a table makes of 1 where some cells are empty: the file is to be mended, not read
+    # charitably.
     if isinstance(label, (float, bool, list, dict)) or _NO_LABEL.fullmatch(str(label).strip() or "none"):
         faults.append(fault(where, "label", "a name or a whole number, 0 or more", label))
         return None
@@ -328,6 +345,7 @@ def _has_columns(
         return True
     if first:
         advice = f"The columns are {', '.join(map(str, record))}. Name yours with --text-column and --label-column."
+        # The file as a whole: naming its first line would send people to look there.
         place = where.split(", ", maxsplit=1)[0]
         raise DataError(refusal(place, f"data with a column {missing!r}", list(record), advice))
     faults.append(fault(where, "columns", f"a row with {missing!r}", list(record)))
@@ -338,6 +356,7 @@ def _is_first(
     record: Mapping[str, Any], where: str, config: TrainConfig, ids: dict[str, str], faults: list[Fault]
 ) -> bool:
     """Whether the row's id has not been seen before; repeated ids are reported."""
+    # A column called id has values of its own by convention; two rows with one are a join gone wrong.
     column = ("id" if "id" in record else "") if config.id_column is None else config.id_column
     if not column:
         return True
@@ -358,6 +377,7 @@ def _known_labels(rows: list[Row], config: TrainConfig, faults: list[Fault]) -> 
         if not labels or not all(label.isdecimal() for label in labels):
             return rows
         values = sorted(map(int, labels))
+        # Labels 0 1 2 7: the 7 is the typing error, not 3 to 6 missing classes.
         last = next((value for value, after in pairwise(values) if after - value > 1), values[-1])
         known = {label for label in labels if int(label) <= last}
         rule = f"a class from {values[0]} to {last}, as whole numbers without a gap are"
@@ -368,7 +388,7 @@ def _known_labels(rows: list[Row], config: TrainConfig, faults: list[Fault]) -> 
     return [row for row in rows if row.label in known]
 
 
-# --- From rows to the three splits of a run, with everything that would spoil it found first ------------------------
+# --- Splits ----------------------------------------------------------------------------------------------------------
 
 
 SPLITS = ("train", "validation", "test")
@@ -409,6 +429,7 @@ class NewsData:
         digest = hashlib.sha256()
         for name in SPLITS:
             for row in self.split(name):
+                # repr, so that no text can look like the border between two rows.
                 digest.update(repr((name, row.text, row.label)).encode())
         return digest.hexdigest()
 
@@ -442,6 +463,7 @@ def load_data(config: TrainConfig) -> NewsData:
     unseen = _drop_unseen(parts)
     if config.bad_rows == "strict":
         refuse_faults(unseen)
+    # Made rows have classes that a small sample may miss.
     made = synthetic_source(config).classes if config.synthetic else None
     classes = tuple(sorted(made or config.classes or {row.label for part in parts.values() for row in part}))
     _refuse_gaps(parts, classes)
@@ -460,6 +482,8 @@ def hash_split(rows: Sequence[Row]) -> list[str]:
         by_class.setdefault(row.label, []).append(number)
     splits = ["train"] * len(rows)
     for numbers in by_class.values():
+        # By class, so that small classes are in every split; by the text, so that the order of the file does not
+        # matter.
         numbers.sort(key=lambda number: hashlib.sha256(rows[number].text.encode()).digest())
         tenth = max(1, len(numbers) // 10)
         for place, number in enumerate(numbers[: 2 * tenth]):

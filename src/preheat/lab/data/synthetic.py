@@ -1,5 +1,18 @@
-"""Headlines of the synthetic model, each by its number, and the exact posterior of their class.
+"""Headlines that are made, each by its number, and the exact posterior of their class: data with a known ceiling.
 
+Model   A headline is a main clause, or a main clause and a side clause bound by a connective, in either order:
+            "Striker Mira Halbrook signs contract in Lisbon while cabinet vetoes tax"
+            "While cabinet vetoes tax, striker Mira Halbrook signs contract in Lisbon"
+        The class is the topic of the main clause; the side clause has a topic of its own, drawn independently. Which
+        clause is the main one is told by where connective and comma stand, not by which words there are.
+Words   Four kinds depend on the topic; within a kind the frequent ones come first, and some belong to several topics.
+        The kinds after them say nothing about it. No word is of two kinds, so a headline is read in one way only.
+        Each topic word of a clause comes from the clause's topic with probability 1 - noise, and with probability noise
+        from a topic drawn uniformly from all; there, the word of rank r (0 the first) has probability proportional to
+        1 / (r + 3), as whole numbers: floor(10^9 / (r + 3)). All other words are drawn uniformly, whatever the topic.
+Best    Side clause and neutral words are independent of the class, so p(c | text) is proportional to the product of
+        p(word | c) over the topic words of the main clause, classes being equally frequent. Best accuracy =
+        E max_c p(c | text); best cross-entropy = E H(c | text), in nats.
 Draws   Row k of a split is a function of SHAKE-256 of the seed, the split, k and the number of the attempt, in whole
         numbers only: the same on every machine and Python, and no row needs those before it.
 Splits  A text belongs to the split that its SHA-256 names; an attempt that falls into another is made again. So no
@@ -24,15 +37,13 @@ from typing import TypeVar
 
 from preheat.errors import DataError, refusal
 
-# --- The words of the synthetic headlines, written for this purpose -------------------------------------------------
-# Four kinds of word depend on the topic; within a kind the frequent ones come first, and some belong to several topics.
-# The kinds after them say nothing about it. No word is of two kinds, so a headline is read in one way only; the tests
-# check that.
+# --- The words -------------------------------------------------------------------------------------------------------
 
 
 TOPICS = ("business", "sport", "politics", "technology", "health", "culture", "science", "travel")
 """The classes; a run with fewer of them takes the first."""
 
+# Written for this purpose; the tests check that no word is of two kinds.
 _TOPIC_WORDS = {
     "actor": {
         "business": """
@@ -208,20 +219,7 @@ NEUTRAL_WORDS = {
 """Kinds that every topic shares; each word of a kind is as likely as the others."""
 
 
-# --- The model behind the synthetic headlines: how a headline is built, which words it holds, and what is best
-# possible
-# Model     A headline is a main clause, or a main clause and a side clause bound by a connective, in either order:
-#               "Striker Mira Halbrook signs contract in Lisbon while cabinet vetoes tax"
-#               "While cabinet vetoes tax, striker Mira Halbrook signs contract in Lisbon"
-#           The class is the topic of the main clause; the side clause has a topic of its own, drawn independently.
-#           Which clause is the main one is told by where connective and comma stand, not by which words there are.
-# Words     Each topic word of a clause comes from the clause's topic with probability 1 - noise, and with probability
-#           noise from a topic drawn uniformly from all; there, the word of rank r (0 the first) has probability
-#           proportional to 1 / (r + 3), as whole numbers: floor(10^9 / (r + 3)). Some words belong to several topics.
-#           All other words are drawn uniformly, whatever the topic.
-# Best      A headline can be read in one way only, and side clause and neutral words are independent of the class, so
-#           p(c | text) is proportional to the product of p(word | c) over the topic words of the main clause, classes
-#           being equally frequent. Best accuracy = E max_c p(c | text); best cross-entropy = E H(c | text), in nats.
+# --- The model -------------------------------------------------------------------------------------------------------
 
 
 Clause = tuple[str, ...]  # kinds of word, and words that always stand there
@@ -315,12 +313,13 @@ def _merged(vectors: Iterable[tuple[float, ...]]) -> list[tuple[float, ...]]:
     for vector in vectors:
         total = sum(vector)
         if total:
+            # Twelve digits: proportional vectors differ by rounding only, others by far more.
             key = tuple(round(part / total, 12) for part in vector)
             sums[key] = tuple(map(operator.add, sums[key], vector)) if key in sums else vector
     return list(sums.values())
 
 
-# --- Headlines of the synthetic model, each by its number, and the exact posterior of their class -------------------
+# --- The source ------------------------------------------------------------------------------------------------------
 
 
 NOTICE = "Data: synthetic headlines, made by a generator. None of them is news, and what they say is not so."
@@ -334,7 +333,7 @@ _Choice = TypeVar("_Choice")
 
 @dataclass(frozen=True, slots=True)
 class Headlines:
-    """A source of labelled headlines: as many as one likes.
+    """A source of labeled headlines: as many as one likes.
 
     Attributes:
         topics: classes, from 2 to 8: the first of :data:`TOPICS`.
@@ -383,6 +382,7 @@ class Headlines:
             raise DataError(refusal("number", "a whole number, 0 or more", number, "Rows are counted from 0."))
         if split not in dict(_SHARES):
             raise DataError(refusal("split", "train, validation or test", split, "Name one of them."))
+        # The number of the attempt is part of the key: no attempt depends on the one before.
         attempts = (self._attempt(f"{_VERSION} {self.seed} {split} {number} {at}") for at in itertools.count())
         return next((text, label) for text, label in attempts if split_of(text) == split)
 
@@ -436,6 +436,8 @@ class Headlines:
         {'business': 0.052, 'sport': 0.006, 'politics': 0.942}
         {'business': 0.01, 'sport': 0.859, 'politics': 0.13}
         """
+        # The topic of the side clause says nothing of the class: it is looked at only to refuse what the model cannot
+        # make.
         main, side = _clauses(text)
         joint = self._likelihood(main, [(*clause, *tail) for clause, _ in MAIN for tail, _ in TAILS])
         beside = [1.0] if side is None else self._likelihood(side, [clause for clause, _ in SIDE])

@@ -1,4 +1,8 @@
-"""Texts as token ids, made once: kept in one array, and in a file named by all that went into them."""
+"""Texts as token ids, made once: kept in one array, and in a file named by all that went into them.
+
+The cache is never asked whether it is up to date: tokenizer, length and texts are in the name of a file, and the file
+holds the sum of its own content. What is not as it was written is made again.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from preheat.files import replacing
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# Goes into every key: raised when files of earlier releases are not to be found any more.
 _FORMAT = "preheat-tokens-1"
 
 
@@ -41,6 +46,7 @@ class Tokens:
     @staticmethod
     def of(texts: Sequence[Sequence[int]]) -> Tokens:
         """From a list for each text."""
+        # One array of 4 bytes a token: lists of lists take ten times as much, and are copied into every worker.
         ids = np.fromiter((token for text in texts for token in text), np.int32)
         return Tokens(ids, np.cumsum([len(text) for text in texts], dtype=np.int64))
 
@@ -82,7 +88,8 @@ class TokenCache:
             end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.pad_token_id
             return Tokens.of([tokens or [end] for tokens in ids])
 
-        if not tokenizer.is_fast:  # only the fast ones can be written down whole, and so be told apart
+        # Only the fast ones can be written down whole, and so be told apart.
+        if not tokenizer.is_fast:
             return make()
         key = content_key(tokenizer.backend_tokenizer.to_str(), str(tokenizer.eos_token_id), max_tokens, *texts)
         return self._kept(key, make)
@@ -91,11 +98,11 @@ class TokenCache:
         if self.folder is None:
             return make()
         path = self.folder / f"{key}.tokens.safetensors"
-        found = _read(path, key)
-        if found is None:
-            found = make()
-            _write(path, key, found)
-        return found
+        cached = _read(path, key)
+        if cached is None:
+            cached = make()
+            _write(path, key, cached)
+        return cached
 
     def text(self, kind: str, key: str, make: Callable[[], str]) -> str:
         """A text of some kind (a tokenizer's file), made once for each key."""
@@ -117,7 +124,9 @@ def content_key(*parts: object) -> str:
     """SHA-256 of the parts, each told apart from its neighbors."""
     digest = hashlib.sha256(_FORMAT.encode())
     for part in parts:
+        # Texts may hold lone surrogates, which UTF-8 has no bytes for.
         content = str(part).encode("utf-8", "surrogatepass")
+        # Lengths in between: ("ab", "c") and ("a", "bc") are other contents.
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()
 
@@ -146,6 +155,7 @@ def _keep(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file if that is possible: a cache that cannot be written is done without."""
     from safetensors import SafetensorError
 
+    # A full disk or a read-only home costs time, not the run.
     with suppress(OSError, SafetensorError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside:

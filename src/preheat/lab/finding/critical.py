@@ -46,9 +46,13 @@ from preheat.lab.finding.search import (
 )
 from preheat.schedule.lengths import positive
 
+# In units of eps times the norm of the weights. 4: below that the moved weights differ from the others by single
+# roundings, each up or down. 1024: the direction is then right to about 0.1 %. 32: losses of float32 models repeat to
+# a few roundings, and a sum over a batch has more of them.
 _LOST = 4  # a move of fewer roundings of the weights than this has no direction
 _CLEAR = 1024  # a move of more is as good as exact
 _BLURRED = 32  # roundings of the weights by which a loss may differ without meaning anything
+# Adam's usual rate. The search reaches a factor of 2**40 to both sides, so it costs losses and not the answer.
 _FIRST = 1e-3  # where the search starts if nobody has named a rate
 
 
@@ -89,8 +93,8 @@ def critical_lr(
     >>> weight = torch.nn.Parameter(torch.tensor([1.0]))
     >>> model = torch.nn.ParameterList([weight])
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    >>> found = critical_lr(model, optimizer, [8.0], lambda model, curvature: 0.5 * curvature * weight.square())
-    >>> found.bracket[0] <= 2 / 8 <= found.bracket[1]
+    >>> critical = critical_lr(model, optimizer, [8.0], lambda model, curvature: 0.5 * curvature * weight.square())
+    >>> critical.bracket[0] <= 2 / 8 <= critical.bracket[1]
     True
     """
     inner = stepped(optimizer)
@@ -98,6 +102,7 @@ def critical_lr(
     measure = loss or model_loss
     start = _FIRST if at is None else positive("at", at, "It is a learning rate.")
     if at is None:
+        # Where training is, or is about to be: usually within a few doublings of the answer.
         start = present_rate(inner) or start
     weights = weights_of(inner)
     with untouched(model, weights) as snapshot:
@@ -109,6 +114,7 @@ def critical_lr(
 
         def move(rate: float) -> list[Tensor]:
             """What the update at a rate does to the weights, each time from the optimizer's present state."""
+            # Made anew each time: the state of the last trial must not be in this one.
             TrialOptimizer(inner, model, ratios).update(rate)
             moved = [weight.data - snapshot.value(weight) for weight in weights]
             for weight in weights:
@@ -155,8 +161,8 @@ def critical_lr_of_update(
     >>> loss(model, batch).backward()
     >>> before = [weight.detach().clone() for weight in model.parameters() if weight.requires_grad]
     >>> optimizer.step()
-    >>> found = critical_lr_of_update(model, before, [batch], loss, lr=0.1)
-    >>> found.bracket[0] <= 2 / 8 <= found.bracket[1]
+    >>> critical = critical_lr_of_update(model, before, [batch], loss, lr=0.1)
+    >>> critical.bracket[0] <= 2 / 8 <= critical.bracket[1]
     True
     """
     fixed = fixed_batches(batches)
@@ -179,6 +185,8 @@ def _clear_move(move: Callable[[float], list[Tensor]], values: Sequence[Tensor])
     rate = 1.0
     moves = move(rate)
     share = _roundings(moves, values)
+    # A larger rate is the same direction, for optimizers that are proportional to it, with more digits left. 2**20
+    # where nothing moved at all: it may have been rounded away wholly.
     if share < _CLEAR:  # the update is tiny even at a rate of 1
         rate = _CLEAR**2 / share if share else 2.0**20
         moves = move(rate)
@@ -191,6 +199,7 @@ def _roundings(moves: Sequence[Tensor], values: Sequence[Tensor]) -> float:
     rounding = math.hypot(
         *(torch.finfo(one.dtype).eps * float(torch.linalg.vector_norm(one, dtype=torch.float64)) for one in values)
     )
+    # All weights are 0, as in a first layer that starts there: any move is a clear one.
     if not rounding:
         return math.inf if moved else 0.0
     return moved / rounding
@@ -209,6 +218,7 @@ class _Line:
 
         def loss_along(size: float) -> float:
             for weight, old, moved in zip(self.weights, self.before, self.moves, strict=True):
+                # From where they were, each time: adding a step and taking it away again would round.
                 weight.data.copy_(old)
                 if size:  # an infinite move times 0 is no number
                     weight.data.add_(moved, alpha=size / self.rate)

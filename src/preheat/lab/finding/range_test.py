@@ -1,11 +1,24 @@
-"""The range test: the learning rate climbs from update to update, and the loss shows what each rate does.
+"""The range test: the learning rate rises from update to update, and the loss shows what each rate does.
 
 Rates    lr_k = start * (end / start)**(k / (updates - 1)), or evenly spaced; both ends are tried. Reported and
          suggested rates are the first group's (of the first with a rate above 0); all groups keep their ratios.
 Loss     of update k's own batches, in training mode, before that update.
 Stop     at the end of the range; once the loss is not finite; or once its running average, an exponential one with bias
          correction, is above ``stop_at`` times its best (for losses below 0: as far above it).
-Source   Smith 2015, arXiv:1506.01186, section 3.3.
+Cut      after the lowest running average, the first loss above all losses before it ends the curve, and counts as
+         they do: what comes later are the heights of a divergence, which would leak into the average of the fall.
+Smooth   s_k = sum_j b**|j - k| loss_j / sum_j b**|j - k|: exponential weights to both sides, divided by their sum.
+         A one-sided average lags by b / (1 - b) updates, nine at b = 0.9: over seven decades in 100 updates that is a
+         factor of 4 in the learning rate, and another factor for every number of updates.
+Rules    read the smoothed loss against the logarithm of the learning rate, so that neither the spacing nor the number
+         of points moves a suggestion (Lightning's took slopes by index: issue 14248 there).
+Holds    for a constant rate without warm-up, for as long as the test was; the result says what a schedule has of both.
+         A warm-up tolerates a higher peak: Kalra & Barkeshli 2024, arXiv:2406.09405. The best rate of one shape falls
+         as T**-0.5; linear and cosine decay to 0 take 1.95 and 1.89 times the best rate of a constant one with a
+         cooldown of 20 %: the bound of Schaipp et al. 2025, arXiv:2501.18965; on its authors' runs of a 124M Llama,
+         1.95 and 1.87.
+Source   Smith 2015, arXiv:1506.01186, section 3.3, for the test; fastai (fastai/fastai pull request 3377) for the names
+         of the rules.
 """
 
 from __future__ import annotations
@@ -45,11 +58,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# --- Which schedule a range test speaks for: a constant rate without warm-up, for as long as the test was -----------
-# Sources   a warm-up tolerates a higher peak: Kalra & Barkeshli 2024, arXiv:2406.09405.
-#           the best rate of one shape falls as T**-0.5; linear and cosine decay to 0 take 1.95 and 1.89 times the best
-#           rate of a constant one with a cooldown of 20 %: the bound of Schaipp et al. 2025, arXiv:2501.18965; on its
-#           authors' runs of a 124M Llama, 1.95 and 1.87.
+# --- What a test holds for -------------------------------------------------------------------------------------------
 
 
 def holds_for(updates: int, schedule: Schedule | None) -> tuple[str, ...]:
@@ -65,8 +74,8 @@ def _differences(updates: int, schedule: Schedule) -> Iterator[str]:
         yield f"its lengths are not known: it waits for {schedule.waits_for}"
         return
     if schedule.warmup_updates:
-        climb = f"it climbs for {schedule.warmup_updates:g} updates"
-        yield f"{climb}: a warm-up tolerates a higher peak than the test, which had none (arXiv:2406.09405)"
+        warmup = f"it climbs for {schedule.warmup_updates:g} updates"
+        yield f"{warmup}: a warm-up tolerates a higher peak than the test, which had none (arXiv:2406.09405)"
     horizon = schedule.horizon
     if not horizon:
         return
@@ -81,15 +90,12 @@ def _differences(updates: int, schedule: Schedule) -> Iterator[str]:
         yield f"it decays: {law} (arXiv:2501.18965)"
 
 
-# --- The curve of a range test, made ready for reading: cut where the loss is lost, smoothed without lag ------------
-# Cut        after the lowest running average, the first loss above all losses before it ends the curve, and counts as
-#            they do: what comes later are the heights of a divergence, which would leak into the average of the fall.
-# Smoothing  s_k = sum_j b**|j - k| loss_j / sum_j b**|j - k|: exponential weights to both sides, divided by their sum.
-#            A one-sided average lags by b / (1 - b) updates, nine at b = 0.9: over seven decades in 100 updates that is
-#            a factor of 4 in the learning rate, and another factor for every number of updates.
+# --- The curve, made ready for reading -------------------------------------------------------------------------------
 
 
 Floats = NDArray[np.float64]
+# Ten points are what `valley` needs for its shortest fall of five; fewer make a curve that any rule can read anything
+# into.
 FEWEST = 10
 
 
@@ -123,12 +129,14 @@ class Curve:
 
     @property
     def falls(self) -> bool:
-        """Whether that is more than noise does: the lowest of a hundred flat values lies 3 deviations down or so."""
+        """Whether that is more than noise does."""
+        # The lowest of a hundred flat values lies about 3 deviations down, so 4 are more than chance.
         return self.fall > 4 * self.noise
 
     @property
     def still_falls(self) -> bool:
         """Whether the loss is lowest where the range ends, so that the curve says nothing of what comes after."""
+        # The last point alone can be a little higher by chance: the one before it counts as the end too.
         return self.complete and self.least >= len(self.lrs) - 2
 
     def slopes(self) -> Floats:
@@ -153,8 +161,11 @@ def curve_of(lrs: Sequence[float], losses: Sequence[float], smoothing: float, co
     highest = finite[: best + 1].max()
     above = np.flatnonzero(finite[best + 1 :] > highest)
     end = best + 2 + int(above[0]) if len(above) else len(finite)
+    # The first loss of a divergence stays in the curve, as high as the highest before it: the curve has to turn up
+    # there, and by no more than that.
     kept = np.minimum(finite[:end], highest)
     one = _noise(kept)
+    # Medians of the first and the last tenth: single losses differ by their batches.
     tenth = max(1, len(finite) // 10)
     risen = float(np.median(finite[-tenth:]) - np.median(finite[:tenth])) > 4 * one
     return Curve(
@@ -164,7 +175,7 @@ def curve_of(lrs: Sequence[float], losses: Sequence[float], smoothing: float, co
 
 
 def smooth(values: Floats, smoothing: float) -> Floats:
-    """Exponential weights to both sides, the formula on top of this file.
+    """Exponential weights to both sides: the formula of this module's docstring.
 
     >>> smooth(np.array([0.0, 0.0, 1.0, 0.0, 0.0]), 0.5).round(3).tolist()
     [0.129, 0.211, 0.4, 0.211, 0.129]
@@ -191,6 +202,7 @@ def running_averages(values: Floats, smoothing: float) -> Floats:
 
 def _noise(values: Floats) -> float:
     """The standard deviation of one value, from the median step between neighbors, which no trend or spike moves."""
+    # 0.6745: the median absolute value of a standard normal variable; sqrt(2): a difference has two values in it.
     return float(np.median(np.abs(np.diff(values)))) / (0.6745 * math.sqrt(2)) if len(values) > 2 else 0.0
 
 
@@ -200,11 +212,7 @@ def _left(smoothing: float) -> float:
     return math.sqrt((1 + square) / (1 - square)) * (1 - smoothing) / (1 + smoothing)
 
 
-# --- What the curve of a range test suggests: one rule a function, each a learning rate or the reason why there is
-# none
-# All rules read the smoothed loss against the logarithm of the learning rate, so that neither the spacing nor the
-# number of points moves a suggestion (Lightning's took slopes by index: issue 14248 there). Sources: Smith 2015,
-# arXiv:1506.01186, for the test; fastai (fastai/fastai pull request 3377) for the rules' names.
+# --- Suggestions: one rule a function --------------------------------------------------------------------------------
 
 
 # The "slide" rule's numbers are fastai's, 15 points and 0.005 a point of its own test: 100 points over 8 decades.
@@ -258,6 +266,7 @@ def _unreadable(curve: Curve) -> str:
 
 def _steepest(curve: Curve) -> tuple[float | None, str]:
     """Where the smoothed loss falls fastest, before its lowest value."""
+    # Beyond the lowest value a fall is one from a divergence that came back.
     slopes = curve.slopes()[: curve.least + 1]
     at = int(slopes.argmin())
     if curve.still_falls and at >= len(curve.lrs) - 2:
@@ -281,6 +290,7 @@ def _valley(curve: Curve) -> tuple[float | None, str]:
     fastai's rule as its code has it (its documentation speaks of two thirds).
     """
     first, last, many = longest_fall(curve.smoothed.tolist())
+    # Five points in succession do not fall by chance on a smoothed curve often; fastai has no such limit.
     if many < FEWEST // 2:
         return None, f"the longest falling run has {many} points"
     if curve.complete and last >= len(curve.lrs) - 2:
@@ -292,20 +302,21 @@ def _valley(curve: Curve) -> tuple[float | None, str]:
 def _slide(curve: Curve) -> tuple[float | None, str]:
     """A window slid down from the right until the slopes at its ends agree: its left end one point before that."""
     decades, slopes = np.log10(curve.lrs).tolist(), curve.slopes().tolist()
-    found = None
+    left_end = None
     for right in range(len(decades) - 1, 0, -1):
+        # 1e-9: a point exactly a window away is inside, whatever its logarithm was rounded to.
         left = bisect.bisect_right(decades, decades[right] - _WINDOW + 1e-9) - 1
         if left < 0:
             return None, f"no {_WINDOW:g} decades of the curve have the same slope at both ends"
         if abs(slopes[right] - slopes[left]) <= _LEVEL:
             break
-        found = left
-    if found is None:
+        left_end = left
+    if left_end is None:
         return (
             None,
             f"the slope at the curve's end is that of {_WINDOW:g} decades before: there is no turn to slide from",
         )
-    return float(curve.lrs[found]), f"{_WINDOW:g} decades to the left of where the curve turns up, roughly"
+    return float(curve.lrs[left_end]), f"{_WINDOW:g} decades to the left of where the curve turns up, roughly"
 
 
 def _critical(critical: CriticalLR) -> Suggestion:
@@ -339,7 +350,7 @@ def longest_fall(values: list[float]) -> tuple[int, int, int]:
     return first, last, len(ends)
 
 
-# --- The range test as a value: the curve, what it suggests, what it means; as text, picture and plain data ---------
+# --- The result ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,9 +483,10 @@ def _limits(losses: list[float]) -> tuple[float, float] | None:
     return low - room, high + room
 
 
-# --- The range test: the learning rate climbs from update to update, and the loss shows what each rate does ---------
+# --- The test --------------------------------------------------------------------------------------------------------
 
 
+# Below the usual 200 by so much that neighboring points are steps in the rate rather than an average.
 _FEW = 50  # finite points below which the test says so
 _PROBED = 4  # batches of the critical learning rate
 
@@ -498,7 +510,7 @@ def find_lr(
     """A range test of the peak learning rate. It measures and suggests; it never sets a rate.
 
     Everything is as before when it is over, after an error or Ctrl-C too, bit for bit: weights, buffers, gradients,
-    modes, random numbers, the loader's generators. The optimizer is never stepped (a twin of it is), so its state, its
+    modes, random numbers, the loader's generators. The optimizer is never stepped (a copy of it is), so its state, its
     groups, its hooks and a scheduler on it see nothing.
 
     Args:
@@ -548,25 +560,26 @@ def find_lr(
     feed = Feed(batches)
     ratios = relative_rates(inner, base=True)
 
-    climb = _Climb(model, inner, loss or model_loss, many, clip, share, factor)
+    sweep = _Sweep(model, inner, loss or model_loss, many, clip, share, factor)
     with untouched(model, weights_of(inner), batches):
-        climb.run(ladder, feed, ratios)
+        sweep.run(ladder, feed, ratios)
 
-    curve = curve_of(climb.lrs, climb.losses, share, complete=climb.complete)
+    curve = curve_of(sweep.lrs, sweep.losses, share, complete=sweep.complete)
+    # The search begins near its answer, which saves losses: the rate with the lowest loss is the best guess there is.
     at = float(curve.lrs[curve.least]) if len(curve.lrs) else ladder[0]
-    critical = critical_lr(model, inner, climb.first, loss, at=at, clip=clip)
-    smoothed = [*curve.smoothed.tolist(), *[math.nan] * (len(climb.losses) - len(curve.lrs))]
+    critical = critical_lr(model, inner, sweep.first, loss, at=at, clip=clip)
+    smoothed = [*curve.smoothed.tolist(), *[math.nan] * (len(sweep.losses) - len(curve.lrs))]
     return RangeTest(
-        lrs=tuple(climb.lrs), losses=tuple(climb.losses), smoothed=tuple(smoothed),
+        lrs=tuple(sweep.lrs), losses=tuple(sweep.losses), smoothed=tuple(smoothed),
         start=ladder[0], end=ladder[-1], updates=len(ladder), spacing=spacing, smoothing=share, stop_at=factor,
-        accumulation=many, stopped=climb.stopped, ratios=ratios,
+        accumulation=many, stopped=sweep.stopped, ratios=ratios,
         suggestions=suggest(curve, critical), critical=critical,
-        notes=tuple(_notes(curve, feed.passes, inner)), holds_for=holds_for(len(climb.lrs), planned),
+        notes=tuple(_notes(curve, feed.passes, inner)), holds_for=holds_for(len(sweep.lrs), planned),
     )  # fmt: skip
 
 
 @dataclass(slots=True)
-class _Climb:
+class _Sweep:
     """The updates of a test, and what they recorded."""
 
     model: nn.Module
@@ -586,6 +599,7 @@ class _Climb:
         """Update by update up the ladder, until the loss says stop."""
         trial = TrialOptimizer(self.optimizer, self.model, ratios)
         batches = iter(feed)
+        # The first batches are kept for the critical rate, at least those of a whole update.
         probed = max(_PROBED, self.accumulation)
         average = weight = 0.0
         best = math.inf
@@ -599,9 +613,11 @@ class _Climb:
             if not math.isfinite(loss):
                 self.stopped = f"after {update} updates, the loss is {loss} at {lr:.3g}"
                 return
+            # As running_averages works it out, one value at a time: the test has to stop while it runs.
             average = self.smoothing * average + (1 - self.smoothing) * loss
             weight = self.smoothing * weight + (1 - self.smoothing)
             best = min(best, average / weight)
+            # Written with abs so that it works for losses below 0: as far above the best as it is from 0.
             if average / weight > best + (self.stop_at - 1) * abs(best):
                 times = f"{self.stop_at:g} times its best"
                 self.stopped = f"after {update} updates, the average loss is above {times} at {lr:.3g}"
@@ -646,11 +662,13 @@ def _notes(curve: Curve, passes: int, optimizer: Optimizer) -> list[str]:
             notes.append(f"the loss never falls and then rises: {why}")
         else:
             notes.append("the loss stays level: no rate in the range moves it by more than the batches differ")
+    # More than noise (4 deviations), but little enough that the place of the steepest fall is mostly chance.
     elif len(curve.lrs) and curve.fall < 10 * curve.noise:
         notes.append(f"the loss falls by {curve.fall:.3g}, and the noise of its average is {curve.noise:.3g}")
     if passes > 1:
         notes.append(f"the batches were gone through {passes} times: the loss of data seen before is lower")
     momentum = max(float(group.get("momentum") or 0.0) for group in optimizer.param_groups)
+    # With state the momentum has built up, and the first update is as long as later ones.
     if momentum and not optimizer.state:
         longer = f"a momentum of {momentum:g} makes later updates up to {1 / (1 - momentum):.3g} times as long"
         notes.append(f"the critical learning rate is of the first update: {longer}")

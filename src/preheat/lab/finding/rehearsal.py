@@ -30,11 +30,12 @@ def find_lr_of_run(config: TrainConfig, *, say: Say = lambda _line: None, **test
             belongs to a run). The schedule is what the result is held against; ``lr`` only sets the groups' ratios.
         say: receives lines for people.
         test: ``start``, ``end``, ``updates``, ``spacing``, ``smoothing``, ``stop_at`` as for
-            :func:`preheat.find_lr`.
+            :func:`preheat.lab.find_lr`.
 
     Raises:
         ConfigError, DataError: for whatever would stop the run.
     """
+    # Before the data is read and a model built, which takes seconds: a wrong argument is refused at once.
     checked_range(**test)
     stage = _rehearse(config, say)
     return find_lr(
@@ -50,12 +51,13 @@ def advise_warmup_of_run(config: TrainConfig, *, say: Say = lambda _line: None, 
         config: the run's settings, as for :func:`find_lr_of_run`. ``lr`` is the target peak; schedule and warm-up are
             not used.
         say: receives lines for people.
-        pilot: ``updates``, ``sets``, ``probed`` as for :func:`preheat.advise_warmup`.
+        pilot: ``updates``, ``sets``, ``probed`` as for :func:`preheat.lab.advise_warmup`.
 
     Raises:
         ConfigError, DataError: for whatever would stop the run.
         ScheduleError: for a pilot that cannot be.
     """
+    # As above: before anything that takes time.
     checked_pilot(**pilot)
     stage = _rehearse(config, say)
     return advise_warmup(
@@ -78,6 +80,7 @@ class _Stage:
 
 
 def _rehearse(config: TrainConfig, say: Say) -> _Stage:
+    # Loaded late: this module is the door of two commands, whose help must not wait for them.
     from accelerate.utils import set_seed
 
     from preheat.lab.data import load_data
@@ -88,6 +91,7 @@ def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     from preheat.lab.training.processes import choose_precision, start_accelerator, use_threads
 
     config = config.filled()
+    # A gradient scaler skips updates and changes its scale: there would be no loss at a rate.
     if choose_precision(config.precision) == "fp16":
         config = config.model_copy(update={"precision": "fp32"})
     data = load_data(config)
@@ -99,6 +103,7 @@ def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     texts = tokenize(config, data)
     order = order_of(config, 1)
     run_length = run_length_of(config, order, texts.tokens["train"].lengths.tolist(), Beginning())
+    # After reading and tokenizing, before the model: where a run sets it, so that the weights are the run's.
     set_seed(config.seed)
     engine = Engine(
         config, build_model(config, data.classes, texts.tokenizer), run_length.schedule, accelerator, checked=True
@@ -107,7 +112,6 @@ def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     examples = Examples(*rows, chained(config.token_dropout, None), config.seed, config.max_tokens)
     for line in (data.summary(), f"{sum(one.numel() for one in engine.parameters):,} parameters"):
         say(line)
-
     return _Stage(engine, _FirstEpoch(Batches(examples, order, texts.pad)), run_length.schedule)
 
 

@@ -1,4 +1,13 @@
-"""The critical step size along a direction, by a line search that needs losses only.
+"""What every measurement before a run is made of: trial updates that leave no trace, losses, and a line search.
+
+Trial       updates are made by a copy of the optimizer, with the same weights and copies of everything else. So the
+            optimizer itself, its state, its groups and whatever follows its updates (a scheduler, a recorder) see
+            nothing of a trial: hooks of the optimizer, and torch's global ones, do not run.
+Snapshot    what is put back after a trial, bit for bit: weights, buffers and other tensors of the modules, with their
+            storage; every attribute of the modules, their mode among them; gradients and ``requires_grad``; the random
+            generators of torch (CPU, CUDA), NumPy and Python; of the batches' loader its own generators, and the
+            attributes of it and its samplers. Not what lies outside of all these: a list that a module fills in place,
+            a file that a data set reads from. Nor the optimizer, which is never touched.
 
 Definition  eta_c is the smallest step size whose loss is above the loss of no step. For one quadratic,
             0.5 * lam * x**2 under gradient descent, eta_c = 2 / lam: hence critical sharpness, 2 / eta_c.
@@ -29,9 +38,7 @@ from preheat._driver.targets import innermost
 from preheat.errors import DataError, ScheduleError, refusal
 from preheat.schedule.lengths import count, number, positive
 
-# --- A twin of an optimizer: the same weights, copies of everything else. Trial updates are the twin's --------------
-# So the optimizer itself, its state, its groups and whatever follows its updates (a scheduler, a recorder) see nothing
-# of a trial: hooks of the optimizer, and torch's global ones, do not run.
+# --- Trial updates ---------------------------------------------------------------------------------------------------
 
 
 def stepped(optimizer: Any) -> Optimizer:
@@ -61,10 +68,15 @@ class TrialOptimizer:
     """
 
     def __init__(self, optimizer: Optimizer, model: nn.Module, ratios: Sequence[float]) -> None:
+        # Not copy.deepcopy: it would copy the weights, and classes with a __new__ or __reduce__ of their own
+        # (wrappers of optimizers) would run it.
         self.optimizer: Optimizer = object.__new__(type(optimizer))
         self.ratios = ratios
         shared = (*weights_of(optimizer), *model.modules(), *model.parameters(), *model.buffers())
+        # What is in the memo is not copied but shared: the weights, and whatever of the model the optimizer refers
+        # to.
         memo: dict[int, Any] = {id(one): one for one in shared}
+        # Some optimizers refer to themselves, in bound methods say: the copy is to refer to the copy.
         memo[id(optimizer)] = self.optimizer
         for name, value in vars(optimizer).items():
             hooks = name.startswith("_optimizer_") and name.endswith("_hooks")
@@ -76,6 +88,7 @@ class TrialOptimizer:
     def update(self, lr: float) -> None:
         """One update at a learning rate, with the gradients that are there."""
         for group, ratio in zip(self.optimizer.param_groups, self.ratios, strict=True):
+            # Capturable and compiled optimizers keep the rate in a tensor, which has to stay the same object.
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr * ratio)
             else:
@@ -110,6 +123,7 @@ def relative_rates(optimizer: Optimizer, *, base: bool) -> tuple[float, ...]:
 
 def present_rate(optimizer: Optimizer) -> float | None:
     """The reference's learning rate now, or its base value during a warm-up that is still at 0; None without any."""
+    # During the first update of a warm-up the rates are 0, and the base values say what is meant.
     for key in ("lr", "initial_lr"):
         rates = [float(group.get(key, 0.0)) for group in optimizer.param_groups]
         if any(rates):
@@ -125,12 +139,7 @@ def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
         raise ScheduleError(refusal("optimizer", "one whose state can be copied", f".{name}", advice)) from error
 
 
-# --- What a trial run touches, kept before it and put back after it, bit for bit ------------------------------------
-# Snapshot       weights, buffers and other tensors of the modules, with their storage; every attribute of the modules,
-#            their mode among them; gradients and ``requires_grad``; the random generators of torch (CPU, CUDA), NumPy
-#            and Python; of the batches' loader its own generators, and the attributes of it and its samplers.
-# Not kept   what lies outside of all these: a list that a module fills in place, a file that a data set reads from.
-# The optimizer is not here: it is never touched, a twin of it is (:mod:`preheat.lab.finding.search`).
+# --- What a trial touches --------------------------------------------------------------------------------------------
 
 
 _TABLES = ("_parameters", "_buffers", "_modules")
@@ -150,11 +159,13 @@ class Snapshot:
         modules = list(model.modules())
         weights = {id(weight): weight for weight in (*model.parameters(), *parameters)}
         loose = (value for module in modules for value in vars(module).values() if isinstance(value, Tensor))
+        # By identity: tied weights and buffers that two modules share are kept once, and put back as one.
         others = {id(tensor): tensor for tensor in (*model.buffers(), *loose) if id(tensor) not in weights}
         # .data shares the storage and not the count of writes.
         self._weights = {key: (weight, weight.data, weight.data.clone()) for key, weight in weights.items()}
         self._others = {key: (tensor, tensor.data, tensor.data.clone()) for key, tensor in others.items()}
         self._gradients = [(weight, weight.grad, weight.requires_grad) for weight in weights.values()]
+        # The three tables are kept too: a forward pass may register a buffer, or replace a parameter.
         self._modules = [
             (module, dict(vars(module)), {name: dict(vars(module)[name]) for name in _TABLES}) for module in modules
         ]
@@ -218,6 +229,7 @@ def untouched(model: nn.Module, parameters: Iterable[Tensor] = (), batches: Any 
 
 def _to_the_end(action: Callable[[], None]) -> None:
     """Ctrl-C in the middle of ``action`` begins it again, and is raised when it is done."""
+    # Putting back is the one thing that must not be left half done, and it may be done twice.
     interrupt = None
     while True:
         try:
@@ -230,6 +242,7 @@ def _to_the_end(action: Callable[[], None]) -> None:
 
 
 def _reset(table: dict[str, Any], values: dict[str, Any]) -> None:
+    # What a trial has added goes; what it has removed comes back with the update.
     for name in table.keys() - values.keys():
         del table[name]
     table.update(values)
@@ -278,7 +291,7 @@ def _sources(batches: Any) -> Iterator[Any]:
         waiting += [value for value in vars(source).values() if isinstance(value, DataLoader | Sampler | Dataset)]
 
 
-# --- Batches and their loss: what range test and line search measure ------------------------------------------------
+# --- Batches and their loss ------------------------------------------------------------------------------------------
 
 
 Loss = Callable[[Any, Any], Tensor]
@@ -351,6 +364,7 @@ def add_gradients(model: nn.Module, batches: Sequence[Any], loss: Loss) -> float
             value = _scalar(loss(model, batch))
             if not value.requires_grad:
                 raise ScheduleError(refusal("loss", "made from the model's trainable weights", value, "Unfreeze some."))
+            # A batch at a time: the graphs of several would not fit where only one does.
             (value / len(batches)).backward()
             total += value.item()
     return total / len(batches)
@@ -360,12 +374,13 @@ def fresh_gradients(
     model: nn.Module, optimizer: Optimizer, batches: Sequence[Any], loss: Loss, clip: float | None
 ) -> float:
     """The mean of the batches' losses; its gradients, clipped, in the place of those that are there."""
+    # Both: an optimizer may hold weights that are no parameters of the model, a learned prompt say.
     for weight in (*model.parameters(), *weights_of(optimizer)):
         weight.grad = None
-    found = add_gradients(model, batches, loss)
+    mean = add_gradients(model, batches, loss)
     refuse_without_gradients(optimizer)
     clip_gradients(optimizer, clip)
-    return found
+    return mean
 
 
 def refuse_without_gradients(optimizer: Optimizer) -> None:
@@ -382,7 +397,7 @@ def _scalar(loss: Any) -> Tensor:
     return loss
 
 
-# --- The critical step size along a direction, by a line search that needs losses only ------------------------------
+# --- The line search -------------------------------------------------------------------------------------------------
 
 
 REACH = 2.0**40  # a rate in a warm-up may be this far below what the loss can take
@@ -456,8 +471,8 @@ def line_search(
     Raises:
         ScheduleError: for a start, a reach or a count that cannot be.
 
-    >>> found = line_search(lambda size: 0.5 * (1 - 4 * size) ** 2, start=0.1)  # 0.5 * 4 * x**2 from x = 0.5
-    >>> round(found.lr, 2), [round(end, 2) for end in found.bracket], found.evaluations
+    >>> critical = line_search(lambda size: 0.5 * (1 - 4 * size) ** 2, start=0.1)  # 0.5 * 4 * x**2 from x = 0.5
+    >>> round(critical.lr, 2), [round(end, 2) for end in critical.bracket], critical.evaluations
     (0.5, [0.48, 0.52], 8)
     """
     start = positive("start", start, "It is the step size tried first.")
@@ -471,36 +486,41 @@ def line_search(
         tried[size] = float(loss_along(size))
         return not tried[size] <= level + blur  # NaN is above
 
-    def found(lr: float | None, bracket: tuple[float, float] | None, reason: str = "") -> CriticalLR:
+    def result(lr: float | None, bracket: tuple[float, float] | None, reason: str = "") -> CriticalLR:
         return CriticalLR(lr, bracket, level, 1 + len(tried), reason, tuple(tried.items()))
 
     if not math.isfinite(level):
-        return found(None, None, f"the loss is {level} before any step")
+        return result(None, None, f"the loss is {level} before any step")
     size = start
+    # Doubling first: a start below the answer is the usual case, a rate from within a warm-up.
     if not above(start):
+        # A factor of 2 a step: from within a factor of 2 of the answer, 6 or 7 losses in all; finer steps cost more
+        # far away and save nothing near.
         while tried[size] <= level + blur and size * 2 <= start * reach:
             size *= 2
             above(size)
     if not tried[size] <= level + blur and not any(loss < level - blur for loss in tried.values()):
-        size = start  # it raises the loss, or gives the same one
+        size = start  # it raises the loss, or gives the same one: look for a size that lowers it
         while not tried[size] < level - blur and size / 2 >= start / reach:
             size /= 2
             above(size)
     raising = [size for size, loss in tried.items() if not loss <= level + blur]
     reason = _why_none(level, blur, tried, raising)
     if reason:
-        return found(None, None, reason)
+        return result(None, None, reason)
+    # The smallest size that raises the loss, also where larger ones do not: what is asked for is the first crossing.
     high = min(raising)
     low = max(size for size, loss in tried.items() if size < high and loss <= level + blur)
     for _ in range(bisections):
         middle = math.sqrt(low * high)
         low, high = (low, middle) if above(middle) else (middle, high)
-    return found(math.sqrt(low * high), (low, high))
+    return result(math.sqrt(low * high), (low, high))
 
 
 def _why_none(level: float, blur: float, tried: dict[float, float], raising: list[float]) -> str:
     """Why the sizes tried hold no crossing; empty if they do."""
     least, most = min(tried), max(tried)
+    # In this order: a loss that never moves is neither above nor below, and would read as "never rises".
     if all(abs(loss - level) <= blur for loss in tried.values()):
         return f"the loss stays at {level:.6g} along the direction, up to a size of {most:.3g}"
     if not raising:

@@ -2,9 +2,13 @@
 
 Rule     No warm-up where the peak is at most 0.8 of the critical rate of the first update, the lower quartile over
          sets of batches, and a pilot at the peak stays at or below the critical rate at all its probes. Else a linear
-         climb whose first update is at half of that critical rate (1 / W of the peak if that is more), over the fewest
-         of W = 2, 4, 8, ... updates whose own pilot stays so. A pilot for each length, because the critical rate
+         warm-up whose first update is at half of that critical rate (1 / W of the peak if that is more), over the
+         fewest of W = 2, 4, 8, ... updates whose own pilot stays so. A pilot for each length, because the critical rate
          follows the rate: held near it, weights find flatter places.
+Pilot    the first updates of a run under a warm-up. Probes: before updates 0, 1, 2, 4, 8, ... the critical rate of the
+         optimizer's next update is found by line search on a few fixed batches
+         (:mod:`preheat.lab.finding.critical`), momentum and second moments as far as they have built up. The rate that
+         update will use, over the critical one, is the probe's ratio.
 Source   initial rates near the critical one: Kalra & Barkeshli 2024, arXiv:2406.09405; the line search: Kalra et al.
          2026, arXiv:2601.16979; Adam's untuned warm-up, 2 / (1 - beta2): Ma & Yarats 2019, arXiv:1910.04209.
 Differs  The rule is preheat's own, and bounds what does not raise the loss at once; the length with the best final loss
@@ -42,12 +46,7 @@ from preheat.lab.finding.search import (
 from preheat.schedule import Schedule, parse, untuned_warmup
 from preheat.schedule.lengths import count, positive
 
-# --- A pilot: the first updates of a run under a warm-up, with the critical learning rate measured on the way
-# Probes   before updates 0, 1, 2, 4, 8, ... the critical rate of the optimizer's next update is found by line search on
-#          a few fixed batches (:mod:`preheat.lab.finding.critical`), momentum and second moments as far as they have
-#          built up. The rate that update will use, over the critical one, is the probe's ratio.
-# Source   Kalra et al. 2026, arXiv:2601.16979, for the search; Kalra & Barkeshli 2024, arXiv:2406.09405, for reading it
-#          during warm-up.
+# --- Pilots ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +56,19 @@ class Probe:
     Attributes:
         update: completed updates.
         lr: the rate of the update to come.
-        found: what the line search found on each set.
+        searches: what the line search found on each set.
     """
 
     update: int
     lr: float
-    found: tuple[CriticalLR, ...]
+    searches: tuple[CriticalLR, ...]
 
     @property
     def critical(self) -> float:
         """The lower quartile of the sets: infinite where the loss never rises, 0 where every size raises it."""
-        return sorted(map(_bound, self.found))[(len(self.found) - 1) // 4]
+        # The lower quartile: a warm-up that suits the median set raises the loss on half of them, and the lowest of
+        # five is as noisy as a minimum is.
+        return sorted(map(_bound, self.searches))[(len(self.searches) - 1) // 4]
 
     @property
     def ratio(self) -> float:
@@ -77,7 +78,7 @@ class Probe:
     @property
     def spread(self) -> float:
         """The largest of the sets over the smallest; infinite where one has no critical rate."""
-        bounds = sorted(map(_bound, self.found))
+        bounds = sorted(map(_bound, self.searches))
         return bounds[-1] / bounds[0] if bounds[0] else math.inf
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,15 +88,16 @@ class Probe:
             "lr": self.lr,
             "critical_lr": finite_or_none(self.critical),
             "ratio": finite_or_none(self.ratio),
-            "sets": [{"lr": one.lr, "reason": one.reason} for one in self.found],
+            "sets": [{"lr": one.lr, "reason": one.reason} for one in self.searches],
         }
 
 
-def _bound(found: CriticalLR) -> float:
+def _bound(search: CriticalLR) -> float:
     """What a search says of the rates below which its update is safe."""
-    if found.lr is not None:
-        return found.lr
-    harmless = "never rises" in found.reason or "stays at" in found.reason or "moves no weight" in found.reason
+    if search.lr is not None:
+        return search.lr
+    # The reasons are those of line_search: a loss that does not rise allows any rate, all other reasons allow none.
+    harmless = "never rises" in search.reason or "stays at" in search.reason or "moves no weight" in search.reason
     return math.inf if harmless else 0.0
 
 
@@ -148,7 +150,7 @@ class Pilots:
 
     Attributes:
         model: in training mode while a pilot runs.
-        optimizer: what is really stepped in training; its twin is stepped here.
+        optimizer: what is really stepped in training; a copy of it is stepped here.
         batches: where the updates' batches come from.
         probed: the sets of batches of the probes.
         loss: ``(model, batch)`` to a tensor of one number.
@@ -169,12 +171,12 @@ class Pilots:
     clip: float | None
 
     def run(self, warmup: int, first: float = 0.0) -> Pilot:
-        """The pilot of a climb over so many updates.
+        """The pilot of a warm-up of so many updates.
 
         It ends early after a probe whose rate is above the critical one, or a loss that is no finite number.
 
         Args:
-            warmup: updates of the climb, 0 for none.
+            warmup: its updates, 0 for none.
             first: share of the peak that its first update uses, at most, as for :func:`ramp`.
         """
         schedule = ramp(warmup, first)
@@ -187,6 +189,7 @@ class Pilots:
             self.model.train()
             for update in range(self.updates):
                 rate = self.lr * float(schedule(update))
+                # Powers of 2: the critical rate moves fastest at first, and a probe costs ten passes or so.
                 if update & (update - 1) == 0:  # 0 and the powers of 2
                     probes.append(self.probe(trial, update, rate))
                     if probes[-1].ratio > 1:
@@ -199,26 +202,26 @@ class Pilots:
         return Pilot(schedule, warmup, tuple(losses), tuple(probes), sum(map(self.passes_of, probes)))
 
     def probe(self, trial: TrialOptimizer, update: int, rate: float) -> Probe:
-        """The critical rate of the next update of a twin, which stays as it is."""
-        # The search reads the ratios of groups from the rates the twin has; before its first update it has none yet.
+        """The critical rate of the next update of a trial optimizer, which stays as it is."""
+        # The search reads the ratios of groups from the rates the copy has; before its first update it has none yet.
         for group, ratio in zip(trial.optimizer.param_groups, trial.ratios, strict=True):
             group["lr"] = group["lr"].fill_(self.lr * ratio) if hasattr(group["lr"], "fill_") else self.lr * ratio
-        found = [
+        searches = [
             critical_lr(self.model, trial.optimizer, batches, self.loss, at=rate, clip=self.clip)
             for batches in self.probed
         ]
-        return Probe(update, rate, tuple(found))
+        return Probe(update, rate, tuple(searches))
 
     def passes_of(self, probe: Probe) -> int:
         """Forward passes: each batch of each set, for the gradient and for every size tried."""
-        return sum((1 + one.evaluations) * len(self.probed[0]) for one in probe.found)
+        return sum((1 + one.evaluations) * len(self.probed[0]) for one in probe.searches)
 
 
 def ramp(warmup: int, first: float = 0.0) -> Schedule:
-    """A linear climb, then the peak for ever.
+    """A linear warm-up, then the peak for ever.
 
     Args:
-        warmup: updates of the climb; the last of them is at the peak.
+        warmup: updates of the warm-up; the last of them is at the peak.
         first: share of the peak that its first update uses, in [0, 1]; 1 / ``warmup`` where that is more.
 
     >>> print(ramp(40, 0.22))
@@ -228,18 +231,21 @@ def ramp(warmup: int, first: float = 0.0) -> Schedule:
     """
     if not warmup:
         return parse("hold forever")
-    # A climb makes its first step before the first update; rounded down, so that the bound holds.
+    # Natively a warm-up makes its first step before the first update: (1 - from) / W above `from`. Rounded down to
+    # three digits, so that the bound holds and the words stay short.
     begin = math.floor(1000 * (first * warmup - 1) / (warmup - 1) + 1e-9) / 1000 if warmup > 1 else 0.0
-    climb = f"warmup {warmup} from {begin:g}" if begin > 0 else f"warmup {warmup}"
-    return parse(f"{climb} > hold forever")
+    words = f"warmup {warmup} from {begin:g}" if begin > 0 else f"warmup {warmup}"
+    return parse(f"{words} > hold forever")
 
 
-# --- Warm-up advice for a target peak: how long, and from which rate, by pilots with critical learning rates on the
-# way
+# --- The advice ------------------------------------------------------------------------------------------------------
 
 
-SAFE = 0.8  # of the critical rate of the first update: a peak below needs no warm-up
-BEGIN = 0.5  # of the same: where a warm-up begins
+# Shares of the critical rate of the first update: a peak below SAFE needs no warm-up; a warm-up begins at BEGIN. Both
+# were chosen with room below 1, since the line search ends within 9 % and the sets of batches differ by more. What they
+# were worth on one full study: docs/studies/warmup-advice.md.
+SAFE = 0.8
+BEGIN = 0.5
 _APART = 4.0  # critical rates of sets that differ by more make the advice doubtful
 _ASSUMES = (
     "assumes: the run begins from these weights and this optimizer state, with this batch size and clipping.",
@@ -254,8 +260,8 @@ class WarmupAdvice(Answer):
 
     Attributes:
         lr: the target peak of the first group.
-        warmup: updates of the climb; 0 where none is needed, None where none that was tried is long enough.
-        start: share of the peak that the first update is to use, in (0, 1]; 1 without a climb.
+        warmup: updates of the warm-up; 0 where none is needed, None where none that was tried is long enough.
+        start: share of the peak that the first update is to use, in (0, 1]; 1 without a warm-up.
         first: the probe of the first update.
         pilots: one for each length tried, from the shortest on; the last is that of the advice.
         untuned: Adam's untuned warm-up in updates; None for an optimizer without a second beta.
@@ -274,7 +280,7 @@ class WarmupAdvice(Answer):
 
     @property
     def schedule(self) -> str:
-        """The climb as words of a schedule; empty where there is none."""
+        """The warm-up as words of a schedule; empty where there is none."""
         return str(self.pilots[-1].schedule).partition(" > ")[0] if self.warmup else ""
 
     @property
@@ -294,7 +300,7 @@ class WarmupAdvice(Answer):
         """The advice in words, with its trace, its cost and its limits."""
         last = self.pilots[-1]
         share = _share(self.lr, self.first.critical)
-        sets = f"lower quartile of {len(self.first.found)} sets of batches"
+        sets = f"lower quartile of {len(self.first.searches)} sets of batches"
         first = f"critical rate of the first update: {self.first.critical:.3g}, {sets}; the peak is {share} of it"
         lines = [*self._verdict(), first]
         for pilot in self.pilots[:-1]:
@@ -357,7 +363,7 @@ def advise_warmup(
 ) -> WarmupAdvice:
     """Whether a target peak needs a warm-up, how long and from where, by pilots; nothing is changed by it.
 
-    Model, optimizer, random numbers and loader are as before when it is over, as after :func:`preheat.find_lr`.
+    Model, optimizer, random numbers and loader are as before when it is over, as after :func:`preheat.lab.find_lr`.
 
     Args:
         model: any module.
@@ -397,6 +403,7 @@ def advise_warmup(
         raise ScheduleError(refusal("lr", "a target peak above 0", lr, "The optimizer has none to take: give lr."))
     accumulation = int(count("accumulation", accumulation, 1, advice="It is a number of batches."))
     clip = None if clip is None else positive("clip", clip, "It is the largest norm of the gradients.")
+    # Taking batches from the loader moves its generators: that is undone too, so that each pilot sees the same ones.
     with untouched(model, batches=batches):
         ahead = list(itertools.islice(Feed(batches), taken * each))
     fixed = [ahead[at * each : (at + 1) * each] for at in range(taken)]
@@ -416,9 +423,10 @@ def checked_pilot(updates: int = 100, sets: int = 5, probed: int = 4) -> tuple[i
 
 
 def _advised(maker: Pilots, first: Probe, untuned: int | None) -> WarmupAdvice:
-    """The shortest climb whose pilot keeps below the critical rate."""
+    """The shortest warm-up whose pilot keeps below the critical rate."""
     first_share = min(BEGIN * first.critical / maker.lr, BEGIN)
     calm = maker.lr <= SAFE * first.critical
+    # At most half of the pilot: its second half is at the peak, where the critical rate has to keep up.
     lengths = [2**power for power in range(1, maker.updates.bit_length()) if 2**power <= maker.updates / 2]
     pilots: list[Pilot] = []
     for length in [*([0] if calm else []), *lengths]:

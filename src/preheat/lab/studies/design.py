@@ -11,6 +11,10 @@ A TOML file whose keys are the fields, with a ``[train]`` table of settings for 
 
     [train]
     data = "news.csv"
+
+An axis takes one value, a list, or a range in words:
+``1e-4..1e-2 x 5``  five values from 1e-4 to 1e-2, each as many times the one before; rounded to six digits
+``0..4``            whole numbers, one by one
 """
 
 from __future__ import annotations
@@ -23,13 +27,11 @@ from typing import Any, Self
 
 from preheat.errors import ConfigError, missing_extra, refusal, unknown_name
 
-# --- The values of an axis as people write them: one, a list, or a range --------------------------------------------
-# ``1e-4..1e-2 x 5``  five values from 1e-4 to 1e-2, each as many times the one before; rounded to six digits
-# ``0..4``            whole numbers, one by one
+# --- The values of an axis -------------------------------------------------------------------------------------------
 
 
 _RANGE = re.compile(r"\s*(\S+?)\s*\.\.\s*(\S+?)(?:\s*[x×]\s*(\S+))?\s*")
-_MOST = 100_000  # values of one axis: more is a slip of the pen
+_MOST = 100_000  # values of one axis: more is a typing error
 _MOST_UPDATES = 10_000_000  # of a run: the rate of every one is worked out beforehand
 
 
@@ -52,8 +54,8 @@ def read_axis(name: str, given: Any, one: Callable[[str, Any], Any]) -> tuple[An
     items = list(given) if isinstance(given, (list, tuple)) else [given]
     values: list[Any] = []
     for item in items:
-        found = _RANGE.fullmatch(item) if isinstance(item, str) else None
-        values += _range(name, item, found, one) if found and _both_numbers(found) else [one(name, item)]
+        match = _RANGE.fullmatch(item) if isinstance(item, str) else None
+        values += _range(name, item, match, one) if match and _both_numbers(match) else [one(name, item)]
     if not values:
         raise ConfigError(refusal(name, "one value or more", given, "Leave the axis out for the usual value."))
     for place, value in enumerate(values):
@@ -104,28 +106,31 @@ def length(name: str, value: Any) -> int | float | str:
     return value
 
 
-def _range(name: str, item: str, found: re.Match[str], one: Callable[[str, Any], Any]) -> list[Any]:
+def _range(name: str, item: str, match: re.Match[str], one: Callable[[str, Any], Any]) -> list[Any]:
     """The values of a range in words."""
-    low, high = float(found[1]), float(found[2])
+    low, high = float(match[1]), float(match[2])
     advice = "As in 1e-4..1e-2 x 5: from the lower to the higher one, and how many."
     if not 0 <= low < high < math.inf:
         raise ConfigError(refusal(name, "a range that rises", item, advice))
-    if found[3] is None:
+    if match[3] is None:
         if low != int(low) or high != int(high) or high - low > _MOST:
             raise ConfigError(refusal(name, "a range with the number of its values", item, advice))
         return [one(name, number) for number in range(int(low), int(high) + 1)]
-    many = int(found[3]) if found[3].isdecimal() and len(found[3]) <= len(str(_MOST)) else 0
+    many = int(match[3]) if match[3].isdecimal() and len(match[3]) <= len(str(_MOST)) else 0
     if not 2 <= many <= _MOST or not low:
         raise ConfigError(refusal(name, f"a range of 2 to {_MOST:,} values, from above 0", item, advice))
     ratio = (high / low) ** (1 / (many - 1))
+    # Six digits: peaks that people can read and type, and that are the same number whoever works them out.
     between = [float(f"{low * ratio**number:.6g}") for number in range(1, many - 1)]
+    # Horizons, seeds and warm-ups are whole numbers; only peaks lie between them.
     if one is not rate:
         between = [round(value) for value in between]
-    return [one(name, value) for value in (found[1], *between, found[2])]
+    # The ends as they were typed, without what rounding would make of them.
+    return [one(name, value) for value in (match[1], *between, match[2])]
 
 
-def _both_numbers(found: re.Match[str]) -> bool:
-    return _number(found[1]) is not None and _number(found[2]) is not None
+def _both_numbers(match: re.Match[str]) -> bool:
+    return _number(match[1]) is not None and _number(match[2]) is not None
 
 
 def _number(value: Any) -> float | None:
@@ -138,7 +143,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-# --- What a study asks: the values of every axis, and the training configuration underneath them --------------------
+# --- The design ------------------------------------------------------------------------------------------------------
 
 
 try:
@@ -152,6 +157,7 @@ _READERS = {"lr": rate, "warmup": length, "horizon": updates, "seed": seed}
 _AS_SETTINGS = {"lr": "lr", "warmup": "warmup", "schedule": "schedule", "max_updates": "horizon", "seed": "seed"}
 # What the study itself decides for every run.
 _OURS = ("out", "save_every", "keep_last", "keep_models", "trackers", "workers")
+# A run that goes wrong is a result: it ends there and is written down. A spike is noted and may pass.
 _FIXED = {"bad_numbers": "stop", "spikes": "record"}
 
 
@@ -264,13 +270,14 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
 
 def anchored(design: StudyDesign) -> StudyDesign:
     """The design with whole paths of files that runs read: workers and who resumes may stand in another folder."""
+    # Only what is there as a file or folder: any other name is one of a hub.
     names = {"data": ("bbc", "synthetic"), "model": ("small",)}
-    found = {
+    absolute = {
         key: str(Path(given).absolute())
         for key, ours in names.items()
         if isinstance(given := design.train.get(key), str) and given not in ours and Path(given).exists()
     }
-    return design.model_copy(update={"train": {**design.train, **found}})
+    return design.model_copy(update={"train": {**design.train, **absolute}})
 
 
 def _settings(table: Any) -> dict[str, Any]:

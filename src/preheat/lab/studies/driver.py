@@ -1,7 +1,8 @@
-"""A study carried out: stages handed out as their parents end, until every run is there.
+"""A study, planned and run: stages handed out as their parents end, until every run is there.
 
 A study is its folder, not a process: what is in it is never trained again, and what is missing is what is left to do.
-So going on after a kill is the same as beginning.
+So going on after a kill is the same as beginning. Before it runs, :func:`plan_study` says what it will train, what that
+saves, why some of it cannot be shared, and, by a few updates of its first stage, how long it will take.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ if TYPE_CHECKING:
     from preheat.lab.studies.table import StudyTable
 
 
-# --- How long a study will take, before it begins: a few updates of its first stage, timed on this machine ----------
+# --- Timing ----------------------------------------------------------------------------------------------------------
 
 
+# Enough for a median of the eleven that count; a second or so on a small model.
 _UPDATES = 12  # the first, which sets things up, is not counted
 
 
@@ -79,12 +81,15 @@ def time_updates(tree: StageTree) -> tuple[float, float]:
         whole = read_json(stage / "result.json")["seconds"]
     if not each:  # its numbers went bad at once
         return 0.0, whole
+    # The median: another program may take the cores for a moment. What the stage takes beside its updates can come
+    # out below 0 by rounding only.
     return median(each[1:] or each), max(whole - sum(each), 0.0)
 
 
-# --- A study before it runs: what it trains, what that saves, and why some of it cannot be shared -------------------
+# --- The plan of a study ---------------------------------------------------------------------------------------------
 
 
+# Neighbors share alike, and each comparison goes through the rates of two runs.
 _MOST_PAIRS = 2000  # pairs of runs that are compared to say what an axis shares
 _HOW = "study plan --measure tries a few updates"
 _AXES = ("lr", "warmup", "schedule", "horizon", "seed")
@@ -234,7 +239,7 @@ def _turns(tree: StageTree, done: set[str], processes: int) -> int:
 
 def sharing_of(runs: Iterable[StudyRun]) -> dict[str, str]:
     """For every axis of several values: the updates shared by runs that are neighbors on it and else the same."""
-    found: dict[str, str] = {}
+    shared: dict[str, str] = {}
     every = list(runs)
     for axis in _AXES:
         lines: dict[tuple[Any, ...], list[StudyRun]] = {}
@@ -243,8 +248,8 @@ def sharing_of(runs: Iterable[StudyRun]) -> dict[str, str]:
             lines.setdefault(tuple(value for name, value in values.items() if name != axis), []).append(run)
         pairs = [pair for line in lines.values() for pair in pairwise(line)][:_MOST_PAIRS]
         if pairs:
-            found[axis] = _said(axis, pairs)
-    return found
+            shared[axis] = _said(axis, pairs)
+    return shared
 
 
 def _values(run: StudyRun) -> Mapping[str, Any]:
@@ -271,7 +276,7 @@ def _said(axis: str, pairs: list[tuple[StudyRun, StudyRun]]) -> str:
 
 _REASONS = {
     "lr": "every update from the first on uses another rate",
-    "warmup": "a climb of another length has other rates from its second update on",
+    "warmup": "a warm-up of another length has other rates from its second update on",
     "schedule": "the shapes differ from the beginning",
     "horizon": "the whole schedule is shaped for its horizon, its warm-up too",
 }
@@ -290,10 +295,11 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-# --- A study carried out: stages handed out as their parents end, until every run is there --------------------------
+# --- The study -------------------------------------------------------------------------------------------------------
 
 
 Say = Callable[[str], None]
+# Once is a machine that was taken away; three times is a stage that does not fit into memory.
 _MOST_LOST = 3  # times that the process of one stage may be lost before there must be a reason
 
 
@@ -308,7 +314,7 @@ class Prepared:
 
     Attributes:
         design: what is asked.
-        inputs: the data and versions it stands on.
+        inputs: the data and versions that all runs have in common.
         tree: its runs as stages.
         share: whether runs share stages.
     """
@@ -427,6 +433,8 @@ class _Driver:
         self._waiting: list[tuple[int, int, str]] = []
         self._children = tree.children()
         self._longest = tree.longest_after()
+        # The longest way to an end first: what is left of it cannot be shortened by more processes. Then the order of
+        # the design.
         self._urgency = {name: (-self._longest[name], place) for place, name in enumerate(tree.stages)}
 
     def run(self) -> None:
@@ -440,6 +448,7 @@ class _Driver:
             for done in self.executor.ready():
                 running -= 1
                 self._take(done)
+        # After everything that can be trained is: one stage that fails takes only what follows it.
         if self.errors:
             raise RunError("\n".join(dict.fromkeys(self.errors)))
         if left := len(self.tree.stages) - len(self.results):
@@ -465,6 +474,7 @@ class _Driver:
         config = stage.lead.config.model_dump()
         where = str(self.folder.stage(stage.id).resolve())
         task = Task(stage.id, stage.spec, config, stage.until, start, stage.branches, where)
+        # A parent that is there is no task of this study: a cluster has nothing to wait for.
         after = None if stage.parent in self.results else stage.parent
         self.executor.submit(task, after=after, urgency=self._longest[stage.id])
         if self.executor.ahead:
@@ -527,6 +537,7 @@ def _state_bytes(tree: StageTree) -> int | None:
     config = tree.runs[0].config
     if config.pretrained:
         return None
+    # A block of GPT-2: attention 4 w^2, MLP 8 w^2, and its biases and norms; tokens and positions, and the last norm.
     block = 12 * config.width**2 + 13 * config.width
     weights = (config.vocabulary + config.max_tokens + 2) * config.width + config.layers * block
     return 3 * 4 * weights
@@ -542,12 +553,13 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
     inputs = changed_fields(saved["ground"], now["ground"], "ground")
     begun = anchored(read_design(None, saved["design"])).to_dict()  # or those of before would be others
     design = changed_fields(begun, now["design"], "design")
+    # The same design and other runs: begun with or without sharing, or by a release that cuts otherwise.
     if not design and saved["runs"] != now["runs"]:
         design = ["the way runs are cut into stages"]
     if inputs or (design and not extend):
         advice = "Begin another folder for it." if inputs else "Begin another folder for it, or add --extend."
-        found = "; ".join([*inputs, *design][:8])
-        raise ConfigError(refusal("study", "the one that the folder was begun with", found, advice))
+        changes = "; ".join([*inputs, *design][:8])
+        raise ConfigError(refusal("study", "the one that the folder was begun with", changes, advice))
     if design:
         earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}
         folder.extend({**now, "earlier": [*saved.get("earlier", ()), earlier]})

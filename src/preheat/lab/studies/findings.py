@@ -1,5 +1,15 @@
 """What a study says: its lines held against each other, a recommendation with its reason, and when runs may be stopped.
 
+Line        a schedule with its warm-up and horizon, over all peaks tried.
+Initial     loss of an untrained model: the mean over the study's runs of the loss of their first batch, which is taken
+            before any update.
+Failure     numbers that are no longer finite, or less than half of what the best cell of the horizon has gained: a
+            final loss above the middle between the initial one and that cell's mean. The boundary is looked for above
+            the best peak: below it runs have only not come far enough.
+Capped      the final validation loss, at most the initial one; the initial one for a run whose numbers went bad.
+Sensitivity the mean over the peaks, evenly in their logarithm (trapezoids), of the capped loss less the lowest: how
+            much a wrong peak costs. It depends on the range, which is always said with it. Wortsman et al. 2023,
+            arXiv:2309.14322.
 Comparison  at each line's best peak. The peak at which a seed counts is the best of the other seeds, so that a line is
             not flattered by the choice; differences are taken seed by seed, which all lines share, and lines are ranked
             only where the 95 % interval of the mean difference leaves out 0.
@@ -25,9 +35,10 @@ from preheat.lab.training.config import UNTUNED, TrainConfig, untuned_of
 from preheat.lab.training.records import read_json
 from preheat.schedule import Schedule
 
-# --- Means over seeds, with their 95 % intervals --------------------------------------------------------------------
+# --- Means over seeds ------------------------------------------------------------------------------------------------
 
 
+# A table, because SciPy would be a dependency for thirty numbers.
 # 97.5 % quantiles of Student's t, for 1 to 30 degrees of freedom.
 _T = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
@@ -52,6 +63,7 @@ class Estimate:
     @property
     def apart(self) -> bool:
         """Whether the interval is known and does not hold 0."""
+        # With one seed nothing is known to be apart.
         return self.margin is not None and abs(self.mean) > self.margin
 
     def words(self, digits: int = 4) -> str:
@@ -78,20 +90,12 @@ def interval(values: Sequence[float]) -> float | None:
     degrees = len(values) - 1
     if degrees < 1:
         return None
+    # Above 30 degrees: the normal quantile and a term in 1 / degrees that meets the table at 30.
     quantile = _T[degrees - 1] if degrees <= len(_T) else 1.96 + 2.46 / degrees
     return quantile * stdev(values) / math.sqrt(len(values))
 
 
-# --- A schedule with its warm-up and horizon, over all peaks tried: how it depends on the peak, and where it fails
-# Initial loss   of an untrained model: the mean over the study's runs of the loss of their first batch, which is taken
-#                before any update.
-# Failure        numbers that are no longer finite, or less than half of what the best cell of the horizon has gained:
-#                a final loss above the middle between the initial one and that cell's mean. The boundary is looked for
-#                above the best peak: below it runs have only not come far enough.
-# Capped loss    the final validation loss, at most the initial one; the initial one for a run whose numbers went bad.
-# Sensitivity    the mean over the peaks, evenly in their logarithm (trapezoids), of the capped loss less the lowest:
-#                how much a wrong peak costs. It depends on the range, which is always said with it.
-#                Wortsman et al. 2023, arXiv:2309.14322.
+# --- Lines -----------------------------------------------------------------------------------------------------------
 
 
 USABLE = 0.01  # of the lowest loss: how much more a usable peak may have
@@ -128,6 +132,7 @@ class Point:
     @property
     def fails(self) -> bool:
         """Whether at least half of the seeds failed."""
+        # Half of the seeds: with two of them one failure is already a peak one would not take.
         return bool(self.losses) and 2 * len(self.failed) >= len(self.losses)
 
 
@@ -202,12 +207,14 @@ class Line:
 
         A single seed has nobody to choose for it: its lowest loss.
         """
-        found = {}
+        losses = {}
         for seed in self.seeds:
+            # Chosen by its own seed the best peak would look better than it is, the more so the more peaks were
+            # tried.
             chosen = self.best_without(seed) if len(self.seeds) > 1 else self.best
             if chosen is not None:
-                found[seed] = chosen.losses[seed]
-        return found
+                losses[seed] = chosen.losses[seed]
+        return losses
 
     def sensitivities(self) -> dict[int, float]:
         """LR sensitivity by seed, in nats; empty with one peak."""
@@ -228,6 +235,7 @@ class Line:
         most = (1 + share) * mean(best.losses.values())
         good = [bool(point.losses) and mean(point.losses.values()) <= most for point in self.points]
         low = high = self.points.index(best)
+        # Outward from the best, as far as neighbors are good: an island further out is not a range to aim for.
         while low > 0 and good[low - 1]:
             low -= 1
         while high < len(good) - 1 and good[high + 1]:
@@ -275,6 +283,7 @@ def lines_of(rows: Sequence[RunRow], initial: float) -> list[Line]:
             best[same[0].horizon] = min(mean(losses), best.get(same[0].horizon, initial))
     grouped: dict[tuple[str, int | float | str | None, int], list[Point]] = {}
     for (schedule, warmup, lr, horizon), same in cells.items():
+        # The middle between an untrained model and the best cell.
         limit = (initial + best.get(horizon, initial)) / 2
         grouped.setdefault((schedule, warmup, horizon), []).append(_point(lr, same, initial, limit))
     return [Line(*key, initial, tuple(sorted(points, key=lambda one: one.lr))) for key, points in grouped.items()]
@@ -284,6 +293,7 @@ def _point(lr: float, rows: Sequence[RunRow], initial: float, limit: float) -> P
     ended = [row for row in rows if row.state != "missing"]
     losses = {row.seed: _capped(row, initial) for row in ended}
     accuracies = {row.seed: row.accuracy for row in ended if row.accuracy is not None}
+    # A run at the initial loss failed also where the best cell has gained nothing.
     failed = tuple(seed for seed, loss in losses.items() if loss > limit or loss >= initial)
     return Point(lr, losses, accuracies, failed, len(rows) - len(ended))
 
@@ -292,7 +302,7 @@ def _capped(row: RunRow, initial: float) -> float:
     return initial if row.loss is None else min(row.loss, initial)
 
 
-# --- The lines of a horizon against each other, and what to take, in sentences with their reasons -------------------
+# --- Comparison and advice -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +385,7 @@ def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
         lines.sort(key=lambda line: _updates_of_warmup(line, untuned))
         first, others = lines[0], lines[1:]
         gained = [differences(line.held_out(), first.held_out()) for line in others]
+        # Said only where no length differs: otherwise the ranking above says which does.
         if others and not any(one is not None and one.apart for one in gained):
             seeds = min((one.seeds for one in gained if one is not None), default=0)
             show = "1 seed shows" if seeds == 1 else f"{seeds} seeds show"
@@ -393,12 +404,12 @@ def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
     return said
 
 
-def _changed(found: Estimate) -> str:
-    return found.words() if found.apart else f"{found.words()}, not distinguishable"
+def _changed(difference: Estimate) -> str:
+    return difference.words() if difference.apart else f"{difference.words()}, not distinguishable"
 
 
 def _updates_of_warmup(line: Line, untuned: int) -> tuple[bool, float]:
-    """What warm-ups are ordered by: whether the climb has a unit of its own, which the table knows no updates of."""
+    """What warm-ups are ordered by: whether the length has a unit of its own, which the table knows no updates of."""
     if line.warmup == UNTUNED:
         return False, untuned
     if isinstance(line.warmup, str):
@@ -422,8 +433,7 @@ def _early(rungs: RungCheck | None, why: str) -> str:
     return f"{known}: runs like these {may} ({rungs.least:g} is asked for)."
 
 
-# --- What a study says: its lines held against each other, a recommendation with its reason, and when runs may be
-# stopped
+# --- The findings ----------------------------------------------------------------------------------------------------
 
 
 RUNGS = (0.2, 0.5, 0.8, 0.9)
@@ -508,8 +518,10 @@ def _horizon(
     updates = lines[0].horizon
     of_best = {line.name: _best_runs(line, rows) for line in lines}
     curves = {name: mean_curve([losses[row.name] for row in runs]) for name, runs in of_best.items() if runs}
+    # The highest end of all lines: the loss that every one of them reaches.
     aim = max((curve[-1] for curve in curves.values()), default=None)
     held = {line.name: line.held_out() for line in lines}
+    # The best line by held-out losses, against which the others are compared seed by seed.
     first = min(
         (line for line in lines if held[line.name]), key=lambda line: mean(held[line.name].values()), default=None
     )
@@ -544,8 +556,8 @@ def smooth(losses: Sequence[float | None]) -> list[float]:
     from preheat.view.samples import mean_width, running_mean
 
     values = np.array([np.nan if loss is None else loss for loss in losses], dtype=float)
-    found: list[float] = running_mean(values, mean_width(len(values))).tolist()
-    return found
+    means: list[float] = running_mean(values, mean_width(len(values))).tolist()
+    return means
 
 
 def _reached(losses: Sequence[float], aim: float) -> int:
@@ -611,7 +623,7 @@ def _line_data(one: Compared) -> dict[str, Any]:
     }
 
 
-# --- What preheat.advice asks of: logs, short runs to fit a law to, outcomes ----------------------------------------
+# --- For preheat.advice ----------------------------------------------------------------------------------------------
 
 
 def is_study(path: str | os.PathLike[str]) -> bool:
@@ -649,10 +661,11 @@ def study_probes(folder: str | os.PathLike[str], lr: float) -> list[Probe]:
 def study_outcomes(folder: str | os.PathLike[str], updates: int) -> list[FinishedRun]:
     """The finished runs of one length: a final validation loss for every schedule and peak, the mean over seeds.
 
-    A cell of which a seed went wrong is left out: its mean would be that of the lucky ones.
+    Cells of which a seed went wrong are left out.
     """
     table = read_study(folder)
     rows = [row for row in table.rows if row.horizon == updates]
+    # A cell of which a seed went wrong would have the mean of the lucky ones.
     wrong = {row.cell for row in rows if row.state == "went wrong"}
     cells: dict[object, list[RunRow]] = {}
     for row in _done(table, rows, f"of {updates} updates"):

@@ -31,6 +31,8 @@ FORMAT = 1
 STUDY, LOG, STAGES, RESULT, SPEC = "study.json", "log.jsonl", "stages", "result.json", "spec.json"
 _PART, _HELD = ".part", ".held"
 _SAID = ("question", "design", "share", "ground", "runs")  # by study.json, whatever else is in it
+# 80 bits of the hash: enough that two stages never meet, short enough for file systems. The whole id stands in
+# result.json and is compared.
 _ID_SHOWN = 20  # hexadecimal digits of an id in a folder's name
 
 
@@ -108,24 +110,24 @@ class StudyFolder:
     def result(self, name: str) -> dict[str, Any] | None:
         """What came of a stage; None if it has not been trained, or belongs to another id."""
         try:
-            found: dict[str, Any] = read_json(self.stage(name) / RESULT)
+            result: dict[str, Any] = read_json(self.stage(name) / RESULT)
         except FileNotFoundError:  # not there yet, or moved aside at this moment for one that holds a state too
             return None
-        return found if found["id"] == name else None
+        return result if result["id"] == name else None
 
     def results(self, tree: StageTree) -> dict[str, dict[str, Any]]:
         """What came of every stage of a tree that need not be trained again, by id.
 
         A stage that runs go on from counts only with the state they go on from.
         """
-        found = {}
+        results = {}
         for name, stage in tree.stages.items():
             result = self.result(name)
             if result is None:
                 continue
             if serves(self.stage(name), result, keep=stage.branches):
-                found[name] = result
-        return found
+                results[name] = result
+        return results
 
     def state(self, name: str, until: int) -> Path:
         """Where the state at the end of a stage is, or will be."""
@@ -140,6 +142,7 @@ class StudyFolder:
         log = self.path / LOG
         if log.exists() and not log.read_bytes().endswith(b"\n"):
             keep_lines(log, self.events())  # without the half of a last line that a full disk has left
+        # A stage that somebody holds is being trained: its part stays.
         for part in sorted(self.stages.glob(f".*{_PART}")):
             with suppress(RunError), held(self.stages / part.name.split(".")[1]):
                 shutil.rmtree(part)
@@ -164,6 +167,7 @@ def serves(stage: Path, result: Mapping[str, Any], *, keep: bool) -> bool:
 
 def part_of(stage: Path) -> Path:
     """Where this process prepares a stage before it is put in its place."""
+    # Host and process: two machines may prepare one stage, where one of them was taken for dead.
     return stage.with_name(f".{stage.name}.{socket.gethostname()}-{os.getpid()}{_PART}")
 
 

@@ -276,13 +276,13 @@ def summarize_cells(table: StudyTable) -> list[CellSummary]:
     cells: dict[Any, list[RunRow]] = {}
     for row in table.rows:
         cells.setdefault(row.cell, []).append(row)
-    found = [_summary(rows) for rows in cells.values()]
-    found.sort(key=lambda cell: (cell.horizon, math.inf if cell.loss is None else cell.loss))
+    summaries = [_summary(rows) for rows in cells.values()]
+    summaries.sort(key=lambda cell: (cell.horizon, math.inf if cell.loss is None else cell.loss))
     best: dict[int, CellSummary] = {}
-    for cell in found:
+    for cell in summaries:
         if cell.loss is not None and not cell.wrong:
             best.setdefault(cell.horizon, cell)
-    return [_judged(cell, best.get(cell.horizon)) for cell in found]
+    return [_judged(cell, best.get(cell.horizon)) for cell in summaries]
 
 
 def _summary(rows: list[RunRow]) -> CellSummary:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# --- What every run of a study stands on: its rows, and the versions of the code that trains them -------------------
+# --- What all runs have in common ------------------------------------------------------------------------------------
 
 
 # Whose release may change the bits of a run.
@@ -83,6 +83,7 @@ def read_inputs(config: TrainConfig) -> StudyInputs:
     if config.batch_tokens:  # only then does the number of batches depend on how long the texts are
         lengths = tuple(tokenize(config, data).tokens["train"].lengths.tolist())
     else:
+        # Tokenizing takes seconds to minutes, and lengths decide nothing here.
         lengths = (1,) * len(data.train)
     return StudyInputs(data.fingerprint, data.classes, lengths, versions())
 
@@ -101,7 +102,7 @@ def hardware() -> dict[str, Any]:
     }
 
 
-# --- The runs of a design: for every combination of its values a configuration, and the learning rates it will use
+# --- The runs of a design --------------------------------------------------------------------------------------------
 
 
 # Settings that change no update before the end: where things are kept, how much is printed, what the rates say already.
@@ -172,6 +173,7 @@ class StudyRun:
 
     def rates_of(self, start: int, until: int) -> NDArray[np.float64]:
         """The learning rates of the updates in [start, until), as a training run multiplies them."""
+        # The same multiplication as the driver's, in float64: equal bits decide what is shared.
         return self.factors[start:until] * self.cell.lr
 
 
@@ -190,6 +192,7 @@ def expand(design: StudyDesign, inputs: StudyInputs) -> list[StudyRun]:
     return runs
 
 
+# Seeds innermost: runs that differ in their seed alone are worked out one after the other, from the same schedule.
 _ORDER = ("schedule", "warmup", "horizon", "lr", "seed")
 
 
@@ -226,6 +229,7 @@ class _Maker:
         flags = {key: value for key, value in flags.items() if value is not None}
         try:
             if horizon is not None:
+                # As many epochs as the horizon needs, so that max_updates is what ends the run.
                 flags["epochs"] = math.ceil(horizon / self._updates_per_epoch(flags))
             return read_config(None, flags).filled()
         except PreheatError as error:
@@ -249,6 +253,7 @@ class _Maker:
     def _factors_of(self, schedule: Schedule, updates: int) -> NDArray[np.float64]:
         key = schedule, updates
         if key not in self._factors:
+            # One update after the other, as the driver asks for them: an array call may round the last bit otherwise.
             self._factors[key] = np.fromiter(itertools.islice(schedule._from(0), updates), np.float64, updates)
         return self._factors[key]
 
@@ -268,7 +273,7 @@ def digest_of(data: Any) -> str:
 
 
 def _shaped(shape: Any, warmup: Any) -> dict[str, Any]:
-    """The settings that a shape and a warm-up length make; words without a climb are given one."""
+    """The settings that a shape and a warm-up length make; words without a warm-up are given one."""
     if isinstance(shape, dict):
         options = {key: value for key, value in shape.items() if key != "name"}
         return {"schedule": shape["name"], "warmup": warmup, "schedule_options": options}
@@ -279,6 +284,7 @@ def _shaped(shape: Any, warmup: Any) -> dict[str, Any]:
         raise ConfigError(refusal("warmup", f"part of {shape!r}", warmup, advice))
     if warmup == 0:
         return {"schedule": shape}
+    # Words take percents: a share such as 0.1 is 10%.
     length = f"{100 * warmup:.12g}%" if isinstance(warmup, float) else warmup
     convention, words = _CONVENTION.fullmatch(shape).groups()  # type: ignore[union-attr]
     return {"schedule": f"{convention + ' ' if convention else ''}warmup {length} > {words}"}
@@ -291,10 +297,11 @@ def _words(shape: Any) -> str:
     return f"{shape['name']} ({options})" if options else str(shape["name"])
 
 
-# --- Runs as a tree of stages: what several have in common is trained once -------------------------------------------
+# --- The tree of stages ----------------------------------------------------------------------------------------------
 
 
 FORMAT = 1
+# Most runs part early or never: a small first look, then twice as many each time.
 _CHUNK = 1024  # updates compared at a time, to begin with
 
 
@@ -362,10 +369,10 @@ class StageTree:
 
     def children(self) -> dict[str | None, list[Stage]]:
         """The stages that begin where a stage ends, by its id; under None those that begin a run."""
-        found: dict[str | None, list[Stage]] = {}
+        children: dict[str | None, list[Stage]] = {}
         for stage in self.stages.values():
-            found.setdefault(stage.parent, []).append(stage)
-        return found
+            children.setdefault(stage.parent, []).append(stage)
+        return children
 
     def longest_after(self) -> dict[str, int]:
         """For every stage the most updates that are still to come when it begins, its own among them."""
@@ -420,6 +427,7 @@ def _stages_of(group: list[StudyRun], shortest: int) -> Iterator[Stage]:
             if run.updates > end:
                 ways.setdefault(float(run.rates_of(end, end + 1)[0]), []).append(run)
         several = len(ways) + bool(ending) > 1
+        # Loading and saving a state takes as long as some updates: so short a stretch each branch trains itself.
         if several and end - branch.start < shortest:  # not worth a stage of its own
             start, parent, past = branch.start, branch.parent, branch.past
             if ending:
@@ -435,6 +443,7 @@ def _stage(branch: _Branch, end: int, ending: list[StudyRun]) -> tuple[Stage, An
     """The stage of a branch up to ``end``, and the hash of all rates before that."""
     lead = branch.runs[0]
     past = branch.past.copy()
+    # Little-endian float64 whatever the machine: ids are the same everywhere.
     past.update(lead.rates_of(branch.start, end).astype("<f8").tobytes())
     spec = {"format": FORMAT, **lead.settings, "start": branch.start, "until": end, "rates": past.hexdigest()}
     names = tuple(run.name for run in branch.runs)
@@ -453,6 +462,7 @@ def _agree_until(runs: list[StudyRun], at: int) -> int:
 
 def agree(one: StudyRun, other: StudyRun, start: int, end: int) -> int:
     """The first update in [start, end) whose rates differ in any bit; ``end`` if there is none."""
+    # Runs of other seeds have the very same array: nothing to compare.
     if one.factors is other.factors and one.cell.lr == other.cell.lr:
         return end
     size = _CHUNK

@@ -102,6 +102,7 @@ def run_stage(task: Task) -> dict[str, Any]:
     A run that goes wrong (a loss, gradients or weights that are no finite numbers) is a result too. One process at a
     time trains a stage: if somebody else has it, this waits for the end, and takes what it has left.
     """
+    # A task that was changed on its way would be trained under somebody else's name.
     assert task.id == digest_of(task.spec)
     stage = Path(task.folder)
     stage.parent.mkdir(exist_ok=True)
@@ -118,6 +119,7 @@ def _trained_before(task: Task) -> dict[str, Any] | None:
 def _train_anew(task: Task, stage: Path) -> dict[str, Any]:
     """Train a stage beside its place, and put it there once it is whole."""
     part = part_of(stage)
+    # Of this process's own number, from a life before: nobody else writes there.
     shutil.rmtree(part, ignore_errors=True)
     clock = time.monotonic()
     result = {"id": task.id, "start": task.spec["start"], "until": task.until, **_train(task, part)}
@@ -137,6 +139,7 @@ def _train(task: Task, part: Path) -> dict[str, Any]:
     try:
         done = train_stretch(config, part, until=task.until, start=start, save=task.keep, say=lambda _line: None)
     except BadNumbersError as error:
+        # The update that went wrong is the first that has no record.
         made = task.spec["start"] + len(read_lines(part / RECORDS))
         words = str(error).split("; rows")[0]
         nothing = dict.fromkeys(("scores", "weights", "checkpoint", "checkpoint_bytes"))

@@ -1,4 +1,11 @@
-"""A study's folder read: every run with its scores, and its records joined over the stages it went through."""
+"""A study's folder read: every run with its scores, and its records joined over the stages it went through.
+
+The same as tables, made anew from the folder's own files at any time: as an index in SQLite (``runs``, a row each, as
+:class:`RunRow`; ``paths`` (run, place, stage); ``updates`` and ``evaluations`` by stage) and as Parquet files for
+pandas, Polars, DuckDB and the like. The updates of a run, in SQL::
+
+    select u.* from paths p join updates u using (stage) where p.run = ? order by u."update"
+"""
 
 from __future__ import annotations
 
@@ -78,10 +85,10 @@ class StudyTable:
         Raises:
             RunError: if there is none.
         """
-        found = next((row for row in self.rows if row.name == name), None)
-        if found is None:
+        row = next((one for one in self.rows if one.name == name), None)
+        if row is None:
             raise RunError(refusal("run", "one of the study's", name, f"It has {', '.join(self.stages)}."))
-        return found
+        return row
 
     def records(self, name: str) -> list[dict[str, Any]]:
         """The records of a run, one an update from its first to its last, as ``preheat train`` would have them."""
@@ -140,11 +147,7 @@ def _row(run: dict[str, Any], results: list[dict[str, Any] | None]) -> RunRow:
     return RunRow(**values, state="done", updates=updates, **scores, weights=last["weights"])
 
 
-# --- A study's folder as tables, for questions in SQL; made anew from the folder's own files at any time ------------
-# ``runs`` a row each, as :class:`~preheat.lab.studies.table.RunRow`; ``paths`` (run, place, stage); ``updates`` and
-# ``evaluations`` by stage. The updates of a run::
-#
-#     select u.* from paths p join updates u using (stage) where p.run = ? order by u."update"
+# --- An index in SQLite ----------------------------------------------------------------------------------------------
 
 
 INDEX = "index.sqlite"
@@ -191,7 +194,7 @@ def _make(database: sqlite3.Connection, name: str, columns: Sequence[str], rows:
     database.executemany(f"insert into {name} values ({', '.join('?' * len(columns))})", rows)
 
 
-# --- A study's tables as Parquet files, for pandas, Polars, DuckDB and the like -------------------------------------
+# --- Parquet ---------------------------------------------------------------------------------------------------------
 
 
 FILES = ("runs.parquet", "updates.parquet", "evaluations.parquet")

@@ -151,6 +151,7 @@ class Callbacks:
     ) -> None:
         """Close those that were started; one that fails keeps none of the others open, nor hides why the run ended."""
         failed: list[PreheatError] = []
+        # Those that were started, in that order, each whatever the others do: one may hold a file open.
         for callback in self._started:
             try:
                 self._call(callback, "on_close")
@@ -158,6 +159,7 @@ class Callbacks:
                 failed.append(problem)
         if error is not None:
             for note in failed:
+                # The run's own error is the one people have to see; what closing added stands below it.
                 error.add_note(str(note))
         elif failed:
             raise failed[0]
@@ -174,6 +176,7 @@ class Callbacks:
         try:
             function(*given)
         except StopRun as asked:
+            # The first reason counts, and the remaining callbacks still see this update.
             self._stop = self._stop or str(asked) or f"asked by {_name(callback)}"
         except PreheatError:
             raise
@@ -192,6 +195,7 @@ def _refuse_stranger(callback: object) -> None:
     if isinstance(callback, type):
         advice = f"Make one: {callback.__name__}()."
         raise ConfigError(refusal("callback", "an object, not a class", callback.__name__, advice))
+    # A method on_updates would never be called, and nobody would notice: refused before the run.
     own = [name for name in dir(callback) if name.startswith("on_") and callable(getattr(callback, name))]
     for name in own:
         if name not in _METHODS:
@@ -207,6 +211,7 @@ def _refuse_stranger(callback: object) -> None:
 
 
 FOLDER = "trackers"
+# What changes from update to update; the rest of a record is there to find a batch again.
 _NUMBERS = ("lr", "loss", "grad_norm", "update_ratio", "critical_lr", "tokens_per_second")
 
 
@@ -333,6 +338,7 @@ class Trackers(Callback):
 
     def _each(self, call: Callable[[Any], None]) -> None:
         """Call every tracker; one that fails is told of, and left out from then on."""
+        # A copy: one that fails is taken out on the way.
         for name, tracker in list(self._running.items()):
             try:
                 with _stdout_to_stderr():
@@ -363,11 +369,12 @@ def _tracker_class(name: str) -> Any:
 
 
 def _finish(tracker: Any) -> None:
+    # Accelerate's finish() leaves Trackio's global run in place.
     if tracker.name == "trackio":
         import trackio
 
         module: Any = trackio
-        module.finish()  # forgets the run too: what the tracker calls leaves it to be finished again at exit
+        module.finish()  # it would be finished again at exit
     else:
         tracker.finish()
 

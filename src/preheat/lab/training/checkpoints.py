@@ -28,11 +28,12 @@ import torch
 from preheat.errors import RunError, refusal
 from preheat.lab.training.records import read_json, write_json
 
-# --- The states of every random generator a run draws from, as plain data -------------------------------------------
+# --- Random states ---------------------------------------------------------------------------------------------------
 
 
 def random_states() -> dict[str, Any]:
     """The states of ``random``, NumPy's global generator, torch on the CPU and on every GPU, ready for JSON."""
+    # As plain numbers: pickles of these states would have to be unpickled.
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state()
     return {
@@ -62,11 +63,12 @@ def _tensor(text: str) -> torch.Tensor:
     return torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8)
 
 
-# --- Checkpoints that cannot lie: complete and checked, or not used -------------------------------------------------
+# --- Checkpoints -----------------------------------------------------------------------------------------------------
 
 
 MANIFEST = "manifest.json"
 STATE_FILES = ("optimizer.safetensors", "optimizer.json", "random.json")
+# Raised when a reader of this release could not read what is written; others are refused by name.
 _FORMAT = 1
 _PART = ".part"
 
@@ -91,8 +93,8 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """Every checkpoint's folder, whole or damaged, the oldest first."""
-        found = self.run.glob("update-*")
-        return sorted((path for path in found if path.is_dir()), key=lambda path: updates_of(path.name))
+        named = self.run.glob("update-*")
+        return sorted((path for path in named if path.is_dir()), key=lambda path: updates_of(path.name))
 
     def write(self, updates: int, fill: Callable[[Path], None]) -> Path:
         """Write the checkpoint after so many updates.
@@ -111,6 +113,7 @@ class Checkpoints:
             part.mkdir()
             fill(part)
             _seal(part)
+            # os.replace cannot put a folder in the place of one that holds anything.
             if final.exists():  # of a run that was resumed from an older one; damaged, or it would have been resumed
                 shutil.rmtree(final)
             os.replace(part, final)
@@ -118,6 +121,7 @@ class Checkpoints:
         except Exception as error:  # whatever the writers of tensors raise when a disk is full
             shutil.rmtree(part, ignore_errors=True)
             raise self._failed(final, error) from error
+        # Read back before anything older may be removed: a disk may say "written" and not have it.
         problem = damage(final)
         if problem:
             raise self._failed(final, OSError(f"read back, {problem}"))
@@ -133,6 +137,8 @@ class Checkpoints:
     def newest(self) -> tuple[Path | None, list[Damage]]:
         """The newest complete checkpoint a run can go on from, and the newer ones that are not."""
         skipped: list[Damage] = []
+        # The newest first; an older one is looked at only if this one is damaged, since sums over gigabytes take
+        # time.
         for path in reversed(self.all()):
             problem = damage(path) or _missing_state(path)
             if problem is None:
@@ -180,6 +186,7 @@ class Checkpoints:
         Nothing is removed unless the newest has been read back and is whole.
         """
         everything = self.all()
+        # Nothing is removed on the word of a checkpoint that this process has not read back.
         if not everything or everything[-1] not in self._whole:
             return
         kept = set(models)
@@ -214,12 +221,15 @@ def damage(path: Path) -> str | None:
         return f"{MANIFEST} cannot be read"
     if manifest.get("format") != _FORMAT:
         return f"{MANIFEST} is of another release"
+    # The manifest vouches for all others, so it vouches for itself too: a flipped bit in it would otherwise blame
+    # another file.
     if said != _checksum(files):
         return f"{MANIFEST} has changed since it was written"
     for name, entry in files.items():
         file = path / name
         if not file.is_file():
             return f"{name} is missing"
+        # The size first: it says more to people, and costs nothing.
         if file.stat().st_size != entry["bytes"]:
             return f"{name} has {file.stat().st_size:,} bytes of {entry['bytes']:,}"
         if _digest(file) != entry["sha256"]:
@@ -240,6 +250,7 @@ def _seal(path: Path) -> None:
         if file.is_file()
     }
     write_json(path / MANIFEST, {"format": _FORMAT, "files": files, "sha256": _checksum(files)})
+    # Each file, then the folder: the entry of a file in its folder is data of the folder.
     for entry in (*path.rglob("*"), path):
         _sync(entry)
 
@@ -247,6 +258,7 @@ def _seal(path: Path) -> None:
 def _drop_state(path: Path) -> None:
     """Leave the model alone: first the manifest forgets the state's files, then they go."""
     files = read_json(path / MANIFEST)["files"]
+    # The manifest first: killed in between, files that it does not name are no damage.
     if any(name in files for name in STATE_FILES):
         files = {name: entry for name, entry in files.items() if name not in STATE_FILES}
         write_json(path / MANIFEST, {"format": _FORMAT, "files": files, "sha256": _checksum(files)})

@@ -72,7 +72,9 @@ class Engine:
             advice = "Trial weights cannot be put where the shards are gathered from: use DDP, or leave it out."
             raise ConfigError(refusal("critical_every", "0 for a sharded model", config.critical_every, advice))
         self._kind = type(model)
-        model.config.use_cache = False  # a cache for generation, built in vain at every step otherwise
+        # The keys and values of a cache for generation would be built in vain at every update.
+        model.config.use_cache = False
+        # One kernel for all weights: on small models most of the cost of a step is its many small calls.
         fused = accelerator.device.type in ("cpu", "cuda")
         inner = torch.optim.AdamW(
             self._parameters(model),
@@ -127,9 +129,13 @@ class Engine:
         many = self.accelerator.num_processes
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for number, batch in enumerate(batches, 1):
+            # Gradients are exchanged between processes once an update, with its last batch.
             with nullcontext() if number == len(batches) else self.accelerator.no_sync(self.model):
                 loss = self.forward(**batch.to(self.device)).loss
-                share = rows / (many * batch.own) if batch.own else float("inf")  # a stand-in weighs nothing
+                # DDP and FSDP take the mean over processes: this batch's mean loss, times its share of the update's
+                # rows, times the processes. A stand-in of a process without rows weighs nothing.
+                share = rows / (many * batch.own) if batch.own else float("inf")
+                # Not loss / 1: one kernel less an update, and the same bits as a plain loop.
                 self._backward(loss if share == 1 else loss / share)
             total += loss.detach().double() * batch.own
         mean = (sum_over(total, self.accelerator) / rows).float()
@@ -149,6 +155,7 @@ class Engine:
 
     def _clip(self) -> torch.Tensor:
         """Clip the gradients; their norm before."""
+        # Without clipping the norm is still recorded; infinity clips nothing.
         most = self.config.clip or float("inf")
         if self._plain and not self.accelerator.is_fsdp2:
             return torch.nn.utils.clip_grad_norm_(self.parameters, most)
@@ -166,8 +173,10 @@ class Engine:
     def _step(self, outcome: Outcome) -> None:
         before = self.scheduler.position
         self._stepped.step()
+        # Before scheduler.step(), which publishes the rates of the next update: these were used.
         rates = tuple(float(group["lr"]) for group in self.scheduler.optimizer.param_groups)
         self.scheduler.step()
+        # The driver counts only updates that were made: a gradient scaler may have skipped this one.
         outcome.made = self.scheduler.position > before
         outcome.overflowed = not outcome.made
         outcome.rates = rates if outcome.made else ()
@@ -201,6 +210,7 @@ class Engine:
         return {
             "model": weights,
             "optimizer": tensors,
+            # A rate may be a tensor (compiled or capturable optimizers), which JSON has not.
             "groups": [{**group, "lr": float(group["lr"])} for group in saved["param_groups"]],
             "scaler": scaler.state_dict() if scaler is not None else {},
         }
@@ -213,6 +223,7 @@ class Engine:
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in load_file(folder / "optimizer.safetensors").items():
             index, _, key = name.partition(".")
+            # Sharded weights have sharded moments; the step counter has another shape and stays whole.
             like = weights[int(index)]
             if isinstance(like, DTensor) and value.shape == like.shape:
                 value = distribute_tensor(value, like.device_mesh, like.placements)

@@ -140,6 +140,7 @@ def estimate(config: TrainConfig, world_size: int = 1) -> Estimate:
     figures = BatchFigures.of(order, lengths)
     rows, longest = figures.largest
     precision = choose_precision(config.precision)
+    # Shapes, types and devices are computed and no numbers: a model larger than this machine is estimated in seconds.
     with FakeTensorMode():
         model = build_model(config, data.classes, texts.tokenizer, weights=False)
         memory = measure_memory(model, -(-rows // world_size), longest, precision, copy=bool(config.measure_every))
@@ -163,6 +164,7 @@ def measure_memory(model: Any, rows: int, longest: int, precision: str, *, copy:
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     size = sum(weight.numel() * weight.element_size() for weight in weights)
     everything = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    # The address of the storage itself: views of one weight are one.
     own = {weight.untyped_storage()._cdata for weight in model.parameters()}
     seen: dict[int, torch.UntypedStorage] = {}
 
@@ -175,6 +177,7 @@ def measure_memory(model: Any, rows: int, longest: int, precision: str, *, copy:
     model.train()
     ids, labels = torch.zeros(rows, longest, dtype=torch.long), torch.zeros(rows, dtype=torch.long)
     mask = torch.ones(rows, 1, longest, longest, dtype=torch.bool)  # whole: of one to be worked out, values are asked
+    # Half precision keeps half as much of most activations.
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
     with (
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
@@ -183,6 +186,7 @@ def measure_memory(model: Any, rows: int, longest: int, precision: str, *, copy:
         model(input_ids=ids, attention_mask=mask, labels=labels)
     activations = sum(storage.nbytes() for storage in seen.values())
     many = sum(weight.numel() for weight in weights)
+    # AdamW keeps two moments a weight, in the type of the weight.
     return Memory(many, everything, size, 2 * size, activations, size if copy else 0)
 
 
@@ -192,5 +196,6 @@ def _size(count: float) -> str:
     >>> _size(5_800_000)
     '5.8 MB'
     """
+    # Powers of 1000, as disks and GPUs are sold; terabytes are the last.
     power = min(int(math.log10(max(count, 1))) // 3, 4)
     return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

@@ -62,6 +62,7 @@ class Outputs:
         """Several together, in the order of the rows, so that sums come out the same however they were shared."""
         columns = [(part.rows, part.losses, part.logits, part.truths) for part in parts]
         every = [torch.cat(column) for column in zip(*columns, strict=True)]
+        # Sums of floats depend on their order: by row number they come out the same from one process or eight.
         order = every[0].argsort()
         return Outputs(*(column[order] for column in every))
 
@@ -91,6 +92,7 @@ def run_over(
     between: Callable[[], Any] = lambda: None,
 ) -> Outputs:
     """What the model makes of every row, in evaluation mode; ``between`` is called between batches and may raise."""
+    # Put back also when between() raises: the run goes on to save.
     was_training = model.training
     model.eval()
     parts = []
@@ -116,6 +118,7 @@ def macro_f1(guess: torch.Tensor, truth: torch.Tensor) -> float:
     0.7333
     """
     scores: list[float] = []
+    # Classes that are neither guessed nor there have no F1 and do not count, as scikit-learn has it.
     for label in torch.cat([guess, truth]).unique():
         hit = ((guess == label) & (truth == label)).sum().item()
         claimed, true = (guess == label).sum().item(), (truth == label).sum().item()
@@ -161,6 +164,7 @@ class Classifier:
         from preheat.lab.data.batches import Split
         from preheat.lab.data.tokens import TokenCache
 
+        # Without a cache: these texts come once.
         tokens = TokenCache(None).encode(self.tokenizer, texts, self.config.max_tokens)
         pad = int(self.tokenizer.pad_token_id or 0)
         return run_over(self.model, Split(tokens, labels, self.config.batch_size, pad))
@@ -180,6 +184,7 @@ class Classifier:
     def evaluate(self, split: str = "test") -> Scores:
         """Loss, accuracy and macro F1 on a split of the run's own data."""
         data = load_data(self.config)
+        # Scores on other rows would be read as if they could be compared with the run's.
         if data.fingerprint != self._fingerprint:
             advice = "Restore the rows the run was trained with, or score other data with evaluate_rows()."
             raise DataError(refusal("data", "the rows of the run", data.summary(), advice))

@@ -42,12 +42,14 @@ class RunFolder:
             return
         if not self.path.is_dir():
             raise RunError(refusal("out", "a folder", str(self.path), "Name another one."))
+        # What a killed process left of a write is nobody's: it does not make a folder used.
         content = {entry.name for entry in self.path.iterdir() if not unfinished(entry.name)} - {LOCK}
         if not content:
             return
         if not force:
             advice = "Name another folder, go on with --resume, or start over with --force."
             raise RunError(refusal("out", "a new or empty folder", str(self.path), advice))
+        # --force is for a run of ours and takes nothing else away: a typing error must not cost anything else.
         foreign = content - set(_FILES) - self._checkpoint_names() if _HEADER in content else content
         if foreign:
             advice = f"It holds {', '.join(sorted(foreign))}: remove it yourself."
@@ -61,6 +63,7 @@ class RunFolder:
         """Make the folder empty: an earlier run in it goes."""
         for name in self._checkpoint_names():
             shutil.rmtree(self.path / name)
+        # The lock is held by this very run.
         for name in set(_FILES) - {LOCK}:
             if (self.path / name).is_dir():
                 shutil.rmtree(self.path / name)
@@ -118,6 +121,7 @@ class RunFolder:
             raise RunError(refusal("run", "one with a checkpoint", str(self.path), advice))
         if name == "best":
             best = self.best()
+            # Of the best evaluation the checkpoint may have been removed by hand: the newest stands in.
             scored = [path for path in there if best is not None and updates_of(path.name) == best["update"]]
             path = scored[0] if scored else there[-1]
         else:
@@ -131,10 +135,11 @@ class RunFolder:
 
     def keep_until(self, updates: int) -> None:
         """Drop what was recorded after so many updates: it is about to be done again."""
+        # Records carry the number of the update, from 0; evaluations and events the number of updates made.
         for name, last in ((RECORDS, updates - 1), (EVALUATIONS, updates), (EVENTS, updates)):
             if (self.path / name).exists():
                 keep_lines(self.path / name, [line for line in read_lines(self.path / name) if line["update"] <= last])
 
     def _checkpoint_names(self) -> set[str]:
-        found = (entry.name for entry in self.path.iterdir() if entry.is_dir())
-        return {name for name in found if name.strip(".").removeprefix("aside-").startswith("update-")}
+        folders = (entry.name for entry in self.path.iterdir() if entry.is_dir())
+        return {name for name in folders if name.strip(".").removeprefix("aside-").startswith("update-")}

@@ -1,4 +1,10 @@
-"""One run a folder: a lock that says who holds it and ends with its holder, however that ends."""
+"""One run a folder: a lock that says who holds it and ends with its holder, however that ends.
+
+Why not filelock, which is installed with transformers: it says nothing of the holder; its lock is ``flock``, which
+processes that were forked off inherit (tried: with release 3.16 a process killed with SIGKILL blocked its folder for as
+long as a child of it lived, and 4.2 lets go only in forks that Python makes); and it leaves its file, so that a folder
+made for a run that never began could not go again. What it would add is Windows, where folders are not guarded.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +50,7 @@ class FolderLock:
     def __init__(self, folder: Path, *, wait: bool = False) -> None:
         self.path = folder.resolve() / LOCK
         self._wait = wait
+        # Without LOCK_NB the system queues those who wait; nobody polls.
         self._how = 0 if wait or not _LOCKS else fcntl.LOCK_NB
         self._file: int | None = None
         self._made: list[Path] = []
@@ -54,11 +61,13 @@ class FolderLock:
         try:
             return self._enter()
         except OSError as error:
-            rule, found = "a folder that can be written to", f"{self.path.parent}: {error.strerror}"
-            raise RunError(refusal("out", rule, found, "Name another one.")) from error
+            rule, place = "a folder that can be written to", f"{self.path.parent}: {error.strerror}"
+            raise RunError(refusal("out", rule, place, "Name another one.")) from error
 
     def _enter(self) -> Self:
         self._make()
+        # Again from the start where the file was removed between opening and locking it: the lock was on a file that
+        # nobody else can find.
         while _LOCKS and self._file is None:
             self._file = self._take()
         _HELD.add(self.path)
@@ -68,6 +77,8 @@ class FolderLock:
         """The folder; what was not there before goes again when it is left empty."""
         folder = self.path.parent
         for left in reversed(range(_ATTEMPTS)):
+            # Worked out before it is made: parents may come into being from somewhere else meanwhile, and those are
+            # not ours to remove.
             self._made = [one for one in (folder, *folder.parents) if not one.exists()]
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +99,7 @@ class FolderLock:
             if not self._is_ours(file):
                 os.close(file)
                 return None
+            # The file of a dead holder still has that one's words.
             os.ftruncate(file, 0)
             holder = {
                 "process": os.getpid(),
@@ -117,6 +129,8 @@ class FolderLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Removed while it is still locked: whoever opens the path from here on makes a new file, and whoever waits
+        # for the old one finds that it is gone.
         _HELD.discard(self.path)
         with suppress(OSError):
             self.path.unlink()
@@ -124,6 +138,7 @@ class FolderLock:
             os.close(self._file)
             self._file = None
         with suppress(OSError):
+            # rmdir refuses a folder that holds anything: only what is still empty goes.
             for folder in self._made or ([self.path.parent] if self._wait else []):
                 folder.rmdir()
 

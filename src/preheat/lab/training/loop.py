@@ -1,44 +1,51 @@
-"""A run from its parts: update after update, checkpoint after checkpoint, to the result."""
+"""A run from its parts: put together, then update after update, checkpoint after checkpoint, to the result.
+
+Measured at some updates is what an update did to the weights: how far they moved over how large they are; by which
+angle every weight matrix turned, arccos of <w, w'> / (|w| |w'|) (Kosson et al. 2024, arXiv:2410.23922); and at which
+learning rate the update would have raised the loss of its own batches (:mod:`preheat.lab.finding.critical`).
+"""
 
 from __future__ import annotations
 
 import math
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate.utils import set_seed
 from safetensors.torch import save_file
 from tqdm import tqdm
 
 from preheat.errors import BadNumbersError, RunError, RunStoppedError, refusal
-from preheat.lab.data.batches import Batch, Batches, DataPosition
+from preheat.lab.data.batches import Batch, Batches, DataPosition, chained
 from preheat.lab.finding import critical_lr_of_update
-from preheat.lab.training.checkpoints import random_states, updates_of
+from preheat.lab.training.checkpoints import random_states, set_random_states, updates_of
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.engine import Engine, Outcome
 from preheat.lab.training.evaluation import Outputs, run_over
-from preheat.lab.training.model import load_model, save
+from preheat.lab.training.model import build_model, load_model, save
 from preheat.lab.training.parts import Parts
-from preheat.lab.training.processes import from_main, gather_objects, sum_over, without_denormals
-from preheat.lab.training.records import EVALUATIONS, RECORDS, read_lines, write_json
+from preheat.lab.training.processes import from_main, gather_objects, sum_over, use_threads, without_denormals
+from preheat.lab.training.records import EVALUATIONS, RECORDS, read_json, read_lines, write_json
 from preheat.lab.training.report import write_run_report
 from preheat.lab.training.run_logger import RunLogger, StopRequest
 from preheat.view import plot_series
 
-# --- What an update did to the weights, at some updates: how far they moved, by which angle matrices ----------------
-# turned, and at which learning rate it would have raised the loss.
-#
-# Angular updates: arccos of <w, w'> / (|w| |w'|) for every weight matrix, before and after (Kosson et al. 2024,
-# arXiv:2410.23922). Critical learning rate: :mod:`preheat.lab.finding.critical`, on the update's own batches.
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from preheat.lab.data.batches import Transform
+
+# --- What an update did to the weights -------------------------------------------------------------------------------
 
 
 class Measuring:
-    """Holds the weights of before an update and compares.
+    """Holds the weights from before an update and compares them with those after it.
 
     Args:
         engine: whose trainable weights are looked at.
@@ -53,6 +60,7 @@ class Measuring:
     @torch.no_grad()
     def before(self, update: int) -> None:
         """Keep a copy of the weights, if this update is one to measure."""
+        # A copy of every weight: only where something is due.
         due = _due(update, self.config.measure_every) or _due(update, self.config.critical_every)
         self._before = [weight.detach().clone() for _, weight in self.named] if due else None
 
@@ -63,25 +71,25 @@ class Measuring:
         in terms of ``lr``: None where the update has none.
         """
         before, self._before = self._before, None
-        found: dict[str, Any] = {}
+        measured: dict[str, Any] = {}
         if before is None:
-            return found
+            return measured
         if _due(update, self.config.measure_every):
-            found |= self._moves(before)
+            measured |= self._moves(before)
         if _due(update, self.config.critical_every):
             along = critical_lr_of_update(self.engine.bare, before, [batches], self._loss, lr=lr)
-            found["critical_lr"] = along.lr
-        return found
+            measured["critical_lr"] = along.lr
+        return measured
 
     @torch.no_grad()
     def _moves(self, before: list[torch.Tensor]) -> dict[str, Any]:
         after = [weight.detach() for _, weight in self.named]
         moved = _norm(torch._foreach_sub(after, before))
-        found: dict[str, Any] = {"update_ratio": moved / _norm(before)}
+        moves: dict[str, Any] = {"update_ratio": moved / _norm(before)}
         if self.config.angles:
             pairs = zip(self.named, before, after, strict=True)
-            found["angles"] = {name: _angle(old, new) for (name, _), old, new in pairs if new.ndim > 1}
-        return found
+            moves["angles"] = {name: _angle(old, new) for (name, _), old, new in pairs if new.ndim > 1}
+        return moves
 
     def _loss(self, _model: Any, batches: Sequence[Batch]) -> torch.Tensor:
         return self.engine.loss_of(batches)
@@ -97,6 +105,7 @@ def _norm(tensors: Any) -> float:
 
 def _angle(old: torch.Tensor, new: torch.Tensor) -> float:
     """By the difference of the unit vectors: arccos of a number close to 1 would lose all digits of a small angle."""
+    # In float64: at 1e-4 radians float32 has three digits left.
     old, new = old.double().flatten(), new.double().flatten()
     lengths = old.norm(), new.norm()
     if not (lengths[0] and lengths[1]):
@@ -104,7 +113,7 @@ def _angle(old: torch.Tensor, new: torch.Tensor) -> float:
     return 2 * math.asin(min(1.0, float((new / lengths[1] - old / lengths[0]).norm()) / 2))
 
 
-# --- A run's two pictures, drawn from what it recorded --------------------------------------------------------------
+# --- Pictures --------------------------------------------------------------------------------------------------------
 
 
 def draw_run(folder: Path) -> None:
@@ -132,10 +141,13 @@ def _running_mean(values: list[float], width: int) -> list[float]:
     return means
 
 
-# --- A run from its parts: update after update, checkpoint after checkpoint, to the result --------------------------
+# --- The run ---------------------------------------------------------------------------------------------------------
 
 
+# Reading a loss waits for the device. At 50 that is rare, and a loss that is not finite is still found before it has
+# cost much: nothing after it is saved.
 _FETCH = 50  # updates a GPU may be ahead before somebody looks at its losses, and asks the other processes
+# Single bad batches pass; weights or a rate that make every batch bad do not.
 _MOST_SKIPPED = 10  # bad updates in succession after which skipping them cannot help
 
 
@@ -158,6 +170,8 @@ class Run:
         self.last = self.total  # completed updates at which to stop: a stretch stops before the run's end
         self.data_position = parts.beginning.data_position
         self.measuring = Measuring(engine, self.config)
+        # The update of the newest checkpoint on disk, so that the end of an epoch does not write it a second time; -1
+        # is none.
         self._saved = parts.beginning.position if parts.beginning.checkpoint else -1
         self._pending: list[tuple[dict[str, Any], Outcome, list[int]]] = []
         self._skipped = 0  # bad updates in succession
@@ -203,6 +217,7 @@ class Run:
         self._refuse_bad_weights()
         if save:
             self._save()
+        # The end of an epoch has just been scored: the same rows need not be gone through twice.
         if line.get("update") != until:
             line = self.score(self.engine.scored, "validation").scores().to_dict()
         return {key: value for key, value in line.items() if key not in ("epoch", "update", "split")}
@@ -251,6 +266,8 @@ class Run:
             "epoch": self.data_position.epoch,
             **rates,
             **dict.fromkeys(("loss", "grad_norm", "clipped")),  # once they are fetched
+            # Which rows made the update, in eight digits: two runs that claim the same order can be compared line by
+            # line.
             "batch": f"{zlib.crc32(repr(rows).encode()):08x}",
             "tokens": tokens,
             **measured,
@@ -258,6 +275,7 @@ class Run:
             "tokens_per_second": round(tokens / seconds, 1),
         }
         self._pending.append((record, outcome, rows))
+        # Checked means that loss and norm were looked at already: reading them costs nothing more.
         if self.engine.checked or len(self._pending) >= _FETCH or self.position % self.config.log_every == 0:
             self._fetch()
 
@@ -291,10 +309,10 @@ class Run:
     def _bad_numbers(self, update: int, outcome: Outcome, rows: list[int]) -> BadNumbersError:
         where = [self.parts.data.train[row].where for row in rows]
         shown = ", ".join(where[:8]) + (f" and {len(where) - 8} more" if len(where) > 8 else "")
-        found = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
+        numbers = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
         advice = "The update was not made and nothing of it is saved; lower the rate or look at the rows."
         rows_of = f"rows {', '.join(map(str, rows[:8]))}{'...' if len(rows) > 8 else ''} ({shown})"
-        return BadNumbersError(refusal(f"update {update}", "made of finite numbers", f"{found}; {rows_of}", advice))
+        return BadNumbersError(refusal(f"update {update}", "made of finite numbers", f"{numbers}; {rows_of}", advice))
 
     # --- between updates -------------------------------------------------------------------------------------------
 
@@ -303,6 +321,7 @@ class Run:
 
         A signal saves and stops the run; a callback lets it end in order, scored as any other.
         """
+        # Both are gathered together: every exchange between processes is a wait.
         mine = self.stop.reason, self.logger.wants_an_end
         if self.accelerator.num_processes > 1:
             if not self.engine.checked and self.position % _FETCH:
@@ -332,6 +351,7 @@ class Run:
     def _close_epoch(self) -> None:
         """Save, then evaluate what was saved, then make room: a stop in between loses nothing."""
         self._save()
+        # A run that was stopped between saving and evaluating comes through here again: it is scored once.
         scored = {line["update"] for line in self.folder.evaluations()} if self.main else set()
         if self.position not in from_main(scored, self.accelerator):
             self._evaluate()
@@ -389,6 +409,7 @@ class Run:
     def finish(self) -> dict[str, Any]:
         """Score the best checkpoint on the test split, draw the pictures and write result and report."""
         best = self.folder.marked("best")
+        # From the disk, not from memory: what is scored is what somebody will load.
         model: Any = load_model(best, self.config)
         outputs = self.score(model.to(self.engine.device), "test")
         scores = outputs.scores()
@@ -435,6 +456,93 @@ class Run:
         checkpoints.rotate(
             self.config.keep_last, [path.name for path in checkpoints.all() if updates_of(path.name) in kept]
         )
+
+
+# --- The moving parts, new or as they were at a checkpoint: the same bits either way ---------------------------------
+
+
+def build_run(
+    parts: Parts,
+    accelerator: Accelerator,
+    transform: Transform | None,
+    say: Callable[[str], None],
+    stop: StopRequest,
+    policy: str,
+    bridge: int,
+    callbacks: Iterable[object] = (),
+) -> Run:
+    """The run, ready for its next update; in the main process the folder is, too.
+
+    Args:
+        parts: what it is made of.
+        accelerator: set up for this process.
+        transform: changes the token ids of a training row.
+        say: receives every line for people.
+        stop: whether somebody has asked to stop.
+        policy: what the scheduler does where the saved schedule or peak is another one (``resume`` of
+            :class:`preheat.torch.Scheduler`).
+        bridge: updates a bridge takes.
+        callbacks: are told everything that is written.
+    """
+    config, checkpoint = parts.config, parts.beginning.checkpoint
+    use_threads(config, accelerator)
+    set_seed(config.seed)
+    model = load_model(checkpoint, config) if checkpoint else build_model(config, parts.data.classes, parts.tokenizer)
+    # On the CPU looking at a loss costs nothing. Elsewhere only skipping needs it before the update: stopping may
+    # come some updates late, since nothing is saved in between without a look.
+    checked = accelerator.device.type == "cpu" or config.bad_numbers == "skip"
+    engine = Engine(config, model, parts.run_length.schedule, accelerator, checked=checked)
+    many = sum(weight.numel() for weight in model.parameters())
+    about = parts.environment
+    say(f"model: {config.model}, {config.head} head, {many:,} parameters, {about['precision']} on {about['device']}")
+    # After the model is made from the common seed: the same weights in every process, but dropout of its own.
+    if accelerator.process_index:
+        set_seed(config.seed, device_specific=True)
+    if checkpoint:
+        _restore(engine, parts, policy, bridge)
+    if accelerator.is_main_process:
+        _prepare_folder(parts)
+    # A barrier: the others read the records only when they are cut back.
+    from_main(None, accelerator)
+    batches = Batches(
+        parts.examples("train", chained(config.token_dropout, transform)),
+        parts.order,
+        parts.texts.pad,
+        rank=accelerator.process_index,
+        workers=config.workers,
+    )
+    main = accelerator.is_main_process
+    # A fork has no records of its own past: the losses that tell what is usual come with the state.
+    earlier = parts.beginning.state.get("losses", ()) if parts.beginning.forked else ()
+    told = {"main": main, "callbacks": callbacks, "earlier": earlier}
+    logger = RunLogger(parts.folder, parts.run_length.schedule, config.log_every, say, **told)
+    return Run(parts, engine, batches, logger, stop)
+
+
+def _restore(engine: Engine, parts: Parts, policy: str, bridge: int) -> None:
+    """Optimizer, scheduler and random generators as the checkpoint has them; its weights are in the model already."""
+    folder, state = parts.beginning.checkpoint, parts.beginning.state
+    assert folder is not None
+    optimizer = read_json(folder / "optimizer.json")
+    engine.load(folder, optimizer["groups"], optimizer["scaler"])
+    saved = state["scheduler"]
+    if parts.beginning.forked:  # the same updates so far, as this run's own schedule makes them
+        saved = {**engine.scheduler.state_dict(), "position": saved["position"], "skipped": saved["skipped"]}
+    engine.scheduler.load_state_dict(saved, resume=policy, bridge=bridge or 1)
+    randoms: list[dict[str, Any]] = read_json(folder / "random.json")
+    # With more processes than were saved, the new ones keep what their seed gave them.
+    if engine.accelerator.process_index < len(randoms):
+        set_random_states(randoms[engine.accelerator.process_index])
+
+
+def _prepare_folder(parts: Parts) -> None:
+    """An empty folder with its header; or, at a resume, one cut back to its checkpoint."""
+    if parts.beginning.checkpoint and not parts.beginning.forked:
+        parts.folder.keep_until(parts.beginning.position)
+        parts.folder.clear()
+    else:
+        parts.folder.start()
+        parts.folder.write_header(parts.header())
 
 
 def _groups(batches: Iterable[Batch], many: int) -> Iterator[list[Batch]]:

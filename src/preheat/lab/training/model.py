@@ -46,6 +46,7 @@ from preheat.errors import ConfigError, refusal
 from preheat.lab.data.tokens import TokenCache, content_key
 from preheat.lab.training.config import TrainConfig
 
+# As configurations of transformers name their probabilities: attn_pdrop, hidden_dropout_prob, dropout, ...
 _DROPOUT = re.compile(r"dropout|pdrop")
 _END, _PAD = "<|endoftext|>", "<|pad|>"
 # create_causal_mask wants to know of earlier tokens' keys and values. Its argument is ``past_key_values`` up to
@@ -57,6 +58,7 @@ _NO_EARLIER_TOKENS: dict[str, Any] = {"cache" if "cache" in _MASK_ARGUMENTS else
 def build_tokenizer(config: TrainConfig, texts: Sequence[str], cache: TokenCache) -> PreTrainedTokenizerBase:
     """The pretrained tokenizer of ``config.model``, or a byte-level BPE trained on ``texts``, once for these texts."""
     if not config.pretrained:
+        # The release too: another one may merge in another order.
         key = content_key(tokenizers.__version__, config.vocabulary, *texts)
         bpe = Tokenizer.from_str(cache.text("bpe.json", key, lambda: _train_bpe(texts, config.vocabulary)))
         return PreTrainedTokenizerFast(
@@ -89,6 +91,8 @@ def build_model(
         if not weights:
             return _made(kind, settings)
         model: PreTrainedModel = _load(kind, config.model, config=settings)
+        # Half-precision weights, as many checkpoints have them, would lose small updates; autocast computes in half
+        # where that is asked for.
         model.float()
         return _with_lm_loss(model, config)
     shape_of = PostNormGPT2Config if config.norm == "post" else GPT2Config
@@ -175,6 +179,7 @@ def _no_bars() -> Iterator[None]:
 
 def _load(kind: Any, name: str, **options: Any) -> Any:
     """``from_pretrained`` with one readable line when there is nothing to load."""
+    # What is a folder here is never looked for on the hub.
     local = Path(name).is_dir()
     try:
         with _no_bars():
@@ -233,8 +238,10 @@ class GPT2DoubleHeadsClassifier(GPT2DoubleHeadsModel):
     lm_weight = 0.0  # of the language-model loss while training
 
     def __init__(self, config: GPT2Config) -> None:
+        # transformers' constructor sets num_labels to 1, one score a choice; it is put back for the second head and
+        # for the checkpoint.
         classes = int(config.num_labels or 2)
-        super().__init__(config)  # sets num_labels to 1
+        super().__init__(config)
         config.num_labels = classes
         self.num_labels = classes
         self.multiple_choice_head = GPT2SequenceSummary(config)
@@ -284,7 +291,8 @@ def hidden_at(model: GPT2Model, ids: torch.Tensor, token: torch.Tensor) -> torch
         Shape (texts, width).
     """
     settings = model.config
-    if settings.reorder_and_upcast_attn or settings.add_cross_attention:  # arithmetic of their own
+    # The short way would not compute what these ask for.
+    if settings.reorder_and_upcast_attn or settings.add_cross_attention:
         every: torch.Tensor = model(ids, attention_mask=torch.ones_like(ids)).last_hidden_state
         return every[torch.arange(len(ids), device=ids.device), token]
     positions = torch.arange(ids.shape[1], device=ids.device)[None]
@@ -321,6 +329,7 @@ class GPT2Block(modeling_gpt2.GPT2Block):
         """What each text's token takes from itself and those before it."""
         attention: Any = self.attn
         project, width = attention.c_attn, normed.shape[-1]
+        # One third of the projection for one token, two thirds for all: the weights of a GPT-2 are one matrix.
         query = torch.addmm(project.bias[:width], normed[rows, token], project.weight[:, :width])
         others = torch.addmm(project.bias[width:], normed.flatten(0, 1), project.weight[:, width:])
         key, value = others.unflatten(0, normed.shape[:2]).split(width, dim=-1)
@@ -328,6 +337,7 @@ class GPT2Block(modeling_gpt2.GPT2Block):
             states.unflatten(-1, (attention.num_heads, attention.head_dim)).transpose(1, 2)
             for states in (query[:, None], key, value)
         )
+        # Under causal attention the token at an index sees those up to it; padding comes after.
         seen = torch.arange(normed.shape[1], device=normed.device) <= token[:, None]
         taken = scaled_dot_product_attention(
             query, key, value, attn_mask=seen[:, None, None], scale=attention.scaling,

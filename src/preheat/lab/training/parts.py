@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from preheat.lab.data.batches import Examples, Split, Transform
 
+# Whose release may change the bits of a run.
 _PACKAGES = ("preheat", "torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 
@@ -121,6 +122,7 @@ class Parts:
     def identity(self) -> dict[str, Any]:
         """What a run that is resumed has to have in common with the one that was saved."""
         return {
+            # A folder may be moved between a stop and a resume: where it lies is no part of the run.
             "config": self.config.model_dump(exclude={"out"}),
             "classes": list(self.data.classes),
             "data": self.data.fingerprint,
@@ -178,6 +180,7 @@ def run_length_of(
     if config.batch_tokens:
         plan = Plan(batches, 1, epochs, config.accumulation)
         words = f"batches per epoch: {batches} of up to {config.batch_tokens} tokens{_each(order.world_size)}\n"
+        # The plan counts batches as examples here: its first line, about rows, would be wrong.
         words += plan.explain().split("\n", 1)[1]
     else:
         sharding = "batches" if order.world_size > 1 else ""
@@ -185,6 +188,7 @@ def run_length_of(
         words = plan.explain()
     if total is None:
         position = beginning.data_position
+        # From where the run stands: after a change of the batch size the updates made stay as they are.
         left = math.ceil(len(position.remaining(order, lengths)) / config.accumulation)
         rest = math.ceil(batches / config.accumulation) * (epochs - position.epoch - 1)
         total = beginning.position + left + rest
@@ -193,6 +197,7 @@ def run_length_of(
         if config.max_updates and config.max_updates < total:
             total = config.max_updates
             words += f"\nstopped by max_updates: {total}"
+    # A run that ends elsewhere than its epochs: the schedule is shaped for the updates it will have.
     run = plan if total == plan.updates else replace(plan, epochs=None, max_steps=total)
     return RunLength(total, config.build_schedule(run), words)
 

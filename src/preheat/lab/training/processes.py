@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def is_main() -> bool:
     """Whether this process is the one that writes; before torch is loaded, by what torchrun and accelerate set."""
+    # torch.distributed knows it only once it is set up, seconds later.
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -34,6 +35,7 @@ def start_accelerator(config: TrainConfig) -> Accelerator:
     from accelerate.state import AcceleratorState, GradientState
 
     # Accelerate keeps its settings for the whole process; another run may have left its own.
+    # There is no public way.
     AcceleratorState._reset_state()
     GradientState._reset_state()
     precision = choose_precision(config.precision)
@@ -41,6 +43,7 @@ def start_accelerator(config: TrainConfig) -> Accelerator:
         cpu=not torch.accelerator.is_available(), mixed_precision="no" if precision == "fp32" else precision
     )
     kind = accelerator.distributed_type.value
+    # What steps the optimizer itself cannot be stopped before an update, nor looked at before it.
     if kind in ("DEEPSPEED", "MEGATRON_LM") or (kind == "FSDP" and not accelerator.is_fsdp2):
         advice = "Choose MULTI_GPU, MULTI_CPU or FSDP with fsdp_version: 2 in accelerate's configuration."
         raise RunError(refusal("distributed_type", "one whose optimizer is stepped by the loop", kind, advice))
@@ -83,6 +86,7 @@ def without_denormals(accelerator: Accelerator) -> Iterator[None]:
     if accelerator.device.type != "cpu":
         yield
         return
+    # torch has no way to ask whether denormals are flushed: a product that would be one tells.
     before = float(torch.tensor(2e-38) * 0.25) == 0.0
     torch.set_flush_denormal(True)
     try:

@@ -1,4 +1,4 @@
-"""A run folder as its report needs it: records as columns, and what else the run wrote about itself.
+"""What a run writes down, a JSON line an update, an evaluation, an event; and its folder read as columns for reports.
 
 Numbers  are taken as written. One that is null (JSON has no NaN), or that a line does not have, is NaN in a column;
          nothing is filled in.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# --- What a run writes down: one JSON line an update, an evaluation, an event ---------------------------------------
+# --- Writing and reading back ----------------------------------------------------------------------------------------
 
 
 RECORDS, EVALUATIONS, EVENTS = "records.jsonl", "evaluations.jsonl", "events.jsonl"
@@ -48,6 +48,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         lines = path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         return []
+    # What follows the last line end is nothing, or the half of a line that a kill left.
     return [json.loads(line) for line in lines[:-1] if line]
 
 
@@ -67,6 +68,8 @@ class Records:
         """Write one record, and return it as written. NaN and infinities are null: JSON has no such numbers."""
         written = {key: _finite(value) for key, value in record.items()}
         self._file.write(json.dumps(written) + "\n")
+        # To the system, not to the disk: a kill of the process loses nothing then, and fsync at every update would
+        # cost more than the update.
         self._file.flush()
         return written
 
@@ -83,12 +86,13 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-# --- A run folder as its report needs it: records as columns, and what else the run wrote about itself --------------
+# --- A run folder in columns -----------------------------------------------------------------------------------------
 
 
 if TYPE_CHECKING:
     Column = NDArray[np.float64]
 
+# The format of config.json and of what it stands for: other releases' folders are refused, not guessed at.
 FORMAT = 2
 _HEADER = ("config", "classes", "data", "updates", "schedule")
 _NAN = float("nan")
@@ -215,6 +219,7 @@ def _records(path: Path) -> tuple[dict[str, Column], dict[str, tuple[Column, Col
     """Columns of ``records.jsonl``, read line by line: a million updates are more than one holds as dictionaries."""
     import numpy as np
 
+    # Eight bytes a number: as dictionaries a million updates take gigabytes.
     columns = {name: array("d") for name in _COLUMNS}
     groups: dict[str, tuple[array[float], array[float]]] = {}
     for number, record in enumerate(_lines(path), 1):

@@ -171,13 +171,13 @@ def marks_of(events: list[dict[str, Any]]) -> Marks:
     >>> marks_of([{"update": 3, "event": "spike"}, {"update": 9, "event": "moved"}]).legend
     [('mark c7', 'spike (1)'), ('mark c4', 'other events (1)')]
     """
-    found: dict[str, list[float]] = {**{kind: [] for kind in _KINDS}, "other events": []}
+    updates_by_kind: dict[str, list[float]] = {**{kind: [] for kind in _KINDS}, "other events": []}
     for event in events:
         if isinstance(event.get("update"), int):
-            found[event["event"] if event.get("event") in _KINDS else "other events"].append(event["update"])
+            updates_by_kind[event["event"] if event.get("event") in _KINDS else "other events"].append(event["update"])
     drawn: dict[str, list[float]] = {}
     legend = []
-    for kind, updates in found.items():
+    for kind, updates in updates_by_kind.items():
         marked = updates[:: -(-len(updates) // MOST_MARKS) or 1]
         some = f", {len(marked)} of them marked" if len(marked) < len(updates) else ""
         words = f"{kind} ({len(updates):,}{some})"

@@ -1,4 +1,10 @@
-"""What a run tells: records, evaluations and events in its folder, lines for people, spikes in its loss."""
+"""What a run tells: records, evaluations and events in its folder, lines for people, spikes in its loss.
+
+Spike   a loss far above the 64 before it, told with the event of the schedule that is nearest: the end of the warm-up,
+        a restart, a resume. Usual is the median, far is in median absolute deviations, so that one spike does not hide
+        the next.
+Stop    SIGTERM and SIGINT end a run at the next update, with everything saved; a second signal ends it at once.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +25,20 @@ from preheat.lab.training.folder import RunFolder
 from preheat.lab.training.records import EVALUATIONS, EVENTS, RECORDS, Records, read_lines
 from preheat.schedule import Schedule
 
-# --- Trouble seen as it comes: loss spikes, and which event of the schedule is nearest to one -----------------------
+# --- Loss spikes -----------------------------------------------------------------------------------------------------
 
 
 WINDOW = 64  # updates that tell what is usual
 _LEAST = 16  # of them at least, before anything is called unusual
-_FACTOR = 6.0  # deviations above the usual; of 10^6 normal values about one is so far
+# A spike is so many deviations above the usual. Of 10^6 normal values about one is so far, the deviation being
+# estimated from 64 values; losses have heavier tails, and a false alarm an epoch would teach people not to look.
+_FACTOR = 6.0
 _MAD = 1.4826  # median absolute deviation to standard deviation, for normal values
-_LONGEST = 2_000_000  # updates of a schedule that is searched for restarts
-_SHARE = 0.1  # and at least this part of the usual loss above it
-_RISE = 0.05  # and so many nats: what is nearly 0 doubles without meaning anything
+# It is also this part of the usual loss above it, and so many nats: a loss that lies still has deviations of almost
+# nothing, and one that is nearly 0 doubles without meaning anything.
+_SHARE = 0.1
+_RISE = 0.05
+_LONGEST = 2_000_000  # updates of a schedule that is searched for restarts: 16 MB of factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +75,11 @@ class SpikeWatch:
 
     def see(self, loss: float) -> Spike | None:
         """Take the next loss in; the spike it is, if it is one and the one before was none."""
-        found = self._compare(loss)
-        first, self._high = found is not None and not self._high, found is not None
+        spike = self._compare(loss)
+        # After a spike the loss often stays high for a while: that is one event, not fifty.
+        first, self._high = spike is not None and not self._high, spike is not None
         self._recent.append(loss)
-        return found if first else None
+        return spike if first else None
 
     def _compare(self, loss: float) -> Spike | None:
         if len(self._recent) < _LEAST:
@@ -92,6 +103,7 @@ def nearest_event(update: int, schedule: Schedule, events: Sequence[Mapping[str,
     '3 updates after the warm-up ended (update 100)'
     """
     happened = {0: "the run began"}
+    # In this order: a resume at the border of a phase is the more telling of the two.
     for border in schedule.borders:
         happened[round(border)] = _border(schedule, border)
     for restart in _restarts(schedule):
@@ -114,12 +126,14 @@ def _restarts(schedule: Schedule) -> list[int]:
         return []
     factors = schedule(np.arange(math.ceil(schedule.horizon) + 1))
     moves = np.diff(factors)
+    # A tenth of the peak, upward out of a decay: steps of a warm-up go up after going up.
     jumps = (moves[1:] > 0.1 * factors.max()) & (moves[:-1] < 0)
     return [int(jump) + 2 for jump in np.flatnonzero(jumps)]
 
 
 def _border(schedule: Schedule, border: float) -> str:
     """What a border between phases is, by how the rate moves on its two sides."""
+    # Two updates to each side: conventions differ by one update in where a phase ends.
     before, here, after = (schedule(max(0, round(border) + step)) for step in (-2, 0, 2))
     if before < here >= after:
         return "the warm-up ended"
@@ -130,7 +144,7 @@ def _border(schedule: Schedule, border: float) -> str:
     return "a phase ended"
 
 
-# --- Being asked to stop: SIGTERM and SIGINT end a run at the next update, with everything saved --------------------
+# --- Being asked to stop ---------------------------------------------------------------------------------------------
 
 
 STOPPED_EXIT = 75  # what a stopped run exits with: EX_TEMPFAIL of sysexits.h, "try again later"
@@ -164,6 +178,7 @@ class StopRequest:
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         self.ask(signal.Signals(number).name)
+        # The first signal restores the usual handlers, so that a second Ctrl-C is not swallowed by a run that hangs.
         for one in _SIGNALS:
             signal.signal(one, signal.SIG_DFL)
 
@@ -174,7 +189,7 @@ class StopRequest:
             signal.signal(number, handler)
 
 
-# --- What a run tells: records, evaluations and events in its folder, lines for people, spikes in its loss ----------
+# --- The logger ------------------------------------------------------------------------------------------------------
 
 
 Say = Callable[[str], None]

@@ -1,4 +1,13 @@
-"""A training run, from configuration to result, in the order things happen."""
+"""A training run, from configuration to result, in the order things happen.
+
+Resuming  the saved settings hold. What is said again and differs is refused, with both values, unless ``on_conflict``
+          says which are taken: ``"saved"`` or ``"new"``. What only shows, measures or saves may always be changed; what
+          the weights and tokens were made with, never.
+Stretch   from a run's start, or from where another run was saved, to an update before its end or at it. Runs that
+          agree up to an update can share that much: a stretch that begins with another run's checkpoint makes the same
+          bits as the run would have made alone, if both used the same learning rates until then and agree on
+          everything else. Studies train their stages so.
+"""
 
 from __future__ import annotations
 
@@ -6,223 +15,35 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from accelerate.utils import set_seed
-
 from preheat.errors import ConfigError, RunError, missing_extra, refusal
 from preheat.lab.data import NewsData, load_data
-from preheat.lab.data.batches import Batches, DataPosition, chained
+from preheat.lab.data.batches import DataPosition
 from preheat.lab.data.rows import BBC_NOTICE
 from preheat.lab.data.synthetic import NOTICE as SYNTHETIC_NOTICE
-from preheat.lab.training.checkpoints import Checkpoints, set_random_states
+from preheat.lab.training.checkpoints import Checkpoints
 from preheat.lab.training.config import BBC, SYNTHETIC_SETTINGS, TrainConfig
-from preheat.lab.training.engine import Engine
 from preheat.lab.training.folder import RunFolder
-from preheat.lab.training.loop import Run
-from preheat.lab.training.model import build_model, load_model
+from preheat.lab.training.loop import Run, build_run
 from preheat.lab.training.parts import Beginning, Parts, environment, order_of, run_length_of, tokenize
-from preheat.lab.training.processes import from_main, is_main, start_accelerator, use_threads
+from preheat.lab.training.processes import is_main, start_accelerator
 from preheat.lab.training.records import read_json
-from preheat.lab.training.run_logger import RunLogger, StopRequest
+from preheat.lab.training.run_logger import StopRequest
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
     from preheat.lab.data.batches import Transform
-    from preheat.lab.training.loop import Run
-
-
-# --- The moving parts of a run, new or as they were at a checkpoint: the same bits either way -----------------------
-
-
-def build_run(
-    parts: Parts,
-    accelerator: Accelerator,
-    transform: Transform | None,
-    say: Callable[[str], None],
-    stop: StopRequest,
-    policy: str,
-    bridge: int,
-    callbacks: Iterable[object] = (),
-) -> Run:
-    """The run, ready for its next update; in the main process the folder is, too.
-
-    Args:
-        parts: what it is made of.
-        accelerator: set up for this process.
-        transform: changes the token ids of a training row.
-        say: receives every line for people.
-        stop: whether somebody has asked to stop.
-        policy: what the scheduler does where the saved schedule or peak is another one (``resume`` of
-            :class:`preheat.torch.Scheduler`).
-        bridge: updates a bridge takes.
-        callbacks: are told everything that is written.
-    """
-    config, checkpoint = parts.config, parts.beginning.checkpoint
-    use_threads(config, accelerator)
-    set_seed(config.seed)
-    model = load_model(checkpoint, config) if checkpoint else build_model(config, parts.data.classes, parts.tokenizer)
-    checked = accelerator.device.type == "cpu" or config.bad_numbers == "skip"
-    engine = Engine(config, model, parts.run_length.schedule, accelerator, checked=checked)
-    many = sum(weight.numel() for weight in model.parameters())
-    about = parts.environment
-    say(f"model: {config.model}, {config.head} head, {many:,} parameters, {about['precision']} on {about['device']}")
-    if accelerator.process_index:  # the same weights in every process, but each with dropout of its own
-        set_seed(config.seed, device_specific=True)
-    if checkpoint:
-        _restore(engine, parts, policy, bridge)
-    if accelerator.is_main_process:
-        _prepare_folder(parts)
-    from_main(None, accelerator)  # the others read the records only when they are cut back
-    batches = Batches(
-        parts.examples("train", chained(config.token_dropout, transform)),
-        parts.order,
-        parts.texts.pad,
-        rank=accelerator.process_index,
-        workers=config.workers,
-    )
-    main = accelerator.is_main_process
-    earlier = parts.beginning.state.get("losses", ()) if parts.beginning.forked else ()
-    told = {"main": main, "callbacks": callbacks, "earlier": earlier}
-    logger = RunLogger(parts.folder, parts.run_length.schedule, config.log_every, say, **told)
-    return Run(parts, engine, batches, logger, stop)
-
-
-def _restore(engine: Engine, parts: Parts, policy: str, bridge: int) -> None:
-    """Optimizer, scheduler and random generators as the checkpoint has them; its weights are in the model already."""
-    folder, state = parts.beginning.checkpoint, parts.beginning.state
-    assert folder is not None
-    optimizer = read_json(folder / "optimizer.json")
-    engine.load(folder, optimizer["groups"], optimizer["scaler"])
-    saved = state["scheduler"]
-    if parts.beginning.forked:  # the same updates so far, as this run's own schedule makes them
-        saved = {**engine.scheduler.state_dict(), "position": saved["position"], "skipped": saved["skipped"]}
-    engine.scheduler.load_state_dict(saved, resume=policy, bridge=bridge or 1)
-    randoms: list[dict[str, Any]] = read_json(folder / "random.json")
-    if engine.accelerator.process_index < len(randoms):
-        set_random_states(randoms[engine.accelerator.process_index])
-
-
-def _prepare_folder(parts: Parts) -> None:
-    if parts.beginning.checkpoint and not parts.beginning.forked:
-        parts.folder.keep_until(parts.beginning.position)
-        parts.folder.clear()
-    else:
-        parts.folder.start()
-        parts.folder.write_header(parts.header())
-
-
-# --- A resumed run whose settings, rows or processes are others now: refused, unless somebody says which side wins
-
-
-OnConflict = Literal["saved", "new"]
-
-# What is shown, measured and saved; never a number of the run.
-_FREE = {
-    *("out", "cache", "workers", "log_every", "measure_every", "angles", "critical_every"),
-    *("save_every", "keep_last", "keep_models", "trackers"),
-}
-# Where the rows come from: what counts is which rows they are, and that is compared by their fingerprint.
-_SOURCE = {"data", "text_column", "label_column", "split_column", "id_column", "bad_rows", *SYNTHETIC_SETTINGS}
-# What the weights and tokens of the checkpoint were made with.
-_BUILT = {
-    *("model", "head", "dropout", "layers", "width", "heads", "norm", "vocabulary", "max_tokens", "classes"),
-    "layer_decay",
-}
-# What decides how many updates there are.
-_COUNT = {"epochs", "max_updates", "batch_size", "batch_tokens", "accumulation", "data", "processes"}
-
-
-@dataclass(slots=True)
-class Changes:
-    """What is not as it was saved.
-
-    Attributes:
-        found: by name, ``"saved X, now Y"``.
-    """
-
-    found: dict[str, str] = field(default_factory=dict)
-
-    def settle(
-        self, saved: TrainConfig, now: TrainConfig, given: Set[str], on_conflict: OnConflict | None
-    ) -> TrainConfig:
-        """The settings a resumed run goes on with; those that were said and differ are kept in ``found``.
-
-        Args:
-            saved: the settings of the checkpoint.
-            now: the settings of this start, filled.
-            given: the settings that were said this time; all others are the saved ones.
-            on_conflict: which side's settings are taken where they differ.
-
-        Raises:
-            ConfigError: for those that no resumed run can change.
-        """
-        free = {key: getattr(now, key) for key in given & (_FREE | _SOURCE)}
-        if free.get("data", saved.data) != saved.data:  # made rows come with their own settings, others with none
-            free |= {key: getattr(now, key) for key in SYNTHETIC_SETTINGS}
-        differing = sorted(key for key in given - _FREE - _SOURCE if getattr(saved, key) != getattr(now, key))
-        if on_conflict != "saved":
-            self.found = {key: _both(getattr(saved, key), getattr(now, key)) for key in differing}
-            self._refuse_built()
-        if on_conflict == "new":
-            free |= {key: getattr(now, key) for key in differing}
-            if "batch_size" in differing:  # the one replaces the other
-                free.setdefault("batch_tokens", None)
-        return TrainConfig.model_validate({**saved.model_dump(), **free})
-
-    def _refuse_built(self) -> None:
-        built = [f"{key}: {words}" for key, words in self.found.items() if key in _BUILT]
-        if built:
-            advice = "The checkpoint's weights were made with them: leave them out, or start a new run."
-            raise ConfigError(refusal("settings of the model", "the saved ones", "; ".join(built), advice))
-
-    def add_outside(self, name: str, saved: Any, now: Any, on_conflict: OnConflict | None) -> None:
-        """Compare something that is no setting, and that nobody can put back: rows, processes, a function."""
-        if saved == now:
-            return
-        words = _both(saved, now)
-        if on_conflict == "saved":
-            advice = f"Give the run its own {name} again, or say --on-conflict new."
-            raise ConfigError(refusal(name, "the saved one, which is to win", words, advice))
-        self.found[name] = words
-
-    def refuse_undecided(self, on_conflict: OnConflict | None) -> None:
-        """Raise if anything differs and nobody has said which side wins."""
-        if self.found and on_conflict is None:
-            lines = "".join(f"\n  {key}: {words}" for key, words in self.found.items())
-            raise ConfigError(
-                f"a resumed run must go on with what it was saved with; got{lines}\n"
-                "Say which side on_conflict: --on-conflict saved goes on as before,"
-                " --on-conflict new changes the run from its next update on."
-            )
-
-    @property
-    def touch_the_count(self) -> bool:
-        """Whether the number of updates has to be worked out again."""
-        return bool(self.found.keys() & _COUNT)
-
-
-def _both(saved: Any, now: Any) -> str:
-    saved, now = (_short(value) for value in (saved, now))
-    return f"saved {saved}, now {now}"
-
-
-def _short(value: Any) -> str:
-    """A value as people read it: of a fingerprint, the beginning tells."""
-    text = repr(value)
-    return f"{value[:12]}..." if isinstance(value, str) and len(text) > 40 else text
-
-
-# --- A training run, from configuration to result, in the order things happen ---------------------------------------
 
 
 Say = Callable[[str], None]
+OnConflict = Literal["saved", "new"]
 
 
 def say_to_stderr(line: str) -> None:
@@ -277,7 +98,8 @@ def train(
     """
     folder = RunFolder(out or run_path(config))
     if resume:
-        folder.header()  # a folder that is no run's is refused before it is locked
+        # Locking would make a folder that is not there, and leave a file in one that is somebody else's.
+        folder.header()
     with StopRequest() as stop, folder.lock() if is_main() else nullcontext():
         if not resume and is_main():
             folder.refuse_if_used(force=force)
@@ -288,10 +110,115 @@ def train(
         run = start.assemble()
         with run.logger:
             run.logger.begin(run.parts.header(), run.position)
+            # The event is written once the records are cut back to the checkpoint, so that it is not cut away itself.
             if start.beginning.checkpoint is not None:
                 run.logger.event("resume", run.position, start.words())
             run.fit()
             return run.finish()
+
+
+# --- What a resumed run may change -----------------------------------------------------------------------------------
+
+
+# What is shown, measured and saved; never a number of the run.
+_FREE = {
+    *("out", "cache", "workers", "log_every", "measure_every", "angles", "critical_every"),
+    *("save_every", "keep_last", "keep_models", "trackers"),
+}
+# Where the rows come from: what counts is which rows they are, and that is compared by their fingerprint.
+_SOURCE = {"data", "text_column", "label_column", "split_column", "id_column", "bad_rows", *SYNTHETIC_SETTINGS}
+# What the weights and tokens of the checkpoint were made with.
+_BUILT = {
+    *("model", "head", "dropout", "layers", "width", "heads", "norm", "vocabulary", "max_tokens", "classes"),
+    "layer_decay",
+}
+# What decides how many updates there are.
+_COUNT = {"epochs", "max_updates", "batch_size", "batch_tokens", "accumulation", "data", "processes"}
+
+
+@dataclass(slots=True)
+class Changes:
+    """What is not as it was saved.
+
+    Attributes:
+        differing: by name, ``"saved X, now Y"``.
+    """
+
+    differing: dict[str, str] = field(default_factory=dict)
+
+    def settle(
+        self, saved: TrainConfig, now: TrainConfig, given: Set[str], on_conflict: OnConflict | None
+    ) -> TrainConfig:
+        """The settings a resumed run goes on with; those that were said and differ are kept in ``differing``.
+
+        Args:
+            saved: the settings of the checkpoint.
+            now: the settings of this start, filled.
+            given: the settings that were said this time; all others are the saved ones.
+            on_conflict: which side's settings are taken where they differ.
+
+        Raises:
+            ConfigError: for those that no resumed run can change.
+        """
+        free = {key: getattr(now, key) for key in given & (_FREE | _SOURCE)}
+        # The settings of the other kind of data stay behind: they would be refused as belonging to other data.
+        if free.get("data", saved.data) != saved.data:  # made rows come with their own settings, others with none
+            free |= {key: getattr(now, key) for key in SYNTHETIC_SETTINGS}
+        differing = sorted(key for key in given - _FREE - _SOURCE if getattr(saved, key) != getattr(now, key))
+        if on_conflict != "saved":
+            self.differing = {key: _both(getattr(saved, key), getattr(now, key)) for key in differing}
+            self._refuse_built()
+        if on_conflict == "new":
+            free |= {key: getattr(now, key) for key in differing}
+            # A run has either rows or tokens a batch: the saved tokens would outlive the new number of rows.
+            if "batch_size" in differing:  # the one replaces the other
+                free.setdefault("batch_tokens", None)
+        return TrainConfig.model_validate({**saved.model_dump(), **free})
+
+    def _refuse_built(self) -> None:
+        built = [f"{key}: {words}" for key, words in self.differing.items() if key in _BUILT]
+        if built:
+            advice = "The checkpoint's weights were made with them: leave them out, or start a new run."
+            raise ConfigError(refusal("settings of the model", "the saved ones", "; ".join(built), advice))
+
+    def add_outside(self, name: str, saved: Any, now: Any, on_conflict: OnConflict | None) -> None:
+        """Compare something that is no setting, and that nobody can put back: rows, processes, a function."""
+        if saved == now:
+            return
+        words = _both(saved, now)
+        if on_conflict == "saved":
+            advice = f"Give the run its own {name} again, or say --on-conflict new."
+            raise ConfigError(refusal(name, "the saved one, which is to be taken", words, advice))
+        self.differing[name] = words
+
+    def refuse_undecided(self, on_conflict: OnConflict | None) -> None:
+        """Raise if anything differs and nobody has said which side is taken."""
+        if self.differing and on_conflict is None:
+            lines = "".join(f"\n  {key}: {words}" for key, words in self.differing.items())
+            raise ConfigError(
+                f"a resumed run must go on with what it was saved with; got{lines}\n"
+                "Say which side is taken: --on-conflict saved goes on as before,"
+                " --on-conflict new changes the run from its next update on."
+            )
+
+    @property
+    def touch_the_count(self) -> bool:
+        """Whether the number of updates has to be worked out again."""
+        return bool(self.differing.keys() & _COUNT)
+
+
+def _both(saved: Any, now: Any) -> str:
+    saved, now = (_short(value) for value in (saved, now))
+    return f"saved {saved}, now {now}"
+
+
+def _short(value: Any) -> str:
+    """A value as people read it: of a fingerprint, the beginning tells."""
+    text = repr(value)
+    return f"{value[:12]}..." if isinstance(value, str) and len(text) > 40 else text
+
+
+# --- From what was asked for to a run --------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -372,17 +299,21 @@ class _Start:
 
     def _parts(self, data: NewsData, accelerator: Accelerator) -> Parts:
         config, state = self.config, self.beginning.state
-        with accelerator.main_process_first():  # the others find the tokens in the cache
+        # One process tokenizes and fills the cache.
+        with accelerator.main_process_first():
             texts = tokenize(config, data, self.beginning.checkpoint)
         order = order_of(config, accelerator.num_processes)
-        if "data" in self.changes.found:
+        if "data" in self.changes.differing:
             self.say(f"other rows: epoch {self.beginning.data_position.epoch + 1} begins again")
             self.beginning = replace(self.beginning, data_position=DataPosition(self.beginning.data_position.epoch))
         elif state:
+            # Another batch size or number of processes deals the epoch's rows out anew: those already used stay used.
             saved = order_of(TrainConfig.model_validate(state["config"]), state["processes"])
             if saved != order:
                 self.beginning = replace(self.beginning, data_position=self.beginning.data_position.reordered(saved))
         lengths = texts.tokens["train"].lengths.tolist()
+        # The saved total where nothing that decides it has changed: worked out again from the middle of an epoch it
+        # could round otherwise.
         known = state and not self.changes.touch_the_count and not self.beginning.forked
         total = state["updates"] if known else None
         # A fork is as long as it would have been from its own first update on.
@@ -395,7 +326,8 @@ class _Start:
 
     def _build(self, parts: Parts, accelerator: Accelerator) -> Run:
         """The moving parts, as they were at the checkpoint if there is one."""
-        policy = "error" if not self.changes.found else "bridge" if self.bridge else "replace"
+        # Without a change that was agreed to, the scheduler refuses any schedule but its own.
+        policy = "error" if not self.changes.differing else "bridge" if self.bridge else "replace"
         callbacks = [*self.callbacks, *self._trackers()]
         run = build_run(parts, accelerator, self.transform, self.say, self.stop, policy, self.bridge, callbacks)
         if self.leaves and self.beginning.checkpoint and accelerator.is_main_process:
@@ -412,13 +344,14 @@ class _Start:
     def words(self) -> str:
         """What a resumed run goes on from, and what has changed."""
         name = self.beginning.checkpoint.name if self.beginning.checkpoint else "the start"
-        return f"from {name}" + "".join(f"; {key}: {words}" for key, words in self.changes.found.items())
+        return f"from {name}" + "".join(f"; {key}: {words}" for key, words in self.changes.differing.items())
 
 
 def name_of(transform: Transform | None) -> str:
     """What a function that changes texts is called; empty if there is none."""
     if transform is None:
         return ""
+    # An object with __call__ has no name of its own: its class's.
     named: Any = transform if hasattr(transform, "__qualname__") else type(transform)
     return f"{named.__module__}.{named.__qualname__}"
 
@@ -428,10 +361,7 @@ def run_path(config: TrainConfig) -> Path:
     return Path(config.out or f"runs/{Path(config.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
-# --- A stretch of a run: from its start, or from where another run was saved, to an update before its end or at it
-# Runs that agree up to an update can share that much: a stretch that begins with another run's checkpoint makes the
-# same bits as the run would have made alone, if both used the same learning rates until then and agree on everything
-# else.
+# --- A stretch of a run ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,6 +415,7 @@ def train_stretch(
             asked.beginning = fork(start)
         run = asked.assemble()
         begun = run.position
+        # After assembling: only then is the run's total known.
         if not begun < until <= run.total:
             advice = "It is the number of updates completed at the end."
             raise RunError(refusal("until", f"above {begun} and at most {run.total}", until, advice))
@@ -511,6 +442,7 @@ def weights_digest(model: torch.nn.Module) -> str:
     import torch
 
     digest = hashlib.sha256()
+    # Names, types and shapes too: the same bytes under another shape are other weights.
     for name, value in sorted(model.state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -47,6 +47,7 @@ def train_stage(task: Task, before: Done | None, known: dict[str, str]) -> Done:
     if before is not None and (before.skipped or before.error is not None):
         return Done(task.id, skipped=True)
     study = Path(task.folder).parent.parent
+    # The parent is whole and has no state to begin with: its numbers went bad.
     if before is not None and _went_wrong(study, before.id):
         return Done(task.id, skipped=True)
     if misfit_of(str(study), None, known) is not None:  # a worker that has come later; the study tells people
@@ -101,6 +102,7 @@ def _went_wrong(study: Path, stage: str) -> bool:
 
 RESOURCE = "stage"
 START = 'dask worker ADDRESS --nthreads 1 --resources "stage=1"'
+# The scheduler queues: the whole tree is given to it at once.
 _ENDLESS = 10**9  # tasks that a scheduler takes
 _RETRIES = 2  # of a stage whose worker has met an error that is none of ours: a full or slow disk, say
 _LOOK = 15.0  # seconds without an end, after which the scheduler is looked at
@@ -158,9 +160,9 @@ class DaskCluster:
         while not (workers := self._workers()):
             if time.monotonic() > limit:
                 many = len(self._all_workers())
-                found = f"{many} without it at {self.address}" if many else f"none at {self.address}"
+                there = f"{many} without it at {self.address}" if many else f"none at {self.address}"
                 advice = f"Start one with: {self._start()}"
-                raise ConfigError(refusal("workers", f"one or more with the resource {RESOURCE}", found, advice))
+                raise ConfigError(refusal("workers", f"one or more with the resource {RESOURCE}", there, advice))
             time.sleep(0.2)
         return len(workers)
 
@@ -239,11 +241,11 @@ class DaskCluster:
 
     def _following(self, name: str) -> list[str]:
         """Tasks given so far that wait for this one, parents before children."""
-        found = [name]
+        following = [name]
         for one, before in self._after.items():  # in the order they were given
-            if before in found:
-                found.append(one)
-        return found[1:]
+            if before in following:
+                following.append(one)
+        return following[1:]
 
     def _finished(self, name: str, future: Future[Any]) -> Done:
         """What came of a task: its result is in the folder, and only without one has the worker more to say.
@@ -258,6 +260,7 @@ class DaskCluster:
             if time.monotonic() > limit:
                 advice = "Other machines have to see a file soon after it was renamed; see docs/cluster.md."
                 raise RunError(refusal("shared folder", "one that shows a stage when it is there", name, advice))
+            # Network file systems show a rename to other machines with a delay.
             time.sleep(0.5)
             list(self._study.stages.iterdir())  # or a network file system goes on with the answer it has kept
         return said
@@ -271,12 +274,13 @@ class DaskCluster:
 
     def _workers(self) -> dict[str, Any]:
         """Addresses of the workers that have the resource."""
+        # Others may be connected to the same scheduler for other work: they are left alone.
         able = {name: worker for name, worker in self._all_workers().items() if worker["resources"].get(RESOURCE)}
         for address, worker in able.items():
             if worker["resources"][RESOURCE] != 1 or worker["nthreads"] != 1:
-                found = f"{worker['resources'][RESOURCE]:g} of {RESOURCE} and {worker['nthreads']} threads at {address}"
+                has = f"{worker['resources'][RESOURCE]:g} of {RESOURCE} and {worker['nthreads']} threads at {address}"
                 advice = f"Random numbers are a process's: start it with {self._start()}; --nworkers N starts several."
-                raise ConfigError(refusal("worker", f"one with 1 of {RESOURCE} and 1 thread", found, advice))
+                raise ConfigError(refusal("worker", f"one with 1 of {RESOURCE} and 1 thread", has, advice))
         return able
 
     def _all_workers(self) -> dict[str, Any]:
@@ -286,11 +290,12 @@ class DaskCluster:
     def _misfits(self) -> dict[str, str]:
         """Of the workers not looked at yet, those that would train something else, with the reason."""
         study = self._study.path
+        # Each worker is asked once: asking costs more than a stage's worth of scheduling.
         new = [address for address in self._workers() if address not in self._known]
         asked = (misfit_of, str(study), mark_of(study), self._releases)
-        found = self.client.run(*asked, workers=new, on_error="return")  # a worker without preheat returns that
+        misfits = self.client.run(*asked, workers=new, on_error="return")  # a worker without preheat returns that
         self._known.update(new)
-        return {address: str(misfit) for address, misfit in found.items() if misfit is not None}
+        return {address: str(misfit) for address, misfit in misfits.items() if misfit is not None}
 
     def _look_at_workers(self) -> None:
         """Refuse workers that would train something else."""

@@ -24,6 +24,7 @@ from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.lab.studies.stage import Done, Task, run_stage
 
 Start = Literal["fork", "spawn"]
+# Longer than the interpreter needs to shut down with torch loaded; after that it is killed.
 _PATIENCE = 5.0  # seconds that an idle worker has for its end
 
 
@@ -101,6 +102,7 @@ class LocalProcesses:
         self._alive = self._lifeline = None
 
     def _new_worker(self) -> _Worker:
+        # At the first task and not before: a plan makes an executor only to count processes.
         if self._context is None:
             self._context = multiprocessing.get_context(self._start or _safe_start())
             if self._context.get_start_method() == "fork":
@@ -109,12 +111,15 @@ class LocalProcesses:
         if self._lifeline is None:
             self._alive, self._lifeline = self._context.Pipe(duplex=False)
         ours, theirs = self._context.Pipe()
+        # A forked worker has copies of all of these; as long as one of them is open, nobody is told that the study
+        # has ended.
         inherited = [self._lifeline, ours, *(worker.connection for worker in self._workers)] if forked else []
         process = self._context.Process(
             target=_work, args=(theirs, self._alive, inherited, self._log), name="preheat-stage"
         )
         with _main_module_hidden():
             process.start()
+        # Or a dead worker would not be noticed: this end would stay open here.
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
@@ -164,9 +169,12 @@ def _main_module_hidden() -> Iterator[None]:
 
 def _safe_start() -> Start:
     """How to start a process here."""
+    # macOS's own libraries do not survive a fork; a lock that another thread holds stays locked in the child for
+    # ever.
     if sys.platform != "linux" or threading.active_count() > 1:
         return "spawn"
     torch = sys.modules.get("torch")
+    # A forked process cannot use CUDA that its parent has begun to use.
     return "spawn" if torch is not None and torch.cuda.is_initialized() else "fork"
 
 
@@ -175,10 +183,13 @@ def _work(tasks: Connection, alive: Connection, inherited: list[Connection], log
     for connection in inherited:  # or this process itself would hold open what tells it that the study has ended
         connection.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the study decides
+    # Not the handler of the process it was forked from.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A thread, because a worker may be in the middle of an update when the study is killed.
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     if log is not None:
         with log.open("a") as file:
+            # The file descriptor itself: libraries write to it past Python.
             os.dup2(file.fileno(), 2)
     with suppress(EOFError, OSError):
         while True:
@@ -201,4 +212,5 @@ def _end_with(alive: Connection) -> None:
     """End this process when the study's has ended, whatever it is doing."""
     with suppress(EOFError, OSError):
         alive.recv()
+    # At once: an orderly end would go on training, or wait for the pipe that nobody reads any more.
     os._exit(1)
