@@ -34,10 +34,54 @@ from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Geometric, Linear, Polynomial, PowerLaw
 from preheat.schedule.sequence import PhaseSchedule
 
-# --- fairseq's schedulers, from their arguments ---------------------------------------------------------------------
+_OTHERS = ("reduce_lr_on_plateau", "pass_through")
 
 
-class Arguments:
+def read(fields: Fields, context: Context) -> Imported:
+    """Flags, or a hydra file."""
+    section = fields.value("lr_scheduler", None)
+    nested = isinstance(section, Mapping)
+    general = {key: value for key, value in fields.raw.items() if key != "lr_scheduler"}
+    if isinstance(general.get("optimization"), Mapping):
+        general |= general.pop("optimization")
+    inner = Fields({**general, **(section if nested else {})}, "lr_scheduler" if nested else "")
+    name = (inner if nested else fields).word("_name" if nested else "lr_scheduler", (*_SHAPES, *_OTHERS), "fixed")
+    if name in _OTHERS:
+        advice = "Multiply by preheat.plateau() instead." if name.startswith("reduce") else "The optimizer has its own."
+        raise fields.refusal("lr_scheduler", "a function of the update", advice)
+    own = _rates(inner)
+    total = inner.count("max_update", 0) or None
+    if total is None and (context.total is not None or context.plan is not None):
+        total = context.updates("max_update")
+    elif total is not None:
+        total = context.updates("max_update", total)
+    arguments = _Arguments(inner, own or [context.known_rate("lr")], total, context)
+    schedule, base = _SHAPES[name](arguments)
+    if nested:
+        for ignored in ("_name", *general):
+            inner.value(str(ignored).replace("-", "_"), None)
+        inner.finish()
+    if base <= 0:
+        raise inner.refusal("lr", "> 0", "It is a learning rate.")
+    return Imported(schedule, context.rate("lr", base) if own else base, tuple(arguments.notes), total=total)
+
+
+def _rates(fields: Fields) -> list[float]:
+    value = fields.value("lr", None)
+    if value is None:
+        return []
+    if isinstance(value, (list, tuple)) or str(value).lstrip().startswith("["):
+        rates: list[float] = fields.numbers("lr", low=0.0)
+        if not rates:
+            raise fields.refusal("lr", "one rate at least", "It is a list of them.")
+        return rates
+    return [fields.number("lr", low=0.0, advice="It is a learning rate.")]
+
+
+# Schedulers from their arguments, each with the rate its factors are shares of.
+
+
+class _Arguments:
     """The scheduler's fields, the run's rates and its updates."""
 
     def __init__(self, fields: Fields, rates: list[float], total: int | None, context: Context) -> None:
@@ -74,7 +118,7 @@ class Arguments:
 _Read = tuple[Schedule, float]
 
 
-def _fixed(arguments: Arguments) -> _Read:
+def _fixed(arguments: _Arguments) -> _Read:
     fields, rates = arguments.fields, arguments.rates
     warmup, anneal = arguments.warmup(), fields.count("force_anneal", None, low=1)
     shrink = fields.number("lr_shrink", 0.1, low=0.0, high=1.0)
@@ -99,13 +143,13 @@ def _fixed(arguments: Arguments) -> _Read:
     return (rise * steps if warmup else steps), base
 
 
-def _inverse_sqrt(arguments: Arguments) -> _Read:
+def _inverse_sqrt(arguments: _Arguments) -> _Read:
     warmup = arguments.warmup(4000, low=1)
     rise = warm_up(warmup, arguments.share("warmup_init_lr"))
     return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0))), arguments.rate
 
 
-def _polynomial(arguments: Arguments) -> _Read:
+def _polynomial(arguments: _Arguments) -> _Read:
     fields, warmup = arguments.fields, arguments.warmup()
     total = fields.count("total_num_update", None, low=1) or arguments.updates
     if total <= warmup:
@@ -119,7 +163,7 @@ def _polynomial(arguments: Arguments) -> _Read:
     return PhaseSchedule((*warm_up(warmup), fall)), arguments.rate
 
 
-def _cosine(arguments: Arguments) -> _Read:
+def _cosine(arguments: _Arguments) -> _Read:
     fields, warmup = arguments.fields, arguments.warmup()
     floor = arguments.share("min_lr")
     if floor >= 1:
@@ -139,7 +183,7 @@ def _cosine(arguments: Arguments) -> _Read:
     return PhaseSchedule((*rise, cycle.repeat(growth=growth, scale=shrink))), arguments.rate
 
 
-def _triangular(arguments: Arguments) -> _Read:
+def _triangular(arguments: _Arguments) -> _Read:
     fields = arguments.fields
     peak = fields.rate("max_lr")
     low = arguments.rates[0] / peak
@@ -162,7 +206,7 @@ def _triangle(side: int, low: float, high: float) -> PhaseSchedule:
     return PhaseSchedule((up, Phase(curve=Linear(), length=side, start=high, end=low)))
 
 
-def _tri_stage(arguments: Arguments) -> _Read:
+def _tri_stage(arguments: _Arguments) -> _Read:
     fields = arguments.fields
     shares = fields.numbers("phase_ratio", None, low=0.0)
     steps = [fields.count(name, 0) for name in ("warmup_steps", "hold_steps", "decay_steps")]
@@ -182,7 +226,7 @@ def _tri_stage(arguments: Arguments) -> _Read:
     return PhaseSchedule((*warm_up(warmup, start), hold(held), fall)), arguments.rate
 
 
-def _step(arguments: Arguments) -> _Read:
+def _step(arguments: _Arguments) -> _Read:
     fields, floor = arguments.fields, arguments.share("min_lr")
     every = fields.count("lr_deacy_period", None, low=1) or fields.count("lr_decay_period", 25000, low=1)
     factor = fields.number("lr_decay", 0.5, low=0.0, high=1.0)
@@ -195,7 +239,7 @@ def _step(arguments: Arguments) -> _Read:
     return PhaseSchedule((*rise, fall.clip(floor=floor) if floor else fall)), arguments.rate
 
 
-def _manual(arguments: Arguments) -> _Read:
+def _manual(arguments: _Arguments) -> _Read:
     fields = arguments.fields
     by_update, by_epoch = (_table(fields, name) for name in ("update2lr", "epoch2lr"))
     changes = {0: arguments.rate}
@@ -236,7 +280,7 @@ def _table(fields: Fields, name: str) -> dict[int, float]:
     return found
 
 
-SHAPES: dict[str, Callable[[Arguments], _Read]] = {
+_SHAPES: dict[str, Callable[[_Arguments], _Read]] = {
     "fixed": _fixed,
     "inverse_sqrt": _inverse_sqrt,
     "polynomial_decay": _polynomial,
@@ -248,51 +292,7 @@ SHAPES: dict[str, Callable[[Arguments], _Read]] = {
 }
 
 
-# --- fairseq: command-line flags, and the ``lr_scheduler`` section of its hydra files -------------------------------
-
-
-_OTHERS = ("reduce_lr_on_plateau", "pass_through")
-
-
-def read(fields: Fields, context: Context) -> Imported:
-    """Flags, or a hydra file."""
-    section = fields.value("lr_scheduler", None)
-    nested = isinstance(section, Mapping)
-    general = {key: value for key, value in fields.raw.items() if key != "lr_scheduler"}
-    if isinstance(general.get("optimization"), Mapping):
-        general |= general.pop("optimization")
-    inner = Fields({**general, **(section if nested else {})}, "lr_scheduler" if nested else "")
-    name = (inner if nested else fields).word("_name" if nested else "lr_scheduler", (*SHAPES, *_OTHERS), "fixed")
-    if name in _OTHERS:
-        advice = "Multiply by preheat.plateau() instead." if name.startswith("reduce") else "The optimizer has its own."
-        raise fields.refusal("lr_scheduler", "a function of the update", advice)
-    own = _rates(inner)
-    total = inner.count("max_update", 0) or None
-    if total is None and (context.total is not None or context.plan is not None):
-        total = context.updates("max_update")
-    elif total is not None:
-        total = context.updates("max_update", total)
-    arguments = Arguments(inner, own or [context.known_rate("lr")], total, context)
-    schedule, base = SHAPES[name](arguments)
-    if nested:
-        for ignored in ("_name", *general):
-            inner.value(str(ignored).replace("-", "_"), None)
-        inner.finish()
-    if base <= 0:
-        raise inner.refusal("lr", "> 0", "It is a learning rate.")
-    return Imported(schedule, context.rate("lr", base) if own else base, tuple(arguments.notes), total=total)
-
-
-def _rates(fields: Fields) -> list[float]:
-    value = fields.value("lr", None)
-    if value is None:
-        return []
-    if isinstance(value, (list, tuple)) or str(value).lstrip().startswith("["):
-        rates: list[float] = fields.numbers("lr", low=0.0)
-        if not rates:
-            raise fields.refusal("lr", "one rate at least", "It is a list of them.")
-        return rates
-    return [fields.number("lr", low=0.0, advice="It is a learning rate.")]
+# The dialect.
 
 
 _ALONE = {
@@ -307,8 +307,8 @@ def matches(config: Any) -> int:
         return 0
     section = config.get("lr_scheduler", config.get("lr-scheduler"))
     if isinstance(section, Mapping):
-        return 3 if section.get("_name") in (*SHAPES, *_OTHERS) else 0
-    if section not in (*SHAPES, *_OTHERS):
+        return 3 if section.get("_name") in (*_SHAPES, *_OTHERS) else 0
+    if section not in (*_SHAPES, *_OTHERS):
         return 0
     if {str(name).replace("-", "_") for name in config} & _ALONE:
         return 3

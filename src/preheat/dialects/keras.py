@@ -54,18 +54,10 @@ def read(config: Fields | Any, context: Context) -> Imported:
     return Imported(schedule, context.rate("initial_learning_rate", base), tuple(notes), total=context.total)
 
 
+# The classes, each with the rate its factors are shares of.
+
+
 _Read = tuple[Schedule, float]
-
-
-def _start(fields: Fields) -> float:
-    return float(fields.number("initial_learning_rate", low=0.0, advice="It is a learning rate."))
-
-
-def _length(fields: Fields, name: str = "decay_steps") -> Count:
-    length: Count = fields.number(name, low=0.0)
-    if length <= 0:
-        raise fields.refusal(name, "> 0", "Keras refuses it too.")
-    return int(length) if length == int(length) else length
 
 
 def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
@@ -163,6 +155,17 @@ def _piecewise(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
     return PhaseSchedule(tuple(holds)), base
 
 
+def _start(fields: Fields) -> float:
+    return float(fields.number("initial_learning_rate", low=0.0, advice="It is a learning rate."))
+
+
+def _length(fields: Fields, name: str = "decay_steps") -> Count:
+    length: Count = fields.number(name, low=0.0)
+    if length <= 0:
+        raise fields.refusal(name, "> 0", "Keras refuses it too.")
+    return int(length) if length == int(length) else length
+
+
 _READERS = {
     "CosineDecay": _cosine,
     "CosineDecayRestarts": _restarts,
@@ -173,7 +176,7 @@ _READERS = {
 }
 
 
-# --- writing ----------------------------------------------------------------------------------------------------------
+# Writing.
 
 
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
@@ -231,6 +234,9 @@ def _held_pieces(pieces: list[Piece], scale: float) -> Iterator[dict[str, Any]]:
         borders = [piece.begin - 1 for piece in pieces[1:]]
         values = [piece.start * scale for piece in pieces]
         yield {"class_name": "PiecewiseConstantDecay", "config": {"boundaries": borders, "values": values}}
+
+
+# The dialect.
 
 
 def matches(config: Any) -> int:

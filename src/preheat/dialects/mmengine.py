@@ -36,185 +36,9 @@ from preheat.schedule.combine import Product
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial
 from preheat.schedule.sequence import PhaseSchedule
 
-# --- The scheduler types of mmengine as schedules over their own steps ----------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduler:
-    """One entry of the list.
-
-    Attributes:
-        kind: its type without the ending.
-        drives: the number it moves: ``lr``, ``momentum`` or another of the group.
-        fields: its fields, counts of epochs turned into updates where it is converted.
-        begin: the first step it moves at.
-        end: the step after the last; None if nobody says.
-        unit: updates a step takes.
-        notes: what the reader should know.
-        base: what the number is before anybody moves it, if known.
-        reached: the share of it that the others have reached when this one begins.
-    """
-
-    kind: str
-    drives: str
-    fields: Fields
-    begin: int
-    end: int | None
-    unit: int
-    notes: list[str]
-    base: float | None = None
-    reached: float = 1.0
-
-    @property
-    def steps(self) -> int:
-        """Steps it moves."""
-        if self.end is None:
-            advice = "Say where it ends, or how long the run is (total=)."
-            raise self.fields.refusal("end", f"known for {self.kind}", advice)
-        return self.end - self.begin
-
-
-def _row(*phases: Phase) -> Schedule:
-    return PhaseSchedule(phases)
-
-
-def _constant(one: Scheduler) -> Schedule:
-    factor = one.fields.number("factor", 1.0 / 3, low=0.0, high=1.0, advice="mmengine refuses it too.")
-    if factor == 0:
-        raise one.fields.refusal("factor", "> 0", "mmengine divides by it at the end.")
-    if one.end is None:
-        return _row(hold(None, factor))
-    return _row(hold(one.steps - 1, factor), hold(None)) if one.steps > 1 else _row(hold(None, factor))
-
-
-def _linear(one: Scheduler) -> Schedule:
-    start = one.fields.number("start_factor", 1.0 / 3, low=0.0, high=1.0, advice="mmengine refuses it too.")
-    end = one.fields.number("end_factor", 1.0, low=0.0, high=1.0, advice="mmengine refuses it too.")
-    if start == 0:
-        raise one.fields.refusal("start_factor", "> 0", "From 0 mmengine divides by 0 at the second step.")
-    if one.steps == 1:
-        return _row(hold(None, start))
-    return _row(Phase(curve=Linear(), length=one.steps - 1, start=start, end=end))
-
-
-def _exponential(one: Scheduler) -> Schedule:
-    return _row(Phase(curve=Exponential(_gamma(one.fields)), length=None, start=1.0))
-
-
-def _step(one: Scheduler) -> Schedule:
-    curve = Exponential(_gamma(one.fields, 0.1), one.fields.count("step_size", low=1), staircase=True)
-    return _row(Phase(curve=curve, length=None, start=1.0))
-
-
-def _gamma(fields: Fields, *default: float) -> float:
-    gamma: float = fields.number("gamma", *default, low=0.0, advice="It multiplies the rate.")
-    if not 0 < gamma <= 1:
-        raise fields.refusal("gamma", "in (0, 1]", "It multiplies the rate.")
-    return gamma
-
-
-def _multistep(one: Scheduler) -> Schedule:
-    gamma = one.fields.number("gamma", 0.1, low=0.0, high=1.0, advice="It multiplies the rate.")
-    times = Counter(one.fields.numbers("milestones", low=0, whole=True))
-    borders = sorted(times)
-    powers = [0, *accumulate(times[border] for border in borders)]
-    lengths = [after - before for before, after in pairwise([0, *borders])]
-    holds = [hold(length, gamma**power) for length, power in zip(lengths, powers, strict=False) if length]
-    return _row(*holds, hold(None, gamma ** powers[-1]))
-
-
-def _floor(one: Scheduler) -> float:
-    """The value it moves to, as a share of what the rate is when it begins."""
-    absolute, share = (one.fields.number(name, None, low=0.0) for name in ("eta_min", "eta_min_ratio"))
-    if absolute is not None and share is not None:
-        raise one.fields.refusal("eta_min_ratio", "left out beside eta_min", "mmengine refuses both.")
-    if share is not None:
-        return float(share) / one.reached
-    if absolute and one.base is None:
-        raise one.fields.refusal("eta_min", "a share of a known rate", "Give peak= (--lr) or the optimizer's lr.")
-    return float(absolute) / (one.base * one.reached) if absolute and one.base else 0.0
-
-
-def _cosine(one: Scheduler) -> Schedule:
-    length = one.fields.count("T_max", None, low=0) or one.steps
-    if one.end is not None and length < one.steps - 1:
-        one.notes.append("past T_max mmengine's cosine climbs again; here the end value is held")
-    return _row(Phase(curve=Cosine(), length=length, start=1.0, end=_floor(one)))
-
-
-def _poly(one: Scheduler) -> Schedule:
-    power, floor = one.fields.number("power", 1.0), _floor(one)
-    if one.steps == 1:
-        return _row(hold(None))
-    # The formula stays as it is when it rises, where a phase runs its curve backwards.
-    curve: Curve = OneMinusPower(power) if floor > 1 else Polynomial(power)
-    return _row(Phase(curve=curve, length=one.steps - 1, start=1.0, end=floor))
-
-
-def _restarts(one: Scheduler) -> Schedule:
-    periods = one.fields.numbers("periods", low=1, whole=True)
-    weights = one.fields.numbers("restart_weights", [1], low=0.0)
-    if not periods or len(periods) != len(weights):
-        raise one.fields.refusal("restart_weights", "as many as periods", "Each period has its own.")
-    if "eta_min" not in one.fields and "eta_min_ratio" not in one.fields:
-        raise one.fields.refusal("eta_min", "given, or eta_min_ratio in its place", "mmengine asks for one of them.")
-    floor = _floor(one)
-    tops = [weight / one.reached for weight in weights]
-    phases = [Phase(curve=Cosine(), length=n, start=top, end=floor) for n, top in zip(periods, tops, strict=True)]
-    return PhaseSchedule(tuple(phases)).until(sum(periods) - 1)  # the last step of the last period stays
-
-
-def _one_cycle(one: Scheduler) -> Schedule:
-    fields = one.fields
-    total = fields.count("total_steps", None, low=1) or one.steps
-    fields.rate("eta_max")
-    return get_schedule(
-        "one_cycle",
-        total=total,
-        pct_start=fields.number("pct_start", 0.3, low=0.0, high=1.0),
-        div_factor=fields.number("div_factor", 25.0),
-        final_div_factor=fields.number("final_div_factor", 1e4),
-        shape="linear" if fields.word("anneal_strategy", ("cos", "linear"), "cos") == "linear" else "cosine",
-        three_phase=fields.flag("three_phase"),
-    )
-
-
-SHAPES: dict[str, Callable[[Scheduler], Schedule]] = {
-    "Constant": _constant,
-    "Linear": _linear,
-    "Exponential": _exponential,
-    "Step": _step,
-    "MultiStep": _multistep,
-    "CosineAnnealing": _cosine,
-    "Poly": _poly,
-    "CosineRestart": _restarts,
-    "OneCycle": _one_cycle,
-}
-
-
-# --- mmengine (mmdetection, mmpretrain, ...): ``param_scheduler`` lists ---------------------------------------------
-
-
 _TYPE = re.compile(r"(\w+?)(LR|Momentum|ParamScheduler)")
 _COMMON = ("type", "by_epoch", "begin", "end", "convert_to_iter_based", "last_step", "verbose", "param_name")
 _MOST = 10_000  # steps of a by_epoch staircase
-
-
-@dataclass(slots=True)
-class _Run:
-    """What schedulers are read with: the run's length in updates and epochs, and how long an epoch is."""
-
-    context: Context
-    updates: int | None
-    epochs: int | None
-    notes: list[str]
-
-    def epoch(self) -> int:
-        """Updates of an epoch."""
-        each = self.context.per("epoch", "by_epoch")
-        if each != int(each):
-            raise ConfigError(refusal("by_epoch", "off, or epochs of whole updates", each, "Round it."))
-        return int(each)
 
 
 def read(config: Fields | Any, context: Context) -> Imported:
@@ -269,7 +93,62 @@ def _run(train: Fields, context: Context) -> _Run:
     return run
 
 
-def _scheduler(entry: Any, index: int, run: _Run) -> Scheduler:
+@dataclass(slots=True)
+class _Run:
+    """What schedulers are read with: the run's length in updates and epochs, and how long an epoch is."""
+
+    context: Context
+    updates: int | None
+    epochs: int | None
+    notes: list[str]
+
+    def epoch(self) -> int:
+        """Updates of an epoch."""
+        each = self.context.per("epoch", "by_epoch")
+        if each != int(each):
+            raise ConfigError(refusal("by_epoch", "off, or epochs of whole updates", each, "Round it."))
+        return int(each)
+
+
+# An entry of the list.
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheduler:
+    """One entry of the list.
+
+    Attributes:
+        kind: its type without the ending.
+        drives: the number it moves: ``lr``, ``momentum`` or another of the group.
+        fields: its fields, counts of epochs turned into updates where it is converted.
+        begin: the first step it moves at.
+        end: the step after the last; None if nobody says.
+        unit: updates a step takes.
+        notes: what the reader should know.
+        base: what the number is before anybody moves it, if known.
+        reached: the share of it that the others have reached when this one begins.
+    """
+
+    kind: str
+    drives: str
+    fields: Fields
+    begin: int
+    end: int | None
+    unit: int
+    notes: list[str]
+    base: float | None = None
+    reached: float = 1.0
+
+    @property
+    def steps(self) -> int:
+        """Steps it moves."""
+        if self.end is None:
+            advice = "Say where it ends, or how long the run is (total=)."
+            raise self.fields.refusal("end", f"known for {self.kind}", advice)
+        return self.end - self.begin
+
+
+def _scheduler(entry: Any, index: int, run: _Run) -> _Scheduler:
     where = f"param_scheduler[{index}]"
     fields = Fields(entry, where)
     name = fields.word("type", _NAMES)
@@ -296,7 +175,7 @@ def _scheduler(entry: Any, index: int, run: _Run) -> Scheduler:
     first, last = int(begin * times), None if end is None else int(end * times)
     if last is not None and last <= first:
         raise fields.refusal("end", f"above begin={begin}", "It moves in between.")
-    return Scheduler(kind, drives, _stretched(fields, times), first, last, unit, run.notes)
+    return _Scheduler(kind, drives, _stretched(fields, times), first, last, unit, run.notes)
 
 
 def _end_of_run(run: _Run, by_epoch: bool) -> int | None:
@@ -322,26 +201,10 @@ def _stretched(fields: Fields, times: int) -> Fields:
     return Fields(values, fields.where)
 
 
-def _key(drives: str, optimizer: Fields) -> str:
-    """What the number is called in a torch group: Adam's momentum is the first of its betas."""
-    if drives != "momentum":
-        return drives
-    kind = str(optimizer.value("type", "")).lower()
-    return "betas[0]" if "adam" in kind or "lion" in kind or "betas" in optimizer else "momentum"
+# Several entries that move one number.
 
 
-def _value(key: str, base: float | None, optimizer: Fields) -> float | None:
-    """What the group's number is before anybody moves it."""
-    if key == "lr":
-        return base
-    if key == "betas[0]":
-        betas = optimizer.numbers("betas", [0.9, 0.999], low=0.0)
-        return float(betas[0]) if betas else None
-    value = optimizer.number(key, None, low=0.0)
-    return None if value is None else float(value)
-
-
-def _together(schedulers: list[Scheduler], base: float | None) -> Schedule:
+def _together(schedulers: list[_Scheduler], base: float | None) -> Schedule:
     """The product of all, each as 1 before it begins and as it is left after its end."""
     if len(schedulers) > 1 and any(one.kind == "OneCycle" for one in schedulers):
         fields = next(one.fields for one in schedulers if one.kind == "OneCycle")
@@ -380,7 +243,7 @@ def _probes(schedules: list[Schedule], begin: int, end: int) -> list[int]:
     return sorted(at for at in near | {(begin + end) // 2} if begin <= at < end)
 
 
-def _has_level(one: Scheduler) -> bool:
+def _has_level(one: _Scheduler) -> bool:
     """Whether it moves towards a value of its own instead of multiplying what it finds."""
     if one.kind in ("CosineRestart", "OneCycle"):
         return True
@@ -389,9 +252,9 @@ def _has_level(one: Scheduler) -> bool:
     return any(one.fields.number(name, None, low=0.0) for name in ("eta_min", "eta_min_ratio"))
 
 
-def _placed(one: Scheduler, reached: float, base: float | None) -> Schedule:
+def _placed(one: _Scheduler, reached: float, base: float | None) -> Schedule:
     """A scheduler in the run: 1 until it begins, its last value after its end."""
-    shape = SHAPES[one.kind](replace(one, reached=reached, base=base))
+    shape = _SHAPES[one.kind](replace(one, reached=reached, base=base))
     for common in _COMMON:
         one.fields.value(common, None)
     one.fields.finish()
@@ -405,12 +268,153 @@ def _placed(one: Scheduler, reached: float, base: float | None) -> Schedule:
     return PhaseSchedule((hold(one.begin), shape)) if one.begin else shape
 
 
+def _key(drives: str, optimizer: Fields) -> str:
+    """What the number is called in a torch group: Adam's momentum is the first of its betas."""
+    if drives != "momentum":
+        return drives
+    kind = str(optimizer.value("type", "")).lower()
+    return "betas[0]" if "adam" in kind or "lion" in kind or "betas" in optimizer else "momentum"
+
+
+def _value(key: str, base: float | None, optimizer: Fields) -> float | None:
+    """What the group's number is before anybody moves it."""
+    if key == "lr":
+        return base
+    if key == "betas[0]":
+        betas = optimizer.numbers("betas", [0.9, 0.999], low=0.0)
+        return float(betas[0]) if betas else None
+    value = optimizer.number(key, None, low=0.0)
+    return None if value is None else float(value)
+
+
+# The types as schedules over their own steps.
+
+
+def _constant(one: _Scheduler) -> Schedule:
+    factor = one.fields.number("factor", 1.0 / 3, low=0.0, high=1.0, advice="mmengine refuses it too.")
+    if factor == 0:
+        raise one.fields.refusal("factor", "> 0", "mmengine divides by it at the end.")
+    if one.end is None:
+        return _row(hold(None, factor))
+    return _row(hold(one.steps - 1, factor), hold(None)) if one.steps > 1 else _row(hold(None, factor))
+
+
+def _linear(one: _Scheduler) -> Schedule:
+    start = one.fields.number("start_factor", 1.0 / 3, low=0.0, high=1.0, advice="mmengine refuses it too.")
+    end = one.fields.number("end_factor", 1.0, low=0.0, high=1.0, advice="mmengine refuses it too.")
+    if start == 0:
+        raise one.fields.refusal("start_factor", "> 0", "From 0 mmengine divides by 0 at the second step.")
+    if one.steps == 1:
+        return _row(hold(None, start))
+    return _row(Phase(curve=Linear(), length=one.steps - 1, start=start, end=end))
+
+
+def _exponential(one: _Scheduler) -> Schedule:
+    return _row(Phase(curve=Exponential(_gamma(one.fields)), length=None, start=1.0))
+
+
+def _step(one: _Scheduler) -> Schedule:
+    curve = Exponential(_gamma(one.fields, 0.1), one.fields.count("step_size", low=1), staircase=True)
+    return _row(Phase(curve=curve, length=None, start=1.0))
+
+
+def _gamma(fields: Fields, *default: float) -> float:
+    gamma: float = fields.number("gamma", *default, low=0.0, advice="It multiplies the rate.")
+    if not 0 < gamma <= 1:
+        raise fields.refusal("gamma", "in (0, 1]", "It multiplies the rate.")
+    return gamma
+
+
+def _multistep(one: _Scheduler) -> Schedule:
+    gamma = one.fields.number("gamma", 0.1, low=0.0, high=1.0, advice="It multiplies the rate.")
+    times = Counter(one.fields.numbers("milestones", low=0, whole=True))
+    borders = sorted(times)
+    powers = [0, *accumulate(times[border] for border in borders)]
+    lengths = [after - before for before, after in pairwise([0, *borders])]
+    holds = [hold(length, gamma**power) for length, power in zip(lengths, powers, strict=False) if length]
+    return _row(*holds, hold(None, gamma ** powers[-1]))
+
+
+def _cosine(one: _Scheduler) -> Schedule:
+    length = one.fields.count("T_max", None, low=0) or one.steps
+    if one.end is not None and length < one.steps - 1:
+        one.notes.append("past T_max mmengine's cosine climbs again; here the end value is held")
+    return _row(Phase(curve=Cosine(), length=length, start=1.0, end=_floor(one)))
+
+
+def _floor(one: _Scheduler) -> float:
+    """The value it moves to, as a share of what the rate is when it begins."""
+    absolute, share = (one.fields.number(name, None, low=0.0) for name in ("eta_min", "eta_min_ratio"))
+    if absolute is not None and share is not None:
+        raise one.fields.refusal("eta_min_ratio", "left out beside eta_min", "mmengine refuses both.")
+    if share is not None:
+        return float(share) / one.reached
+    if absolute and one.base is None:
+        raise one.fields.refusal("eta_min", "a share of a known rate", "Give peak= (--lr) or the optimizer's lr.")
+    return float(absolute) / (one.base * one.reached) if absolute and one.base else 0.0
+
+
+def _poly(one: _Scheduler) -> Schedule:
+    power, floor = one.fields.number("power", 1.0), _floor(one)
+    if one.steps == 1:
+        return _row(hold(None))
+    # The formula stays as it is when it rises, where a phase runs its curve backwards.
+    curve: Curve = OneMinusPower(power) if floor > 1 else Polynomial(power)
+    return _row(Phase(curve=curve, length=one.steps - 1, start=1.0, end=floor))
+
+
+def _restarts(one: _Scheduler) -> Schedule:
+    periods = one.fields.numbers("periods", low=1, whole=True)
+    weights = one.fields.numbers("restart_weights", [1], low=0.0)
+    if not periods or len(periods) != len(weights):
+        raise one.fields.refusal("restart_weights", "as many as periods", "Each period has its own.")
+    if "eta_min" not in one.fields and "eta_min_ratio" not in one.fields:
+        raise one.fields.refusal("eta_min", "given, or eta_min_ratio in its place", "mmengine asks for one of them.")
+    floor = _floor(one)
+    tops = [weight / one.reached for weight in weights]
+    phases = [Phase(curve=Cosine(), length=n, start=top, end=floor) for n, top in zip(periods, tops, strict=True)]
+    return PhaseSchedule(tuple(phases)).until(sum(periods) - 1)  # the last step of the last period stays
+
+
+def _one_cycle(one: _Scheduler) -> Schedule:
+    fields = one.fields
+    total = fields.count("total_steps", None, low=1) or one.steps
+    fields.rate("eta_max")
+    return get_schedule(
+        "one_cycle",
+        total=total,
+        pct_start=fields.number("pct_start", 0.3, low=0.0, high=1.0),
+        div_factor=fields.number("div_factor", 25.0),
+        final_div_factor=fields.number("final_div_factor", 1e4),
+        shape="linear" if fields.word("anneal_strategy", ("cos", "linear"), "cos") == "linear" else "cosine",
+        three_phase=fields.flag("three_phase"),
+    )
+
+
+def _row(*phases: Phase) -> Schedule:
+    return PhaseSchedule(phases)
+
+
+_SHAPES: dict[str, Callable[[_Scheduler], Schedule]] = {
+    "Constant": _constant,
+    "Linear": _linear,
+    "Exponential": _exponential,
+    "Step": _step,
+    "MultiStep": _multistep,
+    "CosineAnnealing": _cosine,
+    "Poly": _poly,
+    "CosineRestart": _restarts,
+    "OneCycle": _one_cycle,
+}
 _NAMES = tuple(
     f"{kind}{ending}"
-    for kind in (*SHAPES, "ReduceOnPlateau")
+    for kind in (*_SHAPES, "ReduceOnPlateau")
     for ending in ("LR", "Momentum", "ParamScheduler")
     if (kind, ending) != ("OneCycle", "Momentum")
 )
+
+
+# The dialect.
 
 
 def matches(config: Any) -> int:

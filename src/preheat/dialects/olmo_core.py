@@ -22,18 +22,66 @@ from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
 from preheat.dialects.phases import Phases, hold, warm_up
+from preheat.errors import ConfigError, unknown_name
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Geometric, HalfCosine, Linear, PowerLaw
 from preheat.schedule.lengths import Count
 
-# --- The schedulers of OLMo-core as phases, in their own count: the trainer begins it at 1 --------------------------
+
+def read(config: Any, context: Context) -> Imported:
+    """An OLMo-core scheduler, its section or a saved experiment, as a schedule."""
+    root = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
+    module = root.section("train_module") if "train_module" in root else root
+    own = module.section("scheduler") if "scheduler" in module else module
+    lr = module.section("optim", {}).rate("lr", None) if own is not module else None
+    peak = context.rate("optim.lr", lr)
+    each = 1.0
+    if own.word("units", ("steps", "tokens"), "steps") == "tokens":
+        each = _tokens(root, context)
+    updates, amount = _run(root, context, each)
+    schedule = _build(_Part(own, amount, each, peak)).shift(1)
+    notes: tuple[str, ...] = ()
+    if amount is not None and amount % each:
+        notes = (
+            "the last update lies past the budget of tokens: OLMo-core's line goes below its floor, here it is held",
+        )
+    return Imported(schedule, peak, notes, total=updates)
 
 
-_SHAPES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
+def _tokens(root: Fields, context: Context) -> float:
+    """Tokens that make an update."""
+    own = root.section("data_loader", {}).number("global_batch_size", None, low=1.0)
+    return context.per("token", "units") if own is None else float(own)
+
+
+def _run(root: Fields, context: Context, each: float) -> tuple[int | None, float | None]:
+    """Updates of the run, and its length in the scheduler's unit, of which ``each`` make an update."""
+    trainer = root.section("trainer", {})
+    if "max_duration" not in trainer:
+        return context.told, None if context.told is None else context.told * each
+    duration = trainer.section("max_duration")
+    amount, unit = duration.count("value", low=1), duration.word("unit", ("steps", "epochs", "tokens"))
+    if unit == "epochs":
+        amount *= int(context.per("epoch", "trainer.max_duration"))
+    elif unit == "tokens":
+        updates = context.updates("trainer.max_duration", math.ceil(amount / _tokens(root, context)))
+        return updates, float(amount if each != 1.0 else updates)
+    return context.updates("trainer.max_duration", amount), amount * each
+
+
+def _mapping(config: Any) -> Mapping[str, Any] | None:
+    """The configuration; a constructor call as one with a scheduler of that class."""
+    if isinstance(config, str):
+        name, fields = call(config) or ("", None)
+        return None if fields is None else {"scheduler": {"_CLASS_": name, **fields}}
+    return config if isinstance(config, Mapping) else None
+
+
+# A section, in the schedule's own count.
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class _Part:
     """A scheduler section: ``total`` in its own unit, of which ``each`` make an update; ``lr`` is its factor 1."""
 
     own: Fields
@@ -82,16 +130,38 @@ class Part:
             raise self.own.refusal("warmup", f"below {room:g} updates (it is {warmup:g})", advice)
 
 
-def _constant(_: Part) -> Schedule:
+def _build(part: _Part) -> Schedule:
+    """A section in the schedule's own count, which the trainer begins at 1."""
+    own = part.own
+    given = own.text("_CLASS_", None)
+    name = own.text("type", own.text("name", None)) if given is None else given.rpartition(".")[2]
+    field = next((field for field in ("_CLASS_", "type", "name") if field in own), "_CLASS_")
+    if _CLASSES.get(name, name) not in _BUILDERS:
+        raise ConfigError(unknown_name(own.path(field), "the name of a scheduler or its class", name, _BUILDERS))
+    schedule = _BUILDERS[_CLASSES.get(name, name)][1](part)
+    own.refuse("lr_field", why="It schedules another number than the rate.", unless=("lr",))
+    for read in ("type", "name", "units", "initial_lr_field", "warmup_steps", "decay_steps"):
+        own.value(read, None)
+    own.finish()
+    return schedule
+
+
+# Schedulers as phases.
+
+
+_SHAPES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
+
+
+def _constant(_: _Part) -> Schedule:
     return PhaseSchedule((hold(None),))
 
 
-def _constant_after_warmup(part: Part) -> Schedule:
+def _constant_after_warmup(part: _Part) -> Schedule:
     return PhaseSchedule((*part.warm_up()[0], hold(None)))
 
 
-def _falling(curve: Curve) -> Callable[[Part], Schedule]:
-    def shape(part: Part) -> Schedule:
+def _falling(curve: Curve) -> Callable[[_Part], Schedule]:
+    def shape(part: _Part) -> Schedule:
         given = part.own.count("t_max", None, low=1)
         shaped = part if given is None else replace(part, total=float(given))
         total, floor = shaped.updates(shaped.run()), part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
@@ -103,7 +173,7 @@ def _falling(curve: Curve) -> Callable[[Part], Schedule]:
     return shape
 
 
-def _inverse_sqrt(part: Part) -> Schedule:
+def _inverse_sqrt(part: _Part) -> Schedule:
     rise, warmup = part.warm_up()
     if not warmup:
         raise part.own.refusal("warmup", "above 0 for the inverse square root", "OLMo-core would train at alpha_f.")
@@ -111,7 +181,7 @@ def _inverse_sqrt(part: Part) -> Schedule:
     return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0, end=floor)))
 
 
-def _wsd(part: Part) -> Schedule:
+def _wsd(part: _Part) -> Schedule:
     rise, warmup = part.warm_up()
     total = part.updates(part.run())
     part.refuse_warmup(warmup, total)
@@ -120,7 +190,7 @@ def _wsd(part: Part) -> Schedule:
     return PhaseSchedule((*rise, hold(total - warmup - decay), last))
 
 
-def _power(part: Part) -> Schedule:
+def _power(part: _Part) -> Schedule:
     rise, warmup = part.warm_up()
     total = part.updates(part.run())
     if not warmup:
@@ -134,14 +204,14 @@ def _power(part: Part) -> Schedule:
     return PhaseSchedule((*rise, fall, last))
 
 
-def _cosine_with_tail(part: Part) -> Schedule:
+def _cosine_with_tail(part: _Part) -> Schedule:
     whole, total = _falling(Cosine())(part), part.updates(part.run())
     decay = part.decay(total)
     tail = Phase(curve=Linear(), length=decay, start=None, end=part.own.share("decay_min_lr", part.lr))
     return PhaseSchedule((whole.until(total - decay), tail))
 
 
-def _wsds(part: Part) -> Schedule:
+def _wsds(part: _Part) -> Schedule:
     """Each period owns its last update, at the floor: the next begins one later, a step further on."""
     lengths = [Fields({"period": item}, part.own.path("period_lengths")).count("period", low=1)
                for item in part.own.list("period_lengths")]  # fmt: skip
@@ -167,7 +237,7 @@ def _wsds(part: Part) -> Schedule:
     return PhaseSchedule(tuple(phases))
 
 
-def _exponential(part: Part) -> Schedule:
+def _exponential(part: _Part) -> Schedule:
     low = part.own.share("lr_min", part.lr, 1e-9)
     if not 0 < low < 1:
         raise part.own.refusal("lr_min", "above 0 and below the peak", "It climbs from there by equal ratios.")
@@ -175,7 +245,7 @@ def _exponential(part: Part) -> Schedule:
     return PhaseSchedule((Phase(curve=Geometric(low), length=length, start=low, end=1.0),))
 
 
-def _composable(part: Part) -> Schedule:
+def _composable(part: _Part) -> Schedule:
     phases: list[Phase] = []
     for index, item in enumerate(part.own.list("stages")):
         stage = Fields(item, f"{part.own.path('stages')}[{index}]")
@@ -187,18 +257,7 @@ def _composable(part: Part) -> Schedule:
     return _overridden(part, PhaseSchedule(tuple(phases)))
 
 
-def _end(stage: Fields, part: Part, name: str) -> float | None:
-    """``<name>_lr`` or ``<name>_lr_fraction`` as a share of the rate."""
-    value = stage.number(f"{name}_lr", None, low=0.0)
-    share = stage.number(f"{name}_lr_fraction", None, low=0.0)
-    if value is not None and share is not None:
-        raise stage.refusal(f"{name}_lr_fraction", "left out", f"{name}_lr says it already.")
-    if value is not None and part.lr is None:
-        raise stage.refusal(f"{name}_lr", "a fraction while the peak is not known", "Give peak= (--lr).")
-    return share if value is None else float(value) / float(part.lr or 1.0)
-
-
-def _stretch(stage: Fields, part: Part, length: Count, start: float | None) -> Phase:
+def _stretch(stage: Fields, part: _Part, length: Count, start: float | None) -> Phase:
     end = _end(stage, part, "end")
     if end is None:
         raise stage.refusal("end_lr", "given, or end_lr_fraction", "Say where it goes.")
@@ -209,18 +268,18 @@ def _stretch(stage: Fields, part: Part, length: Count, start: float | None) -> P
     return phase
 
 
-def _overridden(part: Part, main: Schedule) -> Schedule:
-    """``main`` until override_decay begins, then that from where it stands."""
-    if "override_decay" not in part.own:
-        return main
-    section = part.own.section("override_decay")
-    begin, length = (part.updates(section.count(name, low=low)) for name, low in (("start", 0), ("duration", 1)))
-    if not isinstance(begin, int):
-        raise section.refusal("start", f"a multiple of {part.each:g}, the tokens of an update", "Round it.")
-    return PhaseSchedule((main.until(begin), _stretch(section, part, length, None)))
+def _end(stage: Fields, part: _Part, name: str) -> float | None:
+    """``<name>_lr`` or ``<name>_lr_fraction`` as a share of the rate."""
+    value = stage.number(f"{name}_lr", None, low=0.0)
+    share = stage.number(f"{name}_lr_fraction", None, low=0.0)
+    if value is not None and share is not None:
+        raise stage.refusal(f"{name}_lr_fraction", "left out", f"{name}_lr says it already.")
+    if value is not None and part.lr is None:
+        raise stage.refusal(f"{name}_lr", "a fraction while the peak is not known", "Give peak= (--lr).")
+    return share if value is None else float(value) / float(part.lr or 1.0)
 
 
-def _sequential(part: Part) -> Schedule:
+def _sequential(part: _Part) -> Schedule:
     """Each scheduler up to and with its last update; the next takes the rate it arrives at for its own 1."""
     own = part.own
     sections = [Fields(item, f"{own.path('schedulers')}[{index}]") for index, item in enumerate(own.list("schedulers"))]
@@ -233,7 +292,7 @@ def _sequential(part: Part) -> Schedule:
     for section, length in zip(sections, [*lengths, None], strict=True):
         known = [span for span in (left, length) if span is not None]
         lr = None if part.lr is None else part.lr * level
-        schedule = build(replace(part, own=section, total=min(known, default=None), lr=lr))
+        schedule = _build(replace(part, own=section, total=min(known, default=None), lr=lr))
         schedule = schedule if level == 1.0 else schedule * level
         placed = schedule if position == begin else schedule.shift(position - begin)  # type: ignore[arg-type]
         if length is not None:
@@ -247,7 +306,18 @@ def _sequential(part: Part) -> Schedule:
     return _overridden(part, PhaseSchedule(tuple(parts)))
 
 
-BUILDERS: dict[str, tuple[str, Callable[[Part], Schedule]]] = {
+def _overridden(part: _Part, main: Schedule) -> Schedule:
+    """``main`` until override_decay begins, then that from where it stands."""
+    if "override_decay" not in part.own:
+        return main
+    section = part.own.section("override_decay")
+    begin, length = (part.updates(section.count(name, low=low)) for name, low in (("start", 0), ("duration", 1)))
+    if not isinstance(begin, int):
+        raise section.refusal("start", f"a multiple of {part.each:g}, the tokens of an update", "Round it.")
+    return PhaseSchedule((main.until(begin), _stretch(section, part, length, None)))
+
+
+_BUILDERS: dict[str, tuple[str, Callable[[_Part], Schedule]]] = {
     "constant": ("ConstantScheduler", _constant),
     "constant_with_warmup": ("ConstantWithWarmup", _constant_after_warmup),
     "linear_with_warmup": ("LinearWithWarmup", _falling(Linear())),
@@ -262,79 +332,14 @@ BUILDERS: dict[str, tuple[str, Callable[[Part], Schedule]]] = {
     "wsds": ("WSDS", _wsds),
     "exponential": ("ExponentialScheduler", _exponential),
 }
-CLASSES = {name: registered for registered, (name, _) in BUILDERS.items()}
+_CLASSES = {name: registered for registered, (name, _) in _BUILDERS.items()}
 
 
-def build(part: Part) -> Schedule:
-    """A section in the schedule's own count, which the trainer begins at 1."""
-    own = part.own
-    given = own.text("_CLASS_", None)
-    name = own.text("type", own.text("name", None)) if given is None else given.rpartition(".")[2]
-    field = next((field for field in ("_CLASS_", "type", "name") if field in own), "_CLASS_")
-    if CLASSES.get(name, name) not in BUILDERS:
-        raise own.refusal(field, f"one of {', '.join(BUILDERS)}, or its class", "Others are not known here.")
-    schedule = BUILDERS[CLASSES.get(name, name)][1](part)
-    own.refuse("lr_field", why="It schedules another number than the rate.", unless=("lr",))
-    for read in ("type", "name", "units", "initial_lr_field", "warmup_steps", "decay_steps"):
-        own.value(read, None)
-    own.finish()
-    return schedule
-
-
-# --- OLMo-core's schedulers: a section by class or registered name, a saved experiment, or a constructor call
+# The dialect.
 
 
 # Names that other trainers have too.
 _SHARED = ("constant", "constant_with_warmup", "linear_with_warmup", "inv_sqrt_with_warmup", "exponential")
-
-
-def read(config: Any, context: Context) -> Imported:
-    """An OLMo-core scheduler, its section or a saved experiment, as a schedule."""
-    root = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
-    module = root.section("train_module") if "train_module" in root else root
-    own = module.section("scheduler") if "scheduler" in module else module
-    lr = module.section("optim", {}).rate("lr", None) if own is not module else None
-    peak = context.rate("optim.lr", lr)
-    each = 1.0
-    if own.word("units", ("steps", "tokens"), "steps") == "tokens":
-        each = _tokens(root, context)
-    updates, amount = _run(root, context, each)
-    schedule = build(Part(own, amount, each, peak)).shift(1)
-    notes: tuple[str, ...] = ()
-    if amount is not None and amount % each:
-        notes = (
-            "the last update lies past the budget of tokens: OLMo-core's line goes below its floor, here it is held",
-        )
-    return Imported(schedule, peak, notes, total=updates)
-
-
-def _tokens(root: Fields, context: Context) -> float:
-    """Tokens that make an update."""
-    own = root.section("data_loader", {}).number("global_batch_size", None, low=1.0)
-    return context.per("token", "units") if own is None else float(own)
-
-
-def _run(root: Fields, context: Context, each: float) -> tuple[int | None, float | None]:
-    """Updates of the run, and its length in the scheduler's unit, of which ``each`` make an update."""
-    trainer = root.section("trainer", {})
-    if "max_duration" not in trainer:
-        return context.told, None if context.told is None else context.told * each
-    duration = trainer.section("max_duration")
-    amount, unit = duration.count("value", low=1), duration.word("unit", ("steps", "epochs", "tokens"))
-    if unit == "epochs":
-        amount *= int(context.per("epoch", "trainer.max_duration"))
-    elif unit == "tokens":
-        updates = context.updates("trainer.max_duration", math.ceil(amount / _tokens(root, context)))
-        return updates, float(amount if each != 1.0 else updates)
-    return context.updates("trainer.max_duration", amount), amount * each
-
-
-def _mapping(config: Any) -> Mapping[str, Any] | None:
-    """The configuration; a constructor call as one with a scheduler of that class."""
-    if isinstance(config, str):
-        name, fields = call(config) or ("", None)
-        return None if fields is None else {"scheduler": {"_CLASS_": name, **fields}}
-    return config if isinstance(config, Mapping) else None
 
 
 def matches(config: Any) -> int:
@@ -345,9 +350,9 @@ def matches(config: Any) -> int:
     if not isinstance(own, Mapping):
         return 0
     given = str(own.get("_CLASS_") or own.get("type") or own.get("name"))
-    name = CLASSES.get(given.rpartition(".")[2], given)
+    name = _CLASSES.get(given.rpartition(".")[2], given)
     certain = "olmo" in given or module is not root or name not in _SHARED
-    return 3 * int(name in BUILDERS and certain)
+    return 3 * int(name in _BUILDERS and certain)
 
 
 def _example(name: str, **own: Any) -> Example:
@@ -359,7 +364,6 @@ def _example(name: str, **own: Any) -> Example:
 
 _STAGES = ({"duration": 10, "start_lr": 0.0, "end_lr_fraction": 1.0}, {"duration": 60, "end_lr_fraction": 0.5})
 _PARTS = ({"type": "constant_with_warmup", "warmup": 10}, {"type": "wsd", "warmup": 10, "decay_fraction": 0.5})
-
 DIALECT = Dialect(
     name="olmo-core",
     title="OLMo-core",
@@ -369,7 +373,7 @@ DIALECT = Dialect(
     matches=matches,
     only_fields=True,
     examples=(
-        *(_example(name) for name in BUILDERS if name not in ("sequential", "composable", "wsds")),
+        *(_example(name) for name in _BUILDERS if name not in ("sequential", "composable", "wsds")),
         _example("sequential", schedulers=[*_PARTS], schedulers_max=[50]),
         _example("composable", stages=[*_STAGES], override_decay={"start": 80, "duration": 20, "end_lr": 0.0}),
         _example("wsds", period_lengths=[50, 50], warmup=10, decay_fraction=0.2, period_lr_multipliers=[1.0, 0.8]),

@@ -37,7 +37,346 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# --- Schedules as optax code: the functions people use where one fits, else one a phase, joined ---------------------
+def read(config: Fields | Any, context: Context) -> Imported:
+    """A call, or data that names a function and its arguments."""
+    notes: list[str] = []
+    call: Any = config.raw if isinstance(config, Fields) else config
+    if isinstance(config, str):
+        call = last_call(run_of_calls(config), _FUNCTIONS)
+        if call is None:
+            advice = f"Known: {', '.join(_FUNCTIONS)}."
+            raise ConfigError(refusal("config", "code that makes an optax schedule", config[:80], advice))
+    part = _part_of(call, notes)
+    base = part.peak or context.peak
+    if not base:
+        raise ConfigError(refusal("schedule", "above zero somewhere", 0.0, "Nothing would train."))
+    schedule = part.over(base)
+    return Imported(schedule, context.rate("peak_value", base), tuple(dict.fromkeys(notes)), total=context.total)
+
+
+# Functions and what makes their schedules, as shares of a base that is known only when all parts are.
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One schedule: its highest rate, and what makes it as shares of a base."""
+
+    peak: float
+    over: Callable[[float], Schedule]
+
+
+def _part_of(call: Any, notes: list[str]) -> _Part:
+    """The schedule of a call, or of a mapping or a plain rate in its place; adds to ``notes``."""
+    if isinstance(call, (int, float)) and not isinstance(call, bool):
+        call = Call("constant_schedule", (call,), {})
+    if isinstance(call, Call):
+        name = call.function
+    elif isinstance(call, Mapping):
+        name = _named_in(call) or ""
+    else:
+        raise ConfigError(refusal("schedule", "the call of an optax function", call, "Write it out."))
+    if name not in _FUNCTIONS:
+        raise ConfigError(unknown_name("function", "a schedule function known here", name or call, _FUNCTIONS))
+    parameters, make = _FUNCTIONS[name]
+    if isinstance(call, Call):
+        fields = call.fields(parameters.split())
+    else:
+        given = call.get("kwargs")
+        plain = {key: value for key, value in call.items() if key not in ("function", "name")}
+        fields = Fields(given if isinstance(given, Mapping) else plain, name)
+    part = make(fields, notes)
+    fields.finish()
+    return part
+
+
+def _named_in(config: Mapping[str, Any]) -> str | None:
+    """The function that a mapping names."""
+    for key in ("function", "name"):
+        if isinstance(config.get(key), str):
+            return str(config[key]).rpartition(".")[2]
+    return None
+
+
+def _constant(fields: Fields, _notes: list[str]) -> _Part:
+    return _held(_rate(fields, "value"))
+
+
+def _linear(fields: Fields, notes: list[str]) -> _Part:
+    return _moved(fields, notes, 1.0)
+
+
+def _polynomial(fields: Fields, notes: list[str]) -> _Part:
+    return _moved(fields, notes, fields.number("power"))
+
+
+def _moved(fields: Fields, notes: list[str], power: float) -> _Part:
+    start, end = _rate(fields, "init_value"), _rate(fields, "end_value")
+    length = fields.count("transition_steps", low=-(2**53))
+    begin = max(0, fields.count("transition_begin", 0, low=-(2**53)))
+    if length <= 0:
+        notes.append(f"with transition_steps={length} optax stays at init_value for ever")
+        return _held(start)
+    if power == 1:
+        curve: Curve = Linear()
+    else:  # the formula stays as it is when it rises, where a phase runs its curve backwards
+        curve = OneMinusPower(power) if end > start else Polynomial(power)
+    waiting = (start,) if begin else ()
+    return _Part(
+        max(start, end),
+        lambda base: _row(
+            *(hold(begin, value / base) for value in waiting),
+            Phase(curve=curve, length=length, start=start / base, end=end / base),
+        ),
+    )
+
+
+def _exponential(fields: Fields, notes: list[str]) -> _Part:
+    start = _rate(fields, "init_value")
+    curve, begin = _exponential_curve(fields, notes)
+    floor = fields.number("end_value", None, low=0.0, advice="It is a learning rate.")
+    if curve is None:
+        return _held(start)
+
+    def over(base: float) -> Schedule:
+        fall = Phase(curve=curve, length=None, start=start / base)
+        schedule: Schedule = _row(hold(begin, start / base), fall) if begin else _row(fall)
+        return schedule if floor is None else schedule.clip(floor=floor / base)
+
+    return _Part(max(start, floor or 0.0), over)
+
+
+def _exponential_curve(fields: Fields, notes: list[str]) -> tuple[Curve | None, int]:
+    """The curve and the updates before it; None where optax stays at init_value."""
+    length, rate = fields.number("transition_steps"), fields.number("decay_rate", low=0.0)
+    begin, stairs = max(0, fields.count("transition_begin", 0, low=-(2**53))), fields.flag("staircase")
+    if length <= 0 or rate == 0:
+        notes.append(f"with transition_steps={length} and decay_rate={rate} optax stays at init_value for ever")
+        return None, begin
+    if rate > 1:
+        raise fields.refusal("decay_rate", "in [0, 1]", "A rate that grows without end is no schedule here.")
+    return Exponential(rate, length, stairs), begin
+
+
+def _cosine(fields: Fields, _notes: list[str]) -> _Part:
+    start, length = _rate(fields, "init_value"), fields.count("decay_steps", low=1, advice="optax refuses it too.")
+    alpha = fields.number("alpha", 0.0, low=0.0, advice="It is a share of init_value.")
+    exponent = fields.number("exponent", 1.0)
+    if alpha > 1 and exponent != 1:
+        raise fields.refusal("alpha", "at most 1 with an exponent", "It would be another curve.")
+    curve = Cosine(power=exponent)
+    return _Part(
+        start * max(1.0, alpha),
+        lambda base: _row(Phase(curve=curve, length=length, start=start / base, end=alpha * start / base)),
+    )
+
+
+def _piecewise_constant(fields: Fields, _notes: list[str]) -> _Part:
+    knots = _given_knots(fields)
+    values = list(accumulate((scale for _, scale in knots), lambda a, b: a * b, initial=_rate(fields, "init_value")))
+    lengths = [after - before for before, after in pairwise([0, *(border for border, _ in knots)])]
+
+    def over(base: float) -> Schedule:
+        held = [hold(n, value / base) for n, value in zip([*lengths, None], values, strict=True) if n != 0]
+        return PhaseSchedule(tuple(held))
+
+    return _Part(max(values), over)
+
+
+def _piecewise_interpolate(fields: Fields, _notes: list[str]) -> _Part:
+    shape = fields.word("interpolate_type", ("linear", "cosine"))
+    return _interpolated(shape, _rate(fields, "init_value"), _given_knots(fields))
+
+
+def _interpolated(shape: str, start: float, knots: Sequence[tuple[int, float]]) -> _Part:
+    values = list(accumulate((scale for _, scale in knots), lambda a, b: a * b, initial=start))
+    borders = [0, *(border for border, _ in knots)]
+    curve = Linear() if shape == "linear" else Cosine()
+
+    def over(base: float) -> Schedule:
+        phases = [
+            Phase(curve=curve, length=after - before, start=low / base, end=high / base)
+            for (before, after), (low, high) in zip(pairwise(borders), pairwise(values), strict=True)
+        ]
+        return PhaseSchedule((*phases, hold(None, values[-1] / base)))
+
+    return _Part(max(values), over)
+
+
+def _given_knots(fields: Fields) -> list[tuple[int, float]]:
+    """``boundaries_and_scales``, sorted; whole numbers in text, as JSON has them, are boundaries too."""
+    given = fields.value("boundaries_and_scales", {})
+    if not isinstance(given, Mapping):
+        raise fields.refusal("boundaries_and_scales", "a mapping of updates to scales", "As in {100: 0.1}.")
+    inside = Fields({"keys": [*given]}, fields.path("boundaries_and_scales"))
+    borders = inside.numbers("keys", low=0, whole=True)
+    scales = Fields({str(index): scale for index, scale in enumerate(given.values())}, inside.where)
+    pairs = zip(borders, (scales.number(name, low=0.0) for name in scales.raw), strict=True)
+    return sorted(pairs)
+
+
+def _cosine_onecycle(fields: Fields, _notes: list[str]) -> _Part:
+    total, start, div, final = _cycle(fields)
+    knots = {int(fields.number("pct_start", 0.3, low=0.0, high=1.0) * total): div, total: 1.0 / (div * final)}
+    return _interpolated("cosine", start, sorted(knots.items()))
+
+
+def _linear_onecycle(fields: Fields, _notes: list[str]) -> _Part:
+    total, start, div, final = _cycle(fields)
+    top, back = (
+        int(fields.number(name, share, low=0.0, high=1.0) * total)
+        for name, share in (("pct_start", 0.3), ("pct_final", 0.85))
+    )
+    return _interpolated("linear", start, sorted({top: div, back: 1.0 / div, total: 1.0 / final}.items()))
+
+
+def _cycle(fields: Fields) -> tuple[int, float, float, float]:
+    """Updates, start rate, and the two divisors."""
+    total, peak = fields.count("transition_steps", low=1), fields.rate("peak_value")
+    div, final = fields.number("div_factor", 25.0), fields.number("final_div_factor", 1e4)
+    for name, value in (("div_factor", div), ("final_div_factor", final)):
+        if value <= 0:
+            raise fields.refusal(name, "> 0", "It divides a rate.")
+    return total, peak / div, div, final
+
+
+def _warmup_constant(fields: Fields, notes: list[str]) -> _Part:
+    start, peak = _rate(fields, "init_value"), _rate(fields, "peak_value")
+    warmup = fields.count("warmup_steps", low=0)
+    if not warmup:
+        notes.append("with warmup_steps=0 optax stays at init_value for ever: peak_value is never used")
+        return _Part(start or peak, lambda base: _row(hold(None, start / base)))
+    return _Part(
+        max(start, peak),
+        lambda base: _row(*_rise(warmup, start, peak, base), hold(None, peak / base)),
+    )
+
+
+def _warmup_cosine(fields: Fields, _notes: list[str]) -> _Part:
+    start, peak, end = _rate(fields, "init_value"), _rate(fields, "peak_value"), _rate(fields, "end_value", 0.0)
+    warmup, total = fields.count("warmup_steps"), fields.count("decay_steps")
+    exponent = fields.number("exponent", 1.0)
+    if total <= warmup:
+        raise fields.refusal(
+            "decay_steps", f"above warmup_steps={warmup}", "It counts the whole run, warm-up included."
+        )
+    if not peak:
+        return _Part(start, lambda base: _row(*_rise(warmup, start, 0.0, base), hold(None, 0.0)))
+    if end > peak and exponent != 1:
+        raise fields.refusal("end_value", "at most peak_value with an exponent", "It would be another curve.")
+    curve = Cosine(power=exponent)
+    return _Part(
+        max(start, peak, end),
+        lambda base: _row(
+            *_rise(warmup, start, peak, base),
+            Phase(curve=curve, length=total - warmup, start=peak / base, end=end / base),
+        ),
+    )
+
+
+def _rise(warmup: int, start: float, peak: float, base: float) -> tuple[Phase, ...]:
+    if start == 0 and peak == base:
+        return warm_up(warmup)
+    return (Phase(curve=Linear(), length=warmup, start=start / base, end=peak / base),) if warmup else ()
+
+
+def _warmup_exponential(fields: Fields, notes: list[str]) -> _Part:
+    start, peak, warmup = _rate(fields, "init_value"), _rate(fields, "peak_value"), fields.count("warmup_steps")
+    rest = Fields({**{key: fields.value(key, None) for key in _AFTER_WARMUP}, "init_value": peak}, fields.where)
+    after = _exponential(rest, notes)
+    return _Part(
+        max(start, after.peak),
+        lambda base: PhaseSchedule((*_rise(warmup, start, peak, base), after.over(base))),
+    )
+
+
+_AFTER_WARMUP = ("transition_steps", "decay_rate", "transition_begin", "staircase", "end_value")
+
+
+def _sgdr(fields: Fields, notes: list[str]) -> _Part:
+    cycles = fields.list("cosine_kwargs")
+    if not cycles:
+        raise fields.refusal("cosine_kwargs", "one cycle at least", "Each is a mapping.")
+    inside = [Fields(cycle, f"{fields.path('cosine_kwargs')}[{index}]") for index, cycle in enumerate(cycles)]
+    parts = [_warmup_cosine(cycle, notes) for cycle in inside]
+    for cycle in inside:
+        cycle.finish()
+    borders = list(accumulate(cycle.count("decay_steps") for cycle in inside))
+    return _joined(parts, borders[:-1])
+
+
+def _join(fields: Fields, notes: list[str]) -> _Part:
+    parts = [_part_of(call, notes) for call in fields.list("schedules")]
+    borders = fields.numbers("boundaries", low=0, whole=True)
+    if not parts or len(borders) != len(parts) - 1 or sorted(borders) != borders:
+        advice = f"There are {len(parts)} schedules."
+        raise fields.refusal("boundaries", "a rising number between each two schedules", advice)
+    return _joined(parts, borders)
+
+
+def _joined(parts: Sequence[_Part], borders: Sequence[int]) -> _Part:
+    ends: list[int | None] = [*borders, None]
+
+    def over(base: float) -> Schedule:
+        taken: list[Phase | Schedule] = []
+        begin = 0
+        for part, end in zip(parts, ends, strict=True):
+            if end is None:
+                taken.append(part.over(base))
+            elif end > begin:
+                taken.append(cut(part.over(base), end - begin))
+                begin = end
+        return PhaseSchedule(tuple(taken))
+
+    return _Part(max(part.peak for part in parts), over)
+
+
+def _rate(fields: Fields, name: str, *default: Any) -> float:
+    return float(fields.number(name, *default, low=0.0, advice="It is a learning rate."))
+
+
+def _row(*phases: Phase) -> PhaseSchedule:
+    return PhaseSchedule(phases)
+
+
+def _held(value: float) -> _Part:
+    return _Part(value, lambda base: _row(hold(None, value / base)))
+
+
+# What each function takes, in order, and what makes the schedule.
+_FUNCTIONS: dict[str, tuple[str, Callable[[Fields, list[str]], _Part]]] = {
+    "constant_schedule": ("value", _constant),
+    "linear_schedule": ("init_value end_value transition_steps transition_begin", _linear),
+    "polynomial_schedule": ("init_value end_value power transition_steps transition_begin", _polynomial),
+    "exponential_decay": (
+        "init_value transition_steps decay_rate transition_begin staircase end_value",
+        _exponential,
+    ),
+    "cosine_decay_schedule": ("init_value decay_steps alpha exponent", _cosine),
+    "piecewise_constant_schedule": ("init_value boundaries_and_scales", _piecewise_constant),
+    "piecewise_interpolate_schedule": ("interpolate_type init_value boundaries_and_scales", _piecewise_interpolate),
+    "cosine_onecycle_schedule": (
+        "transition_steps peak_value pct_start div_factor final_div_factor",
+        _cosine_onecycle,
+    ),
+    "linear_onecycle_schedule": (
+        "transition_steps peak_value pct_start pct_final div_factor final_div_factor",
+        _linear_onecycle,
+    ),
+    "warmup_constant_schedule": ("init_value peak_value warmup_steps", _warmup_constant),
+    "warmup_cosine_decay_schedule": (
+        "init_value peak_value warmup_steps decay_steps end_value exponent",
+        _warmup_cosine,
+    ),
+    "warmup_exponential_decay_schedule": (
+        "init_value peak_value warmup_steps transition_steps decay_rate transition_begin staircase end_value",
+        _warmup_exponential,
+    ),
+    "sgdr_schedule": ("cosine_kwargs", _sgdr),
+    "join_schedules": ("schedules boundaries", _join),
+}
+
+
+# Writing: the functions people use where one fits, else one a phase, joined.
 
 
 _NEAR = 1e-12  # of the peak: no further knot is needed
@@ -53,17 +392,17 @@ def write(asked: Outline) -> Iterator[str]:
         schedule, floor = clipped.of, f", end_value={known(clipped.floor) * base!r}"
     pieces = flat(schedule, asked.total)
     if pieces is not None:
-        for expression in (*_named(pieces, base, floor), *_steps(pieces, base), joined(pieces, base, floor)):
+        for expression in (*_with_warmup(pieces, base, floor), *_steps(pieces, base), _in_a_row(pieces, base, floor)):
             if expression is not None:
-                yield program(expression)
+                yield _program(expression)
     for expression in (*_fitted(asked), *_through(asked)):
-        yield program(expression)
+        yield _program(expression)
 
 
-def program(expression: str) -> str:
+def _program(expression: str) -> str:
     """An expression as a program.
 
-    >>> print(program("optax.constant_schedule(0.1)"))
+    >>> print(_program("optax.constant_schedule(0.1)"))
     import optax
     <BLANKLINE>
     schedule = optax.constant_schedule(0.1)
@@ -71,7 +410,39 @@ def program(expression: str) -> str:
     return f"import optax\n\nschedule = {expression}"
 
 
-def joined(pieces: list[Piece], base: float, floor: str = "") -> str | None:
+def _with_warmup(pieces: list[Piece], base: float, floor: str) -> Iterator[str]:
+    """A warm-up and one curve, where optax has a function for the two."""
+    rise, *others = pieces
+    if not others or not isinstance(rise.phase.curve, Linear) or rise.goal != 1 or rise.phase.skip:
+        return
+    first = float(rise.phase.at(0, rise.phase.updates))
+    native = rise.phase.convention == "native"
+    rates = f"init_value={first * base!r}, peak_value={base!r}, warmup_steps={rise.begin + (rise.end or 0) - native}"
+    after = others[0]
+    curve, late = after.phase.curve, after.phase.skip + int(after.phase.convention == "native")
+    if isinstance(curve, Constant) and after.end is None and after.start == 1:
+        yield f"optax.warmup_constant_schedule({rates})"
+    if late != int(native) or after.start != 1:
+        return
+    if isinstance(curve, Cosine) and curve == Cosine(power=curve.power) and isinstance(after.phase.length, int):
+        total = after.begin - late + after.phase.length
+        more = f", end_value={after.goal * base!r}" if after.goal else ""
+        more += f", exponent={curve.power!r}" if curve.power != 1 else ""
+        yield f"optax.warmup_cosine_decay_schedule({rates}, decay_steps={total}{more})"
+    if isinstance(curve, Exponential) and not after.goal:
+        more = f"transition_steps={_plain(curve.steps)}, decay_rate={curve.rate!r}"
+        more += ", staircase=True" if curve.staircase else ""
+        yield f"optax.warmup_exponential_decay_schedule({rates}, {more}{floor})"
+
+
+def _steps(pieces: list[Piece], base: float) -> Iterator[str]:
+    """Constant stretches."""
+    if len(pieces) > 1 and all(isinstance(piece.phase.curve, Constant) and piece.start for piece in pieces):
+        scales = {after.begin: after.start / before.start for before, after in pairwise(pieces)}
+        yield f"optax.piecewise_constant_schedule({pieces[0].start * base!r}, {scales!r})"
+
+
+def _in_a_row(pieces: list[Piece], base: float, floor: str = "") -> str | None:
     """One schedule a phase; None for what optax has no function for."""
     made: list[str] = []
     borders: list[int] = []
@@ -112,10 +483,12 @@ def _expression(piece: Piece, base: float, floor: str) -> str | None:
         return _line(phase, base)
     if isinstance(curve, Exponential) and not goal:
         stairs = ", staircase=True" if curve.staircase else ""
-        return f"optax.exponential_decay({start!r}, {_whole(curve.steps)}, {curve.rate!r}{stairs}{floor})"
+        return f"optax.exponential_decay({start!r}, {_plain(curve.steps)}, {curve.rate!r}{stairs}{floor})"
     if not isinstance(phase.length, int):
         return None
-    if isinstance(curve, Cosine) and curve == Cosine(power=curve.power) and start and _same(curve.power, goal <= start):
+    # optax' cosine is ours: a rising one is the falling one mirrored, which a power would tell apart.
+    mirrored = isinstance(curve, Cosine) and goal > start and curve.power != 1
+    if isinstance(curve, Cosine) and curve == Cosine(power=curve.power) and start and not mirrored:
         more = f", alpha={goal / start!r}" if goal else ""
         more += f", exponent={curve.power!r}" if curve.power != 1 else ""
         return f"optax.cosine_decay_schedule({start!r}, {phase.length}{more})"
@@ -126,11 +499,6 @@ def _expression(piece: Piece, base: float, floor: str) -> str | None:
     return None
 
 
-def _same(power: float, falls: bool) -> bool:
-    """Whether optax' cosine is ours: a rising one is the falling one mirrored, which a power would tell apart."""
-    return falls or power == 1
-
-
 def _line(phase: Phase, base: float) -> str:
     first, last = phase.at(0, phase.updates), phase.value(phase.length, 0)
     steps = int(phase.updates or 0) - int(phase.convention == "native")
@@ -139,40 +507,27 @@ def _line(phase: Phase, base: float) -> str:
     return f"optax.linear_schedule({first * base!r}, {last * base!r}, {steps})"
 
 
-def _whole(number: float) -> int | float:
+def _plain(number: float) -> int | float:
     return int(number) if number == int(number) else number
 
 
-def _named(pieces: list[Piece], base: float, floor: str) -> Iterator[str]:
-    """A warm-up and one curve, where optax has a function for the two."""
-    rise, *others = pieces
-    if not others or not isinstance(rise.phase.curve, Linear) or rise.goal != 1 or rise.phase.skip:
-        return
-    first = float(rise.phase.at(0, rise.phase.updates))
-    native = rise.phase.convention == "native"
-    rates = f"init_value={first * base!r}, peak_value={base!r}, warmup_steps={rise.begin + (rise.end or 0) - native}"
-    after = others[0]
-    curve, late = after.phase.curve, after.phase.skip + int(after.phase.convention == "native")
-    if isinstance(curve, Constant) and after.end is None and after.start == 1:
-        yield f"optax.warmup_constant_schedule({rates})"
-    if late != int(native) or after.start != 1:
-        return
-    if isinstance(curve, Cosine) and curve == Cosine(power=curve.power) and isinstance(after.phase.length, int):
-        total = after.begin - late + after.phase.length
-        more = f", end_value={after.goal * base!r}" if after.goal else ""
-        more += f", exponent={curve.power!r}" if curve.power != 1 else ""
-        yield f"optax.warmup_cosine_decay_schedule({rates}, decay_steps={total}{more})"
-    if isinstance(curve, Exponential) and not after.goal:
-        more = f"transition_steps={_whole(curve.steps)}, decay_rate={curve.rate!r}"
-        more += ", staircase=True" if curve.staircase else ""
-        yield f"optax.warmup_exponential_decay_schedule({rates}, {more}{floor})"
-
-
-def _steps(pieces: list[Piece], base: float) -> Iterator[str]:
-    """Constant stretches."""
-    if len(pieces) > 1 and all(isinstance(piece.phase.curve, Constant) and piece.start for piece in pieces):
-        scales = {after.begin: after.start / before.start for before, after in pairwise(pieces)}
-        yield f"optax.piecewise_constant_schedule({pieces[0].start * base!r}, {scales!r})"
+def _fitted(asked: Outline) -> Iterator[str]:
+    """The run's own lengths and floors in the functions that most people use."""
+    peak = asked.peak
+    for warmup in asked.warmups:
+        for start in asked.starts:
+            rates = f"init_value={start * peak!r}, peak_value={peak!r}, warmup_steps={warmup}"
+            yield f"optax.warmup_constant_schedule({rates})"
+            for floor in asked.floors:
+                for total in (asked.total, asked.total - 1):
+                    end = f"decay_steps={total}, end_value={floor * peak!r}"
+                    for exponent in (1.0, 1.5, 2.0, 3.0) if floor <= 1 else ():
+                        yield f"optax.warmup_cosine_decay_schedule({rates}, {end}, exponent={exponent!r})"
+                    rise = f"optax.linear_schedule({start * peak!r}, {peak!r}, {warmup})"
+                    for power in asked.option("power", 1.0, 2.0, 0.5):
+                        length = total - warmup
+                        fall = f"optax.polynomial_schedule({peak!r}, {floor * peak!r}, {power!r}, {length})"
+                        yield f"optax.join_schedules([{rise}, {fall}], boundaries=[{warmup}])"
 
 
 def _through(asked: Outline) -> Iterator[str]:
@@ -205,373 +560,15 @@ def _knots(values: NDArray[np.float64], most: int) -> list[int]:
     return knots
 
 
-def _fitted(asked: Outline) -> Iterator[str]:
-    """The run's own lengths and floors in the functions that most people use."""
-    peak = asked.peak
-    for warmup in asked.warmups:
-        for start in asked.starts:
-            rates = f"init_value={start * peak!r}, peak_value={peak!r}, warmup_steps={warmup}"
-            yield f"optax.warmup_constant_schedule({rates})"
-            for floor in asked.floors:
-                for total in (asked.total, asked.total - 1):
-                    end = f"decay_steps={total}, end_value={floor * peak!r}"
-                    for exponent in (1.0, 1.5, 2.0, 3.0) if floor <= 1 else ():
-                        yield f"optax.warmup_cosine_decay_schedule({rates}, {end}, exponent={exponent!r})"
-                    rise = f"optax.linear_schedule({start * peak!r}, {peak!r}, {warmup})"
-                    for power in asked.option("power", 1.0, 2.0, 0.5):
-                        length = total - warmup
-                        fall = f"optax.polynomial_schedule({peak!r}, {floor * peak!r}, {power!r}, {length})"
-                        yield f"optax.join_schedules([{rise}, {fall}], boundaries=[{warmup}])"
-
-
-# --- optax' schedule functions, from their arguments ----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One schedule: its highest rate, and what makes it as shares of a base."""
-
-    peak: float
-    over: Callable[[float], Schedule]
-
-
-def part_of(call: Any, notes: list[str]) -> Part:
-    """The schedule of a call, or of a mapping or a plain rate in its place; adds to ``notes``."""
-    if isinstance(call, (int, float)) and not isinstance(call, bool):
-        call = Call("constant_schedule", (call,), {})
-    if isinstance(call, Call):
-        name = call.function
-    elif isinstance(call, Mapping):
-        name = named_in(call) or ""
-    else:
-        raise ConfigError(refusal("schedule", "the call of an optax function", call, "Write it out."))
-    if name not in FUNCTIONS:
-        raise ConfigError(unknown_name("function", "a schedule function known here", name or call, FUNCTIONS))
-    parameters, make = FUNCTIONS[name]
-    if isinstance(call, Call):
-        fields = call.fields(parameters.split())
-    else:
-        given = call.get("kwargs")
-        plain = {key: value for key, value in call.items() if key not in ("function", "name")}
-        fields = Fields(given if isinstance(given, Mapping) else plain, name)
-    part = make(fields, notes)
-    fields.finish()
-    return part
-
-
-def named_in(config: Mapping[str, Any]) -> str | None:
-    """The function that a mapping names."""
-    for key in ("function", "name"):
-        if isinstance(config.get(key), str):
-            return str(config[key]).rpartition(".")[2]
-    return None
-
-
-def _rate(fields: Fields, name: str, *default: Any) -> float:
-    return float(fields.number(name, *default, low=0.0, advice="It is a learning rate."))
-
-
-def _row(*phases: Phase) -> PhaseSchedule:
-    return PhaseSchedule(phases)
-
-
-def _held(value: float) -> Part:
-    return Part(value, lambda base: _row(hold(None, value / base)))
-
-
-def _constant(fields: Fields, _notes: list[str]) -> Part:
-    return _held(_rate(fields, "value"))
-
-
-def _linear(fields: Fields, notes: list[str]) -> Part:
-    return _moved(fields, notes, 1.0)
-
-
-def _polynomial(fields: Fields, notes: list[str]) -> Part:
-    return _moved(fields, notes, fields.number("power"))
-
-
-def _moved(fields: Fields, notes: list[str], power: float) -> Part:
-    start, end = _rate(fields, "init_value"), _rate(fields, "end_value")
-    length = fields.count("transition_steps", low=-(2**53))
-    begin = max(0, fields.count("transition_begin", 0, low=-(2**53)))
-    if length <= 0:
-        notes.append(f"with transition_steps={length} optax stays at init_value for ever")
-        return _held(start)
-    if power == 1:
-        curve: Curve = Linear()
-    else:  # the formula stays as it is when it rises, where a phase runs its curve backwards
-        curve = OneMinusPower(power) if end > start else Polynomial(power)
-    waiting = (start,) if begin else ()
-    return Part(
-        max(start, end),
-        lambda base: _row(
-            *(hold(begin, value / base) for value in waiting),
-            Phase(curve=curve, length=length, start=start / base, end=end / base),
-        ),
-    )
-
-
-def _exponential(fields: Fields, notes: list[str]) -> Part:
-    start = _rate(fields, "init_value")
-    curve, begin = _exponential_curve(fields, notes)
-    floor = fields.number("end_value", None, low=0.0, advice="It is a learning rate.")
-    if curve is None:
-        return _held(start)
-
-    def over(base: float) -> Schedule:
-        fall = Phase(curve=curve, length=None, start=start / base)
-        schedule: Schedule = _row(hold(begin, start / base), fall) if begin else _row(fall)
-        return schedule if floor is None else schedule.clip(floor=floor / base)
-
-    return Part(max(start, floor or 0.0), over)
-
-
-def _exponential_curve(fields: Fields, notes: list[str]) -> tuple[Curve | None, int]:
-    """The curve and the updates before it; None where optax stays at init_value."""
-    length, rate = fields.number("transition_steps"), fields.number("decay_rate", low=0.0)
-    begin, stairs = max(0, fields.count("transition_begin", 0, low=-(2**53))), fields.flag("staircase")
-    if length <= 0 or rate == 0:
-        notes.append(f"with transition_steps={length} and decay_rate={rate} optax stays at init_value for ever")
-        return None, begin
-    if rate > 1:
-        raise fields.refusal("decay_rate", "in [0, 1]", "A rate that grows without end is no schedule here.")
-    return Exponential(rate, length, stairs), begin
-
-
-def _cosine(fields: Fields, _notes: list[str]) -> Part:
-    start, length = _rate(fields, "init_value"), fields.count("decay_steps", low=1, advice="optax refuses it too.")
-    alpha = fields.number("alpha", 0.0, low=0.0, advice="It is a share of init_value.")
-    exponent = fields.number("exponent", 1.0)
-    if alpha > 1 and exponent != 1:
-        raise fields.refusal("alpha", "at most 1 with an exponent", "It would be another curve.")
-    curve = Cosine(power=exponent)
-    return Part(
-        start * max(1.0, alpha),
-        lambda base: _row(Phase(curve=curve, length=length, start=start / base, end=alpha * start / base)),
-    )
-
-
-def _given_knots(fields: Fields) -> list[tuple[int, float]]:
-    """``boundaries_and_scales``, sorted; whole numbers in text, as JSON has them, are boundaries too."""
-    given = fields.value("boundaries_and_scales", {})
-    if not isinstance(given, Mapping):
-        raise fields.refusal("boundaries_and_scales", "a mapping of updates to scales", "As in {100: 0.1}.")
-    inside = Fields({"keys": [*given]}, fields.path("boundaries_and_scales"))
-    borders = inside.numbers("keys", low=0, whole=True)
-    scales = Fields({str(index): scale for index, scale in enumerate(given.values())}, inside.where)
-    pairs = zip(borders, (scales.number(name, low=0.0) for name in scales.raw), strict=True)
-    return sorted(pairs)
-
-
-def _piecewise_constant(fields: Fields, _notes: list[str]) -> Part:
-    knots = _given_knots(fields)
-    values = list(accumulate((scale for _, scale in knots), lambda a, b: a * b, initial=_rate(fields, "init_value")))
-    lengths = [after - before for before, after in pairwise([0, *(border for border, _ in knots)])]
-
-    def over(base: float) -> Schedule:
-        held = [hold(n, value / base) for n, value in zip([*lengths, None], values, strict=True) if n != 0]
-        return PhaseSchedule(tuple(held))
-
-    return Part(max(values), over)
-
-
-def _piecewise_interpolate(fields: Fields, _notes: list[str]) -> Part:
-    shape = fields.word("interpolate_type", ("linear", "cosine"))
-    return _interpolated(shape, _rate(fields, "init_value"), _given_knots(fields))
-
-
-def _interpolated(shape: str, start: float, knots: Sequence[tuple[int, float]]) -> Part:
-    values = list(accumulate((scale for _, scale in knots), lambda a, b: a * b, initial=start))
-    borders = [0, *(border for border, _ in knots)]
-    curve = Linear() if shape == "linear" else Cosine()
-
-    def over(base: float) -> Schedule:
-        phases = [
-            Phase(curve=curve, length=after - before, start=low / base, end=high / base)
-            for (before, after), (low, high) in zip(pairwise(borders), pairwise(values), strict=True)
-        ]
-        return PhaseSchedule((*phases, hold(None, values[-1] / base)))
-
-    return Part(max(values), over)
-
-
-def _cosine_onecycle(fields: Fields, _notes: list[str]) -> Part:
-    total, start, div, final = _cycle(fields)
-    knots = {int(fields.number("pct_start", 0.3, low=0.0, high=1.0) * total): div, total: 1.0 / (div * final)}
-    return _interpolated("cosine", start, sorted(knots.items()))
-
-
-def _linear_onecycle(fields: Fields, _notes: list[str]) -> Part:
-    total, start, div, final = _cycle(fields)
-    top, back = (
-        int(fields.number(name, share, low=0.0, high=1.0) * total)
-        for name, share in (("pct_start", 0.3), ("pct_final", 0.85))
-    )
-    return _interpolated("linear", start, sorted({top: div, back: 1.0 / div, total: 1.0 / final}.items()))
-
-
-def _cycle(fields: Fields) -> tuple[int, float, float, float]:
-    """Updates, start rate, and the two divisors."""
-    total, peak = fields.count("transition_steps", low=1), fields.rate("peak_value")
-    div, final = fields.number("div_factor", 25.0), fields.number("final_div_factor", 1e4)
-    for name, value in (("div_factor", div), ("final_div_factor", final)):
-        if value <= 0:
-            raise fields.refusal(name, "> 0", "It divides a rate.")
-    return total, peak / div, div, final
-
-
-def _warmup_constant(fields: Fields, notes: list[str]) -> Part:
-    start, peak = _rate(fields, "init_value"), _rate(fields, "peak_value")
-    warmup = fields.count("warmup_steps", low=0)
-    if not warmup:
-        notes.append("with warmup_steps=0 optax stays at init_value for ever: peak_value is never used")
-        return Part(start or peak, lambda base: _row(hold(None, start / base)))
-    return Part(
-        max(start, peak),
-        lambda base: _row(*_warm_up(warmup, start, peak, base), hold(None, peak / base)),
-    )
-
-
-def _warmup_cosine(fields: Fields, _notes: list[str]) -> Part:
-    start, peak, end = _rate(fields, "init_value"), _rate(fields, "peak_value"), _rate(fields, "end_value", 0.0)
-    warmup, total = fields.count("warmup_steps"), fields.count("decay_steps")
-    exponent = fields.number("exponent", 1.0)
-    if total <= warmup:
-        raise fields.refusal(
-            "decay_steps", f"above warmup_steps={warmup}", "It counts the whole run, warm-up included."
-        )
-    if not peak:
-        return Part(start, lambda base: _row(*_warm_up(warmup, start, 0.0, base), hold(None, 0.0)))
-    if end > peak and exponent != 1:
-        raise fields.refusal("end_value", "at most peak_value with an exponent", "It would be another curve.")
-    curve = Cosine(power=exponent)
-    return Part(
-        max(start, peak, end),
-        lambda base: _row(
-            *_warm_up(warmup, start, peak, base),
-            Phase(curve=curve, length=total - warmup, start=peak / base, end=end / base),
-        ),
-    )
-
-
-def _warm_up(warmup: int, start: float, peak: float, base: float) -> tuple[Phase, ...]:
-    if start == 0 and peak == base:
-        return warm_up(warmup)
-    return (Phase(curve=Linear(), length=warmup, start=start / base, end=peak / base),) if warmup else ()
-
-
-def _warmup_exponential(fields: Fields, notes: list[str]) -> Part:
-    start, peak, warmup = _rate(fields, "init_value"), _rate(fields, "peak_value"), fields.count("warmup_steps")
-    rest = Fields({**{key: fields.value(key, None) for key in _AFTER_WARMUP}, "init_value": peak}, fields.where)
-    after = _exponential(rest, notes)
-    return Part(
-        max(start, after.peak),
-        lambda base: PhaseSchedule((*_warm_up(warmup, start, peak, base), after.over(base))),
-    )
-
-
-_AFTER_WARMUP = ("transition_steps", "decay_rate", "transition_begin", "staircase", "end_value")
-
-
-def _sgdr(fields: Fields, notes: list[str]) -> Part:
-    cycles = fields.list("cosine_kwargs")
-    if not cycles:
-        raise fields.refusal("cosine_kwargs", "one cycle at least", "Each is a mapping.")
-    inside = [Fields(cycle, f"{fields.path('cosine_kwargs')}[{index}]") for index, cycle in enumerate(cycles)]
-    parts = [_warmup_cosine(cycle, notes) for cycle in inside]
-    for cycle in inside:
-        cycle.finish()
-    borders = list(accumulate(cycle.count("decay_steps") for cycle in inside))
-    return _joined(parts, borders[:-1])
-
-
-def _join(fields: Fields, notes: list[str]) -> Part:
-    parts = [part_of(call, notes) for call in fields.list("schedules")]
-    borders = fields.numbers("boundaries", low=0, whole=True)
-    if not parts or len(borders) != len(parts) - 1 or sorted(borders) != borders:
-        advice = f"There are {len(parts)} schedules."
-        raise fields.refusal("boundaries", "a rising number between each two schedules", advice)
-    return _joined(parts, borders)
-
-
-def _joined(parts: Sequence[Part], borders: Sequence[int]) -> Part:
-    ends: list[int | None] = [*borders, None]
-
-    def over(base: float) -> Schedule:
-        taken: list[Phase | Schedule] = []
-        begin = 0
-        for part, end in zip(parts, ends, strict=True):
-            if end is None:
-                taken.append(part.over(base))
-            elif end > begin:
-                taken.append(cut(part.over(base), end - begin))
-                begin = end
-        return PhaseSchedule(tuple(taken))
-
-    return Part(max(part.peak for part in parts), over)
-
-
-# What each function takes, in order, and what makes the schedule.
-FUNCTIONS: dict[str, tuple[str, Callable[[Fields, list[str]], Part]]] = {
-    "constant_schedule": ("value", _constant),
-    "linear_schedule": ("init_value end_value transition_steps transition_begin", _linear),
-    "polynomial_schedule": ("init_value end_value power transition_steps transition_begin", _polynomial),
-    "exponential_decay": (
-        "init_value transition_steps decay_rate transition_begin staircase end_value",
-        _exponential,
-    ),
-    "cosine_decay_schedule": ("init_value decay_steps alpha exponent", _cosine),
-    "piecewise_constant_schedule": ("init_value boundaries_and_scales", _piecewise_constant),
-    "piecewise_interpolate_schedule": ("interpolate_type init_value boundaries_and_scales", _piecewise_interpolate),
-    "cosine_onecycle_schedule": (
-        "transition_steps peak_value pct_start div_factor final_div_factor",
-        _cosine_onecycle,
-    ),
-    "linear_onecycle_schedule": (
-        "transition_steps peak_value pct_start pct_final div_factor final_div_factor",
-        _linear_onecycle,
-    ),
-    "warmup_constant_schedule": ("init_value peak_value warmup_steps", _warmup_constant),
-    "warmup_cosine_decay_schedule": (
-        "init_value peak_value warmup_steps decay_steps end_value exponent",
-        _warmup_cosine,
-    ),
-    "warmup_exponential_decay_schedule": (
-        "init_value peak_value warmup_steps transition_steps decay_rate transition_begin staircase end_value",
-        _warmup_exponential,
-    ),
-    "sgdr_schedule": ("cosine_kwargs", _sgdr),
-    "join_schedules": ("schedules boundaries", _join),
-}
-
-
-# --- optax schedules: the calls that make them, as text or as data --------------------------------------------------
-
-
-def read(config: Fields | Any, context: Context) -> Imported:
-    """A call, or data that names a function and its arguments."""
-    notes: list[str] = []
-    call: Any = config.raw if isinstance(config, Fields) else config
-    if isinstance(config, str):
-        call = last_call(run_of_calls(config), FUNCTIONS)
-        if call is None:
-            advice = f"Known: {', '.join(FUNCTIONS)}."
-            raise ConfigError(refusal("config", "code that makes an optax schedule", config[:80], advice))
-    part = part_of(call, notes)
-    base = part.peak or context.peak
-    if not base:
-        raise ConfigError(refusal("schedule", "above zero somewhere", 0.0, "Nothing would train."))
-    schedule = part.over(base)
-    return Imported(schedule, context.rate("peak_value", base), tuple(dict.fromkeys(notes)), total=context.total)
+# The dialect.
 
 
 def matches(config: Any) -> int:
     """3 for data that names one of the functions, 2 for code that calls one."""
     if isinstance(config, Mapping):
-        return 3 if named_in(config) in FUNCTIONS else 0
+        return 3 if _named_in(config) in _FUNCTIONS else 0
     if isinstance(config, str):
-        return 2 if re.search(rf"\b({'|'.join(FUNCTIONS)})\s*\(", config) else 0
+        return 2 if re.search(rf"\b({'|'.join(_FUNCTIONS)})\s*\(", config) else 0
     return 0
 
 
