@@ -1,8 +1,8 @@
 """Floor 2: other frameworks' configurations as schedules, and back. One file a framework.
 
 >>> from preheat import dialects
->>> found = dialects.read({"lr_scheduler_type": "cosine", "warmup_steps": 0.1, "learning_rate": 1e-4}, total=100)
->>> found.dialect, found.base_lr, found.schedule(10)
+>>> imported = dialects.read({"lr_scheduler_type": "cosine", "warmup_steps": 0.1, "learning_rate": 1e-4}, total=100)
+>>> imported.dialect, imported.base_lr, imported.schedule(10)
 ('transformers', 0.0001, 1.0)
 """
 
@@ -57,8 +57,8 @@ def dialect(name: str) -> Dialect:
     """The dialect called ``name``, refused with the nearest one known."""
     if name not in DIALECTS:
         raise ConfigError(unknown_name("dialect", "one known here", name, DIALECTS))
-    found: Dialect = import_module(f"preheat.dialects.{name.replace('-', '_')}").DIALECT
-    return found
+    spoken: Dialect = import_module(f"preheat.dialects.{name.replace('-', '_')}").DIALECT
+    return spoken
 
 
 def detect(config: Any) -> str:
@@ -76,13 +76,13 @@ def detect(config: Any) -> str:
     data = load(config)
     sure = {name: dialect(name).matches(data) for name in DIALECTS}
     best = max(sure.values())
-    found = [name for name, score in sure.items() if score == best]
+    likeliest = [name for name, score in sure.items() if score == best]
     if not best:
         advice = f"Say which with dialect= (--from): {', '.join(DIALECTS)}."
         raise ConfigError(refusal("config", "of a dialect known here", _short(data), advice))
-    if len(found) > 1:
-        raise ConfigError(refusal("config", "of one dialect", _short(data), f"It could be {' or '.join(found)}."))
-    return found[0]
+    if len(likeliest) > 1:
+        raise ConfigError(refusal("config", "of one dialect", _short(data), f"It could be {' or '.join(likeliest)}."))
+    return likeliest[0]
 
 
 def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:

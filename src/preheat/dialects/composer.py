@@ -48,14 +48,17 @@ _NAMES = {
 def read(config: Any, context: Context) -> Imported:
     """A composer configuration, its scheduler section, or a scheduler's constructor call, as a schedule."""
     root = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
+    # MosaicML's platform keeps the training configuration under that name.
     root = root.section("parameters") if "parameters" in root else root
     own = root.section("scheduler") if "scheduler" in root else root
+    # Stepped once an epoch every schedule would be a staircase of another one.
     if not root.flag("step_schedulers_every_batch", True):
         raise root.refusal("step_schedulers_every_batch", "true", "A schedule here moves with every update.")
     ratio = root.number("scale_schedule_ratio", 1.0, low=0.0)
     if not ratio:
         raise root.refusal("scale_schedule_ratio", "above 0", "It multiplies the run's length.")
     job = _Job(own, root, context, ratio, [])
+    # The trainer steps its schedulers before its clock: the first two updates run at time 0.
     schedule = _SHAPES[_name(own)](job).shift(-1)
     total = context.updates("max_duration", job.total())
     peak = context.rate("optimizer.lr", root.section("optimizer", {}).rate("lr", None))
@@ -87,6 +90,7 @@ def _mapping(config: Any) -> Mapping[str, Any] | None:
 
 _Time = tuple[float, str]
 _Counted = tuple[int, str]
+# Units of composer's core/time.py; iterations and seconds cannot be counted in updates, and are refused below.
 _TIME = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
 
 
@@ -104,12 +108,13 @@ class _Job:
         """A field as a number and its unit: ba, ep, sp, tok or dur."""
         fields = fields or self.own
         value = fields.value(name, default)
-        found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+        match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
         try:
-            number = float(found[1]) if found else math.nan
+            number = float(match[1]) if match else math.nan
         except ValueError:
             number = math.nan
-        unit = found[2].lower() if found else ""
+        unit = match[2].lower() if match else ""
+        # composer takes parts of a duration alone: 1.5ba is an error there too.
         if not 0 <= number < math.inf or unit in ("iter", "sec") or (unit != "dur" and number != int(number)):
             raise fields.refusal(name, 'a time such as "100ba", "2ep", "1e9tok" or "0.5dur"', "Write it with its unit.")
         return number, unit
@@ -117,6 +122,7 @@ class _Job:
     @property
     def duration(self) -> _Time:
         """max_duration as the file has it; a plain number counts epochs, the caller's total batches."""
+        # A plain number is epochs to the trainer; the caller counts updates, and a batch is one.
         value = self.root.value("max_duration", None)
         if value is None:
             return float(self.context.updates("max_duration")), "ba"
@@ -138,6 +144,7 @@ class _Job:
         """A time scaled, in batches, samples or tokens, rounded as composer rounds it; dur is never scaled."""
         value, unit = time
         if unit == "dur":
+            # A share is of max_duration as it stands after scaling, so it is never scaled itself.
             whole, unit = self.duration
             whole = int(whole * self.ratio)
             return (int(value * self.epoch * whole), "ba") if unit == "ep" else (int(value * whole), unit)
@@ -161,6 +168,7 @@ class _Job:
             each = None if length is None else each * length
         if each is None:
             each = self.context.per("sample" if unit == "sp" else "token", "max_duration")
+        # Whole updates stay integers: schedules print and compare by them.
         if amount % each == 0:
             return int(amount // each)
         parts = amount / each  # rounded down, so that a step that falls on an update is not missed
@@ -192,6 +200,7 @@ def _warm_up(job: _Job, top: float = 1.0) -> tuple[_Parts, Count]:
     begin = ramped = job.updates(job.counted(time))
     if job.own.flag("scale_warmup"):
         ramped = job.updates(job.counted(time, job.ratio))
+    # A ratio below 1 may round the stretched ramp to nothing, which composer divides by.
     if begin and not ramped:
         raise job.own.refusal("t_warmup", "above 0 once it is scaled", "composer divides by it.")
     if not begin:
@@ -206,6 +215,7 @@ def _warm_up(job: _Job, top: float = 1.0) -> tuple[_Parts, Count]:
 def _warm_up_and_end(job: _Job, top: float = 1.0) -> tuple[_Parts, Count, Count]:
     """As :func:`_warm_up`, and the time of t_max, which has to reach the run's end."""
     last = job.time("t_max", "1dur")
+    # The warm-up is compared unscaled, t_max scaled: composer does so.
     (warmup, unit), (end, end_unit) = job.counted(job.time("t_warmup")), job.counted(last, job.ratio)
     if unit != end_unit:
         raise job.own.refusal("t_warmup", f"in the unit of t_max, {end_unit}", "composer cannot compare them.")
@@ -244,7 +254,9 @@ def _inverse_sqrt(job: _Job) -> Schedule:
     scale, cooldown = job.length("t_scale"), job.length("t_cooldown")
     if not scale:
         raise job.own.refusal("t_scale", "above 0", "It divides the time.")
+    # A cool-down longer than what follows the warm-up begins at the hand-over.
     down = max(begin, job.length("t_max", "1dur") - cooldown)
+    # llm-foundry cools down from where the inverse root stands, not from the peak.
     stands = low + (1.0 - low) / ((down - begin + scale) / scale) ** 0.5
     fall = Phase(curve=PowerLaw(timescale=scale), length=down - begin, start=1.0, end=low)
     cool = Phase(curve=Linear(), length=cooldown, start=stands, end=last if cooldown else stands)
@@ -280,6 +292,7 @@ def _falling(curve: Callable[[_Job], Curve], name: str = "t_max", default: Any =
         if not length:
             raise job.own.refusal(name, "above 0", "composer divides by it.")
         shape = curve(job)
+        # alpha_i is a field of the linear scheduler alone.
         top = job.factor("alpha_i", 1.0) if isinstance(shape, Linear) else 1.0
         return PhaseSchedule((Phase(curve=shape, length=length, start=top, end=job.factor("alpha_f", 0.0)),))
 
@@ -311,6 +324,7 @@ def _restarts(job: _Job) -> Schedule:
     growth, floor = job.own.number("t_mult", 1.0, low=0.0), job.factor("alpha_f", 0.0)
     cycles, total = [first], job.total()
     covered: Count = job.updates((first, unit))
+    # Laid out, because composer rounds each cycle down to whole units: no closed form says so.
     while covered < total and cycles[-1] and growth != 1.0 and len(cycles) < _MANY:
         cycles.append(int(growth * cycles[-1]))
         covered += job.updates((cycles[-1], unit))
@@ -346,6 +360,7 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
     for name, fields in (*_written_after_warmup(asked), *_written_without(asked)):
         own = {key: f"{value}ba" if key.startswith("t_") else value for key, value in fields.items()}
         scheduler = {"name": name, **own}
+        # Batches, the one unit in which every border is whole.
         yield {"max_duration": f"{asked.total}ba", "optimizer": {"lr": asked.peak}, "scheduler": scheduler}
 
 
@@ -387,6 +402,7 @@ def _written_without(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _milestones(asked: Outline, name: str, warmup_fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every border of the schedule behind the warm-up, an update earlier by composer's clock."""
+    # By composer's clock everything is an update earlier, the border of the warm-up too.
     first = warmup_fields.get("t_warmup", 0) + 1
     borders = [int(border) for border in asked.schedule.borders if first < border < asked.total]
     rates = [float(asked.factors[border]) for border in borders]
@@ -405,6 +421,7 @@ def matches(config: Any) -> int:
     if not isinstance(own, Mapping):
         return 0
     name = str(own.get("name") or own.get("_target_")).rpartition(".")[2]
+    # OLMo has two of the names, and writes its lengths as plain numbers.
     timed = any(isinstance(value, str) and _TIME.fullmatch(value) for value in own.values())
     shared = name in ("constant_with_warmup", "cosine_with_warmup")
     return 3 * int(name in _SHAPES or (name in _NAMES and (timed or not shared)))

@@ -31,6 +31,7 @@ from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, Logarithmic, PowerLaw
 
 _AUTO = ("warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps")
+# Without betas in their defaults, where DeepSpeed leaves the momentum alone.
 _WITHOUT_BETAS = ("SGD", "RMSprop", "Adagrad", "Adadelta", "ASGD", "Rprop")
 _MANY = 10_000  # stairs a schedule may have
 
@@ -41,6 +42,7 @@ def read(fields: Fields, context: Context) -> Imported:
     optimizer = fields.section("optimizer", {})
     name = section.word("type", _READERS)
     own = optimizer.section("params", {})
+    # transformers fills it in too: then it is what the caller says.
     lr = None if own.value("lr", None) == "auto" else own.rate("lr", None)
     params = _filled(section.section("params", {}), lr, context)
     section.finish()
@@ -48,6 +50,7 @@ def read(fields: Fields, context: Context) -> Imported:
     schedule, base = _READERS[name](_Section(params, lr, context, notes))
     params.refuse("last_batch_iteration", why="A schedule starts at its beginning.", unless=(-1,))
     also: dict[str, Schedule] = {}
+    # Without a type the optimizer is the script's own, Adam in most.
     if name == "OneCycle" and optimizer.value("type", None) not in _WITHOUT_BETAS:
         mirrored, largest = _momentum(params)
         if mirrored is not None:
@@ -60,6 +63,7 @@ def read(fields: Fields, context: Context) -> Imported:
 def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
     """``params`` with what transformers writes for ``"auto"``."""
     values = dict(params.raw)
+    # transformers fills in the four of _AUTO and no other: DeepSpeed gets the rest as the word.
     for name in [name for name, value in values.items() if value == "auto"]:
         path = params.path(name)
         if name == "warmup_min_lr":
@@ -118,6 +122,7 @@ def _cosine(section: _Section) -> _Read:
     phases = (*_warm_up(section, warmup, start), descent)
     if not start:
         return _late(phases), base
+    # The constructor writes 0, whatever warmup_min_ratio is: one update at 0, then the phases by index, not late.
     return PhaseSchedule((Phase(curve=Linear(), length=1, start=0.0, end=start), *phases)), base
 
 
@@ -125,6 +130,7 @@ def _rates(section: _Section, default: float | None) -> tuple[float | None, floa
     """The peak, and the share of it that the warm-up starts from."""
     params, lr = section.params, section.lr
     own = params.rate("warmup_max_lr", None)
+    # Left out, it is DeepSpeed's own 0.001; null, it is the optimizer's lr.
     if own is None and default is not None and "warmup_max_lr" not in params.raw:
         own = default
         section.notes.append(f"warmup_max_lr is left at DeepSpeed's own {default}")
@@ -152,12 +158,14 @@ def _length(section: _Section) -> int:
     given: int = section.params.count("warmup_num_steps", 1000, low=1)
     if given < 2:
         section.notes.append("warmup_num_steps=1 is 2 to DeepSpeed")
+    # ln(1) = 0 would divide, so DeepSpeed takes 2.
     return max(2, given)
 
 
 def _warm_up(section: _Section, warmup: int, start: float) -> Phases:
     """Indices 0 to W - 1."""
     kind = section.params.text("warmup_type", "log")
+    # DeepSpeed warns in its log and goes on.
     if kind not in ("log", "linear"):
         section.notes.append(f"warmup_type={kind!r} is unknown to DeepSpeed, which climbs along the logarithm")
     return warm_up(warmup, start) if kind == "linear" else (*warm_up(warmup - 1, start, Logarithmic()), hold(1))
@@ -165,6 +173,7 @@ def _warm_up(section: _Section, warmup: int, start: float) -> Phases:
 
 def _late(phases: Phases) -> Schedule:
     """Phases by index: update 0 has its value already, so update 1 runs at the same."""
+    # The constructor brings index 0, and so does the first step().
     return PhaseSchedule(phases).shift(-1)
 
 
@@ -193,6 +202,8 @@ def _cycle(params: Fields, rest: float, top: float) -> Phases:
     if first:
         rise = tuple(_stairs(params, "cycle_first_stair_count", up, first, rest, top))
     if second:
+        # The stairs of the way down are those of the way up, backwards: the top is used once, the last step a little
+        # shorter.
         stairs = [*_stairs(params, "cycle_second_stair_count", down, second, rest, top)]
         shorter = hold(stairs[0].length - 1, rest)  # type: ignore[operator]
         fall = (hold(1, top), *reversed(stairs[1:]), shorter)
@@ -203,6 +214,7 @@ def _stairs(params: Fields, name: str, updates: int, stairs: int, rest: float, t
     """Step k of so many, at rest + (top - rest) k / stairs."""
     if stairs > min(updates, _MANY):
         raise params.refusal(name, f"at most {min(updates, _MANY)}", "0 makes it smooth.")
+    # The first update of each stair, rounded up as floor(n stairs / updates) is.
     borders = [-(-step * updates // stairs) for step in range(stairs + 1)]
     for step, (begin, end) in enumerate(pairwise(borders)):
         yield hold(end - begin, rest + (top - rest) * step / stairs)
@@ -215,6 +227,7 @@ def _momentum(params: Fields) -> tuple[Schedule | None, float]:
     """
     largest = params.number("cycle_max_mom", 0.9, low=0.0, high=1.0)
     smallest = params.number("cycle_min_mom", 0.8, low=0.0, high=1.0)
+    # Either at 0 turns it off.
     growing = params.number("decay_mom_rate", 0.0) and params.number("decay_step_size", 0)
     if not params.flag("cycle_momentum", True):
         return None, largest
@@ -233,6 +246,7 @@ def _range_test(section: _Section) -> _Read:
     size = params.count("lr_range_test_step_size", 2000, low=1)
     rate = params.number("lr_range_test_step_rate", 1.0, low=0.0)
     stepped = params.flag("lr_range_test_staircase")
+    # What the last update stands at, or the line's end one after it: the highest rate, which factors are shares of.
     steps = (total - 1) // size if stepped else total / size
     top = 1.0 + rate * steps
     section.notes.append(f"it goes on climbing: after {total} updates the rate is held here")
@@ -263,6 +277,7 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
 
 
 def _warmups(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
+    # DeepSpeed's warm-ups stand one update late, so one that is an update shorter is nearer.
     lengths = sorted({max(2, length) for warmup in asked.warmups for length in (warmup, warmup - 1)})
     for warmup, kind in product(lengths, ("linear", "log")):
         warmup_fields = {"warmup_num_steps": warmup, "warmup_type": kind}

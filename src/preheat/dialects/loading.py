@@ -122,15 +122,15 @@ def last_call(values: Sequence[Any], functions: Container[str]) -> Call | None:
     for value in reversed(values):
         if isinstance(value, Call):
             inside = value.function in functions
-            found = value if inside else last_call([*value.args, *value.keywords.values()], functions)
-            if found is not None:
-                return found
+            made = value if inside else last_call([*value.args, *value.keywords.values()], functions)
+            if made is not None:
+                return made
     return None
 
 
 def _values(statements: Sequence[ast.stmt]) -> tuple[list[Any], dict[str, Any]]:
     names: dict[str, Any] = {}
-    found = []
+    values = []
     for statement in statements:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             continue
@@ -141,8 +141,8 @@ def _values(statements: Sequence[ast.stmt]) -> tuple[list[Any], dict[str, Any]]:
             value = _value(statement.value, names)
         else:
             raise ValueError(f"{ast.unparse(statement).splitlines()[0]!r} would have to be run")
-        found.append(value)
-    return found, names
+        values.append(value)
+    return values, names
 
 
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -306,10 +306,10 @@ def flags(text: str) -> dict[str, Any]:
         words = shlex.split(text.replace("\\\n", " "), comments=True)
     except ValueError as error:
         raise ConfigError(refusal("config", "flags with closed quotes", text[:80], f"{error}.")) from error
-    found: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     for name, values in _groups(words):
-        found[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
-    return found
+        named[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
+    return named
 
 
 def _groups(words: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -375,15 +375,15 @@ def call(text: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def _keywords(node: ast.Call) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     for item in node.keywords:
         try:
-            found[str(item.arg)] = (
+            named[str(item.arg)] = (
                 _keywords(item.value) if isinstance(item.value, ast.Call) else ast.literal_eval(item.value)
             )
         except (ValueError, TypeError, RecursionError, MemoryError):
             continue
-    return found
+    return named
 
 
 def _toml(text: str) -> Any:
@@ -403,15 +403,15 @@ def _ini(text: str) -> dict[str, Any]:
         parser.read_string(text)
     except Error as error:
         raise ConfigError(refusal("config", "INI", text[:80], f"{error.message}.")) from error
-    found: dict[str, Any] = {}
+    sections: dict[str, Any] = {}
     for section in parser.sections():
-        inner = found
+        inner = sections
         for part in section.split("."):
             inner = inner.setdefault(part, {})
             if not isinstance(inner, dict):
                 raise ConfigError(refusal(section, "a section", inner, "It is a field already."))
         inner.update({name: _json_or_text(value) for name, value in parser[section].items()})
-    return found
+    return sections
 
 
 def _json_or_text(value: str) -> Any:

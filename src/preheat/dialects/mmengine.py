@@ -38,6 +38,7 @@ from preheat.schedule.sequence import PhaseSchedule
 
 _TYPE = re.compile(r"(\w+?)(LR|Momentum|ParamScheduler)")
 _COMMON = ("type", "by_epoch", "begin", "end", "convert_to_iter_based", "last_step", "verbose", "param_name")
+# One phase for each: longer rows are slow to make and nothing to read.
 _MOST = 10_000  # steps of a by_epoch staircase
 
 
@@ -57,17 +58,18 @@ def read(config: Fields | Any, context: Context) -> Imported:
     for one in schedulers:
         if one.drives != "lr":
             driven.setdefault(_key(one.drives, optimizer), []).append(one)
+    # It writes rates of its own, whatever the optimizer has.
     if driven["lr"][0].kind == "OneCycle":
         base = driven["lr"][0].fields.rate("eta_max")
-    found = {key: _together(those, _value(key, base, optimizer)) for key, those in driven.items()}
-    return Imported(found.pop("lr"), base, tuple(dict.fromkeys(run.notes)), total=run.updates, also=found)
+    schedules = {key: _together(those, _value(key, base, optimizer)) for key, those in driven.items()}
+    return Imported(schedules.pop("lr"), base, tuple(dict.fromkeys(run.notes)), total=run.updates, also=schedules)
 
 
 def _parsed(text: str) -> Any:
     """Python text: what it assigns, or the list that it is."""
-    found = assigned_in(text)
-    if "param_scheduler" in found:
-        return found
+    assigned = assigned_in(text)
+    if "param_scheduler" in assigned:
+        return assigned
     values = run_of_calls(text)
     return values[-1] if values else None
 
@@ -152,12 +154,12 @@ def _scheduler(entry: Any, index: int, run: _Run) -> _Scheduler:
     where = f"param_scheduler[{index}]"
     fields = Fields(entry, where)
     name = fields.word("type", _NAMES)
-    found = _TYPE.fullmatch(name)
-    assert found is not None
-    kind = found[1]
+    match = _TYPE.fullmatch(name)
+    assert match is not None
+    kind = match[1]
     if kind == "ReduceOnPlateau":
         raise fields.refusal("type", "a function of the update", "Multiply by preheat.plateau() instead.")
-    drives = "lr" if found[2] == "LR" else "momentum" if found[2] == "Momentum" else fields.text("param_name")
+    drives = "lr" if match[2] == "LR" else "momentum" if match[2] == "Momentum" else fields.text("param_name")
     by_epoch, convert = fields.flag("by_epoch", True), fields.flag("convert_to_iter_based")
     fields.refuse("last_step", why="It is for going on from a state.", unless=(-1,))
     fields.value("verbose", None)
@@ -167,11 +169,13 @@ def _scheduler(entry: Any, index: int, run: _Run) -> _Scheduler:
     unit = run.epoch() if by_epoch and not convert else 1
     begin = fields.number("begin", 0, low=0.0)
     end = fields.number("end", None, low=0.0)
+    # mmengine's own default end is INF = 1e9.
     if end is None or end >= 10**9:
         end = _end_of_run(run, by_epoch)
     if not convert:
         begin = fields.count("begin", 0)
         end = end if end is None else int(end)
+    # In epochs, converted, begin and end may have parts: mmengine cuts the product.
     first, last = int(begin * times), None if end is None else int(end * times)
     if last is not None and last <= first:
         raise fields.refusal("end", f"above begin={begin}", "It moves in between.")
@@ -210,6 +214,8 @@ def _together(schedulers: list[_Scheduler], base: float | None) -> Schedule:
         fields = next(one.fields for one in schedulers if one.kind == "OneCycle")
         raise fields.refusal("type", "the only scheduler of its number", "OneCycleLR writes rates of its own.")
     placed: dict[int, Schedule] = {}
+    # First those that multiply, which the order of the list does not change; then those that depend on what the
+    # others have reached.
     multiplying = [index for index, one in enumerate(schedulers) if not _has_level(one)]
     levelled = [index for index in range(len(schedulers)) if index not in multiplying]
     for index in multiplying:
@@ -219,6 +225,7 @@ def _together(schedulers: list[_Scheduler], base: float | None) -> Schedule:
         others = list(placed.values())
         at, until = one.begin * one.unit, (one.begin + one.steps) * one.unit
         reached = _product(others, at)
+        # A cosine with a floor pulls from wherever the rate stands: exact only while nobody else moves it.
         if any(_product(others, position) != reached for position in _probes(others, at, until)):
             advice = "With a floor its way depends on what the others do: let one end before the other begins."
             raise one.fields.refusal("begin", "outside of what other schedulers move in", advice)
@@ -239,6 +246,7 @@ def _product(schedules: list[Schedule], position: int) -> float:
 def _probes(schedules: list[Schedule], begin: int, end: int) -> list[int]:
     """Places where schedules of phases would show that they move between two updates."""
     borders = [int(border) for schedule in schedules for border in schedule.borders]
+    # Phases change only at their borders: an update to each side, and the middle, shows any that moves.
     near = {at + off for at in (begin, end - 1, *borders) for off in (-1, 0, 1)}
     return sorted(at for at in near | {(begin + end) // 2} if begin <= at < end)
 
@@ -264,6 +272,7 @@ def _placed(one: _Scheduler, reached: float, base: float | None) -> Schedule:
         before = [1.0] * one.begin
         return plateaus([*before, *(shape(min(step, one.steps - 1)) for step in range(one.steps))], one.unit)
     if one.end is not None:
+        # Its last step is end - 1, and what it has reached there stays.
         shape = shape.until(one.end - one.begin - 1) if shape.horizon != one.end - one.begin - 1 else shape
     return PhaseSchedule((hold(one.begin), shape)) if one.begin else shape
 
@@ -273,6 +282,7 @@ def _key(drives: str, optimizer: Fields) -> str:
     if drives != "momentum":
         return drives
     kind = str(optimizer.value("type", "")).lower()
+    # mmengine looks for betas in the group first, as Adam and Lion have them, then for momentum.
     return "betas[0]" if "adam" in kind or "lion" in kind or "betas" in optimizer else "momentum"
 
 
@@ -296,12 +306,14 @@ def _constant(one: _Scheduler) -> Schedule:
         raise one.fields.refusal("factor", "> 0", "mmengine divides by it at the end.")
     if one.end is None:
         return _row(hold(None, factor))
+    # Back at 1 in the last step already, not after it.
     return _row(hold(one.steps - 1, factor), hold(None)) if one.steps > 1 else _row(hold(None, factor))
 
 
 def _linear(one: _Scheduler) -> Schedule:
     start = one.fields.number("start_factor", 1.0 / 3, low=0.0, high=1.0, advice="mmengine refuses it too.")
     end = one.fields.number("end_factor", 1.0, low=0.0, high=1.0, advice="mmengine refuses it too.")
+    # Its recursive form divides by what it has multiplied with before.
     if start == 0:
         raise one.fields.refusal("start_factor", "> 0", "From 0 mmengine divides by 0 at the second step.")
     if one.steps == 1:
@@ -336,6 +348,8 @@ def _multistep(one: _Scheduler) -> Schedule:
 
 
 def _cosine(one: _Scheduler) -> Schedule:
+    # T_max counts from begin; one after the last step when it is left out, so that the floor is not quite
+    # reached.
     length = one.fields.count("T_max", None, low=0) or one.steps
     if one.end is not None and length < one.steps - 1:
         one.notes.append("past T_max mmengine's cosine climbs again; here the end value is held")
@@ -371,6 +385,7 @@ def _restarts(one: _Scheduler) -> Schedule:
     if "eta_min" not in one.fields and "eta_min_ratio" not in one.fields:
         raise one.fields.refusal("eta_min", "given, or eta_min_ratio in its place", "mmengine asks for one of them.")
     floor = _floor(one)
+    # Restarts write base * weight, over whatever the others have reached.
     tops = [weight / one.reached for weight in weights]
     phases = [Phase(curve=Cosine(), length=n, start=top, end=floor) for n, top in zip(periods, tops, strict=True)]
     return PhaseSchedule(tuple(phases)).until(sum(periods) - 1)  # the last step of the last period stays

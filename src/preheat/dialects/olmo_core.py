@@ -38,7 +38,10 @@ def read(config: Any, context: Context) -> Imported:
     each = 1.0
     if own.word("units", ("steps", "tokens"), "steps") == "tokens":
         each = _tokens(root, context)
+    # In tokens a run need not be whole updates: the schedule ends at the budget, the run with the update that
+    # reaches it.
     updates, amount = _run(root, context, each)
+    # The trainer counts the update it is about to make: it asks for the value of n + 1.
     schedule = _build(_Part(own, amount, each, peak)).shift(1)
     notes: tuple[str, ...] = ()
     if amount is not None and amount % each:
@@ -95,6 +98,7 @@ class _Part:
 
     def length(self, name: str, default: Any = None, of: float | None = None) -> float:
         """``name``, or its share ``<name>_fraction`` of a period (of the run), in the section's own unit."""
+        # Both spellings stand in saved experiments: the older one before the _steps were dropped.
         older, share = f"{name}_steps", f"{name}_fraction"
         given = self.own.count(name, self.own.count(older, None))
         fraction = self.own.number(share, default if given is None else None, low=0.0, high=1.0)
@@ -114,6 +118,7 @@ class _Part:
         """The warm-up to ``top``, and its updates."""
         warmup = self.updates(self.length("warmup", of=of))
         start = self.own.share("warmup_min_lr", self.lr)
+        # A half cosine begins below the peak, and so its warm-up ends there.
         return tuple(replace(phase, end=top) for phase in warm_up(warmup, start)), warmup
 
     def decay(self, room: Count) -> Count:
@@ -165,6 +170,8 @@ def _falling(curve: Curve) -> Callable[[_Part], Schedule]:
         given = part.own.count("t_max", None, low=1)
         shaped = part if given is None else replace(part, total=float(given))
         total, floor = shaped.updates(shaped.run()), part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
+        # OLMo-core's half cosine is the second half of a cosine: it begins in the middle between peak and
+        # floor.
         top = (1.0 + floor) / 2.0 if isinstance(curve, HalfCosine) else 1.0
         rise, warmup = shaped.warm_up(top)
         part.refuse_warmup(warmup, total)
@@ -197,6 +204,7 @@ def _power(part: _Part) -> Schedule:
         raise part.own.refusal("warmup", "above 0 for power_lr", "It divides by it.")
     part.refuse_warmup(warmup, total)
     decay = part.decay(total - warmup)
+    # b is the exponent as the paper on the power scheduler has it, below 0 (arXiv:2408.13359).
     power = -part.own.number("b", -0.51)
     stands = (warmup / (total - decay)) ** power
     fall = Phase(curve=PowerLaw(power, warmup), length=total - decay - warmup, start=1.0)
@@ -207,6 +215,7 @@ def _power(part: _Part) -> Schedule:
 def _cosine_with_tail(part: _Part) -> Schedule:
     whole, total = _falling(Cosine())(part), part.updates(part.run())
     decay = part.decay(total)
+    # From wherever the cosine stands at that update.
     tail = Phase(curve=Linear(), length=decay, start=None, end=part.own.share("decay_min_lr", part.lr))
     return PhaseSchedule((whole.until(total - decay), tail))
 
@@ -218,6 +227,7 @@ def _wsds(part: _Part) -> Schedule:
     multipliers = part.own.list("period_lr_multipliers", [1.0] * len(lengths))
     if not lengths or len(multipliers) != len(lengths):
         raise part.own.refusal("period_lr_multipliers", f"as many as period_lengths, {len(lengths)}", "Give one each.")
+    # A period that ends inside an update would begin the next one between two updates.
     if any(length % part.each for length in lengths):
         raise part.own.refusal("period_lengths", f"multiples of {part.each:g}, the tokens of an update", "Round them.")
     peaks = [Fields({"multiplier": item}, part.own.where).rate("multiplier") for item in multipliers]
@@ -232,6 +242,8 @@ def _wsds(part: _Part) -> Schedule:
         if not isinstance(decay, int) or not isinstance(warmup, int):
             rule = f"multiples of {part.each:g}, the tokens of an update, like the warm-up"
             raise part.own.refusal("decay", rule, "Round them.")
+        # Its first update is a step down already and its last one at the floor, hence native and the odd
+        # update of hold.
         fall = Phase(curve=Linear(), length=decay, start=peak, end=low, convention="native")
         phases += [hold(stable + (0 if index else 1), peak), fall]
     return PhaseSchedule(tuple(phases))
@@ -283,6 +295,7 @@ def _sequential(part: _Part) -> Schedule:
     """Each scheduler up to and with its last update; the next takes the rate it arrives at for its own 1."""
     own = part.own
     sections = [Fields(item, f"{own.path('schedulers')}[{index}]") for index, item in enumerate(own.list("schedulers"))]
+    # The last scheduler has all that is left; a length given for it is not used.
     given = own.list("schedulers_max", own.list("schedulers_max_steps", []))[: max(0, len(sections) - 1)]
     if not sections or len(given) != len(sections) - 1:
         raise own.refusal("schedulers_max", f"one for each but the last of {len(sections)}", "Give the lengths.")
@@ -294,8 +307,11 @@ def _sequential(part: _Part) -> Schedule:
         lr = None if part.lr is None else part.lr * level
         schedule = _build(replace(part, own=section, total=min(known, default=None), lr=lr))
         schedule = schedule if level == 1.0 else schedule * level
+        # Borders in tokens fall between updates: a part is asked from its own beginning, wherever that is.
         placed = schedule if position == begin else schedule.shift(position - begin)  # type: ignore[arg-type]
         if length is not None:
+            # OLMo-core hands the rate reached to the next scheduler as its initial one: everything after
+            # is a share of it.
             level = schedule._at(part.updates(length))
             if not level:
                 raise section.refusal("decay_min_lr", "above 0 before another scheduler", "It would go on at 0.")
@@ -351,6 +367,7 @@ def matches(config: Any) -> int:
         return 0
     given = str(own.get("_CLASS_") or own.get("type") or own.get("name"))
     name = _CLASSES.get(given.rpartition(".")[2], given)
+    # A module path, or a section inside a train_module, is proof enough for a name that others share.
     certain = "olmo" in given or module is not root or name not in _SHARED
     return 3 * int(name in _BUILDERS and certain)
 

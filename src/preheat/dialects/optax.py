@@ -42,11 +42,13 @@ def read(config: Fields | Any, context: Context) -> Imported:
     notes: list[str] = []
     call: Any = config.raw if isinstance(config, Fields) else config
     if isinstance(config, str):
+        # The last one made, also inside an optimizer's call: what comes before is what it is made of.
         call = last_call(run_of_calls(config), _FUNCTIONS)
         if call is None:
             advice = f"Known: {', '.join(_FUNCTIONS)}."
             raise ConfigError(refusal("config", "code that makes an optax schedule", config[:80], advice))
     part = _part_of(call, notes)
+    # Shares of the highest rate anywhere, which need not be that of the peak_value.
     base = part.peak or context.peak
     if not base:
         raise ConfigError(refusal("schedule", "above zero somewhere", 0.0, "Nothing would train."))
@@ -68,6 +70,7 @@ class _Part:
 def _part_of(call: Any, notes: list[str]) -> _Part:
     """The schedule of a call, or of a mapping or a plain rate in its place; adds to ``notes``."""
     if isinstance(call, (int, float)) and not isinstance(call, bool):
+        # join_schedules takes plain rates too: optax makes constants of them.
         call = Call("constant_schedule", (call,), {})
     if isinstance(call, Call):
         name = call.function
@@ -112,6 +115,7 @@ def _polynomial(fields: Fields, notes: list[str]) -> _Part:
 def _moved(fields: Fields, notes: list[str], power: float) -> _Part:
     start, end = _rate(fields, "init_value"), _rate(fields, "end_value")
     length = fields.count("transition_steps", low=-(2**53))
+    # optax warns of a negative one and takes 0; of transition_steps it warns too, and stays constant.
     begin = max(0, fields.count("transition_begin", 0, low=-(2**53)))
     if length <= 0:
         notes.append(f"with transition_steps={length} optax stays at init_value for ever")
@@ -148,6 +152,7 @@ def _exponential(fields: Fields, notes: list[str]) -> _Part:
 def _exponential_curve(fields: Fields, notes: list[str]) -> tuple[Curve | None, int]:
     """The curve and the updates before it; None where optax stays at init_value."""
     length, rate = fields.number("transition_steps"), fields.number("decay_rate", low=0.0)
+    # optax' own rules: a decay_rate of 0 is no decay, not a fall to 0.
     begin, stairs = max(0, fields.count("transition_begin", 0, low=-(2**53))), fields.flag("staircase")
     if length <= 0 or rate == 0:
         notes.append(f"with transition_steps={length} and decay_rate={rate} optax stays at init_value for ever")
@@ -161,6 +166,7 @@ def _cosine(fields: Fields, _notes: list[str]) -> _Part:
     start, length = _rate(fields, "init_value"), fields.count("decay_steps", low=1, advice="optax refuses it too.")
     alpha = fields.number("alpha", 0.0, low=0.0, advice="It is a share of init_value.")
     exponent = fields.number("exponent", 1.0)
+    # A phase that rises runs its curve backwards, which is the same curve only for an exponent of 1.
     if alpha > 1 and exponent != 1:
         raise fields.refusal("alpha", "at most 1 with an exponent", "It would be another curve.")
     curve = Cosine(power=exponent)
@@ -172,6 +178,7 @@ def _cosine(fields: Fields, _notes: list[str]) -> _Part:
 
 def _piecewise_constant(fields: Fields, _notes: list[str]) -> _Part:
     knots = _given_knots(fields)
+    # Scales multiply: each is of the value before it, not of init_value.
     values = list(accumulate((scale for _, scale in knots), lambda a, b: a * b, initial=_rate(fields, "init_value")))
     lengths = [after - before for before, after in pairwise([0, *(border for border, _ in knots)])]
 
@@ -207,6 +214,7 @@ def _given_knots(fields: Fields) -> list[tuple[int, float]]:
     given = fields.value("boundaries_and_scales", {})
     if not isinstance(given, Mapping):
         raise fields.refusal("boundaries_and_scales", "a mapping of updates to scales", "As in {100: 0.1}.")
+    # Keys of a dictionary in JSON are text: they are checked as numbers like any others.
     inside = Fields({"keys": [*given]}, fields.path("boundaries_and_scales"))
     borders = inside.numbers("keys", low=0, whole=True)
     scales = Fields({str(index): scale for index, scale in enumerate(given.values())}, inside.where)
@@ -216,6 +224,7 @@ def _given_knots(fields: Fields) -> list[tuple[int, float]]:
 
 def _cosine_onecycle(fields: Fields, _notes: list[str]) -> _Part:
     total, start, div, final = _cycle(fields)
+    # Two knots at one update are one, as in the dictionary that optax makes; so below.
     knots = {int(fields.number("pct_start", 0.3, low=0.0, high=1.0) * total): div, total: 1.0 / (div * final)}
     return _interpolated("cosine", start, sorted(knots.items()))
 
@@ -243,6 +252,7 @@ def _warmup_constant(fields: Fields, notes: list[str]) -> _Part:
     start, peak = _rate(fields, "init_value"), _rate(fields, "peak_value")
     warmup = fields.count("warmup_steps", low=0)
     if not warmup:
+        # Its linear_schedule of 0 steps returns init_value, and no other schedule follows.
         notes.append("with warmup_steps=0 optax stays at init_value for ever: peak_value is never used")
         return _Part(start or peak, lambda base: _row(hold(None, start / base)))
     return _Part(
@@ -260,6 +270,7 @@ def _warmup_cosine(fields: Fields, _notes: list[str]) -> _Part:
             "decay_steps", f"above warmup_steps={warmup}", "It counts the whole run, warm-up included."
         )
     if not peak:
+        # optax divides end_value by a peak of 0 to get alpha, and takes 0 for it.
         return _Part(start, lambda base: _row(*_rise(warmup, start, 0.0, base), hold(None, 0.0)))
     if end > peak and exponent != 1:
         raise fields.refusal("end_value", "at most peak_value with an exponent", "It would be another curve.")
@@ -274,6 +285,7 @@ def _warmup_cosine(fields: Fields, _notes: list[str]) -> _Part:
 
 
 def _rise(warmup: int, start: float, peak: float, base: float) -> tuple[Phase, ...]:
+    # The plainest phase where it is one, so that it is written back as a warm-up.
     if start == 0 and peak == base:
         return warm_up(warmup)
     return (Phase(curve=Linear(), length=warmup, start=start / base, end=peak / base),) if warmup else ()
@@ -281,6 +293,7 @@ def _rise(warmup: int, start: float, peak: float, base: float) -> tuple[Phase, .
 
 def _warmup_exponential(fields: Fields, notes: list[str]) -> _Part:
     start, peak, warmup = _rate(fields, "init_value"), _rate(fields, "peak_value"), fields.count("warmup_steps")
+    # What follows the warm-up is its exponential_decay from the peak, its count begun anew at the border.
     rest = Fields({**{key: fields.value(key, None) for key in _AFTER_WARMUP}, "init_value": peak}, fields.where)
     after = _exponential(rest, notes)
     return _Part(
@@ -300,6 +313,7 @@ def _sgdr(fields: Fields, notes: list[str]) -> _Part:
     parts = [_warmup_cosine(cycle, notes) for cycle in inside]
     for cycle in inside:
         cycle.finish()
+    # Each cycle's decay_steps has its warm-up in it, so that their sum is the run.
     borders = list(accumulate(cycle.count("decay_steps") for cycle in inside))
     return _joined(parts, borders[:-1])
 
@@ -314,6 +328,7 @@ def _join(fields: Fields, notes: list[str]) -> _Part:
 
 
 def _joined(parts: Sequence[_Part], borders: Sequence[int]) -> _Part:
+    # optax counts each schedule from its own border on; those cut to nothing are left out.
     ends: list[int | None] = [*borders, None]
 
     def over(base: float) -> Schedule:
@@ -384,9 +399,11 @@ _NEAR = 1e-12  # of the peak: no further knot is needed
 
 def write(asked: Outline) -> Iterator[str]:
     """Programs that make the schedule, the plainest first."""
+    # The rate that factors of 1 stand for. Fifteen digits, so that it reads as it was given.
     scale = float(asked.schedule(range(asked.total + 1)).max())
     base = float(f"{asked.peak / scale:.15g}")
     schedule, floor = asked.schedule, ""
+    # exponential_decay alone cuts off at a floor, by its end_value.
     clipped = schedule if isinstance(schedule, Clip) and schedule.ceiling is None else None
     if clipped is not None and clipped.floor is not None:
         schedule, floor = clipped.of, f", end_value={known(clipped.floor) * base!r}"
@@ -447,10 +464,11 @@ def _in_a_row(pieces: list[Piece], base: float, floor: str = "") -> str | None:
     made: list[str] = []
     borders: list[int] = []
     for index, piece in enumerate(pieces):
+        # Updates that its curve has done before the piece begins; optax counts from 0.
         late = piece.phase.skip + int(piece.phase.convention == "native")
         begin = piece.begin
         if late and not isinstance(piece.phase.curve, (Linear, Constant)):
-            # The curve has begun before: let it, if the rate before is where it begins.
+            # The curve has begun before: let it begin an update early, where the rate is the one it begins at.
             begin -= int(late)
             if late != 1 or not index or abs(_last(pieces[index - 1]) - piece.start) > 1e-12:
                 return None
@@ -459,6 +477,7 @@ def _in_a_row(pieces: list[Piece], base: float, floor: str = "") -> str | None:
             return None
         made.append(expression)
         borders.append(begin)
+    # Every function of optax holds what it has reached: a level at the end is nothing to write.
     if len(made) > 1 and pieces[-2].arrival == pieces[-1].start and isinstance(pieces[-1].phase.curve, Constant):
         made.pop()
     if len(made) == 1:
@@ -501,6 +520,7 @@ def _expression(piece: Piece, base: float, floor: str) -> str | None:
 
 def _line(phase: Phase, base: float) -> str:
     first, last = phase.at(0, phase.updates), phase.value(phase.length, 0)
+    # One step less where the last update is at the end already.
     steps = int(phase.updates or 0) - int(phase.convention == "native")
     if not steps:
         return f"optax.constant_schedule({first * base!r})"
@@ -521,6 +541,8 @@ def _fitted(asked: Outline) -> Iterator[str]:
             for floor in asked.floors:
                 for total in (asked.total, asked.total - 1):
                     end = f"decay_steps={total}, end_value={floor * peak!r}"
+                    # Where no function is the curve, a power of the cosine comes near most of
+                    # them.
                     for exponent in (1.0, 1.5, 2.0, 3.0) if floor <= 1 else ():
                         yield f"optax.warmup_cosine_decay_schedule({rates}, {end}, exponent={exponent!r})"
                     rise = f"optax.linear_schedule({start * peak!r}, {peak!r}, {warmup})"
@@ -533,6 +555,8 @@ def _fitted(asked: Outline) -> Iterator[str]:
 def _through(asked: Outline) -> Iterator[str]:
     """Straight lines through knots, more of them the nearer."""
     values = asked.factors[: asked.total] * asked.peak
+    # A few knots are readable, and 48 hold any smooth curve within a thousandth of its peak; the nearest is
+    # taken anyway.
     for most in (8, 16, 48):
         knots = _knots(values, most)
         lead = knots[1] if not values[0] else 0  # scales multiply, so nothing would come of a start at 0

@@ -33,6 +33,7 @@ from preheat.schedule.curves import Constant, Cosine, Curve, Exponential, Linear
 from preheat.schedule.lengths import absolute, known
 from preheat.schedule.sequence import PhaseSchedule
 
+# Of torch.optim, those whose groups have a momentum of their own; the others that cycle have it as betas[0].
 _WITH_MOMENTUM = ("SGD", "RMSprop")
 
 
@@ -44,18 +45,20 @@ def read(config: Fields | Any, context: Context) -> Imported:
         raise ConfigError(refusal("config", "code, a class or a state", config, "Give one of these."))
     state, groups = _state_of(config.raw)
     if state is None:
+        # A class alone says nothing of the optimizer: its rate is what the caller names.
         reading = _Reading(context.peak, context.peak)
         return _imported(_build_spelled(config, reading), reading, context)
-    found = saved(state, groups, peak=context.peak)
-    notes = (*found.notes, f"saved after {found.position} updates")
-    base = context.rate("base_lrs", found.bases[0])
-    return Imported(found.schedules[0], base, notes, total=context.total, also=found.also)
+    kept = saved(state, groups, peak=context.peak)
+    notes = (*kept.notes, f"saved after {kept.position} updates")
+    base = context.rate("base_lrs", kept.bases[0])
+    return Imported(kept.schedules[0], base, notes, total=context.total, also=kept.also)
 
 
 def _state_of(config: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, list[Any] | None]:
     """The scheduler's state in a mapping, which may be a checkpoint, and the optimizer's groups."""
     if {*config} >= OWN_KEYS or state_class(config) is not None:
         return config, None
+    # A checkpoint made by hand has one of the first two names; Lightning's has lists, one entry for each optimizer.
     state = config.get("scheduler") or config.get("lr_scheduler") or _first(config.get("lr_schedulers"))
     optimizer = config.get("optimizer") or _first(config.get("optimizer_states"))
     groups = optimizer.get("param_groups") if isinstance(optimizer, Mapping) else None
@@ -70,10 +73,12 @@ def _first(value: Any) -> Any:
 
 def _read_code(text: str, context: Context) -> Imported:
     values = run_of_calls(text)
+    # The last scheduler is the one that is stepped: those before it are what it is made of.
     made = last_call(values, CLASSES)
     if made is None:
         advice = f"Known: {', '.join(CLASSES)}."
         raise ConfigError(refusal("config", "code that makes a torch scheduler", text[:80], advice))
+    # The optimizer may be of any library, so it is known by an lr, by name or second, not by its class.
     calls = [value for value in values if isinstance(value, Call)]
     optimizers = [
         call for call in calls if call.function not in CLASSES and ("lr" in call.keywords or _by_position(call))
@@ -163,6 +168,7 @@ def _build_spelled(config: Call | Fields, reading: _Reading) -> _Part:
         parts = [_build_spelled(one if isinstance(one, Call) else Fields(one), reading) for one in inside]
     part = _build(name, fields, reading, parts)
     fields.refuse("last_epoch", why="Read the state to go on from it.", unless=(-1,))
+    # Read and without effect on the rates: said here so that finish() does not take them for slips.
     for ignored in ("optimizer", "verbose", *_SPELLINGS, "_partial_"):
         fields.value(ignored, None)
     fields.finish()
@@ -181,9 +187,11 @@ def _spelled_class(config: Any) -> str | None:
 def _arguments(name: str, raw: Call | Mapping[str, Any]) -> Fields:
     if isinstance(raw, Call):
         if name == "ChainedScheduler":
+            # Alone among torch's, it takes the optimizer second, and may do without it.
             return raw.fields(("schedulers", "optimizer"))
         parameters = _SINGLE[name][0].split() if name in _SINGLE else ["schedulers", "milestones"]
         return raw.fields(("optimizer", *parameters, "last_epoch"))
+    # Lightning's command line keeps the arguments under a name of their own.
     if isinstance(raw.get("init_args"), Mapping):
         return Fields(raw["init_args"], name)
     return Fields(raw, name)
@@ -203,9 +211,12 @@ _ADVICE = "torch refuses it too."
 def _cosine(fields: Fields, reading: _Reading) -> _Part:
     updates, floor = fields.count("T_max", low=1), reading.share(fields, "eta_min")
     if reading.onwards:
+        # torch has no guard at T_max: its cosine goes on, back up to the peak at 2 T_max.
         wave = _single(Cosine(cycles=1.0), 2 * updates, 1.0, floor)
         return _Part(wave.repeat(), reading.base)
     reading.notes.append("past T_max torch climbs again; here the end value is held")
+    # Its recursive form multiplies what the group holds only while the floor is 0; with one it pulls towards the
+    # floor.
     return _Part(_single(Cosine(), updates, 1.0, floor), reading.base, multiplies=not floor)
 
 
@@ -225,6 +236,8 @@ def _constant(fields: Fields, reading: _Reading) -> _Part:
     if factor == 0:
         raise fields.refusal("factor", "> 0", "torch divides by it at the end.")
     if not updates:
+        # Stepped without an epoch it never comes to the update that takes the factor off; stepped with one
+        # it does.
         raise fields.refusal("total_iters", ">= 1", "With 0 torch keeps the factor in one way of stepping only.")
     return _Part(PhaseSchedule((hold(updates, factor), hold(None))), reading.base, multiplies=True)
 
@@ -251,6 +264,7 @@ def _multistep(fields: Fields, reading: _Reading) -> _Part:
         given = [name for name in given for _ in range(times.count(str(name), low=0))]
     else:
         given = fields.list("milestones")
+    # A milestone named twice counts twice, as in torch: two borders at one update, and a level of no length.
     borders = [0, *sorted(Fields({"milestones": given}, fields.where).numbers("milestones", low=0, whole=True))]
     holds = [
         hold(after - before, gamma**index) for index, (before, after) in enumerate(pairwise(borders)) if after > before
@@ -268,6 +282,7 @@ def _lambda(fields: Fields, reading: _Reading) -> _Part:
     value = fields.value("lr_lambda")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    # The lambda is matched, never called: code of a stranger does not run here.
     phase = phase_in(value) if isinstance(value, Function) else None
     if phase is None:
         advice = f"Write the schedule with phases, or as one of: {'; '.join(FORMS)}."
@@ -301,6 +316,7 @@ def _product(fields: Fields, _reading: _Reading) -> _Part:
 def _sequential(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _Part:
     name = "_milestones" if "_milestones" in fields else "milestones"
     milestones = fields.numbers(name, low=0, whole=True)
+    # torch counts them, does not look at their order, and bisects.
     if len(milestones) != len(parts) - 1 or sorted(milestones) != milestones:
         advice = f"There are {len(parts)} schedulers."
         raise fields.refusal(name, "a rising number between each two schedulers", advice)
@@ -316,6 +332,8 @@ def _sequential(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _P
 
 
 def _chained(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _Part:
+    # Each step torch lets every member change the rate that the one before left, so only multipliers are a
+    # product.
     if not all(part.multiplies for part in parts):
         rule = "made of schedulers that multiply the rate"
         advice = "Those with a floor, and CyclicLR, OneCycleLR, LambdaLR and warm restarts, overwrite it."
@@ -328,6 +346,7 @@ def _chained(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _Part
 def _base(parts: Sequence[_Part], reading: _Reading) -> float | None:
     """The rate the whole is a share of: the largest of its parts'."""
     bases = [part.base for part in parts if part.base is not None]
+    # The largest, so that shares stay within 0 and 1 where the parts' own do.
     return max(bases) if bases else reading.base
 
 
@@ -352,6 +371,7 @@ def _cyclic(fields: Fields, reading: _Reading) -> _Part:
     if saved:
         size, ratio = fields.number("total_size", low=1.0), fields.number("step_ratio", low=0.0, high=1.0)
         up = round(size * ratio)
+        # A state has the length of a cycle and the share of its rise, floats both: rounding brings back whole updates.
         down = round(size - up)
         low, high = _of_group(fields, "base_lrs", reading), _of_group(fields, "max_lrs", reading)
     else:
@@ -363,9 +383,11 @@ def _cyclic(fields: Fields, reading: _Reading) -> _Part:
         raise fields.refusal("max_lrs" if saved else "max_lr", "> 0", "It is the peak learning rate.")
     if low > high:
         raise fields.refusal("base_lrs" if saved else "base_lr", f"at most the highest rate, {high}", "Swap them.")
+    # None in the state of a cycle with one of the three modes.
     fields.refuse("_scale_fn_custom", why="Its shape is a function of the user's own.")
     mode = fields.word("mode", ("triangular", "triangular2", "exp_range"), "triangular")
     decay: dict[str, Any] = {"rate": _gamma(fields, 1.0)} if mode == "exp_range" else {}
+    # torch takes a gamma for every mode, and uses it in one.
     fields.value("gamma", None)
     schedule = get_schedule(mode, up=up, down=down, floor=low / high, **decay)
     also = {}
@@ -376,8 +398,10 @@ def _cyclic(fields: Fields, reading: _Reading) -> _Part:
             for name, default in zip(names, (0.8, 0.9), strict=True)
         )
         if mode == "exp_range":
+            # There the depth of its wave shrinks by gamma at every update: no schedule here says so.
             reading.notes.append("CyclicLR moves the momentum too: in this mode it is left out")
         elif most > 0:
+            # Lowest where the rate is highest, and each cycle of triangular2 half as deep.
             wave = _momentum_wave(up, down, least / most)
             also[_momentum(fields, reading)] = wave.repeat(scale=0.5 if mode == "triangular2" else 1.0, floor=1.0)
     return _Part(schedule, float(high), also)
@@ -431,6 +455,8 @@ def _one_cycle_saved(fields: Fields, reading: _Reading) -> _Part:
     if final is None:
         reading.notes.append("final_div_factor is taken as torch's own 1e4: the state does not hold it")
         final = start / 1e4
+    # torch keeps the knot as pct_start * total_steps - 1, one update before where a reader would look for the
+    # peak.
     options = {"pct_start": (knot + 1) / total, "shape": _shape(fields, "_anneal_func_type", "cos")}
     options["three_phase"] = len(phases) == 3
     if final <= 0:
@@ -501,6 +527,7 @@ CLASSES = (*_SINGLE, *_COMPOSED)
 
 
 # The first whose keys are all there.
+# The more telling first: a state of OneCycleLR also has base_lrs, one of MultiStepLR also gamma.
 _STATES: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (name, frozenset(keys.split()))
     for name, keys in (
@@ -561,8 +588,8 @@ def saved(
         ConfigError: naming what the state lacks, or that it follows a metric or a function.
 
     >>> state = {"T_max": 100, "eta_min": 0.0, "base_lrs": [0.5], "last_epoch": 100}
-    >>> found = saved(state)
-    >>> found.position, found.bases[0] * found.schedules[0](found.position)
+    >>> kept = saved(state)
+    >>> kept.position, kept.bases[0] * kept.schedules[0](kept.position)
     (100, 0.0)
     """
     if {*state} >= OWN_KEYS:
@@ -571,19 +598,21 @@ def saved(
     if name is None:
         advice = "It is recognized by keys such as T_max, _milestones or lr_lambdas."
         raise ConfigError(refusal("state", "that of a torch scheduler", ", ".join(map(str, state)), advice))
+    # Each group has rates of its own, and so may have a schedule of its own: a floor is another share of each
+    # base.
     count = len(_base_rates(Fields(state)))
-    found = []
+    each: list[tuple[_Part, _Reading]] = []
     for index in range(count):
         group = groups[index] if groups is not None and index < len(groups) else None
         reading = _Reading(None, peak if index == 0 else None, index, group, onwards)
-        found.append((_read_state(state, reading), reading))
-    first, reading = found[0]
-    bases = tuple(_known_base(part) for part, _ in found)
+        each.append((_read_state(state, reading), reading))
+    first, reading = each[0]
+    bases = tuple(_known_base(part) for part, _ in each)
     position = _position(Fields(state))
     notes = [*reading.notes, *_disagreement(state, first, position)]
     if len({*bases}) > 1:
         notes.append(f"the groups have base rates {', '.join(map(str, bases))}: this is the schedule of the first")
-    return Saved(tuple(part.schedule for part, _ in found), bases, position, tuple(dict.fromkeys(notes)), first.also)
+    return Saved(tuple(part.schedule for part, _ in each), bases, position, tuple(dict.fromkeys(notes)), first.also)
 
 
 def state_class(state: Mapping[str, Any]) -> str | None:
@@ -606,6 +635,7 @@ def _read_state(state: Mapping[str, Any], reading: _Reading) -> _Part:
     if name == "LambdaLR":
         advice = "It holds no shape. Say which schedule it was: its name, warm-up and horizon."
         raise fields.refusal("lr_lambdas", "known: a function of the update is not saved", advice)
+    # That one keeps no base rates; it is refused a line below, by its reader.
     if name != "ReduceLROnPlateau":
         rates = _base_rates(fields)
         reading.base = rates[min(reading.index, len(rates) - 1)]
@@ -653,6 +683,7 @@ def _disagreement(state: Mapping[str, Any], part: _Part, position: int) -> list[
     horizon = part.schedule.horizon
     if horizon is not None and position > horizon:  # what torch does there is another thing
         return []
+    # The rate of a state is rounded by torch's recursion: a millionth of the base is far above that.
     ours = part.base * part.schedule(position)
     if abs(ours - value) <= 1e-6 * part.base:
         return []
@@ -676,6 +707,7 @@ def _own_state(fields: Fields) -> Saved:
         also = {str(key): Schedule.from_dict(rules["*"]) for key, rules in others.items() if "*" in rules}
     except (AttributeError, TypeError, KeyError) as error:
         raise fields.refusal("schedules", "readable", f"The state is damaged: {error}.") from None
+    # Floors given as rates become shares here, each of its own group.
     lr = [schedule.for_base(base) for schedule, base in zip(each, bases, strict=True)]
     notes = ["groups have schedules of their own: this is that of the first"] if len({*lr}) > 1 else []
     return Saved(tuple(lr), tuple(bases), fields.count("position"), tuple(notes), also)
@@ -684,11 +716,13 @@ def _own_state(fields: Fields) -> Saved:
 # Writing: the classes people use where one fits, else one scheduler a phase.
 
 
-_HOLD_THEMSELVES = ("LinearLR", "PolynomialLR")
+_HOLD_THEMSELVES = ("LinearLR", "PolynomialLR")  # their end value, as schedules here do
 
 
 def write(asked: Outline) -> Iterator[str]:
     """Programs that make the schedule, the plainest first."""
+    # The optimizer's rate: factors of 1 are it, whatever the highest factor is. Fifteen digits, so that it reads
+    # as it was given.
     scale = float(asked.schedule(range(asked.total + 1)).max())
     base = float(f"{asked.peak / scale:.15g}")
     for expression in _whole(asked.schedule, base):
@@ -721,6 +755,7 @@ def _program(expression: str, base: float) -> str:
 
 def _whole(schedule: Schedule, base: float) -> Iterator[str]:
     """Classes that are a whole schedule: warm restarts, triangles, steps."""
+    # What ends with the run needs no end in code.
     if isinstance(schedule, Until):
         schedule = schedule.of
     if isinstance(schedule, Repeat):
@@ -765,6 +800,7 @@ def _milestones(schedule: PhaseSchedule) -> Iterator[str]:
     if held[0] == 1.0 and len(held) > 1 and all(held):
         ratio = held[1] / held[0]
         borders = [int(border) for border in schedule.borders][: len(held) - 1]
+        # MultiStepLR has one gamma: levels have to be its powers.
         if all(abs(after / before - ratio) < 1e-12 for before, after in pairwise(held)):
             yield f"MultiStepLR(optimizer, milestones={borders!r}, gamma={ratio!r})"
 
@@ -773,6 +809,7 @@ def _as_one_cycle(asked: Outline) -> Iterator[str]:
     factors, total = asked.factors, asked.total
     first, last, top = float(factors[0]), float(factors[total - 1]), int(factors.argmax())
     if 0 < last <= first < 1 and 0 < top < total - 1:
+        # pct_start counts to the knot before the peak, see _one_cycle_saved.
         for shape in ("cos", "linear"):
             yield (
                 f"OneCycleLR(optimizer, max_lr={asked.peak!r}, total_steps={total}, pct_start={(top + 1) / total!r},"
@@ -790,6 +827,7 @@ def _compiled(schedule: Schedule, base: float, total: int) -> str | None:
             if expression is None:
                 return None
             made.append(expression)
+        # A level at the end is what these do by themselves.
         if len(made) > 1 and made[-2].startswith(_HOLD_THEMSELVES) and pieces[-2].arrival == pieces[-1].start:
             made.pop()
         borders = [piece.begin for piece in pieces[1 : len(made)]]
@@ -813,18 +851,20 @@ def _piece(piece: Piece, base: float) -> str | None:
     if isinstance(phase.curve, Linear) and phase.updates is not None:
         return _line(phase)
     if piece.start == 1.0 and not phase.skip and phase.convention == "transformers":
-        found = _named(phase, base, piece.goal)
-        if found:
-            return found
+        named = _named(phase, base, piece.goal)
+        if named:
+            return named
     formula = formula_of(phase)
     return None if formula is None else f"LambdaLR(optimizer, lambda n: {formula})"
 
 
 def _line(phase: Phase) -> str:
     first, last = phase.at(0, phase.updates), phase.value(phase.length, 0)
+    # One step less where the last update is at the end already: LinearLR arrives at total_iters.
     steps = int(phase.updates or 0) - int(phase.convention == "native")
     if not steps:
         return _held(first)
+    # torch refuses a start of 0 and factors above 1: a lambda takes them.
     if 0 < first <= 1 and last <= 1:
         return f"LinearLR(optimizer, start_factor={first!r}, end_factor={last!r}, total_iters={steps})"
     line = f"n / {steps}" if (first, last) == (0.0, 1.0) else f"{first!r} + {last - first!r} * n / {steps}"
@@ -834,6 +874,7 @@ def _line(phase: Phase) -> str:
 def _held(factor: float, updates: int | None = None) -> str:
     if factor == 1.0:
         return "ConstantLR(optimizer, factor=1.0)"
+    # ConstantLR goes back to 1 when it is over, which nobody sees where another scheduler follows.
     if updates is not None and 0 < factor < 1:
         return f"ConstantLR(optimizer, factor={factor!r}, total_iters={updates})"
     return f"LambdaLR(optimizer, lambda n: {factor!r})"
@@ -864,11 +905,14 @@ def _fitted(asked: Outline) -> Iterator[str]:
     first, last = at_peak[0], at_peak[-1]
     floors = [floor for floor in asked.floors if floor < 1]
     for begin in dict.fromkeys((last, first, max(0, last - 1))):
+        # Frameworks differ by an update in where the end falls: try both.
         for length in range(max(1, total - begin - 1), total - begin + 1):
             descents = [f"CosineAnnealingLR(optimizer, T_max={length}, eta_min={floor * peak!r})" for floor in floors]
             descents += [f"LinearLR(optimizer, 1.0, {floor!r}, total_iters={length})" for floor in floors]
+            # Beside its own: the two that nearly any decay is near.
             powers = asked.option("power", 2.0, 0.5)
             descents += [f"PolynomialLR(optimizer, total_iters={length}, power={power!r})" for power in powers]
+            # The inverse square root, which torch has no class for.
             descents += [f"LambdaLR(optimizer, lambda n: (1 + n / {max(1, begin)}) ** -0.5)"]
             for descent in descents:
                 yield _with_warmup(float(factors[0]), first, begin, descent)
@@ -903,6 +947,7 @@ def _state(position: int = 40, **fields: Any) -> dict[str, Any]:
     return {**fields, "base_lrs": [0.1], "last_epoch": position}
 
 
+# Code with an lr needs the run's length alone; without one it needs the peak too.
 _CONTEXT = {"total": 100}
 _BASE = {"total": 100, "peak": 0.1}
 DIALECT = Dialect(

@@ -110,13 +110,13 @@ def _ends(schedule: Schedule) -> list[float]:
 
 
 def _options(schedule: Schedule) -> dict[str, tuple[float, ...]]:
-    found: dict[str, list[float]] = {}
+    numbers: dict[str, list[float]] = {}
     for phase in _phases(schedule):
         for item in fields(phase.curve):
             value = getattr(phase.curve, item.name)
             if isinstance(value, (int, float)) and not isinstance(value, bool):
-                found.setdefault(item.name, []).append(float(value))
-    return {name: tuple(dict.fromkeys(values)) for name, values in found.items()}
+                numbers.setdefault(item.name, []).append(float(value))
+    return {name: tuple(dict.fromkeys(values)) for name, values in numbers.items()}
 
 
 # --- A schedule as phases in one row, for writers of frameworks that know sequences and nothing else ----------------
@@ -167,21 +167,21 @@ def flat(schedule: Schedule, total: int) -> list[Piece] | None:
     [(0, 4), (4, 8), (8, None)]
     """
     try:
-        found = list(_pieces(schedule, 0, float(total)))
+        pieces = list(_pieces(schedule, 0, float(total)))
     except _NotFlatError:
         return None
-    if not found or len(found) > _MOST:
+    if not pieces or len(pieces) > _MOST:
         return None
-    last = found[-1]
+    last = pieces[-1]
     if last.end is not None and isinstance(last.phase.curve, Constant):
         held = schedule(last.end) if last.end < total or schedule.horizon is not None else last.start
         if held == last.start:
-            found[-1] = Piece(last.phase, last.begin, None)
-            return found
+            pieces[-1] = Piece(last.phase, last.begin, None)
+            return pieces
     if last.end is not None:
         held = schedule(last.end)
-        found.append(Piece(Phase(curve=Constant(), length=None, start=held), last.end, None))
-    return found
+        pieces.append(Piece(Phase(curve=Constant(), length=None, start=held), last.end, None))
+    return pieces
 
 
 def _pieces(schedule: Schedule, begin: int, limit: float) -> Iterator[Piece]:
@@ -292,12 +292,12 @@ def phase_in(function: Function) -> Phase | None:
     """The phase that a formula is; None for one that is not in the table.
 
     >>> from preheat.dialects.loading import run_of_calls
-    >>> [found] = run_of_calls("lambda step: min(1.0, (step + 1) / 100)")
-    >>> phase_in(found).length, phase_in(found).convention
+    >>> [function] = run_of_calls("lambda step: min(1.0, (step + 1) / 100)")
+    >>> phase_in(function).length, phase_in(function).convention
     (100, 'native')
     """
-    found = _matches(function.body, function.argument)
-    return next((phase for phase in map(_made, found) if phase is not None), None)
+    makers = _matches(function.body, function.argument)
+    return next((phase for phase in map(_made, makers) if phase is not None), None)
 
 
 def _matches(body: ast.expr, argument: str) -> Iterator[Callable[[], Phase]]:
@@ -453,7 +453,7 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     if not rough:
         advice = f"{dialect.title} has nothing near it."
         raise ConfigError(refusal("schedule", f"one that {dialect.title} can say", str(schedule), advice))
-    rough.sort(key=lambda found: found[:2])
+    rough.sort(key=lambda proposal: proposal[:2])
     finalists = []
     for place, (_, _, config) in enumerate(rough[:_FINALISTS]):
         imported = read_back(dialect, config, context, base_lr)
@@ -496,10 +496,10 @@ def _apart(imported: Imported, asked: Outline, positions: NDArray[np.int64]) -> 
 
 
 def _distinct(configs: Iterable[Any]) -> list[Any]:
-    found: dict[str, Any] = {}
+    distinct: dict[str, Any] = {}
     for config in configs:
-        found.setdefault(json.dumps(config, sort_keys=True, default=str), config)
-    return [*found.values()]
+        distinct.setdefault(json.dumps(config, sort_keys=True, default=str), config)
+    return [*distinct.values()]
 
 
 def as_json(config: Any) -> str:
