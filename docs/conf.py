@@ -1,7 +1,8 @@
 """Sphinx configuration of the documentation: `scripts/docs` builds it into `docs/_build/html`.
 
 The pages are the Markdown files of this folder, which read on a code host too; what can be read off the code (shapes,
-commands, public names) is written into `docs/_generated` by the extensions beside this file, at every build.
+dialects' names, commands, public names) is written into `docs/_generated` by the extensions beside this file, at every
+build.
 """
 
 import sys
@@ -16,7 +17,10 @@ author = copyright = "the preheat developers"
 release = version = preheat.__version__
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "shapes", "commands", "names", "chinese"]
+extensions = [
+    *("myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"),
+    *("shapes", "dialect_tables", "commands", "names", "chinese"),
+]
 exclude_patterns = ["_build", "_extensions"]
 nitpicky = True
 

@@ -123,3 +123,10 @@ def test_refusals_name_the_nearest():
         read({"lr_scheduler_type": "linear"}, totl=3)
     with pytest.raises(ConfigError, match="max_steps must be 200, the total you gave; got 100"):
         read({"lr_scheduler_type": "linear", "max_steps": 100}, total=200)
+
+
+@pytest.mark.parametrize("length", [10**400, f"1{'0' * 400}"])
+def test_a_number_beyond_floats_is_refused(length):
+    """A whole number that no float holds."""
+    with pytest.raises(ConfigError, match="warmup_steps must be a finite number"):
+        read({"lr_scheduler_type": "linear", "warmup_steps": length, "max_steps": 100})

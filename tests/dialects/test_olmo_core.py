@@ -138,7 +138,7 @@ def test_what_needs_no_run_is_read_without():
         ),
         ("wsds", {**PERIODS, "period_lr_multipliers": [1.0]}, "period_lr_multipliers must be as many as"),
         ("wsds", {**PERIODS, "decay_fraction": 0.9}, "decay must be above 0 and inside every period"),
-        ("cos", W, "scheduler.type must be one of"),
+        ("cos", W, "scheduler.type must be the name of a scheduler or its class; got .cos."),
     ],
 )
 def test_refusals_name_the_field(name, own, message):

@@ -1,8 +1,8 @@
-"""Floor 2: other frameworks' configurations as schedules, and back. One file a framework.
+"""Other frameworks' configurations as schedules, and back. One file a framework.
 
 >>> from preheat import dialects
->>> found = dialects.read({"lr_scheduler_type": "cosine", "warmup_steps": 0.1, "learning_rate": 1e-4}, total=100)
->>> found.dialect, found.base_lr, found.schedule(10)
+>>> imported = dialects.read({"lr_scheduler_type": "cosine", "warmup_steps": 0.1, "learning_rate": 1e-4}, total=100)
+>>> imported.dialect, imported.base_lr, imported.schedule(10)
 ('transformers', 0.0001, 1.0)
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -52,39 +51,6 @@ DIALECTS = (
 )
 
 
-@cache
-def dialect(name: str) -> Dialect:
-    """The dialect called ``name``, refused with the nearest one known."""
-    if name not in DIALECTS:
-        raise ConfigError(unknown_name("dialect", "one known here", name, DIALECTS))
-    found: Dialect = import_module(f"preheat.dialects.{name.replace('-', '_')}").DIALECT
-    return found
-
-
-def detect(config: Any) -> str:
-    """The dialect a configuration is written in.
-
-    Args:
-        config: as :func:`read` takes it.
-
-    Raises:
-        ConfigError: if no dialect, or more than one, fits.
-
-    >>> detect({"lr_scheduler_type": "linear"})
-    'transformers'
-    """
-    data = load(config)
-    sure = {name: dialect(name).matches(data) for name in DIALECTS}
-    best = max(sure.values())
-    found = [name for name, score in sure.items() if score == best]
-    if not best:
-        advice = f"Say which with dialect= (--from): {', '.join(DIALECTS)}."
-        raise ConfigError(refusal("config", "of a dialect known here", _short(data), advice))
-    if len(found) > 1:
-        raise ConfigError(refusal("config", "of one dialect", _short(data), f"It could be {' or '.join(found)}."))
-    return found[0]
-
-
 def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
     """A configuration of another framework as a schedule, with that framework's exact step convention.
 
@@ -105,6 +71,8 @@ def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
     data = load(config)
     name = detect(data) if dialect_name == "auto" else dialect_name
     spoken = dialect(name)
+    # A dialect may take calls or plain data beside fields; what it does not know as such is no business of its
+    # reader's.
     if spoken.only_fields and not isinstance(data, Mapping) and not spoken.matches(data):
         raise ConfigError(refusal("config", f"one of {spoken.title}", _short(data), "Give a mapping of its fields."))
     imported = spoken.read(Fields(data) if isinstance(data, Mapping) else data, _context(context))
@@ -140,6 +108,7 @@ def write(schedule: Schedule, dialect_name: str, *, total: int | None = None, ba
         written = ", ".join(name for name in DIALECTS if dialect(name).write is not None)
         raise ConfigError(refusal("dialect", f"one that is written ({written})", dialect_name, "Pick one of these."))
     base = positive("base_lr", base_lr, "It is the learning rate the factors multiply.")
+    # An end between two updates is reached by the one that goes past it.
     if total is None and schedule.horizon is not None:
         total = math.ceil(schedule.horizon)
     if total is None:
@@ -149,8 +118,43 @@ def write(schedule: Schedule, dialect_name: str, *, total: int | None = None, ba
     return export(spoken, whole, updates, base)
 
 
+def detect(config: Any) -> str:
+    """The dialect a configuration is written in.
+
+    Args:
+        config: as :func:`read` takes it.
+
+    Raises:
+        ConfigError: if no dialect, or more than one, fits.
+
+    >>> detect({"lr_scheduler_type": "linear"})
+    'transformers'
+    """
+    data = load(config)
+    sure = {name: dialect(name).matches(data) for name in DIALECTS}
+    # How sure each is: 3 for a field of nobody else's, 2 and 1 for what others might write too.
+    best = max(sure.values())
+    likeliest = [name for name, score in sure.items() if score == best]
+    if not best:
+        advice = f"Say which with dialect= (--from): {', '.join(DIALECTS)}."
+        raise ConfigError(refusal("config", "of a dialect known here", _short(data), advice))
+    if len(likeliest) > 1:
+        raise ConfigError(refusal("config", "of one dialect", _short(data), f"It could be {' or '.join(likeliest)}."))
+    return likeliest[0]
+
+
+def dialect(name: str) -> Dialect:
+    """The dialect called ``name``, refused with the nearest one known."""
+    if name not in DIALECTS:
+        raise ConfigError(unknown_name("dialect", "one known here", name, DIALECTS))
+    # Here and not at the top: a dialect that nobody asks for is not loaded.
+    spoken: Dialect = import_module(f"preheat.dialects.{name.replace('-', '_')}").DIALECT
+    return spoken
+
+
 def _context(given: dict[str, Any]) -> Context:
     known = Context.__dataclass_fields__
+    # Checked here, once: readers take what a caller says as it is.
     for name, value in given.items():
         if name not in known:
             raise ConfigError(unknown_name("context", "something a trainer knows", name, known, "Or take it out."))

@@ -27,6 +27,7 @@ from preheat.schedule.named import BUILDERS, dips, refuse_reserved
 from preheat.schedule.sequence import PhaseSchedule
 
 _METRIC = ("reduce_lr_on_plateau", "greedy")
+# Fields that give some parameters a rate of their own beside the one that is read here.
 _OWN_RATES = ("lr_groups", "embedding_lr", "embedding_lr_scale", "loraplus_lr_ratio")
 
 
@@ -36,6 +37,7 @@ def read(fields: Fields, context: Context) -> Imported:
     name = fields.word("lr_scheduler", (*BUILDERS, "one_cycle", "rex", *_METRIC), "cosine")
     if name in _METRIC:
         raise fields.refusal("lr_scheduler", "a function of the update", "Multiply by preheat.plateau() instead.")
+    # axolotl has no default of its own, so a file without it does not run.
     peak = context.known_rate("learning_rate", fields.rate("learning_rate", None))
     total = updates_of(fields, context)
     warmup = warmup_of(fields, total, notes)
@@ -54,6 +56,7 @@ def updates_of(fields: Fields, context: Context) -> int:
         "per_device_train_batch_size": fields.count("micro_batch_size", 1, low=1),
         "gradient_accumulation_steps": fields.count("gradient_accumulation_steps", 1, low=1),
     }
+    # Rows are packed by length, so their number is known to axolotl alone.
     if context.examples is not None and renamed["max_steps"] is None and fields.flag("sample_packing"):
         advice = "Packed rows are fewer than examples: give total= (--updates) as axolotl logs it."
         raise fields.refusal("sample_packing", "off where updates are counted from examples", advice)
@@ -67,6 +70,7 @@ def warmup_of(fields: Fields, total: int, notes: list[str]) -> int:
     if steps and ratio:
         raise fields.refusal("warmup_ratio", "left out beside warmup_steps", "axolotl refuses both.")
     if steps is None and ratio is None:
+        # core/builders/base.py; rounded down, where transformers rounds up.
         steps = min(int(0.03 * total), 100)
         notes.append(f"without warmup_steps or warmup_ratio axolotl warms up for {steps} updates: 3 %, 100 at most")
     elif steps is None:
@@ -83,6 +87,7 @@ def _schedule(
     floor = fields.number("cosine_min_lr_ratio", None, low=0.0, high=1.0, advice="It is a share of the peak.")
     constant = fields.number("cosine_constant_lr_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
     if name == "one_cycle":
+        # Handed to torch's OneCycleLR as they are: its words are ours but for the shape, and its momentum is Adam's.
         shape = "linear" if options.pop("anneal_strategy", "cos") == "linear" else "cosine"
         refuse_reserved(options)
         for ignored in ("cycle_momentum", "base_momentum", "max_momentum"):
@@ -100,6 +105,7 @@ def _schedule(
         notes.append(transformers.PAST_END)
         return _falls_to(0.0, warmup, total, Polynomial(2.0))
     if floor and constant:
+        # axolotl cuts it; at or before the peak its cosine would divide by 0.
         border = int(total * constant)
         if border <= warmup:
             rule = f"a share of the run that leaves the cosine an update after {warmup} of warm-up"
@@ -136,11 +142,14 @@ def _jagged(fields: Fields, schedule: Schedule, name: str, notes: list[str]) -> 
     if name == "one_cycle":
         advice = "Run one ahead, torch's OneCycleLR raises before the run is over."
         raise fields.refusal("jagged_restart_steps", "left out with one_cycle", advice)
+    # axolotl takes 0 for not given, here and below.
     rewarm = fields.count("jagged_restart_warmup_steps", None) or 10
     anneal = fields.count("jagged_restart_anneal_steps", None) or 1
+    # Where the dips end: the floor of the cosine serves for both.
     low = fields.number("cosine_min_lr_ratio", None) or 0.001
     notes.append("jagged restarts run one update ahead of the schedule around which they are wrapped")
     ahead = 2 if name == "rex" else 1  # rex' own counter is one ahead already
+    # Wrapped, both ask for the update after the one that is made.
     return schedule.shift(1) * dips(period, rewarm, anneal, low).shift(ahead)
 
 

@@ -31,21 +31,71 @@ from preheat.dialects.fields import REQUIRED, Fields
 from preheat.dialects.loading import call
 from preheat.dialects.phases import hold
 from preheat.dialects.writing import as_yaml
+from preheat.errors import ConfigError, unknown_name
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, Polynomial, PowerLaw
 from preheat.schedule.lengths import Count
 
-# --- composer's times, such as "100ba" and "0.5dur", in updates -----------------------------------------------------
+# llm-foundry's registry; the first two are names of OLMo too.
+_NAMES = {
+    "constant_with_warmup": "ConstantWithWarmupScheduler",
+    "cosine_with_warmup": "CosineAnnealingWithWarmupScheduler",
+    "linear_decay_with_warmup": "LinearWithWarmupScheduler",
+    "inv_sqrt_with_warmup": "InverseSquareRootWithWarmupScheduler",
+}
 
 
-Time = tuple[float, str]
-Counted = tuple[int, str]
+def read(config: Any, context: Context) -> Imported:
+    """A composer configuration, its scheduler section, or a scheduler's constructor call, as a schedule."""
+    root = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
+    # MosaicML's platform keeps the training configuration under that name.
+    root = root.section("parameters") if "parameters" in root else root
+    own = root.section("scheduler") if "scheduler" in root else root
+    # Stepped once an epoch every schedule would be a staircase of another one.
+    if not root.flag("step_schedulers_every_batch", True):
+        raise root.refusal("step_schedulers_every_batch", "true", "A schedule here moves with every update.")
+    ratio = root.number("scale_schedule_ratio", 1.0, low=0.0)
+    if not ratio:
+        raise root.refusal("scale_schedule_ratio", "above 0", "It multiplies the run's length.")
+    job = _Job(own, root, context, ratio, [])
+    # The trainer steps its schedulers before its clock: the first two updates run at time 0.
+    schedule = _SHAPES[_name(own)](job).shift(-1)
+    total = context.updates("max_duration", job.total())
+    peak = context.rate("optimizer.lr", root.section("optimizer", {}).rate("lr", None))
+    own.finish()
+    return Imported(schedule, peak, tuple(job.notes), total=total)
 
-TIME = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
+
+def _name(own: Fields) -> str:
+    """The class that is meant: by its path, its name, or llm-foundry's."""
+    path = own.text("_target_", None)
+    if path is None:
+        name = own.word("name", (*_NAMES, *_SHAPES))
+        return str(_NAMES.get(name, name))
+    if path.rpartition(".")[2] not in _SHAPES:
+        raise ConfigError(unknown_name(own.path("_target_"), "a scheduler of composer's", path, _SHAPES))
+    return str(path.rpartition(".")[2])
+
+
+def _mapping(config: Any) -> Mapping[str, Any] | None:
+    """The configuration; a constructor call as one with a scheduler of that name."""
+    if isinstance(config, str):
+        name, fields = call(config) or ("", None)
+        return None if fields is None else {"scheduler": {"name": name.rpartition(".")[2], **fields}}
+    return config if isinstance(config, Mapping) else None
+
+
+# Times, such as "100ba" and "0.5dur", in updates.
+
+
+_Time = tuple[float, str]
+_Counted = tuple[int, str]
+# Units of composer's core/time.py; iterations and seconds cannot be counted in updates, and are refused below.
+_TIME = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class _Job:
     """A scheduler's fields, the trainer's around them, scale_schedule_ratio, and what is to be said."""
 
     own: Fields
@@ -54,23 +104,25 @@ class Job:
     ratio: float
     notes: list[str]
 
-    def time(self, name: str, default: Any = REQUIRED, fields: Fields | None = None) -> Time:
+    def time(self, name: str, default: Any = REQUIRED, fields: Fields | None = None) -> _Time:
         """A field as a number and its unit: ba, ep, sp, tok or dur."""
         fields = fields or self.own
         value = fields.value(name, default)
-        found = TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+        match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
         try:
-            number = float(found[1]) if found else math.nan
+            number = float(match[1]) if match else math.nan
         except ValueError:
             number = math.nan
-        unit = found[2].lower() if found else ""
+        unit = match[2].lower() if match else ""
+        # composer takes parts of a duration alone: 1.5ba is an error there too.
         if not 0 <= number < math.inf or unit in ("iter", "sec") or (unit != "dur" and number != int(number)):
             raise fields.refusal(name, 'a time such as "100ba", "2ep", "1e9tok" or "0.5dur"', "Write it with its unit.")
         return number, unit
 
     @property
-    def duration(self) -> Time:
+    def duration(self) -> _Time:
         """max_duration as the file has it; a plain number counts epochs, the caller's total batches."""
+        # A plain number is epochs to the trainer; the caller counts updates, and a batch is one.
         value = self.root.value("max_duration", None)
         if value is None:
             return float(self.context.updates("max_duration")), "ba"
@@ -81,17 +133,18 @@ class Job:
             raise self.root.refusal("max_duration", "in ba, ep, sp or tok", "dur is a share of it.")
         return time
 
-    def whole(self, ratio: float) -> Counted:
+    def whole(self, ratio: float) -> _Counted:
         """max_duration scaled, in batches, samples or tokens."""
         value, unit = self.duration
         if int(value * ratio) < 1:
             raise self.root.refusal("max_duration", f"above 0 after scale_schedule_ratio={ratio:g}", "Nothing is left.")
         return self.counted((int(value * ratio), unit))
 
-    def counted(self, time: Time, ratio: float = 1.0) -> Counted:
+    def counted(self, time: _Time, ratio: float = 1.0) -> _Counted:
         """A time scaled, in batches, samples or tokens, rounded as composer rounds it; dur is never scaled."""
         value, unit = time
         if unit == "dur":
+            # A share is of max_duration as it stands after scaling, so it is never scaled itself.
             whole, unit = self.duration
             whole = int(whole * self.ratio)
             return (int(value * self.epoch * whole), "ba") if unit == "ep" else (int(value * whole), unit)
@@ -104,7 +157,7 @@ class Job:
         """Batches in an epoch."""
         return int(self.context.per("epoch", "max_duration"))
 
-    def updates(self, counted: Counted) -> Count:
+    def updates(self, counted: _Counted) -> Count:
         """A count in updates; parts of one are kept, and every batch is a full one."""
         amount, unit = counted
         if unit == "ba":
@@ -115,6 +168,7 @@ class Job:
             each = None if length is None else each * length
         if each is None:
             each = self.context.per("sample" if unit == "sp" else "token", "max_duration")
+        # Whole updates stay integers: schedules print and compare by them.
         if amount % each == 0:
             return int(amount // each)
         parts = amount / each  # rounded down, so that a step that falls on an update is not missed
@@ -133,20 +187,20 @@ class Job:
         return math.ceil(self.updates(self.whole(self.ratio)))
 
 
-# --- composer's schedulers as phases in the trainer's time ----------------------------------------------------------
+# Schedulers as phases in the trainer's time.
 
 
-Parts = tuple[Phase | Schedule, ...]
-
+_Parts = tuple[Phase | Schedule, ...]
 _MANY = 10_000  # restarts a schedule may have
 
 
-def _warm_up(job: Job, top: float = 1.0) -> tuple[Parts, Count]:
+def _warm_up(job: _Job, top: float = 1.0) -> tuple[_Parts, Count]:
     """The warm-up to the hand-over, and the time of that."""
     time = job.time("t_warmup")
     begin = ramped = job.updates(job.counted(time))
     if job.own.flag("scale_warmup"):
         ramped = job.updates(job.counted(time, job.ratio))
+    # A ratio below 1 may round the stretched ramp to nothing, which composer divides by.
     if begin and not ramped:
         raise job.own.refusal("t_warmup", "above 0 once it is scaled", "composer divides by it.")
     if not begin:
@@ -158,9 +212,10 @@ def _warm_up(job: Job, top: float = 1.0) -> tuple[Parts, Count]:
     return ((rise, hold(begin - ramped, top)) if ramped < begin else (PhaseSchedule((rise,)).until(begin),)), begin
 
 
-def _warm_up_and_end(job: Job, top: float = 1.0) -> tuple[Parts, Count, Count]:
+def _warm_up_and_end(job: _Job, top: float = 1.0) -> tuple[_Parts, Count, Count]:
     """As :func:`_warm_up`, and the time of t_max, which has to reach the run's end."""
     last = job.time("t_max", "1dur")
+    # The warm-up is compared unscaled, t_max scaled: composer does so.
     (warmup, unit), (end, end_unit) = job.counted(job.time("t_warmup")), job.counted(last, job.ratio)
     if unit != end_unit:
         raise job.own.refusal("t_warmup", f"in the unit of t_max, {end_unit}", "composer cannot compare them.")
@@ -175,17 +230,17 @@ def _warm_up_and_end(job: Job, top: float = 1.0) -> tuple[Parts, Count, Count]:
     return rise, begin, job.updates((end, unit))
 
 
-def _after_warmup(job: Job, curve: Curve, top: float = 1.0) -> Schedule:
+def _after_warmup(job: _Job, curve: Curve, top: float = 1.0) -> Schedule:
     rise, begin, last = _warm_up_and_end(job, top)
     return PhaseSchedule((*rise, Phase(curve=curve, length=last - begin, start=top, end=job.factor("alpha_f", 0.0))))
 
 
-def _constant_after_warmup(job: Job) -> Schedule:
+def _constant_after_warmup(job: _Job) -> Schedule:
     alpha = job.factor("alpha", 1.0)
     return PhaseSchedule((*_warm_up_and_end(job, alpha)[0], hold(None, alpha)))
 
 
-def _inverse_sqrt(job: Job) -> Schedule:
+def _inverse_sqrt(job: _Job) -> Schedule:
     unit = job.duration[1]
     for name in ("t_warmup", "t_scale", "t_cooldown"):
         if job.time(name)[1] != unit:
@@ -199,14 +254,16 @@ def _inverse_sqrt(job: Job) -> Schedule:
     scale, cooldown = job.length("t_scale"), job.length("t_cooldown")
     if not scale:
         raise job.own.refusal("t_scale", "above 0", "It divides the time.")
+    # A cool-down longer than what follows the warm-up begins at the hand-over.
     down = max(begin, job.length("t_max", "1dur") - cooldown)
+    # llm-foundry cools down from where the inverse root stands, not from the peak.
     stands = low + (1.0 - low) / ((down - begin + scale) / scale) ** 0.5
     fall = Phase(curve=PowerLaw(timescale=scale), length=down - begin, start=1.0, end=low)
     cool = Phase(curve=Linear(), length=cooldown, start=stands, end=last if cooldown else stands)
     return PhaseSchedule((*rise, fall, cool))
 
 
-def _steps(job: Job, begin: Count = 0) -> Parts:
+def _steps(job: _Job, begin: Count = 0) -> _Parts:
     """1, times gamma at every milestone that is reached."""
     gamma = job.own.number("gamma", 0.1, low=0.0)
     listed = job.own.list("milestones")
@@ -222,26 +279,31 @@ def _steps(job: Job, begin: Count = 0) -> Parts:
     return tuple(parts)
 
 
-def _steps_after_warmup(job: Job) -> Schedule:
+def _steps_after_warmup(job: _Job) -> Schedule:
     rise, begin = _warm_up(job)
     return PhaseSchedule((*rise, *_steps(job, begin)))
 
 
-def _falling(curve: Callable[[Job], Curve], name: str = "t_max", default: Any = "1dur") -> Callable[[Job], Schedule]:
+def _falling(curve: Callable[[_Job], Curve], name: str = "t_max", default: Any = "1dur") -> Callable[[_Job], Schedule]:
     """A curve from 1, or alpha_i, to alpha_f over t_max."""
 
-    def build(job: Job) -> Schedule:
+    def build(job: _Job) -> Schedule:
         length = job.length(name, default)
         if not length:
             raise job.own.refusal(name, "above 0", "composer divides by it.")
         shape = curve(job)
+        # alpha_i is a field of the linear scheduler alone.
         top = job.factor("alpha_i", 1.0) if isinstance(shape, Linear) else 1.0
         return PhaseSchedule((Phase(curve=shape, length=length, start=top, end=job.factor("alpha_f", 0.0)),))
 
     return build
 
 
-def _endless(job: Job, name: str, default: Any, gamma: Any, *, staircase: bool) -> Schedule:
+def _power(default: Any) -> Callable[[_Job], Curve]:
+    return lambda job: Polynomial(job.own.number("power", default))
+
+
+def _endless(job: _Job, name: str, default: Any, gamma: Any, *, staircase: bool) -> Schedule:
     period = job.length(name, default)
     if not period:
         raise job.own.refusal(name, "above 0", "composer divides by it.")
@@ -249,19 +311,20 @@ def _endless(job: Job, name: str, default: Any, gamma: Any, *, staircase: bool) 
     return PhaseSchedule((Phase(curve=curve, length=None),))
 
 
-def _constant(job: Job) -> Schedule:
+def _constant(job: _Job) -> Schedule:
     alpha, length = job.factor("alpha", 1.0), job.length("t_max", "1dur")
     if alpha != 1.0 and length < job.total():
         job.notes.append(f"after {length:g} updates the factor goes back to 1")
     return PhaseSchedule((hold(length, alpha), hold(None)))
 
 
-def _restarts(job: Job) -> Schedule:
+def _restarts(job: _Job) -> Schedule:
     """Cycles of t_0, and t_mult times the one before rounded down to whole units, as many as the run needs."""
     first, unit = job.counted(job.time("t_0"), job.ratio)
     growth, floor = job.own.number("t_mult", 1.0, low=0.0), job.factor("alpha_f", 0.0)
     cycles, total = [first], job.total()
     covered: Count = job.updates((first, unit))
+    # Laid out, because composer rounds each cycle down to whole units: no closed form says so.
     while covered < total and cycles[-1] and growth != 1.0 and len(cycles) < _MANY:
         cycles.append(int(growth * cycles[-1]))
         covered += job.updates((cycles[-1], unit))
@@ -271,11 +334,7 @@ def _restarts(job: Job) -> Schedule:
     return PhaseSchedule(tuple(falls)).repeat() if growth == 1.0 else PhaseSchedule(tuple(falls))
 
 
-def _power(default: Any) -> Callable[[Job], Curve]:
-    return lambda job: Polynomial(job.own.number("power", default))
-
-
-SHAPES: dict[str, Callable[[Job], Schedule]] = {
+_SHAPES: dict[str, Callable[[_Job], Schedule]] = {
     "ConstantWithWarmupScheduler": _constant_after_warmup,
     "LinearWithWarmupScheduler": lambda job: _after_warmup(job, Linear(), job.factor("alpha_i", 1.0)),
     "CosineAnnealingWithWarmupScheduler": lambda job: _after_warmup(job, Cosine()),
@@ -293,53 +352,7 @@ SHAPES: dict[str, Callable[[Job], Schedule]] = {
 }
 
 
-# --- composer's schedulers: llm-foundry's YAML, a scheduler section alone, or a constructor call --------------------
-
-
-# llm-foundry's registry; the first two are names of OLMo too.
-_NAMES = {
-    "constant_with_warmup": "ConstantWithWarmupScheduler",
-    "cosine_with_warmup": "CosineAnnealingWithWarmupScheduler",
-    "linear_decay_with_warmup": "LinearWithWarmupScheduler",
-    "inv_sqrt_with_warmup": "InverseSquareRootWithWarmupScheduler",
-}
-
-
-def read(config: Any, context: Context) -> Imported:
-    """A composer configuration, its scheduler section, or a scheduler's constructor call, as a schedule."""
-    root = Fields(_mapping(config.raw if isinstance(config, Fields) else config) or {})
-    root = root.section("parameters") if "parameters" in root else root
-    own = root.section("scheduler") if "scheduler" in root else root
-    if not root.flag("step_schedulers_every_batch", True):
-        raise root.refusal("step_schedulers_every_batch", "true", "A schedule here moves with every update.")
-    ratio = root.number("scale_schedule_ratio", 1.0, low=0.0)
-    if not ratio:
-        raise root.refusal("scale_schedule_ratio", "above 0", "It multiplies the run's length.")
-    job = Job(own, root, context, ratio, [])
-    schedule = SHAPES[_name(own)](job).shift(-1)
-    total = context.updates("max_duration", job.total())
-    peak = context.rate("optimizer.lr", root.section("optimizer", {}).rate("lr", None))
-    own.finish()
-    return Imported(schedule, peak, tuple(job.notes), total=total)
-
-
-def _name(own: Fields) -> str:
-    """The class that is meant: by its path, its name, or llm-foundry's."""
-    path = own.text("_target_", None)
-    if path is None:
-        name = own.word("name", (*_NAMES, *SHAPES))
-        return str(_NAMES.get(name, name))
-    if path.rpartition(".")[2] not in SHAPES:
-        raise own.refusal("_target_", f"a scheduler of composer's ({', '.join(SHAPES)})", "Others are not known here.")
-    return str(path.rpartition(".")[2])
-
-
-def _mapping(config: Any) -> Mapping[str, Any] | None:
-    """The configuration; a constructor call as one with a scheduler of that name."""
-    if isinstance(config, str):
-        name, fields = call(config) or ("", None)
-        return None if fields is None else {"scheduler": {"name": name.rpartition(".")[2], **fields}}
-    return config if isinstance(config, Mapping) else None
+# Writing.
 
 
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
@@ -347,6 +360,7 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
     for name, fields in (*_written_after_warmup(asked), *_written_without(asked)):
         own = {key: f"{value}ba" if key.startswith("t_") else value for key, value in fields.items()}
         scheduler = {"name": name, **own}
+        # Batches, the one unit in which every border is whole.
         yield {"max_duration": f"{asked.total}ba", "optimizer": {"lr": asked.peak}, "scheduler": scheduler}
 
 
@@ -388,11 +402,15 @@ def _written_without(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _milestones(asked: Outline, name: str, warmup_fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every border of the schedule behind the warm-up, an update earlier by composer's clock."""
+    # By composer's clock everything is an update earlier, the border of the warm-up too.
     first = warmup_fields.get("t_warmup", 0) + 1
     borders = [int(border) for border in asked.schedule.borders if first < border < asked.total]
     rates = [float(asked.factors[border]) for border in borders]
     for gamma in dict.fromkeys(after / before for before, after in pairwise((1.0, *rates)) if 0 < after < before):
         yield name, {**warmup_fields, "milestones": [f"{border - 1}ba" for border in borders], "gamma": gamma}
+
+
+# The dialect.
 
 
 def matches(config: Any) -> int:
@@ -403,9 +421,10 @@ def matches(config: Any) -> int:
     if not isinstance(own, Mapping):
         return 0
     name = str(own.get("name") or own.get("_target_")).rpartition(".")[2]
-    timed = any(isinstance(value, str) and TIME.fullmatch(value) for value in own.values())
+    # OLMo has two of the names, and writes its lengths as plain numbers.
+    timed = any(isinstance(value, str) and _TIME.fullmatch(value) for value in own.values())
     shared = name in ("constant_with_warmup", "cosine_with_warmup")
-    return 3 * int(name in SHAPES or (name in _NAMES and (timed or not shared)))
+    return 3 * int(name in _SHAPES or (name in _NAMES and (timed or not shared)))
 
 
 def _example(name: str, **own: Any) -> Example:

@@ -30,74 +30,10 @@ from preheat.dialects.phases import Phases, hold, warm_up
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, Logarithmic, PowerLaw
 
-# --- DeepSpeed's OneCycle as phases: up and down in a line or in stairs, for the rate and, mirrored, for the momentum
-
-
-MANY = 10_000  # stairs a schedule may have
-
-
-def cycle(params: Fields, rest: float, top: float) -> Phases:
-    """From ``rest`` to ``top`` and back, in a line or in stairs; update n stands at n."""
-    up = params.count("cycle_first_step_size", 2000, low=1)
-    down = params.count("cycle_second_step_size", up, low=1)
-    first = params.count("cycle_first_stair_count", 0)
-    second = params.count("cycle_second_stair_count", first)
-    rise: Phases = (Phase(curve=Linear(), length=up, start=rest, end=top),)
-    fall: Phases = (Phase(curve=Linear(), length=down, start=top, end=rest),)
-    if first:
-        rise = tuple(_stairs(params, "cycle_first_stair_count", up, first, rest, top))
-    if second:
-        stairs = [*_stairs(params, "cycle_second_stair_count", down, second, rest, top)]
-        shorter = hold(stairs[0].length - 1, rest)  # type: ignore[operator]
-        fall = (hold(1, top), *reversed(stairs[1:]), shorter)
-    return (*rise, *fall)
-
-
-def _stairs(params: Fields, name: str, updates: int, stairs: int, rest: float, top: float) -> Iterator[Phase]:
-    """Step k of so many, at rest + (top - rest) k / stairs."""
-    if stairs > min(updates, MANY):
-        raise params.refusal(name, f"at most {min(updates, MANY)}", "0 makes it smooth.")
-    borders = [-(-step * updates // stairs) for step in range(stairs + 1)]
-    for step, (begin, end) in enumerate(pairwise(borders)):
-        yield hold(end - begin, rest + (top - rest) * step / stairs)
-
-
-def momentum(params: Fields) -> tuple[Schedule | None, float]:
-    """The mirrored cycle of betas[0] (None where it is off), and cycle_max_mom, of which it is a share.
-
-    The constructor starts it at the wrong end: update 0 runs at cycle_min_mom.
-    """
-    largest = params.number("cycle_max_mom", 0.9, low=0.0, high=1.0)
-    smallest = params.number("cycle_min_mom", 0.8, low=0.0, high=1.0)
-    growing = params.number("decay_mom_rate", 0.0) and params.number("decay_step_size", 0)
-    if not params.flag("cycle_momentum", True):
-        return None, largest
-    if growing:
-        raise params.refusal("decay_mom_rate", "0", "The momentum would grow without end.")
-    if largest == 0 or smallest > largest:
-        raise params.refusal("cycle_min_mom", f"at most cycle_max_mom={largest}, above 0", "Lower it.")
-    low = smallest / largest
-    return PhaseSchedule((hold(1, low), PhaseSchedule(cycle(params, 1.0, low)).shift(1))), largest
-
-
-# --- DeepSpeed's ``scheduler`` section, alone or in a whole ds_config -----------------------------------------------
-
-
 _AUTO = ("warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps")
+# Without betas in their defaults, where DeepSpeed leaves the momentum alone.
 _WITHOUT_BETAS = ("SGD", "RMSprop", "Adagrad", "Adadelta", "ASGD", "Rprop")
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """A scheduler's params, the optimizer's lr, what the caller says, and what is to be said."""
-
-    params: Fields
-    lr: float | None
-    context: Context
-    notes: list[str]
-
-
-Found = tuple[Schedule, float | None]  # a schedule and the rate it refers to
+_MANY = 10_000  # stairs a schedule may have
 
 
 def read(fields: Fields, context: Context) -> Imported:
@@ -106,6 +42,7 @@ def read(fields: Fields, context: Context) -> Imported:
     optimizer = fields.section("optimizer", {})
     name = section.word("type", _READERS)
     own = optimizer.section("params", {})
+    # transformers fills it in too: then it is what the caller says.
     lr = None if own.value("lr", None) == "auto" else own.rate("lr", None)
     params = _filled(section.section("params", {}), lr, context)
     section.finish()
@@ -113,8 +50,9 @@ def read(fields: Fields, context: Context) -> Imported:
     schedule, base = _READERS[name](_Section(params, lr, context, notes))
     params.refuse("last_batch_iteration", why="A schedule starts at its beginning.", unless=(-1,))
     also: dict[str, Schedule] = {}
+    # Without a type the optimizer is the script's own, Adam in most.
     if name == "OneCycle" and optimizer.value("type", None) not in _WITHOUT_BETAS:
-        mirrored, largest = momentum(params)
+        mirrored, largest = _momentum(params)
         if mirrored is not None:
             also = {"betas[0]": mirrored}
             notes.append(f"betas[0] refers to cycle_max_mom={largest}: the optimizer needs that, and betas[1] = 0.99")
@@ -125,6 +63,7 @@ def read(fields: Fields, context: Context) -> Imported:
 def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
     """``params`` with what transformers writes for ``"auto"``."""
     values = dict(params.raw)
+    # transformers fills in the four of _AUTO and no other: DeepSpeed gets the rest as the word.
     for name in [name for name, value in values.items() if value == "auto"]:
         path = params.path(name)
         if name == "warmup_min_lr":
@@ -142,19 +81,35 @@ def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
     return Fields(values, params.where)
 
 
-def _warmup(section: _Section) -> Found:
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A scheduler's params, the optimizer's lr, what the caller says, and what is to be said."""
+
+    params: Fields
+    lr: float | None
+    context: Context
+    notes: list[str]
+
+
+_Read = tuple[Schedule, float | None]  # a schedule and the rate it refers to
+
+
+# Warm-ups, by index: all of them stand one update late.
+
+
+def _warmup(section: _Section) -> _Read:
     peak, start = _rates(section, default=None)
     return _late((*_warm_up(section, _length(section), start), hold(None))), peak
 
 
-def _decay(section: _Section) -> Found:
+def _decay(section: _Section) -> _Read:
     peak, start = _rates(section, default=0.001)
     warmup, total = _lengths(section)
     descent = Phase(curve=Linear(), length=total - warmup, start=1.0, end=start)
     return _late((*_warm_up(section, warmup, start), descent)), peak
 
 
-def _cosine(section: _Section) -> Found:
+def _cosine(section: _Section) -> _Read:
     base = section.context.rate("optimizer.params.lr", section.lr)
     if section.lr is None:
         has = "" if base is None else f", which has to be {base}"
@@ -167,6 +122,7 @@ def _cosine(section: _Section) -> Found:
     phases = (*_warm_up(section, warmup, start), descent)
     if not start:
         return _late(phases), base
+    # The constructor writes 0, whatever warmup_min_ratio is: one update at 0, then the phases by index, not late.
     return PhaseSchedule((Phase(curve=Linear(), length=1, start=0.0, end=start), *phases)), base
 
 
@@ -174,6 +130,7 @@ def _rates(section: _Section, default: float | None) -> tuple[float | None, floa
     """The peak, and the share of it that the warm-up starts from."""
     params, lr = section.params, section.lr
     own = params.rate("warmup_max_lr", None)
+    # Left out, it is DeepSpeed's own 0.001; null, it is the optimizer's lr.
     if own is None and default is not None and "warmup_max_lr" not in params.raw:
         own = default
         section.notes.append(f"warmup_max_lr is left at DeepSpeed's own {default}")
@@ -201,12 +158,14 @@ def _length(section: _Section) -> int:
     given: int = section.params.count("warmup_num_steps", 1000, low=1)
     if given < 2:
         section.notes.append("warmup_num_steps=1 is 2 to DeepSpeed")
+    # ln(1) = 0 would divide, so DeepSpeed takes 2.
     return max(2, given)
 
 
 def _warm_up(section: _Section, warmup: int, start: float) -> Phases:
     """Indices 0 to W - 1."""
     kind = section.params.text("warmup_type", "log")
+    # DeepSpeed warns in its log and goes on.
     if kind not in ("log", "linear"):
         section.notes.append(f"warmup_type={kind!r} is unknown to DeepSpeed, which climbs along the logarithm")
     return warm_up(warmup, start) if kind == "linear" else (*warm_up(warmup - 1, start, Logarithmic()), hold(1))
@@ -214,10 +173,14 @@ def _warm_up(section: _Section, warmup: int, start: float) -> Phases:
 
 def _late(phases: Phases) -> Schedule:
     """Phases by index: update 0 has its value already, so update 1 runs at the same."""
+    # The constructor brings index 0, and so does the first step().
     return PhaseSchedule(phases).shift(-1)
 
 
-def _one_cycle(section: _Section) -> Found:
+# OneCycle, up and down in a line or in stairs, for the rate and, mirrored, for the momentum; and the range test.
+
+
+def _one_cycle(section: _Section) -> _Read:
     params = section.params
     peak = section.context.rate(params.path("cycle_max_lr"), params.rate("cycle_max_lr"))
     _overridden(section, "cycle_max_lr", peak)
@@ -225,34 +188,86 @@ def _one_cycle(section: _Section) -> Found:
     low = params.share("cycle_min_lr", peak)
     rate, every = params.number("decay_lr_rate", 0.0, low=0.0), params.number("decay_step_size", 0, low=0.0)
     after = (Phase(curve=PowerLaw(1.0, every / rate), length=None, start=low),) if rate and every else ()
-    return PhaseSchedule((*cycle(params, low, 1.0), *after)), peak
+    return PhaseSchedule((*_cycle(params, low, 1.0), *after)), peak
 
 
-def _range_test(section: _Section) -> Found:
+def _cycle(params: Fields, rest: float, top: float) -> Phases:
+    """From ``rest`` to ``top`` and back, in a line or in stairs; update n stands at n."""
+    up = params.count("cycle_first_step_size", 2000, low=1)
+    down = params.count("cycle_second_step_size", up, low=1)
+    first = params.count("cycle_first_stair_count", 0)
+    second = params.count("cycle_second_stair_count", first)
+    rise: Phases = (Phase(curve=Linear(), length=up, start=rest, end=top),)
+    fall: Phases = (Phase(curve=Linear(), length=down, start=top, end=rest),)
+    if first:
+        rise = tuple(_stairs(params, "cycle_first_stair_count", up, first, rest, top))
+    if second:
+        # The stairs of the way down are those of the way up, backwards: the top is used once, the last step a little
+        # shorter.
+        stairs = [*_stairs(params, "cycle_second_stair_count", down, second, rest, top)]
+        shorter = hold(stairs[0].length - 1, rest)  # type: ignore[operator]
+        fall = (hold(1, top), *reversed(stairs[1:]), shorter)
+    return (*rise, *fall)
+
+
+def _stairs(params: Fields, name: str, updates: int, stairs: int, rest: float, top: float) -> Iterator[Phase]:
+    """Step k of so many, at rest + (top - rest) k / stairs."""
+    if stairs > min(updates, _MANY):
+        raise params.refusal(name, f"at most {min(updates, _MANY)}", "0 makes it smooth.")
+    # The first update of each stair, rounded up as floor(n stairs / updates) is.
+    borders = [-(-step * updates // stairs) for step in range(stairs + 1)]
+    for step, (begin, end) in enumerate(pairwise(borders)):
+        yield hold(end - begin, rest + (top - rest) * step / stairs)
+
+
+def _momentum(params: Fields) -> tuple[Schedule | None, float]:
+    """The mirrored cycle of betas[0] (None where it is off), and cycle_max_mom, of which it is a share.
+
+    The constructor starts it at the wrong end: update 0 runs at cycle_min_mom.
+    """
+    largest = params.number("cycle_max_mom", 0.9, low=0.0, high=1.0)
+    smallest = params.number("cycle_min_mom", 0.8, low=0.0, high=1.0)
+    # Either at 0 turns it off.
+    growing = params.number("decay_mom_rate", 0.0) and params.number("decay_step_size", 0)
+    if not params.flag("cycle_momentum", True):
+        return None, largest
+    if growing:
+        raise params.refusal("decay_mom_rate", "0", "The momentum would grow without end.")
+    if largest == 0 or smallest > largest:
+        raise params.refusal("cycle_min_mom", f"at most cycle_max_mom={largest}, above 0", "Lower it.")
+    low = smallest / largest
+    return PhaseSchedule((hold(1, low), PhaseSchedule(_cycle(params, 1.0, low)).shift(1))), largest
+
+
+def _range_test(section: _Section) -> _Read:
     params, context = section.params, section.context
     total = context.updates("total")
     lowest = params.rate("lr_range_test_min_lr", 1e-3)
     size = params.count("lr_range_test_step_size", 2000, low=1)
     rate = params.number("lr_range_test_step_rate", 1.0, low=0.0)
     stepped = params.flag("lr_range_test_staircase")
+    # What the last update stands at, or the line's end one after it: the highest rate, which factors are shares of.
     steps = (total - 1) // size if stepped else total / size
     top = 1.0 + rate * steps
     section.notes.append(f"it goes on climbing: after {total} updates the rate is held here")
     base = context.rate("the last rate of the range test", lowest * top)
     if not stepped:
         return PhaseSchedule((Phase(curve=Linear(), length=total, start=1.0 / top, end=1.0),)), base
-    if steps > MANY:
-        raise params.refusal("lr_range_test_step_size", f"at least {-(-total // MANY)}", "It makes too many steps.")
+    if steps > _MANY:
+        raise params.refusal("lr_range_test_step_size", f"at least {-(-total // _MANY)}", "It makes too many steps.")
     return PhaseSchedule(tuple(hold(size, (1.0 + rate * step) / top) for step in range(int(steps) + 1))), base
 
 
-_READERS: dict[str, Callable[[_Section], Found]] = {
+_READERS: dict[str, Callable[[_Section], _Read]] = {
     "WarmupLR": _warmup,
     "WarmupDecayLR": _decay,
     "WarmupCosineLR": _cosine,
     "OneCycle": _one_cycle,
     "LRRangeTest": _range_test,
 }
+
+
+# Writing.
 
 
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
@@ -262,6 +277,7 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
 
 
 def _warmups(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
+    # DeepSpeed's warm-ups stand one update late, so one that is an update shorter is nearer.
     lengths = sorted({max(2, length) for warmup in asked.warmups for length in (warmup, warmup - 1)})
     for warmup, kind in product(lengths, ("linear", "log")):
         warmup_fields = {"warmup_num_steps": warmup, "warmup_type": kind}
@@ -298,6 +314,9 @@ def _range_tests(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "LRRangeTest", {**params, "lr_range_test_staircase": True}
 
 
+# The dialect.
+
+
 def matches(config: Any) -> int:
     """3 for one of its own scheduler names, 2 for a scheduler of type and params under another name."""
     section = config.get("scheduler", config) if isinstance(config, Mapping) else None
@@ -315,10 +334,9 @@ def _example(name: str, params: Mapping[str, Any], **context: Any) -> Example:
     return Example(name, config, context or {"total": 100})
 
 
-_CLIMB = {"warmup_num_steps": 10, "warmup_type": "linear"}
+_WARMUP = {"warmup_num_steps": 10, "warmup_type": "linear"}
 _CYCLE = {"cycle_min_lr": 1e-4, "cycle_max_lr": 1e-3, "cycle_first_step_size": 10, "cycle_second_step_size": 60}
 _RANGE = {"lr_range_test_min_lr": 1e-5, "lr_range_test_step_size": 10}
-
 DIALECT = Dialect(
     name="deepspeed",
     title="DeepSpeed ds_config",
@@ -329,10 +347,10 @@ DIALECT = Dialect(
     only_fields=True,
     examples=(
         _example("WarmupLR", {"warmup_max_lr": 1e-3, "warmup_num_steps": 10}),
-        _example("WarmupLR", {"warmup_max_lr": 1e-3, **_CLIMB}),
-        _example("WarmupDecayLR", {"warmup_max_lr": 1e-3, "total_num_steps": 100, **_CLIMB}),
+        _example("WarmupLR", {"warmup_max_lr": 1e-3, **_WARMUP}),
+        _example("WarmupDecayLR", {"warmup_max_lr": 1e-3, "total_num_steps": 100, **_WARMUP}),
         _example("WarmupDecayLR", dict.fromkeys(_AUTO, "auto"), total=100, peak=1e-3, warmup=10),
-        _example("WarmupCosineLR", {"total_num_steps": 100, **_CLIMB}),
+        _example("WarmupCosineLR", {"total_num_steps": 100, **_WARMUP}),
         _example("OneCycle", {**_CYCLE, "decay_step_size": 10, "decay_lr_rate": 0.5}),
         _example("LRRangeTest", _RANGE),
         _example("LRRangeTest", {**_RANGE, "lr_range_test_staircase": True}),

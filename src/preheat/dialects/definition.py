@@ -63,6 +63,7 @@ class Context:
             raise ConfigError(
                 refusal(name, "in the file, or the run's updates given", None, "Give total= (--updates).")
             )
+        # Silently taking one of two would shape the schedule for a run that nobody makes.
         if own is not None and told is not None and own != told:
             advice = "The file and you name different runs: leave one out."
             raise ConfigError(refusal(name, f"{told}, the total you gave", own, advice))
@@ -73,6 +74,7 @@ class Context:
         if own is None:
             return self.updates(name)
         if self.told is not None and self.told != own:
+            # Frameworks that say both mean both: a schedule longer than its run is a way to stop early.
             notes.append(f"{name} shapes the schedule for {own} updates, the run takes {self.told}")
         return own
 
@@ -157,6 +159,7 @@ class Outline:
 
     def below(self, peak: float) -> Outline:
         """The same outline in shares of ``peak``, a rate that need not be that of any update."""
+        # Rates stay; what changes is the unit they are shares of.
         ratio = self.peak / peak
         starts, floors = (tuple(share * ratio for share in shares) for shares in (self.starts, self.floors))
         return replace(self, peak=peak, factors=self.factors * ratio, starts=starts, floors=floors)

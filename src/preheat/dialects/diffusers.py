@@ -32,6 +32,7 @@ _NAMES = (
 def read(fields: Fields, context: Context) -> Imported:
     """Flags of a training script, or arguments of ``get_scheduler``."""
     notes: list[str] = []
+    # The scripts' flags and the function's arguments have other names for the same.
     script = "lr_scheduler" in fields or "name" not in fields
     name = fields.word("lr_scheduler" if script else "name", _NAMES, "constant")
     total = fields.count("max_train_steps" if script else "num_training_steps", None, low=1)
@@ -40,8 +41,10 @@ def read(fields: Fields, context: Context) -> Imported:
         told = total is not None or context.total is not None or context.plan is not None
         updates = context.updates("max_train_steps", total) if told else None
         return Imported(_rules(fields), peak, total=updates)
+    # The scripts' default, and the function's.
     warmup = fields.count("lr_warmup_steps", 500) if script else fields.count("num_warmup_steps", 0)
     updates = context.updates("max_train_steps", total)
+    # 500 is nobody's wish here: constant takes no warm-up.
     if name == "constant" and script and "lr_warmup_steps" not in fields:
         warmup = 0
     options: dict[str, Any] = {}
@@ -49,6 +52,7 @@ def read(fields: Fields, context: Context) -> Imported:
         options["num_cycles"] = fields.number("lr_num_cycles" if script else "num_cycles", 1)
     if name == "polynomial":
         options["power"] = fields.number("lr_power" if script else "power", 1.0)
+        # lr_end is 1e-7 in get_scheduler, and cannot be changed.
         peak = context.known_rate("learning_rate", peak, "polynomial ends at a rate of 1e-7")
     schedule = transformers.build(name, warmup, updates, peak or 1.0, options, notes)
     return Imported(schedule, peak, tuple(notes), total=updates)

@@ -34,10 +34,58 @@ from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Geometric, Linear, Polynomial, PowerLaw
 from preheat.schedule.sequence import PhaseSchedule
 
-# --- fairseq's schedulers, from their arguments ---------------------------------------------------------------------
+_OTHERS = ("reduce_lr_on_plateau", "pass_through")
 
 
-class Arguments:
+def read(fields: Fields, context: Context) -> Imported:
+    """Flags, or a hydra file."""
+    section = fields.value("lr_scheduler", None)
+    nested = isinstance(section, Mapping)
+    # hydra keeps rates and lengths under optimization; flags have all in one.
+    general = {key: value for key, value in fields.raw.items() if key != "lr_scheduler"}
+    if isinstance(general.get("optimization"), Mapping):
+        general |= general.pop("optimization")
+    inner = Fields({**general, **(section if nested else {})}, "lr_scheduler" if nested else "")
+    name = (inner if nested else fields).word("_name" if nested else "lr_scheduler", (*_SHAPES, *_OTHERS), "fixed")
+    if name in _OTHERS:
+        advice = "Multiply by preheat.plateau() instead." if name.startswith("reduce") else "The optimizer has its own."
+        raise fields.refusal("lr_scheduler", "a function of the update", advice)
+    own = _rates(inner)
+    # 0 is fairseq's own default, no limit.
+    total = inner.count("max_update", 0) or None
+    if total is None and (context.total is not None or context.plan is not None):
+        total = context.updates("max_update")
+    elif total is not None:
+        total = context.updates("max_update", total)
+    arguments = _Arguments(inner, own or [context.known_rate("lr")], total, context)
+    schedule, base = _SHAPES[name](arguments)
+    if nested:
+        # A section of hydra is closed, so an unknown field is a slip; flags hold the whole of a command
+        # line.
+        for ignored in ("_name", *general):
+            inner.value(str(ignored).replace("-", "_"), None)
+        inner.finish()
+    if base <= 0:
+        raise inner.refusal("lr", "> 0", "It is a learning rate.")
+    return Imported(schedule, context.rate("lr", base) if own else base, tuple(arguments.notes), total=total)
+
+
+def _rates(fields: Fields) -> list[float]:
+    value = fields.value("lr", None)
+    if value is None:
+        return []
+    if isinstance(value, (list, tuple)) or str(value).lstrip().startswith("["):
+        rates: list[float] = fields.numbers("lr", low=0.0)
+        if not rates:
+            raise fields.refusal("lr", "one rate at least", "It is a list of them.")
+        return rates
+    return [fields.number("lr", low=0.0, advice="It is a learning rate.")]
+
+
+# Schedulers from their arguments, each with the rate its factors are shares of.
+
+
+class _Arguments:
     """The scheduler's fields, the run's rates and its updates."""
 
     def __init__(self, fields: Fields, rates: list[float], total: int | None, context: Context) -> None:
@@ -74,42 +122,46 @@ class Arguments:
 _Read = tuple[Schedule, float]
 
 
-def _fixed(arguments: Arguments) -> _Read:
+def _fixed(arguments: _Arguments) -> _Read:
     fields, rates = arguments.fields, arguments.rates
     warmup, anneal = arguments.warmup(), fields.count("force_anneal", None, low=1)
     shrink = fields.number("lr_shrink", 0.1, low=0.0, high=1.0)
     base = max(rates)
     if base <= 0:
         return PhaseSchedule((hold(None, 0.0),)), base
+    # fixed multiplies the epoch's rate by (n + 1) / W.
     rise = PhaseSchedule((*early_warm_up(warmup), hold(None)))
     if len(rates) == 1 and anneal is None:
         return rise, base
     each = arguments.context.per("epoch", "lr")
     if each != int(each):
         raise fields.refusal("lr", "of a whole number of updates each", f"An epoch has {each:g}.")
+    # Without force_anneal the last rate stays for good.
     epochs = len(rates) if anneal is None else math.ceil(arguments.updates / each)
     held = []
     for epoch in range(1, epochs + 1):
         if anneal is None or epoch < anneal:
             held.append(rates[min(epoch, len(rates)) - 1] / base)
         else:
+            # From force_anneal on, once an epoch.
             held.append(rates[-1] / base * shrink ** (epoch + 1 - anneal))
     arguments.notes.append("lr changes at the beginning of an epoch")
     steps = plateaus(held, int(each))
     return (rise * steps if warmup else steps), base
 
 
-def _inverse_sqrt(arguments: Arguments) -> _Read:
+def _inverse_sqrt(arguments: _Arguments) -> _Read:
     warmup = arguments.warmup(4000, low=1)
     rise = warm_up(warmup, arguments.share("warmup_init_lr"))
     return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0))), arguments.rate
 
 
-def _polynomial(arguments: Arguments) -> _Read:
+def _polynomial(arguments: _Arguments) -> _Read:
     fields, warmup = arguments.fields, arguments.warmup()
     total = fields.count("total_num_update", None, low=1) or arguments.updates
     if total <= warmup:
         raise fields.refusal("total_num_update", f"above warmup_updates={warmup}", "Nothing would be left to decay.")
+    # No function of the update: lr_shrink is applied to whatever stood before.
     fields.refuse("force_anneal", why="From that epoch on the rate depends on what it was.")
     curve = Polynomial(fields.number("power", 1.0))
     end = arguments.share("end_learning_rate")
@@ -119,11 +171,12 @@ def _polynomial(arguments: Arguments) -> _Read:
     return PhaseSchedule((*warm_up(warmup), fall)), arguments.rate
 
 
-def _cosine(arguments: Arguments) -> _Read:
+def _cosine(arguments: _Arguments) -> _Read:
     fields, warmup = arguments.fields, arguments.warmup()
     floor = arguments.share("min_lr")
     if floor >= 1:
         raise fields.refusal("min_lr", "below lr", "fairseq refuses it too.")
+    # Below 0 fairseq takes what the warm-up leaves of max_update.
     period = fields.number("lr_period_updates", -1)
     if period <= 0:
         period = arguments.updates - warmup
@@ -139,7 +192,7 @@ def _cosine(arguments: Arguments) -> _Read:
     return PhaseSchedule((*rise, cycle.repeat(growth=growth, scale=shrink))), arguments.rate
 
 
-def _triangular(arguments: Arguments) -> _Read:
+def _triangular(arguments: _Arguments) -> _Read:
     fields = arguments.fields
     peak = fields.rate("max_lr")
     low = arguments.rates[0] / peak
@@ -147,8 +200,10 @@ def _triangular(arguments: Arguments) -> _Read:
         raise fields.refusal("lr", "one rate below max_lr", "It is the lower one.")
     side = int(fields.number("lr_period_updates", 5000, low=2) // 2)
     shrink, shrink_low = fields.number("lr_shrink", 0.1, low=0.0, high=1.0), fields.flag("shrink_min")
+    # Then all of a cycle shrinks alike, and the cycles are a repetition.
     if shrink_low or shrink == 1:
         return _triangle(side, low, 1.0).repeat(scale=shrink), peak
+    # Only the upper rate shrinks, so every cycle has another shape: they are laid out for the run.
     cycles = math.ceil(arguments.updates / (2 * side))
     if cycles > 1000:
         raise fields.refusal("lr_period_updates", "at most 1000 periods long", "Each is laid out.")
@@ -162,13 +217,14 @@ def _triangle(side: int, low: float, high: float) -> PhaseSchedule:
     return PhaseSchedule((up, Phase(curve=Linear(), length=side, start=high, end=low)))
 
 
-def _tri_stage(arguments: Arguments) -> _Read:
+def _tri_stage(arguments: _Arguments) -> _Read:
     fields = arguments.fields
     shares = fields.numbers("phase_ratio", None, low=0.0)
     steps = [fields.count(name, 0) for name in ("warmup_steps", "hold_steps", "decay_steps")]
     if shares is not None:
         if len(shares) != 3 or sum(shares) != 1:
             raise fields.refusal("phase_ratio", "three shares that add up to 1", "fairseq refuses it too.")
+        # Rounded down each by itself, so that the three may be short of the run.
         steps = [int(arguments.updates * share) for share in shares]
     warmup, held, decay = steps
     if not decay:
@@ -182,8 +238,9 @@ def _tri_stage(arguments: Arguments) -> _Read:
     return PhaseSchedule((*warm_up(warmup, start), hold(held), fall)), arguments.rate
 
 
-def _step(arguments: Arguments) -> _Read:
+def _step(arguments: _Arguments) -> _Read:
     fields, floor = arguments.fields, arguments.share("min_lr")
+    # fairseq's own slip, the name that works; the right spelling is taken too.
     every = fields.count("lr_deacy_period", None, low=1) or fields.count("lr_decay_period", 25000, low=1)
     factor = fields.number("lr_decay", 0.5, low=0.0, high=1.0)
     if factor <= 0:
@@ -195,7 +252,7 @@ def _step(arguments: Arguments) -> _Read:
     return PhaseSchedule((*rise, fall.clip(floor=floor) if floor else fall)), arguments.rate
 
 
-def _manual(arguments: Arguments) -> _Read:
+def _manual(arguments: _Arguments) -> _Read:
     fields = arguments.fields
     by_update, by_epoch = (_table(fields, name) for name in ("update2lr", "epoch2lr"))
     changes = {0: arguments.rate}
@@ -223,20 +280,21 @@ def _table(fields: Fields, name: str) -> dict[int, float]:
             raise fields.refusal(name, "a dictionary", 'As in {"0": 0.1, "100-200": 0.01}.') from None
     if not isinstance(value, Mapping):
         raise fields.refusal(name, "a dictionary", 'As in {"0": 0.1, "100-200": 0.01}.')
-    found: dict[int, float] = {}
+    rates_at: dict[int, float] = {}
     rates = Fields(value, fields.path(name))
     for key, raw in value.items():
         rate = Fields({"rate": raw}, rates.where).number("rate", low=0.0, advice="It is a learning rate.")
+        # fairseq expands "2-5" and "7,8" into single keys; a range matters by its first alone, see above.
         ranged = "," not in str(key) and "-" in str(key)
         places = str(key).split("-")[:1] if ranged else str(key).split(",")
         for place in places:
             if not place.strip().isdigit():
                 raise ConfigError(refusal(rates.where, "keyed by whole numbers", key, 'As "3", "3,4" or "3-7".'))
-            found[int(place)] = rate
-    return found
+            rates_at[int(place)] = rate
+    return rates_at
 
 
-SHAPES: dict[str, Callable[[Arguments], _Read]] = {
+_SHAPES: dict[str, Callable[[_Arguments], _Read]] = {
     "fixed": _fixed,
     "inverse_sqrt": _inverse_sqrt,
     "polynomial_decay": _polynomial,
@@ -248,51 +306,7 @@ SHAPES: dict[str, Callable[[Arguments], _Read]] = {
 }
 
 
-# --- fairseq: command-line flags, and the ``lr_scheduler`` section of its hydra files -------------------------------
-
-
-_OTHERS = ("reduce_lr_on_plateau", "pass_through")
-
-
-def read(fields: Fields, context: Context) -> Imported:
-    """Flags, or a hydra file."""
-    section = fields.value("lr_scheduler", None)
-    nested = isinstance(section, Mapping)
-    general = {key: value for key, value in fields.raw.items() if key != "lr_scheduler"}
-    if isinstance(general.get("optimization"), Mapping):
-        general |= general.pop("optimization")
-    inner = Fields({**general, **(section if nested else {})}, "lr_scheduler" if nested else "")
-    name = (inner if nested else fields).word("_name" if nested else "lr_scheduler", (*SHAPES, *_OTHERS), "fixed")
-    if name in _OTHERS:
-        advice = "Multiply by preheat.plateau() instead." if name.startswith("reduce") else "The optimizer has its own."
-        raise fields.refusal("lr_scheduler", "a function of the update", advice)
-    own = _rates(inner)
-    total = inner.count("max_update", 0) or None
-    if total is None and (context.total is not None or context.plan is not None):
-        total = context.updates("max_update")
-    elif total is not None:
-        total = context.updates("max_update", total)
-    arguments = Arguments(inner, own or [context.known_rate("lr")], total, context)
-    schedule, base = SHAPES[name](arguments)
-    if nested:
-        for ignored in ("_name", *general):
-            inner.value(str(ignored).replace("-", "_"), None)
-        inner.finish()
-    if base <= 0:
-        raise inner.refusal("lr", "> 0", "It is a learning rate.")
-    return Imported(schedule, context.rate("lr", base) if own else base, tuple(arguments.notes), total=total)
-
-
-def _rates(fields: Fields) -> list[float]:
-    value = fields.value("lr", None)
-    if value is None:
-        return []
-    if isinstance(value, (list, tuple)) or str(value).lstrip().startswith("["):
-        rates: list[float] = fields.numbers("lr", low=0.0)
-        if not rates:
-            raise fields.refusal("lr", "one rate at least", "It is a list of them.")
-        return rates
-    return [fields.number("lr", low=0.0, advice="It is a learning rate.")]
+# The dialect.
 
 
 _ALONE = {
@@ -307,8 +321,8 @@ def matches(config: Any) -> int:
         return 0
     section = config.get("lr_scheduler", config.get("lr-scheduler"))
     if isinstance(section, Mapping):
-        return 3 if section.get("_name") in (*SHAPES, *_OTHERS) else 0
-    if section not in (*SHAPES, *_OTHERS):
+        return 3 if section.get("_name") in (*_SHAPES, *_OTHERS) else 0
+    if section not in (*_SHAPES, *_OTHERS):
         return 0
     if {str(name).replace("-", "_") for name in config} & _ALONE:
         return 3

@@ -40,10 +40,13 @@ class Fields:
             )
         self.raw = values
         self.where = where
+        # Launch lines have dashes, their code underscores; keys of YAML may be numbers.
         self._values = {str(name).replace("-", "_"): value for name, value in values.items()}
+        # What finish() knows: a field that no reader asks for is a slip, and says nothing.
         self._read: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
+        # A null is how YAML and saved configurations say that a field is left out.
         return self._values.get(name) is not None
 
     def path(self, name: str) -> str:
@@ -73,9 +76,11 @@ class Fields:
             return value
         if isinstance(value, str):
             value = _parsed(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        # True is an int to Python, and NaN passes every comparison with a bound.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_finite(value):
             raise self.refusal(name, "a finite number", advice or "Give a plain number.")
         if not low <= value <= high:
+            # A bound that only keeps floats exact says nothing to a reader.
             bounds = f">= {low:g}" if value < low and high >= _MOST else f"in [{low:g}, {high:g}]"
             raise self.refusal(name, bounds, advice or "Change it.")
         return value
@@ -105,6 +110,7 @@ class Fields:
             raise self.refusal(name, "0 where the peak is not known", "Give peak= (--lr).")
         if value > peak:
             raise self.refusal(name, f"at most the peak, {peak!r}", "Lower it.")
+        # Its product with the peak is the rate again, to the last bit.
         return Absolute(float(value)).share(peak)
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -166,6 +172,7 @@ class Fields:
         for name in names:
             self._read.add(name)
             value = self._values.get(name)
+            # 1 == True in Python: a switch that is on is not the number 1.
             if not any(value is item or (value == item and type(value) is not bool) for item in harmless):
                 raise self.refusal(name, "left out", why)
 
@@ -173,9 +180,17 @@ class Fields:
         """Refuse what nobody has read, with the nearest field known: for sections where every field matters."""
         for name in self._values:
             if name not in self._read and self._values[name] is not None:
+                # Only what the reader asked for on its way: fields of another schedule would be no help.
                 known = sorted(self._read - {name})
                 advice = f"{near_miss(name, known)}Or take it out. Known: {', '.join(known) or 'none'}."
                 raise self.refusal(name, "a field known here", advice)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more digits than a float holds
+        return False
 
 
 def _parsed(text: str) -> Any:

@@ -37,11 +37,13 @@ def read(fields: Fields, context: Context) -> Imported:
     lr = fields.rate("lr", optimizer.rate("lr", None))
     peak = context.rate("optimizer.params.lr", lr)
     total = context.updates("train_iters", fields.count("train_iters", None, low=1))
+    # Above a half the decay, which stops 2 W early, would be over before it begins.
     share = fields.number("warmup", 0.01, low=0.0, high=0.5, advice="It is a share of the decay length.")
     decay = _decay_length(fields, total, notes)
     style = fields.word("lr_decay_style", _STYLES, "linear")
     if fields.flag("use_mup"):
         notes.append("groups with a width_mult run at the rate divided by it")
+    # A configuration has a hundred fields for other things: slips are looked for among those of the rate alone.
     own = Fields({name: value for name, value in fields.raw.items() if str(name).startswith(("lr_", "lr-"))})
     for name in ("lr_decay_style", "lr_decay_iters", "lr_decay_fraction"):
         own.value(name, None)
@@ -54,6 +56,7 @@ def _decay_length(fields: Fields, total: int, notes: list[str]) -> int:
     length: int | None = fields.count("lr_decay_iters", None, low=1)
     share = fields.number("lr_decay_fraction", None, low=0.0)
     if length is None:
+        # neox_args.py cuts it to a whole number.
         return total if share is None else max(1, math.floor(total * share))
     if share is not None:
         notes.append(f"lr_decay_iters={length} wins over lr_decay_fraction={share}")
@@ -71,14 +74,17 @@ def _state(fields: Fields, context: Context) -> Imported:
 
 def _schedule(style: str, warmup: Count, decay: int, fields: Fields, peak: float | None, notes: list[str]) -> Schedule:
     floor = fields.share("min_lr", peak)
+    # A share of D is never rounded by GPT-NeoX; what misses a whole number by rounding alone is that number.
     rise = warm_up(round(warmup) if math.isclose(warmup, round(warmup), rel_tol=1e-12) else warmup)
     if style == "constant":
         return PhaseSchedule((*rise, hold(None)))
     falls: dict[str, Phases] = {
         "linear": (Phase(curve=Linear(), length=decay, start=1.0),),
         "cosine": (Phase(curve=Cosine(), length=decay, start=1.0),),
+        # learning_rates.py writes ln 2 as 0.693.
         "exponential": (Phase(curve=Exponential(math.exp(-0.693), decay), length=None, start=1.0),),
     }
+    # Its count stops at D - W, from which W is taken off once more.
     fall = PhaseSchedule(falls[style]).until(decay - 2 * (rise[0].length if rise else 0))  # type: ignore[operator]
     if warmup and style != "exponential":
         notes.append(f"the {style} decay does not arrive: it stops 2 x {warmup:g} updates early")

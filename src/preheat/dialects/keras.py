@@ -31,6 +31,7 @@ from preheat.schedule.curves import Constant, Cosine, Exponential, Linear, Polyn
 from preheat.schedule.lengths import Count
 from preheat.schedule.sequence import PhaseSchedule
 
+# One phase for each: longer rows are slow to make and nothing to read.
 _MOST = 10_000  # cycles or steps that are laid out
 
 
@@ -54,18 +55,10 @@ def read(config: Fields | Any, context: Context) -> Imported:
     return Imported(schedule, context.rate("initial_learning_rate", base), tuple(notes), total=context.total)
 
 
+# The classes, each with the rate its factors are shares of.
+
+
 _Read = tuple[Schedule, float]
-
-
-def _start(fields: Fields) -> float:
-    return float(fields.number("initial_learning_rate", low=0.0, advice="It is a learning rate."))
-
-
-def _length(fields: Fields, name: str = "decay_steps") -> Count:
-    length: Count = fields.number(name, low=0.0)
-    if length <= 0:
-        raise fields.refusal(name, "> 0", "Keras refuses it too.")
-    return int(length) if length == int(length) else length
 
 
 def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
@@ -73,6 +66,7 @@ def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
     floor = fields.number("alpha", 0.0, low=0.0, advice="It is a share of the peak.")
     target = fields.number("warmup_target", None, low=0.0, advice="It is a learning rate.")
     warmup = fields.count("warmup_steps", 0)
+    # Keras makes no warm-up without a target, and says nothing.
     if target is None and warmup:
         notes.append(f"warmup_steps={warmup} does nothing without warmup_target")
     rise: tuple[Phase, ...] = ()
@@ -89,6 +83,7 @@ def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
 def _restarts(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
     start, length = _start(fields), _length(fields, "first_decay_steps")
     floor = fields.number("alpha", 0.0, low=0.0, high=1.0, advice="It is a share of the peak.")
+    # Below 1 the periods would add up to an end, after which Keras has none.
     growth = fields.number("t_mul", 2.0, low=1.0, advice="Periods that shrink come to an end.")
     scale = fields.number("m_mul", 1.0, low=0.0, high=1.0, advice="It multiplies the height of each period.")
     descent = PhaseSchedule((Phase(curve=Cosine(), length=length, start=1.0, end=floor),))
@@ -107,6 +102,7 @@ def _polynomial(fields: Fields, context: Context, notes: list[str]) -> _Read:
     if length != int(length) or cycles > _MOST:
         raise fields.refusal("decay_steps", f"a whole number with cycle, {_MOST} cycles at most", "Take longer ones.")
     phases: list[Phase] = [_falling(curve, length, floor)]
+    # The curve is stretched to cycle * length each time, and what came before is skipped.
     for cycle in range(2, cycles + 1):  # the end of a cycle is used once before the next begins
         phases += [hold(1, floor), _falling(curve, cycle * length, floor, (cycle - 1) * length + 1)]
     notes.append(f"with cycle the curve starts over, as long again each time: laid out for {total} updates")
@@ -157,10 +153,22 @@ def _piecewise(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
     if not base:
         return PhaseSchedule((hold(None, 0.0),)), base
     # The boundary itself still has the old value.
+    # Keras compares with <=, where torch and optax change at the boundary.
     edges = [0, *(math.floor(border) + 1 for border in borders)]
     lengths = [after - before for before, after in pairwise(edges)]
     holds = [hold(length, value / base) for length, value in zip([*lengths, None], values, strict=True)]
     return PhaseSchedule(tuple(holds)), base
+
+
+def _start(fields: Fields) -> float:
+    return float(fields.number("initial_learning_rate", low=0.0, advice="It is a learning rate."))
+
+
+def _length(fields: Fields, name: str = "decay_steps") -> Count:
+    length: Count = fields.number(name, low=0.0)
+    if length <= 0:
+        raise fields.refusal(name, "> 0", "Keras refuses it too.")
+    return int(length) if length == int(length) else length
 
 
 _READERS = {
@@ -173,7 +181,7 @@ _READERS = {
 }
 
 
-# --- writing ----------------------------------------------------------------------------------------------------------
+# Writing.
 
 
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
@@ -181,6 +189,7 @@ def write(asked: Outline) -> Iterator[dict[str, Any]]:
     base = asked.peak
     pieces = flat(asked.schedule, asked.total) or []
     if pieces:
+        # What is exact first; then what most people write, whose nearest wins where nothing is exact.
         yield from _held_pieces(pieces, base / max(piece.start for piece in pieces))
         yield from _one_piece(pieces[0], base)
     for warmup in asked.warmups:
@@ -217,6 +226,7 @@ def _one_piece(piece: Piece, base: float) -> Iterator[dict[str, Any]]:
     if isinstance(curve, PowerLaw) and curve.power == 1 and not floor:
         yield _of("InverseTimeDecay", base, curve.timescale, decay_rate=1.0)
     if isinstance(curve, Cosine) and isinstance(length, int):
+        # Whether it repeats, and how, is in the pieces that follow: the nearest of the three is taken.
         for growth in (1.0, 2.0, 3.0):
             more = {"first_decay_steps": length, "t_mul": growth, "alpha": floor}
             yield {"class_name": "CosineDecayRestarts", "config": {"initial_learning_rate": base, **more}}
@@ -233,14 +243,17 @@ def _held_pieces(pieces: list[Piece], scale: float) -> Iterator[dict[str, Any]]:
         yield {"class_name": "PiecewiseConstantDecay", "config": {"boundaries": borders, "values": values}}
 
 
+# The dialect.
+
+
 def matches(config: Any) -> int:
     """3 for one of its classes, bare or as an optimizer's learning rate."""
     if not isinstance(config, Mapping):
         return 0
     inner = config.get("config")
     rate = inner.get("learning_rate") if isinstance(inner, Mapping) else None
-    found = rate if isinstance(rate, Mapping) else config
-    return 3 if isinstance(found.get("class_name"), str) and found["class_name"] in _READERS else 0
+    schedule = rate if isinstance(rate, Mapping) else config
+    return 3 if isinstance(schedule.get("class_name"), str) and schedule["class_name"] in _READERS else 0
 
 
 def _example(name: str, label: str = "", **config: Any) -> Example:

@@ -42,6 +42,7 @@ class _Cycle:
 
 def _inverse_sqrt(cycle: _Cycle) -> Schedule:
     scale = cycle.own.number("timescale", 10_000, low=1.0)
+    # It counts from the beginning of the run, and is held at 1 until timescale.
     fall = Phase(curve=PowerLaw(timescale=scale), length=None, start=1.0, skip=max(0, cycle.warmup - scale))
     return _not_below(PhaseSchedule((hold(max(0, scale - cycle.warmup)), fall)), cycle.floor)
 
@@ -50,6 +51,7 @@ def _inverse(cycle: _Cycle) -> Schedule:
     if not 0 < cycle.floor < 1:
         rule = "above 0 and below 1 for inv"
         raise ConfigError(refusal("optimizer.min_lr_ratio", rule, cycle.floor, "The decay is made of it."))
+    # So that it arrives at the ratio after the decay, were it not cut off there.
     curve = PowerLaw(1.0, cycle.decay / (1.0 / cycle.floor - 1.0))
     return _not_below(PhaseSchedule((Phase(curve=curve, length=None, start=1.0),)).shift(1).shift(-1), cycle.floor)
 
@@ -57,11 +59,13 @@ def _inverse(cycle: _Cycle) -> Schedule:
 def _power(cycle: _Cycle) -> Schedule:
     own = cycle.own
     batch, length = own.count("batch_size", low=1), own.count("seq_length", low=1)
+    # levanter's own, those of the paper on the power scheduler (arXiv:2408.13359).
     amplitude, power = own.number("a", 4.6, low=0.0), -own.number("b", -0.51)
     if cycle.peak is None:
         raise own.refusal("type", "one that needs no learning rate", "power is a rate of its own: give peak= (--lr).")
     if not amplitude or power <= 0:
         raise own.refusal("b", "below 0, and a above 0", "The rate falls with the tokens.")
+    # The update at which the power law falls below the peak: until there it is held.
     reached = (batch * amplitude * (batch * length) ** -power / cycle.peak) ** (1.0 / power)
     fall = Phase(curve=PowerLaw(power, reached), length=None, start=1.0)
     return PhaseSchedule((hold(reached), fall))
@@ -107,6 +111,7 @@ def read(fields: Fields, context: Context) -> Imported:
         parts += [Phase(curve=Linear(), length=cycle.warmup, start=arrived, end=1.0)] if cycle.warmup else []
         parts += [hold(stable)] if stable else []
         parts.append(fall.until(cycle.decay))
+        # A re-warm-up begins where the cycle before has arrived.
         arrived = fall._at(cycle.decay)
     parts += [Phase(curve=Linear(), length=cooldown, start=arrived, end=floor)] if cooldown else []
     schedule = PhaseSchedule(tuple(parts))
@@ -115,6 +120,7 @@ def read(fields: Fields, context: Context) -> Imported:
 
 
 def _cycle(own: Fields, field: str, length: int, floor: float, peak: float | None) -> _Cycle:
+    # The first cycle has levanter's default of 1 %; the others have none.
     warmup = _length(own, field, 0.01 if field == "warmup" else 0.0, length)
     decay = _length(own, "decay", None, length)
     decay = length - warmup if decay is None else decay
@@ -139,6 +145,7 @@ def _decay(own: Fields, cycle: _Cycle) -> Schedule:
 def _length(own: Fields, name: str, default: float | None, whole: int) -> Any:
     """A share of ``whole`` up to 1, rounded down, or a whole number of updates."""
     value = own.number(name, default, low=0.0, high=2**53)
+    # 1 is all of it, not one update: levanter asks for <= 1 as well.
     if value is None or value <= 1:
         return None if value is None else int(value * whole)
     if value != int(value):
@@ -148,6 +155,7 @@ def _length(own: Fields, name: str, default: float | None, whole: int) -> Any:
 
 def _borders(own: Fields, total: int) -> list[int]:
     """Where cycles begin and end."""
+    # Three ways to say the same; haps are the updates at which a cycle begins.
     given = [name for name in ("cycle_length", "haps", "cycles") if name in own]
     if len(given) > 1:
         raise own.refusal(given[1], f"left out beside {given[0]}", "They say the same.")
@@ -165,6 +173,7 @@ def _borders(own: Fields, total: int) -> list[int]:
         inner = [int(total / number * (index + 1)) for index in range(min(number, total) - 1)]
     elif given:
         raise own.refusal(given[0], "a list of updates", "Write it in brackets.")
+    # Ends may be listed with the last one or without.
     borders = [0, *inner] if inner and inner[-1] == total else [0, *inner, total]
     if any(before >= after for before, after in pairwise(borders)):
         raise own.refusal(given[0] if given else "cooldown", f"rising, and inside the {total} updates", "Change it.")

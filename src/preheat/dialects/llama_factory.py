@@ -24,6 +24,7 @@ def read(fields: Fields, context: Context) -> Imported:
     if fields.value("lr_scheduler_type", None) == "warmup_stable_decay":
         total = transformers.updates_of(fields, context)
         warmup = transformers.warmup_of(fields, context, total, [])
+        # trainer_utils.py: a third, cut; the rest of the run decays.
         stable = (total - warmup) // 3
         own = {"num_stable_steps": stable, "num_decay_steps": total - warmup - stable}
         given = fields.section("lr_scheduler_kwargs", {}).raw
@@ -33,8 +34,8 @@ def read(fields: Fields, context: Context) -> Imported:
         fields = Fields({**fields.raw, "lr_scheduler_kwargs": {**own, **given}})
     if "loraplus_lr_ratio" in fields:
         notes.append("loraplus_lr_ratio gives some groups a rate of their own: this is the schedule they share")
-    found = transformers.read(fields, context)
-    return replace(found, notes=(*notes, *found.notes))
+    imported = transformers.read(fields, context)
+    return replace(imported, notes=(*notes, *imported.notes))
 
 
 _ALONE = {"finetuning_type", "stage", "cutoff_len", "dataset_dir", "template", "neat_packing", "loraplus_lr_ratio"}

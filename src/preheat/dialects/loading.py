@@ -1,4 +1,8 @@
-"""A configuration from a mapping, a piece of text or a file: JSON, TOML, YAML, command-line flags, Python literals."""
+"""A configuration from a mapping, a piece of text or a file: JSON, TOML, YAML, INI, command-line flags, Python.
+
+Python is parsed, never run. What is no data in it (``model.parameters()``, a name nobody assigned) stays a
+:class:`Name`, and is refused where a number is needed.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,200 @@ from typing import Any
 from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, missing_extra, refusal
 
-# --- Python calls as data: text is parsed, never run ----------------------------------------------------------------
-# What is no data (``model.parameters()``, a name nobody assigned) stays a :class:`Name`, and is refused where a number
-# is needed.
+# A name that says its kind is believed: the content is not guessed at.
+_SUFFIXES = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML", ".cfg": "INI", ".ini": "INI"}
+_LARGEST = 10_000_000  # bytes; a configuration is never longer, a checkpoint given by mistake is
 
 
+def load(config: Any) -> Any:
+    """``config`` as plain data: a mapping, a list, or text that only its dialect can read.
+
+    Args:
+        config: data, passed on; a path of a file; or the text of one.
+
+    Raises:
+        ConfigError: for a file that is not there, is too long or does not parse.
+
+    >>> load("--lr 1e-4 --lr-decay-style cosine")
+    {'lr': '1e-4', 'lr_decay_style': 'cosine'}
+    """
+    if isinstance(config, os.PathLike):
+        return _read_file(Path(config))
+    if not isinstance(config, str):
+        return config
+    # Longer than a path can be, or of several lines: the text itself.
+    if "\n" not in config and len(config) < 4096 and "\0" not in config:
+        path = _expanded(config)
+        if _is_file(path):
+            return _read_file(path)
+        # A misspelled path, not a text of the kind: no configuration is one word ending in .yaml.
+        if path.suffix.lower() in _SUFFIXES and " " not in config:
+            raise ConfigError(refusal("config", "a file that exists", config, "Check the path."))
+    return parse_text(config)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # "~name" of nobody who has a home here: text like any other
+        return Path(text)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text that cannot be a path
+        return False
+
+
+def _read_file(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _LARGEST:
+            advice = f"{path} has {path.stat().st_size:,} bytes."
+            raise ConfigError(refusal("config", f"a file below {_LARGEST:,} bytes", str(path), advice))
+        # Editors of Windows put a mark before the text.
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(refusal("config", "a file that can be read", str(path), f"{error.strerror}.")) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(refusal("config", "a text file", str(path), "It is not UTF-8.")) from error
+    return parse_text(text, _SUFFIXES.get(path.suffix.lower()))
+
+
+def parse_text(text: str, kind: str | None = None) -> Any:
+    """The data that ``text`` spells; ``kind`` where a file name says it."""
+    if kind is not None:
+        return _READERS[kind](text)
+    stripped = text.strip()
+    if re.match(r"--?\w|(?:[\w./=-]+\s+)+--[A-Za-z]", stripped):  # a launch line too
+        return flags(stripped)
+    # A bracket opens JSON, or a Python list; or, with a plain name in it, a section of TOML or INI.
+    if stripped.startswith(("{", "[")) and not re.match(r"\[[\w.]+\]", stripped):
+        return _data(stripped)
+    if re.search(r"^\s*\[[\w.]+\]\s*$", text, re.MULTILINE):
+        return _toml_or_ini(text)
+    # Tried before YAML, to which nearly every text is a string.
+    if re.match(r"[\w.]+\s*\(|[\w.]+\s*=\s*[\[{d]", stripped) or ("\n" not in stripped and ":" not in stripped):
+        return stripped  # an expression: its dialect reads it
+    return stripped if _is_code(stripped) else _yaml(text)
+
+
+def _is_code(text: str) -> bool:
+    """Whether ``text`` is Python that calls something: assignments, imports and expressions, a call among them."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    plain = all(isinstance(item, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for item in body)
+    return plain and any(isinstance(node, ast.Call) for item in body for node in ast.walk(item))
+
+
+def flags(text: str) -> dict[str, Any]:
+    """Command-line flags as a mapping: ``--name value``, ``--name=value``, ``--name a b``, ``--switch``.
+
+    >>> flags("python train.py --lr 1e-4 --betas 0.9 0.95 --use-x")
+    {'lr': '1e-4', 'betas': ['0.9', '0.95'], 'use_x': True}
+    """
+    try:
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
+    except ValueError as error:
+        raise ConfigError(refusal("config", "flags with closed quotes", text[:80], f"{error}.")) from error
+    named: dict[str, Any] = {}
+    for name, values in _groups(words):
+        named[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
+    return named
+
+
+def _groups(words: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each flag with the words that follow it."""
+    name, values = None, []
+    for word in words:
+        # A minus before a digit is a number: --beta -1.
+        if re.match(r"--?[A-Za-z]", word):
+            if name is not None:
+                yield name, values
+            name, equals, value = word.lstrip("-").partition("=")
+            values = [value] if equals else []
+        else:
+            values.append(word)
+    if name is not None:
+        yield name, values
+
+
+def _data(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        try:
+            return literal(text)
+        except ConfigError:
+            raise ConfigError(refusal("config", "JSON", text[:80], f"{error}.")) from error
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(refusal("config", "TOML", text[:80], f"{error}.")) from error
+
+
+def _ini(text: str) -> dict[str, Any]:
+    """Sections of ``name = JSON value``, as thinc and spaCy write them; dots in a section's name nest."""
+    from configparser import ConfigParser, Error
+
+    # As thinc reads its own: no interpolation, so that a % in a value is a %.
+    parser = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"))
+    # ConfigParser lowers the case of names unless told otherwise.
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text)
+    except Error as error:
+        raise ConfigError(refusal("config", "INI", text[:80], f"{error.message}.")) from error
+    sections: dict[str, Any] = {}
+    for section in parser.sections():
+        inner = sections
+        for part in section.split("."):
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(refusal(section, "a section", inner, "It is a field already."))
+        inner.update({name: _json_or_text(value) for name, value in parser[section].items()})
+    return sections
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _toml_or_ini(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return _ini(text)
+
+
+def _yaml(text: str) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise missing_extra("PyYAML", "cli") from error
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(refusal("config", "YAML", text[:80], f"{' '.join(str(error).split())}.")) from error
+    # A plain scalar is no configuration: a dialect may know the text.
+    return data if isinstance(data, (Mapping, list)) else text.strip()
+
+
+_READERS = {"JSON": _data, "TOML": _toml, "YAML": _yaml, "INI": _ini}
+
+
+# Python calls as data.
+
+
+# What people compute lengths and rates with: 10 * 100, 1e-3 / 2, 2 ** 16.
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -31,6 +224,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
 }
 _LARGEST_POWER = 256  # base or exponent: a power of more digits is no configuration
+# What ast and the arithmetic below raise for a stranger's text, deep nesting among it.
 _DAMAGED = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, ArithmeticError)
 
 
@@ -119,19 +313,21 @@ def last_call(values: Sequence[Any], functions: Container[str]) -> Call | None:
     >>> last_call(run_of_calls("tx = optax.adam(optax.constant_schedule(0.1))"), ("constant_schedule",))
     optax.constant_schedule(0.1)
     """
+    # Scripts make the parts first and the whole last.
     for value in reversed(values):
         if isinstance(value, Call):
             inside = value.function in functions
-            found = value if inside else last_call([*value.args, *value.keywords.values()], functions)
-            if found is not None:
-                return found
+            made = value if inside else last_call([*value.args, *value.keywords.values()], functions)
+            if made is not None:
+                return made
     return None
 
 
 def _values(statements: Sequence[ast.stmt]) -> tuple[list[Any], dict[str, Any]]:
     names: dict[str, Any] = {}
-    found = []
+    values = []
     for statement in statements:
+        # They only name modules, and nothing is imported here.
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             continue
         if isinstance(statement, ast.Assign):
@@ -141,8 +337,8 @@ def _values(statements: Sequence[ast.stmt]) -> tuple[list[Any], dict[str, Any]]:
             value = _value(statement.value, names)
         else:
             raise ValueError(f"{ast.unparse(statement).splitlines()[0]!r} would have to be run")
-        found.append(value)
-    return found, names
+        values.append(value)
+    return values, names
 
 
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -161,6 +357,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return _call(node, names)
         case ast.Lambda() if len(node.args.args) == 1 and not node.args.defaults:
             argument = node.args.args[0].arg
+            # Inside, the argument is not the name outside that is spelled alike.
             known = {name: value for name, value in names.items() if name != argument}
             body = _WithValues(known).visit(node.body)
             return Function(argument, body, f"lambda {argument}: {ast.unparse(body)}")
@@ -170,6 +367,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
     keywords = {item.arg: _value(item.value, names) for item in node.keywords if item.arg}
+    # What stars stand for is known to the program alone.
     if len(keywords) < len(node.keywords) or any(isinstance(item, ast.Starred) for item in node.args):
         raise ValueError(f"{ast.unparse(node)!r} hides its arguments behind stars")
     name = ast.unparse(node.func)
@@ -193,6 +391,7 @@ def number_in(node: ast.expr, names: Mapping[str, Any] | None = None) -> int | f
             left, right = number_in(node.left, names), number_in(node.right, names)
             if left is None or right is None:
                 return None
+            # 9 ** 9 ** 9 would be computed for hours.
             if isinstance(node.op, ast.Pow) and max(abs(left), abs(right)) > _LARGEST_POWER:
                 return None
             value = _OPERATORS[type(node.op)](left, right)
@@ -209,132 +408,6 @@ class _WithValues(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = number_in(node, self.names)
         return node if value is None else ast.Constant(value)
-
-
-# --- A configuration from a mapping, a piece of text or a file: JSON, TOML, YAML, command-line flags, Python literals
-
-
-_SUFFIXES = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML", ".cfg": "INI", ".ini": "INI"}
-_LARGEST = 10_000_000  # bytes; a configuration is never longer, a checkpoint given by mistake is
-
-
-def load(config: Any) -> Any:
-    """``config`` as plain data: a mapping, a list, or text that only its dialect can read.
-
-    Args:
-        config: data, passed on; a path of a file; or the text of one.
-
-    Raises:
-        ConfigError: for a file that is not there, is too long or does not parse.
-
-    >>> load("--lr 1e-4 --lr-decay-style cosine")
-    {'lr': '1e-4', 'lr_decay_style': 'cosine'}
-    """
-    if isinstance(config, os.PathLike):
-        return _read_file(Path(config))
-    if not isinstance(config, str):
-        return config
-    if "\n" not in config and len(config) < 4096 and "\0" not in config:
-        path = _expanded(config)
-        if _is_file(path):
-            return _read_file(path)
-        if path.suffix.lower() in _SUFFIXES and " " not in config:
-            raise ConfigError(refusal("config", "a file that exists", config, "Check the path."))
-    return parse_text(config)
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # "~name" of nobody who has a home here: text like any other
-        return Path(text)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a text that cannot be a path
-        return False
-
-
-def _read_file(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _LARGEST:
-            advice = f"{path} has {path.stat().st_size:,} bytes."
-            raise ConfigError(refusal("config", f"a file below {_LARGEST:,} bytes", str(path), advice))
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(refusal("config", "a file that can be read", str(path), f"{error.strerror}.")) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(refusal("config", "a text file", str(path), "It is not UTF-8.")) from error
-    return parse_text(text, _SUFFIXES.get(path.suffix.lower()))
-
-
-def parse_text(text: str, kind: str | None = None) -> Any:
-    """The data that ``text`` spells; ``kind`` where a file name says it."""
-    if kind is not None:
-        return _READERS[kind](text)
-    stripped = text.strip()
-    if re.match(r"--?\w|(?:[\w./=-]+\s+)+--[A-Za-z]", stripped):  # a launch line too
-        return flags(stripped)
-    if stripped.startswith(("{", "[")) and not re.match(r"\[[\w.]+\]", stripped):
-        return _data(stripped)
-    if re.search(r"^\s*\[[\w.]+\]\s*$", text, re.MULTILINE):
-        return _toml_or_ini(text)
-    if re.match(r"[\w.]+\s*\(|[\w.]+\s*=\s*[\[{d]", stripped) or ("\n" not in stripped and ":" not in stripped):
-        return stripped  # an expression: its dialect reads it
-    return stripped if _is_code(stripped) else _yaml(text)
-
-
-def _is_code(text: str) -> bool:
-    """Whether ``text`` is Python that calls something: assignments, imports and expressions, a call among them."""
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    plain = all(isinstance(item, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for item in body)
-    return plain and any(isinstance(node, ast.Call) for item in body for node in ast.walk(item))
-
-
-def flags(text: str) -> dict[str, Any]:
-    """Command-line flags as a mapping: ``--name value``, ``--name=value``, ``--name a b``, ``--switch``.
-
-    >>> flags("python train.py --lr 1e-4 --betas 0.9 0.95 --use-x")
-    {'lr': '1e-4', 'betas': ['0.9', '0.95'], 'use_x': True}
-    """
-    try:
-        words = shlex.split(text.replace("\\\n", " "), comments=True)
-    except ValueError as error:
-        raise ConfigError(refusal("config", "flags with closed quotes", text[:80], f"{error}.")) from error
-    found: dict[str, Any] = {}
-    for name, values in _groups(words):
-        found[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
-    return found
-
-
-def _groups(words: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each flag with the words that follow it."""
-    name, values = None, []
-    for word in words:
-        if re.match(r"--?[A-Za-z]", word):
-            if name is not None:
-                yield name, values
-            name, equals, value = word.lstrip("-").partition("=")
-            values = [value] if equals else []
-        else:
-            values.append(word)
-    if name is not None:
-        yield name, values
-
-
-def _data(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        try:
-            return literal(text)
-        except ConfigError:
-            raise ConfigError(refusal("config", "JSON", text[:80], f"{error}.")) from error
 
 
 def literal(text: str) -> Any:
@@ -375,69 +448,12 @@ def call(text: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def _keywords(node: ast.Call) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     for item in node.keywords:
         try:
-            found[str(item.arg)] = (
+            named[str(item.arg)] = (
                 _keywords(item.value) if isinstance(item.value, ast.Call) else ast.literal_eval(item.value)
             )
         except (ValueError, TypeError, RecursionError, MemoryError):
             continue
-    return found
-
-
-def _toml(text: str) -> Any:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(refusal("config", "TOML", text[:80], f"{error}.")) from error
-
-
-def _ini(text: str) -> dict[str, Any]:
-    """Sections of ``name = JSON value``, as thinc and spaCy write them; dots in a section's name nest."""
-    from configparser import ConfigParser, Error
-
-    parser = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"))
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    try:
-        parser.read_string(text)
-    except Error as error:
-        raise ConfigError(refusal("config", "INI", text[:80], f"{error.message}.")) from error
-    found: dict[str, Any] = {}
-    for section in parser.sections():
-        inner = found
-        for part in section.split("."):
-            inner = inner.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise ConfigError(refusal(section, "a section", inner, "It is a field already."))
-        inner.update({name: _json_or_text(value) for name, value in parser[section].items()})
-    return found
-
-
-def _json_or_text(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _toml_or_ini(text: str) -> Any:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return _ini(text)
-
-
-def _yaml(text: str) -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise missing_extra("PyYAML", "cli") from error
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(refusal("config", "YAML", text[:80], f"{' '.join(str(error).split())}.")) from error
-    return data if isinstance(data, (Mapping, list)) else text.strip()
-
-
-_READERS = {"JSON": _data, "TOML": _toml, "YAML": _yaml, "INI": _ini}
+    return named

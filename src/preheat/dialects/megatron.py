@@ -38,7 +38,9 @@ _WSD: dict[str, Curve] = {
     "minus_sqrt": OneMinusPower(0.5),
 }
 _BY_SAMPLES = ("train_samples", "lr_decay_samples", "lr_warmup_samples", "lr_wsd_decay_samples")
+# Names of nobody else's, by which a file is recognized.
 _OWN = ("lr_warmup_iters", "lr_warmup_samples", "lr_warmup_fraction", "lr_warmup_init", "lr_wsd_decay_")
+# A saved scheduler's names, older and newer, as the flags that mean the same.
 _STATE = {
     "max_lr": "lr",
     "start_lr": "lr",
@@ -69,6 +71,7 @@ def read(fields: Fields, context: Context) -> Imported:
     notes: list[str] = []
     given = _flat(fields.raw)
     run = Fields(given)
+    # A launch line has a hundred flags for other things: slips are looked for among those of the rate alone.
     own = Fields({name: value for name, value in given.items() if name.startswith("lr_")})
     run.refuse("rampup_batch_size", "step_batch_size_schedule", why=_GROWING)
     if run.flag("use_checkpoint_opt_param_scheduler"):
@@ -89,11 +92,11 @@ def read(fields: Fields, context: Context) -> Imported:
 
 def _flat(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Names with underscores, the sections of a saved configuration as one, a state under the flags' names."""
-    found = {str(name).replace("-", "_"): value for name, value in raw.items()}
+    fields = {str(name).replace("-", "_"): value for name, value in raw.items()}
     for section in ("train", "training", "optimizer", "scheduler"):
-        if isinstance(found.get(section), Mapping):
-            found |= _flat(found.pop(section))
-    return {_STATE.get(name, name): value for name, value in found.items()} if _is_state(found) else found
+        if isinstance(fields.get(section), Mapping):
+            fields |= _flat(fields.pop(section))
+    return {_STATE.get(name, name): value for name, value in fields.items()} if _is_state(fields) else fields
 
 
 def _is_state(names: Mapping[str, Any]) -> bool:
@@ -103,6 +106,7 @@ def _is_state(names: Mapping[str, Any]) -> bool:
 
 def _clock(run: Fields, own: Fields, context: Context) -> _Clock:
     samples = run.count("train_samples", None, low=1)
+    # 0 is Megatron's own default for some of them.
     if not any(run.value(name, None) not in (None, 0, "0") for name in _BY_SAMPLES):
         return _Clock("iters", 1.0, context.updates("train_iters", run.count("train_iters", None, low=1)))
     run.refuse("train_iters", why="Everything else is in samples.")
@@ -131,6 +135,7 @@ def _length(fields: Fields, clock: _Clock, stem: str, default: Any = REQUIRED, l
 
 
 def _whole(updates: float) -> Count:
+    # A share of a length is a float that may miss the whole number by rounding: that one is meant.
     return round(updates) if math.isclose(updates, round(updates), rel_tol=1e-12) else updates
 
 
@@ -142,6 +147,7 @@ def _schedule(
     decay = _length(own, clock, "lr_decay", None, low=1.0)
     if decay is None:
         decay = _length(run, clock, "train", None) if clock.unit == "samples" else clock.total
+    # Megatron decays over the run, unless told otherwise.
     decay = clock.total if decay is None else decay
     name, warmup = _warmup(own, clock, decay)
     if warmup >= decay:
@@ -150,6 +156,7 @@ def _schedule(
     rise = warm_up(warmup, start)
     if style == "constant":
         return PhaseSchedule((*rise, hold(None)))
+    # Its floor cuts off, where that of the other styles rescales.
     if style == "inverse-square-root":
         return _inverse_sqrt(run, rise, warmup, decay, floor, context, notes)
     if style == "WSD":
@@ -174,6 +181,7 @@ def _inverse_sqrt(
     """(W / n)^1/2, not below the floor, up to and with D; then the floor."""
     last = math.floor(decay)
     notes.append(f"after update {last} Megatron falls to min_lr at once")
+    # Megatron divides by max(warm-up, 1) in samples: one sample is this part of an update.
     sample = 0.0 if warmup >= 1 else 1.0 / _batch(run, context)
     if warmup >= sample:
         fall: Phases = (Phase(curve=PowerLaw(timescale=warmup), length=last + 1 - warmup, start=1.0),)
@@ -194,6 +202,7 @@ def _stable_and_decay(
     begin = decay - stretch
     if begin >= warmup:
         return (hold(begin - warmup), Phase(curve=curve, length=stretch, start=1.0, end=floor))
+    # The warm-up is tried first, up to and with its last update; only then does Megatron see that the decay has begun.
     joined = math.floor(warmup) + 1 if warmup else 0
     notes.append(f"the decay begins at update {begin:g}, inside the warm-up: the rate jumps at update {joined}")
     skip = min(joined - begin, stretch)
@@ -209,6 +218,7 @@ def _weight_decay(run: Fields, clock: _Clock, notes: list[str]) -> dict[str, Sch
             raise run.refusal("end_weight_decay", f"{start}, as start_weight_decay", "Or choose an incr_style.")
         return {}
     start, end = run.number("start_weight_decay", low=0.0), run.number("end_weight_decay", low=0.0)
+    # Megatron asserts the same.
     if end < start or not end:
         raise run.refusal("end_weight_decay", f"at least start_weight_decay={start}, and above 0", "It grows.")
     length = _length(run, clock, "wd_incr", None) or _length(run, clock, "train", None) or clock.total
@@ -232,6 +242,7 @@ def _decays(asked: Outline, warmup: int) -> Iterator[dict[str, Any]]:
     yield {"lr_decay_style": "constant"}
     for floor in asked.floors:
         low = {"min_lr": floor * asked.peak}
+        # Its decay length has the warm-up in it.
         for decay in dict.fromkeys((asked.total, *(warmup + length for length in asked.decays))):
             length = {} if decay == asked.total else {"lr_decay_iters": decay}
             for name in ("linear", "cosine", "inverse-square-root"):

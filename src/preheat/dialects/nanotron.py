@@ -38,7 +38,9 @@ def read(fields: Fields, context: Context) -> Imported:
     if not length and not warmup:
         raise own.refusal("lr_decay_steps", "above 0 without a warm-up", "nanotron would train at the rate's square.")
     rise = _warm_up(own.word("lr_warmup_style", ("linear", "constant")), warmup, notes)
+    # nanotron's lambda tries the warm-up first, so a decay that starts inside it is joined on its way.
     begin = own.count("lr_decay_starting_step", warmup)
+    # Left out it is the rate itself, in config.py: easily overlooked, hence the note.
     floor = own.share("min_decay_lr", peak) if "min_decay_lr" in own else 1.0
     if "min_decay_lr" not in own:
         notes.append("min_decay_lr is left at nanotron's own, the learning rate: nothing decays")
@@ -51,6 +53,7 @@ def read(fields: Fields, context: Context) -> Imported:
         length=length,
         start=1.0,
         end=floor,
+        # The warm-up has update W too, so that the decay is seen from W + 1 on.
         skip=min(length, max(0, warmup + 1 - begin)),
     )
     own.finish()

@@ -16,7 +16,7 @@ Read     nemo_toolkit 3.0.0, core/optim/lr_scheduler.py, core/config/schedulers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from preheat.dialects.definition import Context, Dialect, Example, Imported
@@ -26,112 +26,44 @@ from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial, PowerLaw
 from preheat.schedule.named import exp_range, triangular, triangular2
 
-# --- NeMo's own learning-rate policies as phases --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A policy of NeMo's own: T, W, the update that ends a hold (None without one), the floor."""
-
-    fields: Fields
-    total: int
-    warmup: int
-    held: int | None
-    floor: float
-    notes: list[str]
-
-    def rescaled(self, curve: Curve, origin: int | None = None, length: int | None = None) -> Schedule:
-        """The curve from ``origin`` (W) down to the floor at T, joined on its way where the warm-up is later."""
-        return self._joined(curve, self.warmup if origin is None else origin, length, self.floor)
-
-    def cut(self, curve: Curve, origin: int | None = None, length: int | None = None) -> Schedule:
-        """The curve from ``origin`` (W) to 0 at T, but never below the floor."""
-        return self._joined(curve, self.warmup if origin is None else origin, length, None)
-
-    def _joined(self, curve: Curve, origin: int, length: int | None, end: float | None) -> Schedule:
-        first = self.warmup + 1 if self.warmup else 0
-        length = self.total - origin if length is None else length
-        begin = max(first, origin)
-        fall = Phase(curve=curve, length=length, start=1.0, end=end or 0.0, skip=min(begin - origin, length))
-        falling: Schedule = PhaseSchedule((hold(begin - first), fall))
-        if end is None and self.floor:
-            falling = falling.clip(floor=self.floor)
-        return PhaseSchedule((*wide_warm_up(self.warmup), falling, hold(0, self.floor)))
-
-    def cliff(self) -> int:
-        """Updates from W up to and with T, after which the rate falls to the floor at once."""
-        self.notes.append(f"after update {self.total} NeMo falls to min_lr={self.fields.number('min_lr', 0)} at once")
-        return self.total + 1 - self.warmup
-
-
-def _constant(run: Run) -> Schedule:
-    held = max(run.cliff() + run.warmup, run.held or 0)
-    first = run.warmup + 1 if run.warmup else 0
-    return PhaseSchedule((*wide_warm_up(run.warmup), hold(held - first), hold(0, run.floor)))
-
-
-def _polynomial(run: Run) -> Schedule:
-    run.fields.flag("cycle")  # it would start again after T, where min_lr is taken
-    return run.rescaled(Polynomial(run.fields.number("power", 1.0)))
-
-
-def _polynomial_after_hold(run: Run) -> Schedule:
-    curve = Polynomial(run.fields.number("power", 1.0))
-    if run.held is not None:
-        run.fields.flag("cycle")
-        return run.rescaled(curve, run.held)
-    run.fields.refuse("cycle", why="Without a hold the rate would climb again.", unless=(False, "false", "False"))
-    return run.rescaled(curve, _end_of_hold(run), run.total - run.warmup)
-
-
-def _square_root(run: Run) -> Schedule:
-    if run.warmup:
-        run.notes.append(f"the square root counts from update 0: it drops after update {run.warmup}")
-    return run.cut(Polynomial(0.5), 0)
-
-
-def _inverse_root(run: Run) -> Schedule:
-    fall = Phase(curve=PowerLaw(timescale=run.warmup + 1), length=run.cliff(), skip=int(run.warmup > 0))
-    return PhaseSchedule((*wide_warm_up(run.warmup), fall, hold(0, run.floor)))
-
-
-def _noam_after_hold(run: Run) -> Schedule:
-    if not run.warmup:
-        raise run.fields.refusal("warmup_steps", "above 0 for NoamHoldAnnealing", "NeMo refuses it too.")
-    origin = run.warmup if run.held is None else run.held
-    curve = PowerLaw(run.fields.number("decay_rate", 0.5), timescale=run.warmup)
-    return run.cut(curve, origin, run.cliff() + run.warmup - origin)
-
-
-def _end_of_hold(run: Run) -> int:
-    if run.held is None and run.warmup:
-        run.notes.append(f"without a hold the decay counts from update 0: it drops after update {run.warmup}")
-    return run.held or 0
-
-
-POLICIES: dict[str, Callable[[Run], Schedule]] = {
-    "WarmupPolicy": _constant,
-    "WarmupHoldPolicy": _constant,
-    "WarmupAnnealing": lambda run: run.rescaled(Linear()),
-    "CosineAnnealing": lambda run: run.rescaled(Cosine()),
-    "SquareAnnealing": lambda run: run.cut(Polynomial(2.0)),
-    "SquareRootAnnealing": _square_root,
-    "InverseSquareRootAnnealing": _inverse_root,
-    "PolynomialDecayAnnealing": _polynomial,
-    "PolynomialHoldDecayAnnealing": _polynomial_after_hold,
-    "NoamHoldAnnealing": _noam_after_hold,
-    "WarmupHoldAnnealLinear": lambda run: run.rescaled(Linear(), _end_of_hold(run)),
-    "WarmupHoldAnnealOneMinusSquareRoot": lambda run: run.cut(OneMinusPower(0.5), _end_of_hold(run)),
-}
-
-
-# --- NeMo's ``optim.sched``: alone, under ``optim``, or in a whole model or experiment configuration ----------------
-
-
+# Fields NeMo's own trainer fills in or takes for itself; the schedule does not depend on them.
 _OF_THE_TRAINER = (
     *("monitor", "reduce_on_plateau", "iters_per_batch", "t_max_epochs"),
     *("t_accumulate_grad_batches", "t_limit_train_batches", "t_num_workers"),
 )
+
+
+def read(fields: Fields, context: Context) -> Imported:
+    """A NeMo configuration as a schedule."""
+    model = fields.section("model") if "model" in fields else fields
+    optim = model.section("optim") if "optim" in model else model
+    sched = optim.section("sched") if "sched" in optim else optim
+    name = sched.word("name", _NAMES)
+    if name == "ReduceLROnPlateau":
+        raise sched.refusal("name", "a function of the update", "Multiply by preheat.plateau() instead.")
+    steps = fields.section("trainer", {}).count("max_steps", None, low=-1)
+    lr, optimizer = (None, "") if optim is sched else (optim.rate("lr", None), str(optim.value("name", "")))
+    own = _parameters(sched)
+    section = _Section(own, lr, optimizer, steps if steps and steps > 0 else None, context)
+    imported = _policy(name, section) if name in _POLICIES else _OTHERS[name](section)
+    for ignored in ("name", "max_steps", *_OF_THE_TRAINER):
+        own.value(ignored, None)
+    own.refuse("last_epoch", why="A schedule starts at its beginning.", unless=(-1,))
+    own.finish()
+    total = context.told or section.trainer_steps or own.count("max_steps", None)
+    return replace(imported, notes=tuple(dict.fromkeys(section.notes)), total=total)
+
+
+def _parameters(sched: Fields) -> Fields:
+    """The section, with what older files keep in ``args.params``."""
+    if "args" not in sched:
+        return sched
+    # A scheduler of an older file, which newer NeMo still takes.
+    inner = sched.section("args").section("params", {})
+    return Fields({**{k: v for k, v in sched.raw.items() if k != "args"}, **inner.raw}, sched.where)
+
+
+# A scheduler's section, and what stands around it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +83,7 @@ class _Section:
     def total(self) -> int:
         """Updates the schedule is shaped for."""
         own = self.fields.count("max_steps", None, low=-1)
+        # A number below 1 turns NeMo's scheduler off.
         if own is not None and own <= 0:
             raise self.fields.refusal("max_steps", "above 0", "NeMo makes no scheduler then.")
         if own is not None and self.trainer_steps not in (None, own):
@@ -167,7 +100,7 @@ class _Section:
         return int(share * self.total())
 
 
-_HOLDING = tuple(name for name in POLICIES if "Hold" in name)
+# NeMo's own policies, which share their warm-up, their hold and their floor.
 
 
 def _policy(name: str, section: _Section) -> Imported:
@@ -176,19 +109,125 @@ def _policy(name: str, section: _Section) -> Imported:
     held = section.length("hold") if name in _HOLDING else None
     constant = (section.length("constant") if name == "CosineAnnealing" else None) or 0
     floor = section.fields.share("min_lr", peak, 1e-5 if name == "SquareAnnealing" else 0.0)
+    # That one holds to the end, so its hold may be as long as the run.
     if warmup + (0 if name == "WarmupHoldPolicy" else held or 0) + constant >= total:
         sums = f"{warmup} of warm-up, {held or 0} held, {constant} constant"
         raise section.fields.refusal("max_steps", f"above its parts ({sums})", "The decay would have no update.")
     if constant:
+        # With constant_steps NeMo goes another way through its code, with n / W.
         fall = Phase(curve=Cosine(), length=total - warmup - constant, start=1.0, end=floor)
         return Imported(PhaseSchedule((*warm_up(warmup), fall, hold(constant, floor))), peak)
-    run = Run(section.fields, total, warmup, None if held is None else held + warmup, floor, section.notes)
-    return Imported(POLICIES[name](run), peak)
+    run = _Run(section.fields, total, warmup, None if held is None else held + warmup, floor, section.notes)
+    return Imported(_POLICIES[name](run), peak)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A policy of NeMo's own: T, W, the update that ends a hold (None without one), the floor."""
+
+    fields: Fields
+    total: int
+    warmup: int
+    held: int | None
+    floor: float
+    notes: list[str]
+
+    def rescaled(self, curve: Curve, origin: int | None = None, length: int | None = None) -> Schedule:
+        """The curve from ``origin`` (W) down to the floor at T, joined on its way where the warm-up is later."""
+        return self._joined(curve, self.warmup if origin is None else origin, length, self.floor)
+
+    def cut(self, curve: Curve, origin: int | None = None, length: int | None = None) -> Schedule:
+        """The curve from ``origin`` (W) to 0 at T, but never below the floor."""
+        return self._joined(curve, self.warmup if origin is None else origin, length, None)
+
+    def _joined(self, curve: Curve, origin: int, length: int | None, end: float | None) -> Schedule:
+        # (n + 1) / (W + 1) is used up to and with update W, so the decay is asked for the first time after it.
+        first = self.warmup + 1 if self.warmup else 0
+        length = self.total - origin if length is None else length
+        begin = max(first, origin)
+        fall = Phase(curve=curve, length=length, start=1.0, end=end or 0.0, skip=min(begin - origin, length))
+        falling: Schedule = PhaseSchedule((hold(begin - first), fall))
+        # A floor that cuts off is not a floor that rescales: the curve arrives at it before T.
+        if end is None and self.floor:
+            falling = falling.clip(floor=self.floor)
+        return PhaseSchedule((*wide_warm_up(self.warmup), falling, hold(0, self.floor)))
+
+    def cliff(self) -> int:
+        """Updates from W up to and with T, after which the rate falls to the floor at once."""
+        self.notes.append(f"after update {self.total} NeMo falls to min_lr={self.fields.number('min_lr', 0)} at once")
+        return self.total + 1 - self.warmup
+
+
+def _constant(run: _Run) -> Schedule:
+    # A hold longer than the run keeps the peak past T, where the others fall to min_lr.
+    held = max(run.cliff() + run.warmup, run.held or 0)
+    first = run.warmup + 1 if run.warmup else 0
+    return PhaseSchedule((*wide_warm_up(run.warmup), hold(held - first), hold(0, run.floor)))
+
+
+def _polynomial(run: _Run) -> Schedule:
+    run.fields.flag("cycle")  # it would start again after T, where min_lr is taken
+    return run.rescaled(Polynomial(run.fields.number("power", 1.0)))
+
+
+def _polynomial_after_hold(run: _Run) -> Schedule:
+    curve = Polynomial(run.fields.number("power", 1.0))
+    if run.held is not None:
+        run.fields.flag("cycle")
+        return run.rescaled(curve, run.held)
+    run.fields.refuse("cycle", why="Without a hold the rate would climb again.", unless=(False, "false", "False"))
+    return run.rescaled(curve, _end_of_hold(run), run.total - run.warmup)
+
+
+def _square_root(run: _Run) -> Schedule:
+    if run.warmup:
+        run.notes.append(f"the square root counts from update 0: it drops after update {run.warmup}")
+    return run.cut(Polynomial(0.5), 0)
+
+
+def _inverse_root(run: _Run) -> Schedule:
+    fall = Phase(curve=PowerLaw(timescale=run.warmup + 1), length=run.cliff(), skip=int(run.warmup > 0))
+    return PhaseSchedule((*wide_warm_up(run.warmup), fall, hold(0, run.floor)))
+
+
+def _noam_after_hold(run: _Run) -> Schedule:
+    if not run.warmup:
+        raise run.fields.refusal("warmup_steps", "above 0 for NoamHoldAnnealing", "NeMo refuses it too.")
+    origin = run.warmup if run.held is None else run.held
+    curve = PowerLaw(run.fields.number("decay_rate", 0.5), timescale=run.warmup)
+    return run.cut(curve, origin, run.cliff() + run.warmup - origin)
+
+
+def _end_of_hold(run: _Run) -> int:
+    if run.held is None and run.warmup:
+        run.notes.append(f"without a hold the decay counts from update 0: it drops after update {run.warmup}")
+    return run.held or 0
+
+
+_POLICIES: dict[str, Callable[[_Run], Schedule]] = {
+    "WarmupPolicy": _constant,
+    "WarmupHoldPolicy": _constant,
+    "WarmupAnnealing": lambda run: run.rescaled(Linear()),
+    "CosineAnnealing": lambda run: run.rescaled(Cosine()),
+    "SquareAnnealing": lambda run: run.cut(Polynomial(2.0)),
+    "SquareRootAnnealing": _square_root,
+    "InverseSquareRootAnnealing": _inverse_root,
+    "PolynomialDecayAnnealing": _polynomial,
+    "PolynomialHoldDecayAnnealing": _polynomial_after_hold,
+    "NoamHoldAnnealing": _noam_after_hold,
+    "WarmupHoldAnnealLinear": lambda run: run.rescaled(Linear(), _end_of_hold(run)),
+    "WarmupHoldAnnealOneMinusSquareRoot": lambda run: run.cut(OneMinusPower(0.5), _end_of_hold(run)),
+}
+_HOLDING = tuple(name for name in _POLICIES if "Hold" in name)
+
+
+# The others: two that make their own peak, and three of torch's.
 
 
 def _noam(section: _Section) -> Imported:
     warmup = section.length("warmup") or 0
     d_model = section.fields.number("d_model", low=1.0)
+    # The two branches of the formula meet at n = W, and there is its peak.
     share = (d_model * max(1, warmup)) ** -0.5
     section.notes.append(f"the peak is {share:.6g} of optim.lr, (d_model x warmup_steps)^-1/2")
     peak = section.peak(own=None if section.lr is None else section.lr * share)
@@ -212,6 +251,7 @@ def _t5(section: _Section) -> Imported:
 
 
 def _step(section: _Section) -> Imported:
+    # torch's class, which NeMo steps at every update, so step_size counts updates.
     rate, steps = section.fields.number("gamma", 0.1), section.fields.count("step_size", low=1)
     curve = Exponential(rate, steps, staircase=True)
     return Imported(PhaseSchedule((Phase(curve=curve, length=None),)), section.peak())
@@ -219,6 +259,7 @@ def _step(section: _Section) -> Imported:
 
 def _exponential(section: _Section) -> Imported:
     epoch = section.context.per("epoch", "optim.sched.name")
+    # This one it steps once an epoch.
     curve = Exponential(section.fields.number("gamma"), epoch, staircase=True)
     return Imported(PhaseSchedule((Phase(curve=curve, length=None),)), section.peak())
 
@@ -236,6 +277,7 @@ def _cyclic(section: _Section) -> Imported:
     lowest, highest = fields.number("base_momentum", 0.8, low=0.0), fields.number("max_momentum", 0.9, low=0.0)
     if mode == "exp_range":
         if fields.flag("cycle_momentum", True):
+            # Its depth shrinks at every update, not at every cycle.
             raise fields.refusal("cycle_momentum", "false for exp_range", "Its momentum has no schedule here.")
         return Imported(exp_range(None, **wave, rate=gamma), peak)
     rate = (triangular if mode == "triangular" else triangular2)(None, **wave)
@@ -258,53 +300,28 @@ _OTHERS: dict[str, Callable[[_Section], Imported]] = {
     "ExponentialLR": _exponential,
     "CyclicLR": _cyclic,
 }
-_NAMES = (*POLICIES, *_OTHERS, "ReduceLROnPlateau")
+_NAMES = (*_POLICIES, *_OTHERS, "ReduceLROnPlateau")
 
 
-def read(fields: Fields, context: Context) -> Imported:
-    """A NeMo configuration as a schedule."""
-    model = fields.section("model") if "model" in fields else fields
-    optim = model.section("optim") if "optim" in model else model
-    sched = optim.section("sched") if "sched" in optim else optim
-    name = sched.word("name", _NAMES)
-    if name == "ReduceLROnPlateau":
-        raise sched.refusal("name", "a function of the update", "Multiply by preheat.plateau() instead.")
-    steps = fields.section("trainer", {}).count("max_steps", None, low=-1)
-    lr, optimizer = (None, "") if optim is sched else (optim.rate("lr", None), str(optim.value("name", "")))
-    own = _parameters(sched)
-    section = _Section(own, lr, optimizer, steps if steps and steps > 0 else None, context)
-    found = _policy(name, section) if name in POLICIES else _OTHERS[name](section)
-    for ignored in ("name", "max_steps", *_OF_THE_TRAINER):
-        own.value(ignored, None)
-    own.refuse("last_epoch", why="A schedule starts at its beginning.", unless=(-1,))
-    own.finish()
-    total = context.told or section.trainer_steps or own.count("max_steps", None)
-    return Imported(found.schedule, found.base_lr, tuple(dict.fromkeys(section.notes)), total=total, also=found.also)
-
-
-def _parameters(sched: Fields) -> Fields:
-    """The section, with what older files keep in ``args.params``."""
-    if "args" not in sched:
-        return sched
-    inner = sched.section("args").section("params", {})
-    return Fields({**{k: v for k, v in sched.raw.items() if k != "args"}, **inner.raw}, sched.where)
+# The dialect.
 
 
 def matches(config: Any) -> int:
     """3 for a scheduler of its own name, 2 for any other under ``optim.sched``."""
-    found, inside = config, False
+    section, inside = config, False
     for part in ("model", "optim", "sched"):
-        if isinstance(found, Mapping) and part in found:
-            found, inside = found[part], part == "sched"
-    if not isinstance(found, Mapping) or "name" not in found:
+        if isinstance(section, Mapping) and part in section:
+            section, inside = section[part], part == "sched"
+    if not isinstance(section, Mapping) or "name" not in section:
         return 0
+    # Names of torch's stand in many files: they are proof only under optim.sched.
     own = [name for name in _NAMES if not name.endswith("LR") and name != "ReduceLROnPlateau"]
-    return 3 if found["name"] in (_NAMES if inside else own) else 2 * int(inside)
+    return 3 if section["name"] in (_NAMES if inside else own) else 2 * int(inside)
 
 
 def _example(name: str, context: Mapping[str, Any] | None = None, **fields: Any) -> Example:
     sched = {"name": name, **fields}
-    if name in POLICIES:
+    if name in _POLICIES:
         sched = {"name": name, "warmup_steps": 10, "max_steps": 100, **fields}
     return Example(name, {"optim": {"name": "adamw", "lr": 1e-3, "sched": sched}}, context or {})
 
@@ -318,7 +335,7 @@ DIALECT = Dialect(
     matches=matches,
     only_fields=True,
     examples=(
-        *(_example(name) for name in POLICIES if name not in _HOLDING),
+        *(_example(name) for name in _POLICIES if name not in _HOLDING),
         *(_example(name, hold_steps=20) for name in _HOLDING),
         _example("CosineAnnealing", min_lr=1e-4, constant_steps=20),
         _example("NoamAnnealing", d_model=64, warmup_steps=10),

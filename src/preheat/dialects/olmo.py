@@ -24,6 +24,7 @@ from preheat.schedule import Phase, PhaseSchedule, Schedule, maximum
 from preheat.schedule.curves import Cosine, CosineEnvelope, Curve, Linear, PowerLaw
 from preheat.schedule.lengths import Count
 
+# At most fifteen digits and a short exponent: a number of a file is bounded before it is computed.
 _DURATION = re.compile(r"\s*(\d{1,15}(?:\.\d+)?(?:[eE]\+?\d{1,2})?)\s*(T|ep)?\s*")
 
 
@@ -77,11 +78,13 @@ def read(fields: Fields, context: Context) -> Imported:
     by_tokens = own.word("units", ("steps", "tokens"), "steps") == "tokens"
     each = _tokens(fields, context) if by_tokens else 1.0
     total, whole = _run(fields, context, notes, named=own is not fields, by_tokens=by_tokens)
+    # In its own unit; the run may be of another length, which OLMo does not mind.
     last = own.number("t_max", None, low=1.0)
     if last is not None:
         last = _updates(int(last), each)
         if last != total:
             notes.append(f"t_max shapes the schedule for {last:g} updates, the run takes {total}")
+    # optim.py: 10 % of the peak, unless said otherwise; 0 is said otherwise.
     start = own.share("warmup_min_lr", peak) if "warmup_min_lr" in own else 0.1
     shape = _Shape(
         own,
@@ -90,7 +93,9 @@ def read(fields: Fields, context: Context) -> Imported:
         start=start,
         floor=own.number("alpha_f", 0.1, low=0.0, high=1.0),
     )
+    # The trainer adds 1 to its count before it sets the rate.
     schedule = _NAMES[own.word("name", _NAMES, "cosine_with_warmup")](shape).shift(1)
+    # They stand in the scheduler's section and warm up the clipping of gradients.
     for of_the_gradient in ("grad_clip_warmup_steps", "grad_clip_warmup_factor"):
         own.value(of_the_gradient, None)
     own.finish()
@@ -118,14 +123,15 @@ def _run(fields: Fields, context: Context, notes: list[str], *, named: bool, by_
     if given is None:
         total = context.updates("max_duration")
         return total, total
-    found = None if isinstance(given, bool) else _DURATION.fullmatch(str(given))
-    amount = int(float(found[1])) if found else 0
-    if found is None or not 1 <= amount <= 2**53:
+    match = None if isinstance(given, bool) else _DURATION.fullmatch(str(given))
+    # Text such as "2e12T" is a float first, cut as OLMo cuts it.
+    amount = int(float(match[1])) if match else 0
+    if match is None or not 1 <= amount <= 2**53:
         raise fields.refusal("max_duration", 'steps, "2e12T" tokens or "2ep"', "Write one of these.")
     whole: Count = amount
-    if found[2] == "T":
+    if match[2] == "T":
         whole = _updates(amount, _tokens(fields, context))
-    elif found[2] == "ep":
+    elif match[2] == "ep":
         whole = amount * int(context.per("epoch", "max_duration"))
     total = context.updates("max_duration", math.ceil(whole))
     return total, whole if by_tokens else total

@@ -22,270 +22,10 @@ from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
 from preheat.dialects.phases import Phases, hold, warm_up
+from preheat.errors import ConfigError, unknown_name
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Geometric, HalfCosine, Linear, PowerLaw
 from preheat.schedule.lengths import Count
-
-# --- The schedulers of OLMo-core as phases, in their own count: the trainer begins it at 1 --------------------------
-
-
-_SHAPES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A scheduler section: ``total`` in its own unit, of which ``each`` make an update; ``lr`` is its factor 1."""
-
-    own: Fields
-    total: float | None
-    each: float
-    lr: float | None
-
-    def updates(self, amount: float) -> Count:
-        """Steps or tokens in updates, parts of one kept."""
-        return int(amount // self.each) if amount % self.each == 0 else amount / self.each
-
-    def length(self, name: str, default: Any = None, of: float | None = None) -> float:
-        """``name``, or its share ``<name>_fraction`` of a period (of the run), in the section's own unit."""
-        older, share = f"{name}_steps", f"{name}_fraction"
-        given = self.own.count(name, self.own.count(older, None))
-        fraction = self.own.number(share, default if given is None else None, low=0.0, high=1.0)
-        if given is not None and fraction is not None:
-            raise self.own.refusal(share, "left out", f"{name} says it already.")
-        if given is None and fraction is None:
-            raise self.own.refusal(name, f"given, or {share}", "The schedule cannot do without it.")
-        return float(given) if fraction is None else float(round((of or self.run()) * fraction))
-
-    def run(self) -> float:
-        """The run in the section's own unit, or its own t_max."""
-        if self.total is None:
-            raise self.own.refusal("t_max", "known: the run's length", "Give total= (--updates).")
-        return self.total
-
-    def warm_up(self, top: float = 1.0, of: float | None = None) -> tuple[Phases, Count]:
-        """The warm-up to ``top``, and its updates."""
-        warmup = self.updates(self.length("warmup", of=of))
-        start = self.own.share("warmup_min_lr", self.lr)
-        return tuple(replace(phase, end=top) for phase in warm_up(warmup, start)), warmup
-
-    def decay(self, room: Count) -> Count:
-        """The last stretch, which OLMo-core divides by."""
-        updates = self.updates(self.length("decay", 0.1))
-        if not 0 < updates <= room:
-            raise self.own.refusal("decay", f"above 0 and at most {room:g} updates (it is {updates:g})", "Change it.")
-        return updates
-
-    def refuse_warmup(self, warmup: Count, room: Count) -> None:
-        """Refuse a warm-up that leaves no update of ``room``."""
-        if warmup >= room:
-            advice = "The peak would never be used: shorten it or plan more updates."
-            raise self.own.refusal("warmup", f"below {room:g} updates (it is {warmup:g})", advice)
-
-
-def _constant(_: Part) -> Schedule:
-    return PhaseSchedule((hold(None),))
-
-
-def _constant_after_warmup(part: Part) -> Schedule:
-    return PhaseSchedule((*part.warm_up()[0], hold(None)))
-
-
-def _falling(curve: Curve) -> Callable[[Part], Schedule]:
-    def shape(part: Part) -> Schedule:
-        given = part.own.count("t_max", None, low=1)
-        shaped = part if given is None else replace(part, total=float(given))
-        total, floor = shaped.updates(shaped.run()), part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
-        top = (1.0 + floor) / 2.0 if isinstance(curve, HalfCosine) else 1.0
-        rise, warmup = shaped.warm_up(top)
-        part.refuse_warmup(warmup, total)
-        return PhaseSchedule((*rise, Phase(curve=curve, length=total - warmup, start=top, end=floor)))
-
-    return shape
-
-
-def _inverse_sqrt(part: Part) -> Schedule:
-    rise, warmup = part.warm_up()
-    if not warmup:
-        raise part.own.refusal("warmup", "above 0 for the inverse square root", "OLMo-core would train at alpha_f.")
-    floor = part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
-    return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0, end=floor)))
-
-
-def _wsd(part: Part) -> Schedule:
-    rise, warmup = part.warm_up()
-    total = part.updates(part.run())
-    part.refuse_warmup(warmup, total)
-    decay = part.decay(total - warmup)
-    last = Phase(curve=Linear(), length=decay, start=1.0, end=part.own.share("decay_min_lr", part.lr))
-    return PhaseSchedule((*rise, hold(total - warmup - decay), last))
-
-
-def _power(part: Part) -> Schedule:
-    rise, warmup = part.warm_up()
-    total = part.updates(part.run())
-    if not warmup:
-        raise part.own.refusal("warmup", "above 0 for power_lr", "It divides by it.")
-    part.refuse_warmup(warmup, total)
-    decay = part.decay(total - warmup)
-    power = -part.own.number("b", -0.51)
-    stands = (warmup / (total - decay)) ** power
-    fall = Phase(curve=PowerLaw(power, warmup), length=total - decay - warmup, start=1.0)
-    last = Phase(curve=Linear(), length=decay, start=stands, end=part.own.share("decay_min_lr", part.lr))
-    return PhaseSchedule((*rise, fall, last))
-
-
-def _cosine_with_tail(part: Part) -> Schedule:
-    whole, total = _falling(Cosine())(part), part.updates(part.run())
-    decay = part.decay(total)
-    tail = Phase(curve=Linear(), length=decay, start=None, end=part.own.share("decay_min_lr", part.lr))
-    return PhaseSchedule((whole.until(total - decay), tail))
-
-
-def _wsds(part: Part) -> Schedule:
-    """Each period owns its last update, at the floor: the next begins one later, a step further on."""
-    lengths = [Fields({"period": item}, part.own.path("period_lengths")).count("period", low=1)
-               for item in part.own.list("period_lengths")]  # fmt: skip
-    multipliers = part.own.list("period_lr_multipliers", [1.0] * len(lengths))
-    if not lengths or len(multipliers) != len(lengths):
-        raise part.own.refusal("period_lr_multipliers", f"as many as period_lengths, {len(lengths)}", "Give one each.")
-    if any(length % part.each for length in lengths):
-        raise part.own.refusal("period_lengths", f"multiples of {part.each:g}, the tokens of an update", "Round them.")
-    peaks = [Fields({"multiplier": item}, part.own.where).rate("multiplier") for item in multipliers]
-    low = part.own.share("decay_min_lr", part.lr)
-    rise, warmup = part.warm_up(peaks[0], of=lengths[0])
-    phases: list[Phase] = [*rise]
-    for index, (length, peak) in enumerate(zip(lengths, peaks, strict=True)):
-        decay = part.updates(part.length("decay", of=length))
-        stable = part.updates(length) - decay - (0 if index else warmup)
-        if not decay or stable < 0:
-            raise part.own.refusal("decay", "above 0 and inside every period", f"Period {index} is {length} long.")
-        if not isinstance(decay, int) or not isinstance(warmup, int):
-            rule = f"multiples of {part.each:g}, the tokens of an update, like the warm-up"
-            raise part.own.refusal("decay", rule, "Round them.")
-        fall = Phase(curve=Linear(), length=decay, start=peak, end=low, convention="native")
-        phases += [hold(stable + (0 if index else 1), peak), fall]
-    return PhaseSchedule(tuple(phases))
-
-
-def _exponential(part: Part) -> Schedule:
-    low = part.own.share("lr_min", part.lr, 1e-9)
-    if not 0 < low < 1:
-        raise part.own.refusal("lr_min", "above 0 and below the peak", "It climbs from there by equal ratios.")
-    length = part.updates(part.run())
-    return PhaseSchedule((Phase(curve=Geometric(low), length=length, start=low, end=1.0),))
-
-
-def _composable(part: Part) -> Schedule:
-    phases: list[Phase] = []
-    for index, item in enumerate(part.own.list("stages")):
-        stage = Fields(item, f"{part.own.path('stages')}[{index}]")
-        start = _end(stage, part, "start")
-        length = part.updates(stage.count("duration", low=1))
-        phases.append(_stretch(stage, part, length, start if start is not None or phases else 1.0))
-    if not phases:
-        raise part.own.refusal("stages", "one or more", "Give at least one stage.")
-    return _overridden(part, PhaseSchedule(tuple(phases)))
-
-
-def _end(stage: Fields, part: Part, name: str) -> float | None:
-    """``<name>_lr`` or ``<name>_lr_fraction`` as a share of the rate."""
-    value = stage.number(f"{name}_lr", None, low=0.0)
-    share = stage.number(f"{name}_lr_fraction", None, low=0.0)
-    if value is not None and share is not None:
-        raise stage.refusal(f"{name}_lr_fraction", "left out", f"{name}_lr says it already.")
-    if value is not None and part.lr is None:
-        raise stage.refusal(f"{name}_lr", "a fraction while the peak is not known", "Give peak= (--lr).")
-    return share if value is None else float(value) / float(part.lr or 1.0)
-
-
-def _stretch(stage: Fields, part: Part, length: Count, start: float | None) -> Phase:
-    end = _end(stage, part, "end")
-    if end is None:
-        raise stage.refusal("end_lr", "given, or end_lr_fraction", "Say where it goes.")
-    phase = Phase(curve=_SHAPES[stage.word("shape", _SHAPES, "linear")], length=length, start=start, end=end)
-    for read in ("_CLASS_", "duration", "start"):
-        stage.value(read, None)
-    stage.finish()
-    return phase
-
-
-def _overridden(part: Part, main: Schedule) -> Schedule:
-    """``main`` until override_decay begins, then that from where it stands."""
-    if "override_decay" not in part.own:
-        return main
-    section = part.own.section("override_decay")
-    begin, length = (part.updates(section.count(name, low=low)) for name, low in (("start", 0), ("duration", 1)))
-    if not isinstance(begin, int):
-        raise section.refusal("start", f"a multiple of {part.each:g}, the tokens of an update", "Round it.")
-    return PhaseSchedule((main.until(begin), _stretch(section, part, length, None)))
-
-
-def _sequential(part: Part) -> Schedule:
-    """Each scheduler up to and with its last update; the next takes the rate it arrives at for its own 1."""
-    own = part.own
-    sections = [Fields(item, f"{own.path('schedulers')}[{index}]") for index, item in enumerate(own.list("schedulers"))]
-    given = own.list("schedulers_max", own.list("schedulers_max_steps", []))[: max(0, len(sections) - 1)]
-    if not sections or len(given) != len(sections) - 1:
-        raise own.refusal("schedulers_max", f"one for each but the last of {len(sections)}", "Give the lengths.")
-    lengths = [Fields({"length": item}, own.path("schedulers_max")).count("length", low=1) for item in given]
-    parts: list[Schedule] = []
-    begin, position, level, left = 0.0, 0, 1.0, part.total
-    for section, length in zip(sections, [*lengths, None], strict=True):
-        known = [span for span in (left, length) if span is not None]
-        lr = None if part.lr is None else part.lr * level
-        schedule = build(replace(part, own=section, total=min(known, default=None), lr=lr))
-        schedule = schedule if level == 1.0 else schedule * level
-        placed = schedule if position == begin else schedule.shift(position - begin)  # type: ignore[arg-type]
-        if length is not None:
-            level = schedule._at(part.updates(length))
-            if not level:
-                raise section.refusal("decay_min_lr", "above 0 before another scheduler", "It would go on at 0.")
-            begin, left = begin + part.updates(length), None if left is None else left - length
-            following = math.floor(begin) + 1
-            placed, position = placed.until(following - position), following
-        parts.append(placed)
-    return _overridden(part, PhaseSchedule(tuple(parts)))
-
-
-BUILDERS: dict[str, tuple[str, Callable[[Part], Schedule]]] = {
-    "constant": ("ConstantScheduler", _constant),
-    "constant_with_warmup": ("ConstantWithWarmup", _constant_after_warmup),
-    "linear_with_warmup": ("LinearWithWarmup", _falling(Linear())),
-    "inv_sqrt_with_warmup": ("InvSqrtWithWarmup", _inverse_sqrt),
-    "cos_with_warmup": ("CosWithWarmup", _falling(Cosine())),
-    "half_cos_with_warmup": ("HalfCosWithWarmup", _falling(HalfCosine())),
-    "cos_with_warmup_and_linear_decay": ("CosWithWarmupAndLinearDecay", _cosine_with_tail),
-    "wsd": ("WSD", _wsd),
-    "power_lr": ("PowerLR", _power),
-    "sequential": ("SequentialScheduler", _sequential),
-    "composable": ("ComposableScheduler", _composable),
-    "wsds": ("WSDS", _wsds),
-    "exponential": ("ExponentialScheduler", _exponential),
-}
-CLASSES = {name: registered for registered, (name, _) in BUILDERS.items()}
-
-
-def build(part: Part) -> Schedule:
-    """A section in the schedule's own count, which the trainer begins at 1."""
-    own = part.own
-    given = own.text("_CLASS_", None)
-    name = own.text("type", own.text("name", None)) if given is None else given.rpartition(".")[2]
-    field = next((field for field in ("_CLASS_", "type", "name") if field in own), "_CLASS_")
-    if CLASSES.get(name, name) not in BUILDERS:
-        raise own.refusal(field, f"one of {', '.join(BUILDERS)}, or its class", "Others are not known here.")
-    schedule = BUILDERS[CLASSES.get(name, name)][1](part)
-    own.refuse("lr_field", why="It schedules another number than the rate.", unless=("lr",))
-    for read in ("type", "name", "units", "initial_lr_field", "warmup_steps", "decay_steps"):
-        own.value(read, None)
-    own.finish()
-    return schedule
-
-
-# --- OLMo-core's schedulers: a section by class or registered name, a saved experiment, or a constructor call
-
-
-# Names that other trainers have too.
-_SHARED = ("constant", "constant_with_warmup", "linear_with_warmup", "inv_sqrt_with_warmup", "exponential")
 
 
 def read(config: Any, context: Context) -> Imported:
@@ -298,8 +38,11 @@ def read(config: Any, context: Context) -> Imported:
     each = 1.0
     if own.word("units", ("steps", "tokens"), "steps") == "tokens":
         each = _tokens(root, context)
+    # In tokens a run need not be whole updates: the schedule ends at the budget, the run with the update that
+    # reaches it.
     updates, amount = _run(root, context, each)
-    schedule = build(Part(own, amount, each, peak)).shift(1)
+    # The trainer counts the update it is about to make: it asks for the value of n + 1.
+    schedule = _build(_Part(own, amount, each, peak)).shift(1)
     notes: tuple[str, ...] = ()
     if amount is not None and amount % each:
         notes = (
@@ -337,6 +80,284 @@ def _mapping(config: Any) -> Mapping[str, Any] | None:
     return config if isinstance(config, Mapping) else None
 
 
+# A section, in the schedule's own count.
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A scheduler section: ``total`` in its own unit, of which ``each`` make an update; ``lr`` is its factor 1."""
+
+    own: Fields
+    total: float | None
+    each: float
+    lr: float | None
+
+    def updates(self, amount: float) -> Count:
+        """Steps or tokens in updates, parts of one kept."""
+        return int(amount // self.each) if amount % self.each == 0 else amount / self.each
+
+    def length(self, name: str, default: Any = None, of: float | None = None) -> float:
+        """``name``, or its share ``<name>_fraction`` of a period (of the run), in the section's own unit."""
+        # Both spellings stand in saved experiments: the older one before the _steps were dropped.
+        older, share = f"{name}_steps", f"{name}_fraction"
+        given = self.own.count(name, self.own.count(older, None))
+        fraction = self.own.number(share, default if given is None else None, low=0.0, high=1.0)
+        if given is not None and fraction is not None:
+            raise self.own.refusal(share, "left out", f"{name} says it already.")
+        if given is None and fraction is None:
+            raise self.own.refusal(name, f"given, or {share}", "The schedule cannot do without it.")
+        return float(given) if fraction is None else float(round((of or self.run()) * fraction))
+
+    def run(self) -> float:
+        """The run in the section's own unit, or its own t_max."""
+        if self.total is None:
+            raise self.own.refusal("t_max", "known: the run's length", "Give total= (--updates).")
+        return self.total
+
+    def warm_up(self, top: float = 1.0, of: float | None = None) -> tuple[Phases, Count]:
+        """The warm-up to ``top``, and its updates."""
+        warmup = self.updates(self.length("warmup", of=of))
+        start = self.own.share("warmup_min_lr", self.lr)
+        # A half cosine begins below the peak, and so its warm-up ends there.
+        return tuple(replace(phase, end=top) for phase in warm_up(warmup, start)), warmup
+
+    def decay(self, room: Count) -> Count:
+        """The last stretch, which OLMo-core divides by."""
+        updates = self.updates(self.length("decay", 0.1))
+        if not 0 < updates <= room:
+            raise self.own.refusal("decay", f"above 0 and at most {room:g} updates (it is {updates:g})", "Change it.")
+        return updates
+
+    def refuse_warmup(self, warmup: Count, room: Count) -> None:
+        """Refuse a warm-up that leaves no update of ``room``."""
+        if warmup >= room:
+            advice = "The peak would never be used: shorten it or plan more updates."
+            raise self.own.refusal("warmup", f"below {room:g} updates (it is {warmup:g})", advice)
+
+
+def _build(part: _Part) -> Schedule:
+    """A section in the schedule's own count, which the trainer begins at 1."""
+    own = part.own
+    given = own.text("_CLASS_", None)
+    name = own.text("type", own.text("name", None)) if given is None else given.rpartition(".")[2]
+    field = next((field for field in ("_CLASS_", "type", "name") if field in own), "_CLASS_")
+    if _CLASSES.get(name, name) not in _BUILDERS:
+        raise ConfigError(unknown_name(own.path(field), "the name of a scheduler or its class", name, _BUILDERS))
+    schedule = _BUILDERS[_CLASSES.get(name, name)][1](part)
+    own.refuse("lr_field", why="It schedules another number than the rate.", unless=("lr",))
+    for read in ("type", "name", "units", "initial_lr_field", "warmup_steps", "decay_steps"):
+        own.value(read, None)
+    own.finish()
+    return schedule
+
+
+# Schedulers as phases.
+
+
+_SHAPES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
+
+
+def _constant(_: _Part) -> Schedule:
+    return PhaseSchedule((hold(None),))
+
+
+def _constant_after_warmup(part: _Part) -> Schedule:
+    return PhaseSchedule((*part.warm_up()[0], hold(None)))
+
+
+def _falling(curve: Curve) -> Callable[[_Part], Schedule]:
+    def shape(part: _Part) -> Schedule:
+        given = part.own.count("t_max", None, low=1)
+        shaped = part if given is None else replace(part, total=float(given))
+        total, floor = shaped.updates(shaped.run()), part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
+        # OLMo-core's half cosine is the second half of a cosine: it begins in the middle between peak and
+        # floor.
+        top = (1.0 + floor) / 2.0 if isinstance(curve, HalfCosine) else 1.0
+        rise, warmup = shaped.warm_up(top)
+        part.refuse_warmup(warmup, total)
+        return PhaseSchedule((*rise, Phase(curve=curve, length=total - warmup, start=top, end=floor)))
+
+    return shape
+
+
+def _inverse_sqrt(part: _Part) -> Schedule:
+    rise, warmup = part.warm_up()
+    if not warmup:
+        raise part.own.refusal("warmup", "above 0 for the inverse square root", "OLMo-core would train at alpha_f.")
+    floor = part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
+    return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0, end=floor)))
+
+
+def _wsd(part: _Part) -> Schedule:
+    rise, warmup = part.warm_up()
+    total = part.updates(part.run())
+    part.refuse_warmup(warmup, total)
+    decay = part.decay(total - warmup)
+    last = Phase(curve=Linear(), length=decay, start=1.0, end=part.own.share("decay_min_lr", part.lr))
+    return PhaseSchedule((*rise, hold(total - warmup - decay), last))
+
+
+def _power(part: _Part) -> Schedule:
+    rise, warmup = part.warm_up()
+    total = part.updates(part.run())
+    if not warmup:
+        raise part.own.refusal("warmup", "above 0 for power_lr", "It divides by it.")
+    part.refuse_warmup(warmup, total)
+    decay = part.decay(total - warmup)
+    # b is the exponent as the paper on the power scheduler has it, below 0 (arXiv:2408.13359).
+    power = -part.own.number("b", -0.51)
+    stands = (warmup / (total - decay)) ** power
+    fall = Phase(curve=PowerLaw(power, warmup), length=total - decay - warmup, start=1.0)
+    last = Phase(curve=Linear(), length=decay, start=stands, end=part.own.share("decay_min_lr", part.lr))
+    return PhaseSchedule((*rise, fall, last))
+
+
+def _cosine_with_tail(part: _Part) -> Schedule:
+    whole, total = _falling(Cosine())(part), part.updates(part.run())
+    decay = part.decay(total)
+    # From wherever the cosine stands at that update.
+    tail = Phase(curve=Linear(), length=decay, start=None, end=part.own.share("decay_min_lr", part.lr))
+    return PhaseSchedule((whole.until(total - decay), tail))
+
+
+def _wsds(part: _Part) -> Schedule:
+    """Each period owns its last update, at the floor: the next begins one later, a step further on."""
+    lengths = [Fields({"period": item}, part.own.path("period_lengths")).count("period", low=1)
+               for item in part.own.list("period_lengths")]  # fmt: skip
+    multipliers = part.own.list("period_lr_multipliers", [1.0] * len(lengths))
+    if not lengths or len(multipliers) != len(lengths):
+        raise part.own.refusal("period_lr_multipliers", f"as many as period_lengths, {len(lengths)}", "Give one each.")
+    # A period that ends inside an update would begin the next one between two updates.
+    if any(length % part.each for length in lengths):
+        raise part.own.refusal("period_lengths", f"multiples of {part.each:g}, the tokens of an update", "Round them.")
+    peaks = [Fields({"multiplier": item}, part.own.where).rate("multiplier") for item in multipliers]
+    low = part.own.share("decay_min_lr", part.lr)
+    rise, warmup = part.warm_up(peaks[0], of=lengths[0])
+    phases: list[Phase] = [*rise]
+    for index, (length, peak) in enumerate(zip(lengths, peaks, strict=True)):
+        decay = part.updates(part.length("decay", of=length))
+        stable = part.updates(length) - decay - (0 if index else warmup)
+        if not decay or stable < 0:
+            raise part.own.refusal("decay", "above 0 and inside every period", f"Period {index} is {length} long.")
+        if not isinstance(decay, int) or not isinstance(warmup, int):
+            rule = f"multiples of {part.each:g}, the tokens of an update, like the warm-up"
+            raise part.own.refusal("decay", rule, "Round them.")
+        # Its first update is a step down already and its last one at the floor, hence native and the odd
+        # update of hold.
+        fall = Phase(curve=Linear(), length=decay, start=peak, end=low, convention="native")
+        phases += [hold(stable + (0 if index else 1), peak), fall]
+    return PhaseSchedule(tuple(phases))
+
+
+def _exponential(part: _Part) -> Schedule:
+    low = part.own.share("lr_min", part.lr, 1e-9)
+    if not 0 < low < 1:
+        raise part.own.refusal("lr_min", "above 0 and below the peak", "It climbs from there by equal ratios.")
+    length = part.updates(part.run())
+    return PhaseSchedule((Phase(curve=Geometric(low), length=length, start=low, end=1.0),))
+
+
+def _composable(part: _Part) -> Schedule:
+    phases: list[Phase] = []
+    for index, item in enumerate(part.own.list("stages")):
+        stage = Fields(item, f"{part.own.path('stages')}[{index}]")
+        start = _end(stage, part, "start")
+        length = part.updates(stage.count("duration", low=1))
+        phases.append(_stretch(stage, part, length, start if start is not None or phases else 1.0))
+    if not phases:
+        raise part.own.refusal("stages", "one or more", "Give at least one stage.")
+    return _overridden(part, PhaseSchedule(tuple(phases)))
+
+
+def _stretch(stage: Fields, part: _Part, length: Count, start: float | None) -> Phase:
+    end = _end(stage, part, "end")
+    if end is None:
+        raise stage.refusal("end_lr", "given, or end_lr_fraction", "Say where it goes.")
+    phase = Phase(curve=_SHAPES[stage.word("shape", _SHAPES, "linear")], length=length, start=start, end=end)
+    for read in ("_CLASS_", "duration", "start"):
+        stage.value(read, None)
+    stage.finish()
+    return phase
+
+
+def _end(stage: Fields, part: _Part, name: str) -> float | None:
+    """``<name>_lr`` or ``<name>_lr_fraction`` as a share of the rate."""
+    value = stage.number(f"{name}_lr", None, low=0.0)
+    share = stage.number(f"{name}_lr_fraction", None, low=0.0)
+    if value is not None and share is not None:
+        raise stage.refusal(f"{name}_lr_fraction", "left out", f"{name}_lr says it already.")
+    if value is not None and part.lr is None:
+        raise stage.refusal(f"{name}_lr", "a fraction while the peak is not known", "Give peak= (--lr).")
+    return share if value is None else float(value) / float(part.lr or 1.0)
+
+
+def _sequential(part: _Part) -> Schedule:
+    """Each scheduler up to and with its last update; the next takes the rate it arrives at for its own 1."""
+    own = part.own
+    sections = [Fields(item, f"{own.path('schedulers')}[{index}]") for index, item in enumerate(own.list("schedulers"))]
+    # The last scheduler has all that is left; a length given for it is not used.
+    given = own.list("schedulers_max", own.list("schedulers_max_steps", []))[: max(0, len(sections) - 1)]
+    if not sections or len(given) != len(sections) - 1:
+        raise own.refusal("schedulers_max", f"one for each but the last of {len(sections)}", "Give the lengths.")
+    lengths = [Fields({"length": item}, own.path("schedulers_max")).count("length", low=1) for item in given]
+    parts: list[Schedule] = []
+    begin, position, level, left = 0.0, 0, 1.0, part.total
+    for section, length in zip(sections, [*lengths, None], strict=True):
+        known = [span for span in (left, length) if span is not None]
+        lr = None if part.lr is None else part.lr * level
+        schedule = _build(replace(part, own=section, total=min(known, default=None), lr=lr))
+        schedule = schedule if level == 1.0 else schedule * level
+        # Borders in tokens fall between updates: a part is asked from its own beginning, wherever that is.
+        placed = schedule if position == begin else schedule.shift(position - begin)  # type: ignore[arg-type]
+        if length is not None:
+            # OLMo-core hands the rate reached to the next scheduler as its initial one: everything after
+            # is a share of it.
+            level = schedule._at(part.updates(length))
+            if not level:
+                raise section.refusal("decay_min_lr", "above 0 before another scheduler", "It would go on at 0.")
+            begin, left = begin + part.updates(length), None if left is None else left - length
+            following = math.floor(begin) + 1
+            placed, position = placed.until(following - position), following
+        parts.append(placed)
+    return _overridden(part, PhaseSchedule(tuple(parts)))
+
+
+def _overridden(part: _Part, main: Schedule) -> Schedule:
+    """``main`` until override_decay begins, then that from where it stands."""
+    if "override_decay" not in part.own:
+        return main
+    section = part.own.section("override_decay")
+    begin, length = (part.updates(section.count(name, low=low)) for name, low in (("start", 0), ("duration", 1)))
+    if not isinstance(begin, int):
+        raise section.refusal("start", f"a multiple of {part.each:g}, the tokens of an update", "Round it.")
+    return PhaseSchedule((main.until(begin), _stretch(section, part, length, None)))
+
+
+_BUILDERS: dict[str, tuple[str, Callable[[_Part], Schedule]]] = {
+    "constant": ("ConstantScheduler", _constant),
+    "constant_with_warmup": ("ConstantWithWarmup", _constant_after_warmup),
+    "linear_with_warmup": ("LinearWithWarmup", _falling(Linear())),
+    "inv_sqrt_with_warmup": ("InvSqrtWithWarmup", _inverse_sqrt),
+    "cos_with_warmup": ("CosWithWarmup", _falling(Cosine())),
+    "half_cos_with_warmup": ("HalfCosWithWarmup", _falling(HalfCosine())),
+    "cos_with_warmup_and_linear_decay": ("CosWithWarmupAndLinearDecay", _cosine_with_tail),
+    "wsd": ("WSD", _wsd),
+    "power_lr": ("PowerLR", _power),
+    "sequential": ("SequentialScheduler", _sequential),
+    "composable": ("ComposableScheduler", _composable),
+    "wsds": ("WSDS", _wsds),
+    "exponential": ("ExponentialScheduler", _exponential),
+}
+_CLASSES = {name: registered for registered, (name, _) in _BUILDERS.items()}
+
+
+# The dialect.
+
+
+# Names that other trainers have too.
+_SHARED = ("constant", "constant_with_warmup", "linear_with_warmup", "inv_sqrt_with_warmup", "exponential")
+
+
 def matches(config: Any) -> int:
     """3 for a class or a registered name of its own, or a shared one in a train_module."""
     root = _mapping(config)
@@ -345,9 +366,10 @@ def matches(config: Any) -> int:
     if not isinstance(own, Mapping):
         return 0
     given = str(own.get("_CLASS_") or own.get("type") or own.get("name"))
-    name = CLASSES.get(given.rpartition(".")[2], given)
+    name = _CLASSES.get(given.rpartition(".")[2], given)
+    # A module path, or a section inside a train_module, is proof enough for a name that others share.
     certain = "olmo" in given or module is not root or name not in _SHARED
-    return 3 * int(name in BUILDERS and certain)
+    return 3 * int(name in _BUILDERS and certain)
 
 
 def _example(name: str, **own: Any) -> Example:
@@ -359,7 +381,6 @@ def _example(name: str, **own: Any) -> Example:
 
 _STAGES = ({"duration": 10, "start_lr": 0.0, "end_lr_fraction": 1.0}, {"duration": 60, "end_lr_fraction": 0.5})
 _PARTS = ({"type": "constant_with_warmup", "warmup": 10}, {"type": "wsd", "warmup": 10, "decay_fraction": 0.5})
-
 DIALECT = Dialect(
     name="olmo-core",
     title="OLMo-core",
@@ -369,7 +390,7 @@ DIALECT = Dialect(
     matches=matches,
     only_fields=True,
     examples=(
-        *(_example(name) for name in BUILDERS if name not in ("sequential", "composable", "wsds")),
+        *(_example(name) for name in _BUILDERS if name not in ("sequential", "composable", "wsds")),
         _example("sequential", schedulers=[*_PARTS], schedulers_max=[50]),
         _example("composable", stages=[*_STAGES], override_decay={"start": 80, "duration": 20, "end_lr": 0.0}),
         _example("wsds", period_lengths=[50, 50], warmup=10, decay_fraction=0.2, period_lr_multipliers=[1.0, 0.8]),

@@ -42,6 +42,7 @@ def cut(schedule: Schedule, updates: Count) -> Schedule:
     """The first updates of a schedule, for another one to follow; a hold without end is simply that long."""
     if not schedule.waits_for and schedule.horizon == updates:
         return schedule
+    # So that it reads as a level of so many updates, and is written back as one.
     if isinstance(schedule, PhaseSchedule) and len(schedule.phases) == 1:
         phase = schedule.phases[0]
         if isinstance(phase, Phase) and isinstance(phase.curve, Constant):
@@ -51,5 +52,6 @@ def cut(schedule: Schedule, updates: Count) -> Schedule:
 
 def plateaus(factors: Iterable[float], every: Count) -> PhaseSchedule:
     """Each factor for ``every`` updates, the last one then held: what a rate set once an epoch is to the optimizer."""
+    # Equal neighbors are one level: a rate that changes every 30 epochs is not 30 phases.
     runs = [(factor, sum(1 for _ in same)) for factor, same in groupby(factors)]
     return PhaseSchedule(tuple(hold(every * times, factor) for factor, times in runs))

@@ -18,6 +18,7 @@ from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.schedule.named import ARTICLE_NAMES
 
+# fit()'s own default, longer than many runs.
 _WARMUP = 10_000
 
 
@@ -25,6 +26,7 @@ def read(fields: Fields, context: Context) -> Imported:
     """The arguments of ``fit``."""
     notes: list[str] = []
     name = str(fields.value("scheduler", "WarmupLinear")).lower()
+    # fit() lowers the case; a slip is refused with the five in their usual spelling.
     if name not in ARTICLE_NAMES:
         fields.word("scheduler", _SPELLINGS, "WarmupLinear")
     warmup = fields.count("warmup_steps", _WARMUP)
@@ -36,6 +38,7 @@ def read(fields: Fields, context: Context) -> Imported:
         notes.append("optimizer_params.lr is left at sentence-transformers' own 2e-5")
     peak = context.rate("optimizer_params.lr", own) or 2e-5
     known = ARTICLE_NAMES[name]
+    # ConstantLR takes no warm-up in fit(), so transformers' note about one would be wrong.
     schedule = transformers.build(known, 0 if known == "constant" else warmup, total, peak, {}, notes)
     return Imported(schedule, peak, tuple(notes), total=total)
 

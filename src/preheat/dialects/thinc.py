@@ -30,6 +30,7 @@ from preheat.schedule.curves import Exponential, Geometric, Linear, PowerLaw
 from preheat.schedule.sequence import PhaseSchedule
 
 _KEY = "@schedules"
+# Where spaCy keeps it, where thinc's own examples do, and alone.
 _PATHS = (("training", "optimizer", "learn_rate"), ("optimizer", "learn_rate"), ("learn_rate",))
 # Highest rate, and what makes the schedule as shares of a base.
 _Part = tuple[float, Callable[[float], Schedule]]
@@ -54,11 +55,11 @@ def _section(config: Mapping[str, Any]) -> tuple[str, Any]:
     if _KEY in config:
         return "", config
     for path in _PATHS:
-        found: Any = config
+        section: Any = config
         for name in path:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        if found is not None:
-            return ".".join(path), found
+            section = section.get(name) if isinstance(section, Mapping) else None
+        if section is not None:
+            return ".".join(path), section
     return "", None
 
 
@@ -66,6 +67,7 @@ def _part(section: Any, where: str, notes: list[str]) -> _Part:
     if not isinstance(section, Mapping):
         rate = Fields({"rate": section}, where).number("rate", low=0.0, advice="It is a learning rate.")
         return float(rate), lambda base: PhaseSchedule((hold(None, rate / base),))
+    # @schedules is no name that Fields would take for a slip's neighbor.
     named = {str(key): value for key, value in section.items() if key != _KEY}
     fields = Fields({**named, "schedules": _plain_name(section.get(_KEY))}, where)
     name = fields.word("schedules", (*_READERS, "plateau"))
@@ -92,6 +94,7 @@ def _constant(fields: Fields, _notes: list[str]) -> _Part:
 def _constant_then(fields: Fields, notes: list[str]) -> _Part:
     rate, steps = _rate(fields, "rate"), fields.count("steps")
     peak, over = _part(fields.value("schedule"), fields.path("schedule"), notes)
+    # The second schedule has been counting since update 0: shifted, so that it is not begun anew.
     return max(rate, peak), lambda base: PhaseSchedule((hold(steps, rate / base), over(base).shift(steps)))
 
 
@@ -118,6 +121,7 @@ def _slanted(fields: Fields, notes: list[str]) -> _Part:
     def over(base: float) -> Schedule:
         top, end = peak / base, peak / base / low
         up = Phase(curve=Linear(), length=cut, start=end, end=top, skip=min(done, cut), convention="native")
+        # thinc divides by cut * (1 / cut_frac - 1), which is not num_steps - cut where the cut was rounded.
         after = cut * (1 / share - 1)
         late = min(max(0, done - cut), after)
         return PhaseSchedule(
@@ -131,6 +135,7 @@ def _cyclic(fields: Fields, _notes: list[str]) -> _Part:
     low, peak, side = _rate(fields, "min_lr"), _rate(fields, "max_lr"), fields.count("period", low=1)
     if low > peak:
         raise fields.refusal("min_lr", "at most max_lr", "Swap them.")
+    # thinc counts from 1: update 0 is a step above min_lr.
     shape = get_schedule("triangular", up=side, floor=low / peak if peak else 0.0).shift(1)
     return peak, lambda base: shape if base == peak else shape * (peak / base)
 
@@ -140,6 +145,7 @@ def _decaying(fields: Fields, _notes: list[str]) -> _Part:
     done = fields.number("t", 0.0, low=0.0)
     if not decay:
         return rate, lambda base: PhaseSchedule((hold(None, rate / base),))
+    # rate / (1 + decay t), in the table's words.
     curve = PowerLaw(1.0, 1.0 / decay)
     return rate, lambda base: PhaseSchedule((Phase(curve=curve, length=None, start=rate / base, skip=done),))
 
@@ -147,11 +153,13 @@ def _decaying(fields: Fields, _notes: list[str]) -> _Part:
 def _compounding(fields: Fields, _notes: list[str]) -> _Part:
     start, stop, compound = _rate(fields, "start"), _rate(fields, "stop"), fields.number("compound", low=0.0)
     done = fields.number("t", 0.0, low=0.0)
+    # Neither ever moves.
     if compound == 1 or (compound > 1 and start == stop):
         return start, lambda base: PhaseSchedule((hold(None, start / base),))
     if compound > 1:
         if not 0 < start < stop:
             raise fields.refusal("compound", "at most 1 where the rate is to fall", "It would grow for ever.")
+        # When it arrives, between two updates: thinc cuts off there.
         length = math.log(stop / start) / math.log(compound)
         curve = Geometric(start / stop)
         skip = min(done, length)

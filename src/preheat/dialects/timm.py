@@ -42,9 +42,11 @@ from preheat.schedule.lengths import Count
 from preheat.schedule.sequence import PhaseSchedule
 
 _SCHEDS = ("cosine", "tanh", "step", "multistep", "poly", "constant", "wsd", "rsqrt", "plateau", "none")
+# Each is a level of the staircase: a file with more has its epochs and updates mixed up.
 _MOST = 100_000  # epochs
 _CYCLIC = ("cosine", "tanh", "poly")
 _COOLED = (*_CYCLIC, "wsd", "rsqrt")
+# timm calls 1 - sqrt(u) by two names; its power has an exponent of 1/2 unless one calls the class by hand.
 _DECAYS = {"1-sqrt": OneMinusPower(), "power": OneMinusPower(), "linear": Linear(), "cosine": Cosine()}
 
 
@@ -76,6 +78,7 @@ class _Arguments:
 def read(fields: Fields, context: Context) -> Imported:
     """The arguments of timm's training script."""
     notes: list[str] = []
+    # It is seeded by the step, but drawn by torch: nothing to compute here.
     fields.refuse("lr_noise", why="Noise is no function of the update.")
     rate = _rate(fields, context, notes)
     on_updates = fields.flag("sched_on_updates")
@@ -86,6 +89,7 @@ def read(fields: Fields, context: Context) -> Imported:
     if fields.number("layer_decay", None) is not None:
         notes.append("layer_decay scales each layer's rate: this is the schedule that all of them share")
     schedule, total = _schedule(arguments, notes)
+    # The cool-down trains at min_lr: other schedulers have no end after which to add it.
     if arguments.sched in _COOLED:
         total += arguments.steps("cooldown_epochs", 0)
     epochs = int(total // per_epoch) if on_updates else math.ceil(total)
@@ -93,6 +97,7 @@ def read(fields: Fields, context: Context) -> Imported:
         notes.append(f"the run takes {epochs} epochs, not {arguments.epochs}: warm-up, cycles and cool-down are added")
     if not on_updates:
         notes.append("the rate changes once an epoch (sched_on_updates moves it at every update)")
+        # The value at the end too: what is held after the run.
         schedule = plateaus([schedule(epoch) for epoch in range(epochs + 1)], per_epoch)
     updates = context.updates("epochs", epochs * per_epoch)
     return Imported(schedule, context.rate("lr", rate), tuple(notes), total=updates)
@@ -104,10 +109,12 @@ def _rate(fields: Fields, context: Context, notes: list[str]) -> float:
         return float(own)
     if context.peak is not None:
         return context.peak
+    # timm's defaults for the whole chain, from train.py.
     batch = fields.count("batch_size", 128, low=1) * fields.count("grad_accum_steps", 1, low=1) * context.world_size
     ratio = batch / fields.count("lr_base_size", 256, low=1)
     scale = fields.value("lr_base_scale", "") or ""
     if not scale:
+        # train.py looks for the letters anywhere in the name: adamw, adafactor and lamb are among them.
         name = str(fields.value("opt", "sgd")).lower()
         scale = "sqrt" if "ada" in name or "lamb" in name else "linear"
     if scale not in ("sqrt", "linear"):
@@ -126,6 +133,7 @@ def _updates_per_epoch(fields: Fields, context: Context) -> int:
             1,
             accumulation=fields.count("grad_accum_steps", 1, low=1),
             world_size=context.world_size,
+            # timm's training loader always does.
             drop_last=True,
         )
         return int(plan.updates_per_epoch)
@@ -155,6 +163,7 @@ def _schedule(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]
         total += warmup
     if not warmup:
         return _from_the_peak(after), total
+    # timm's tanh takes its own value at W for the peak of its warm-up; the others jump.
     top = after._at(warmup) if arguments.sched == "tanh" and not arguments.prefix else 1.0
     rise = PhaseSchedule((_warm_up(arguments, top),))
     if arguments.prefix:
@@ -183,6 +192,7 @@ def _cycles(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
     shrink = fields.number("lr_cycle_decay", 0.5, low=0.0)
     limit = fields.count("lr_cycle_limit", 1, low=1)
     k = fields.number("lr_k_decay", 1.0, low=1e-9)
+    # A schedule of more phases is slow to make and nothing to read.
     if limit > 1000:
         raise fields.refusal("lr_cycle_limit", "at most 1000", "Each cycle is laid out.")
     if arguments.sched == "tanh":
@@ -190,6 +200,7 @@ def _cycles(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
     elif arguments.sched == "cosine":
         curve = Cosine(k=k)
     else:
+        # train.py hands decay_rate to poly as its power, whatever the name says.
         curve = Polynomial(fields.number("decay_rate", 0.1), k)
         notes.append(f"decay_rate={curve.power:g} is the power of poly")
     if shrink ** (limit - 1) < floor or (limit > 1 and not 0 < shrink <= 1):
@@ -199,6 +210,7 @@ def _cycles(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
         Phase(curve=curve, length=_whole(length * growth**cycle), start=shrink**cycle, end=floor)
         for cycle in range(limit)
     ]
+    # timm's own sum of a geometric row, rounded down as it does.
     total = length * limit if growth == 1 else math.floor(length * (growth**limit - 1) / (growth - 1))
     return PhaseSchedule((*phases, hold(None, floor))), total
 
@@ -211,6 +223,7 @@ def _steps(arguments: _Arguments) -> Schedule:
     rate = fields.number("decay_rate", 0.1, low=0.0, high=1.0)
     if arguments.sched == "multistep":
         given = fields.numbers("decay_milestones", [90, 180, 270], low=0.0)
+        # A milestone m counts from t = m - 1: timm bisects with t + 1.
         return _falling([max(0, math.ceil(milestone * arguments.unit) - 1) for milestone in sorted(given)], rate)
     every = arguments.steps("decay_epochs", 90)
     if every <= 0 or rate <= 0:
@@ -218,6 +231,7 @@ def _steps(arguments: _Arguments) -> Schedule:
     if isinstance(every, int):
         return PhaseSchedule((Phase(curve=Exponential(rate, every, staircase=True), length=None, start=1.0),))
     # Python's // knows the parts of an epoch better than a quotient that is rounded first.
+    # Twice the run, for whoever looks past its end.
     last = int(2 * arguments.epochs * arguments.unit // every)
     if last > _MOST:
         raise fields.refusal("decay_epochs", f"so long that there are {_MOST} steps at most", "Each is laid out.")
@@ -245,11 +259,13 @@ def _wsd(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
     fields, warmup, floor = arguments.fields, arguments.warmup, arguments.floor
     length = arguments.epochs * arguments.unit - (0 if arguments.prefix else warmup)
     share = fields.number("decay_epochs", 0.2, low=0.0)
+    # A share below 1, else epochs: timm tells them apart so.
     decay = round(share * length) if 0 < share < 1 else round(share * arguments.unit)
     if not 0 < decay <= length:
         raise fields.refusal("decay_epochs", f"more than none and at most {length:g} steps", f"It is {decay} of them.")
     own = "linear" if arguments.sched == "rsqrt" else "1-sqrt"
     name = fields.word("lr_decay_fn", (*_DECAYS, "exp"), own)
+    # timm's exp falls to a tenth, moved and stretched to arrive at min_lr.
     curve: Curve = Geometric(0.1) if name == "exp" else _DECAYS[name]
     rise = (_warm_up(arguments),) if warmup else ()
     fall = (hold(length - decay), Phase(curve=curve, length=decay, start=1.0, end=floor))

@@ -27,6 +27,7 @@ from preheat.schedule import Phase, PhaseSchedule
 from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower
 
 _CURVES: dict[str, Curve] = {"linear": Linear(), "sqrt": OneMinusPower(0.5), "cosine": Cosine()}
+# Fields of nobody else's, by which a section is recognized.
 _OWN = ("decay_ratio", "decay_type", "min_lr_factor", "lr_min")
 
 
@@ -38,6 +39,7 @@ def read(config: Any, context: Context) -> Imported:
     run = fields.section("training", {})
     run.refuse("warmup_steps", why="It is of a torchtitan before 0.1: move it to lr_scheduler.")
     steps = run.count("steps", None, low=1)
+    # A section alone says nothing of the run; a whole file without steps is torchtitan's default run.
     if steps is None and context.told is None and own is not fields:
         steps = 10_000
         notes.append("training.steps is left at torchtitan's own 10000")
@@ -53,9 +55,11 @@ def read(config: Any, context: Context) -> Imported:
     if floor is not None and older is not None:
         raise own.refusal("lr_min", "left out beside min_lr_factor", "It is the same under its older name.")
     curve = _CURVES[own.word("decay_type", _CURVES, "linear")]
+    # One update more of the peak than the lengths say: the decay's first step comes an update later than its name.
     phases = (*early_warm_up(warmup), hold(total + 1 - warmup - decay))
     if decay:
         end = older if floor is None else floor
+        # Native: its first update is a step below the peak already.
         phases += (Phase(curve=curve, length=decay, start=1.0, end=end, convention="native"),)
         notes.append(f"past update {total} torchtitan goes on below the floor, or climbs; here it is held")
     peak = context.rate("optimizer.lr", _rate(fields, notes))
@@ -72,6 +76,7 @@ def _lengths(own: Fields, total: int, notes: list[str]) -> tuple[int, int]:
     share = own.number("decay_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
     if share is None:
         return warmup, total - warmup
+    # Python's round, half to even, as in torchtitan.
     decay = round(total * share)
     if warmup + decay > total:
         notes.append(f"the decay of {decay} updates is cut to {total - warmup}, what the warm-up leaves")
@@ -87,6 +92,7 @@ def _rate(fields: Fields, notes: list[str]) -> float | None:
     rates: set[float] = {group.section("optimizer_kwargs", {}).rate("lr", None) for group in groups} - {None}
     if own is None and len(rates) > 1:
         notes.append(f"the groups of the optimizer have rates of their own: {sorted(rates, reverse=True)}")
+    # One rate for all groups is the optimizer's, however it is written.
     if own is None and len(rates) == 1:
         return rates.pop()
     return None if own is None else float(own)
@@ -97,25 +103,27 @@ def _mapping(config: Any) -> dict[str, Any] | None:
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         config = dataclasses.asdict(config)
     if isinstance(config, str):
+        # Since 0.3 a configuration is a constructor call in Python, read and not run.
         name, arguments = call(config) or ("", None)
         return {"lr_scheduler": arguments} if "LRSchedulersContainer" in name else arguments
     if not isinstance(config, Mapping):
         return None
-    found: dict[str, Any] = {}
+    sections: dict[str, Any] = {}
     for name, value in config.items():
         section, dot, rest = str(name).partition(".")
-        inner = found.get(section, {})
+        inner = sections.get(section, {})
         if dot and isinstance(inner, dict):
-            found[section] = {**inner, rest: value}
+            sections[section] = {**inner, rest: value}
         else:
-            found[name] = value
-    return found
+            sections[name] = value
+    return sections
 
 
 def write(asked: Outline) -> Iterator[dict[str, Any]]:
     """Every decay type with the lengths and floors of the outline."""
     total = asked.total
     for warmup in asked.warmups:
+        # One longer too, for the update by which its decay begins early.
         decays = {length for decay in asked.decays for length in (decay, decay + 1, 0) if length <= total - warmup}
         for share in (None, *(decay / total for decay in sorted(decays))):
             for curve in _CURVES:

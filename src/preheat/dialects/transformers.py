@@ -20,7 +20,9 @@ from preheat.plan import Plan
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.named import BUILDERS
 
+# Both follow a metric; greedy is of transformers 5.
 _METRIC = ("reduce_lr_on_plateau", "greedy")
+# They lack the guard that linear and polynomial have.
 _CLIMBS_AGAIN = ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr")
 PAST_END = "past the last update transformers climbs again; here the end value is held"
 
@@ -34,6 +36,7 @@ def read(fields: Fields, context: Context) -> Imported:
     own = fields.rate("learning_rate", None)
     if own is None and context.peak is None:
         notes.append("learning_rate is left at transformers' own 5e-5")
+    # training_args.py's default, for whoever leaves it out.
     peak = context.rate("learning_rate", own) or 5e-5
     total = updates_of(fields, context)
     options = dict(fields.section("lr_scheduler_kwargs", {}).raw)
@@ -58,6 +61,7 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
         shaped = warmup + section.count("num_stable_steps") + section.count("num_decay_steps")
         if shaped != total:
             notes.append(f"the phases take {shaped} updates, the run {total}")
+    # Our own arguments: handed on they would say something that transformers never reads.
     for reserved in ("name", "warmup", "total", "lr", "convention"):
         if reserved in options:
             advice = "transformers takes no such option."
@@ -68,6 +72,7 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
 def updates_of(fields: Fields, context: Context) -> int:
     """Updates of the run: ``max_steps``, or counted from epochs where the number of examples is known."""
     steps = fields.count("max_steps", None, low=-1)
+    # -1 is transformers' own "not given".
     if steps is not None and steps > 0:
         return context.updates("max_steps", steps)
     if context.examples is None:
@@ -89,6 +94,7 @@ def warmup_of(fields: Fields, context: Context, total: int, notes: list[str]) ->
     steps = fields.number("warmup_steps", 0, low=0.0, high=2**53)
     if context.version not in (None, "4", "5"):
         raise ConfigError(refusal("version", '"4" or "5"', context.version, "Those are transformers' own rules."))
+    # Without a ratio both versions agree on whole numbers: only shares are told apart by the version.
     if ratio is None and context.version != "4":
         if isinstance(steps, float) and steps >= 1:
             notes.append(f"warmup_steps={steps} is {int(steps)} updates to transformers 5, not a share")
@@ -123,6 +129,7 @@ def _choices(asked: Outline) -> Iterator[tuple[str, dict[str, Any]]]:
         for cycles in asked.option("cycles", 0.5):
             yield "cosine_with_min_lr", {"min_lr_rate": floor, "num_cycles": cycles}
             yield "cosine_warmup_with_min_lr", {"min_lr_rate": floor, "num_cycles": cycles}
+        # Beside its own: the line, the square and the root, which nearly any decay is near.
         for power in asked.option("power", 1.0, 2.0, 0.5):
             yield "polynomial", {"power": power, "lr_end": floor * asked.peak}
         for decay in asked.decays:

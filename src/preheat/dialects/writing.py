@@ -2,6 +2,10 @@
 
 A writer proposes configurations; each is read back by the dialect's reader and held against the schedule at every
 update. So a writer cannot disagree with its reader, and the error it states is the one a user would get.
+
+What helps writers with their proposals follows: the outline of a schedule (lengths, floors and powers that a vocabulary
+may repeat), a schedule as phases in one row, and formulas in ``lambda`` (one table, read in both directions). At the
+end, configurations as text.
 """
 
 from __future__ import annotations
@@ -31,7 +35,82 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# --- What a writer needs to know of a schedule: lengths, floors and powers that its own vocabulary might repeat
+_EXACT = 1e-9  # of the peak: rounding of decimals in a file, not another curve
+_FINALISTS = 8  # held against every update: the sample may have missed a jump
+_SAMPLED = 2048  # updates of a long run that proposals, often hundreds, are compared at first
+
+
+def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> Exported:
+    """The configuration of ``dialect`` nearest to ``schedule``; see :func:`preheat.dialects.write`."""
+    import numpy as np
+
+    assert dialect.write is not None
+    asked = outline(schedule, total, base_lr)
+    if asked.peak <= 0:
+        raise ConfigError(refusal("schedule", "above zero at some update", str(schedule), "Nothing would train."))
+    context = Context(total=total)
+    every = np.arange(total)
+    sampled = every if total <= _SAMPLED else np.unique(np.linspace(0, total - 1, _SAMPLED).astype(np.int64))
+    rough: list[tuple[float, int, Any]] = []
+    # A floor or a warm-up may be a share of the optimizer's own rate, which no update need reach.
+    outlines = (asked,) if asked.peak == base_lr else (asked, asked.below(base_lr))
+    for index, config in enumerate(_distinct(chain.from_iterable(map(dialect.write, outlines)))):
+        imported = _read_back(dialect, config, context, base_lr)
+        if imported is not None:
+            rough.append((_merit(_apart(imported, asked, sampled)), index, config))
+    if not rough:
+        advice = f"{dialect.title} has nothing near it."
+        raise ConfigError(refusal("schedule", f"one that {dialect.title} can say", str(schedule), advice))
+    rough.sort(key=lambda proposal: proposal[:2])
+    finalists = []
+    for place, (_, _, config) in enumerate(rough[:_FINALISTS]):
+        imported = _read_back(dialect, config, context, base_lr)
+        assert imported is not None
+        apart = _apart(imported, asked, every)
+        finalists.append((_merit(apart), place, apart, config, imported.notes))
+    _, _, apart, config, notes = min(finalists, key=lambda finalist: finalist[:2])
+    at = int(apart.argmax())
+    error = float(apart[at])
+    render = dialect.render or as_json
+    exact = error <= _EXACT * asked.peak
+    return Exported(config, render(config), dialect.name, 0.0 if exact else error, at, exact, notes)
+
+
+def _read_back(dialect: Dialect, config: Any, context: Context, peak: float) -> Imported | None:
+    """What the dialect's reader makes of a proposal, beside an optimizer at ``peak``; None if it refuses it."""
+    given = Fields(config) if isinstance(config, Mapping) else config
+    try:
+        imported = dialect.read(given, context)
+        # Without a peak first: where the file names one, a second could only contradict it.
+        return imported if imported.base_lr is not None else dialect.read(given, replace(context, peak=peak))
+    except PreheatError:
+        return None
+
+
+def _merit(apart: NDArray[np.float64]) -> float:
+    """What makes one proposal nearer than another: its largest distance, and how far it is on average."""
+    # The largest alone would not tell apart two that miss one update and fit the rest, or nothing, equally badly.
+    return float(apart.max() + apart.mean())
+
+
+def _apart(imported: Imported, asked: Outline, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Distance in learning rate at each of ``positions``."""
+    import numpy as np
+
+    base = asked.peak if imported.base_lr is None else imported.base_lr
+    apart: NDArray[np.float64] = np.abs(base * imported.schedule(positions) - asked.peak * asked.factors[positions])
+    return np.where(apart <= _EXACT * asked.peak, 0.0, apart)  # of several that are exact the first proposed is taken
+
+
+def _distinct(configs: Iterable[Any]) -> list[Any]:
+    # Lengths and floors coincide often, and every proposal is read back.
+    distinct: dict[str, Any] = {}
+    for config in configs:
+        distinct.setdefault(json.dumps(config, sort_keys=True, default=str), config)
+    return [*distinct.values()]
+
+
+# The outline of a schedule: what a writer may repeat.
 
 
 _NEAR = 1e-9  # of the peak: as high
@@ -47,11 +126,15 @@ def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
     shares = factors / unit
     at_peak = np.flatnonzero(shares >= 1.0 - _NEAR)
     first, last = (int(at_peak[0]), int(at_peak[-1])) if len(at_peak) else (0, 0)
+    # The conventions of the field differ by one update in where the peak is.
     warmups = (0,) if first == 0 else tuple(w for w in (first, first + 1, first - 1) if w > 0)
     if first == 0 and len(at_peak):
+        # A warm-up of one update that begins at the peak is none.
         warmups = (0, 1)
     descent = [total - last, total - last - 1, total - last + 1]
+    # The end value falls on the last update or on the one after it.
     ends = (float(shares[-1]), float(shares[-2]), 0.0)
+    # A warm-up that begins a step up, (n + 1) / W, would have begun at one step less.
     step = float(shares[1] - shares[0]) if first > 1 else 0.0
     starts = (float(shares[0]), max(0.0, float(shares[0]) - step), 0.0)
     return Outline(
@@ -70,6 +153,7 @@ def outline(schedule: Schedule, total: int, base_lr: float) -> Outline:
 def _distinct_values(values: tuple[float, ...]) -> tuple[float, ...]:
     kept: list[float] = []
     for value in values:
+        # Floats of one number reached in two ways.
         if all(abs(value - other) > 1e-15 for other in kept):
             kept.append(value)
     return tuple(kept)
@@ -96,16 +180,16 @@ def _ends(schedule: Schedule) -> list[float]:
 
 
 def _options(schedule: Schedule) -> dict[str, tuple[float, ...]]:
-    found: dict[str, list[float]] = {}
+    numbers: dict[str, list[float]] = {}
     for phase in _phases(schedule):
         for item in fields(phase.curve):
             value = getattr(phase.curve, item.name)
             if isinstance(value, (int, float)) and not isinstance(value, bool):
-                found.setdefault(item.name, []).append(float(value))
-    return {name: tuple(dict.fromkeys(values)) for name, values in found.items()}
+                numbers.setdefault(item.name, []).append(float(value))
+    return {name: tuple(dict.fromkeys(values)) for name, values in numbers.items()}
 
 
-# --- A schedule as phases in one row, for writers of frameworks that know sequences and nothing else ----------------
+# A schedule as phases in one row, for frameworks that know sequences and nothing else.
 
 
 _MOST = 200  # phases: longer rows are nothing to read
@@ -153,21 +237,22 @@ def flat(schedule: Schedule, total: int) -> list[Piece] | None:
     [(0, 4), (4, 8), (8, None)]
     """
     try:
-        found = list(_pieces(schedule, 0, float(total)))
+        pieces = list(_pieces(schedule, 0, float(total)))
     except _NotFlatError:
         return None
-    if not found or len(found) > _MOST:
+    if not pieces or len(pieces) > _MOST:
         return None
-    last = found[-1]
+    last = pieces[-1]
+    # A level at the end needs no end, unless something else is held after it.
     if last.end is not None and isinstance(last.phase.curve, Constant):
         held = schedule(last.end) if last.end < total or schedule.horizon is not None else last.start
         if held == last.start:
-            found[-1] = Piece(last.phase, last.begin, None)
-            return found
+            pieces[-1] = Piece(last.phase, last.begin, None)
+            return pieces
     if last.end is not None:
         held = schedule(last.end)
-        found.append(Piece(Phase(curve=Constant(), length=None, start=held), last.end, None))
-    return found
+        pieces.append(Piece(Phase(curve=Constant(), length=None, start=held), last.end, None))
+    return pieces
 
 
 def _pieces(schedule: Schedule, begin: int, limit: float) -> Iterator[Piece]:
@@ -176,6 +261,7 @@ def _pieces(schedule: Schedule, begin: int, limit: float) -> Iterator[Piece]:
         yield from _pieces(schedule.of, begin, min(limit, begin + schedule.updates))
     elif isinstance(schedule, Repeat):
         cycle = 0
+        # As many cycles as the run has, at most so many that the row is refused for its length anyway.
         while begin + schedule._begin(cycle) < limit and cycle != schedule.times and cycle <= _MOST:
             first, last = begin + schedule._begin(cycle), begin + schedule._begin(cycle + 1)
             for piece in _pieces(schedule._cycle(cycle), _whole(first), min(limit, last)):
@@ -218,6 +304,7 @@ def _scaled(piece: Piece, scale: float, floor: float) -> Piece:
     """The piece with its height above ``floor`` times ``scale``."""
     if scale == 1.0:
         return piece
+    # Repeat scales what is above its floor, cycle by cycle.
     start, goal = (floor + (factor - floor) * scale for factor in (piece.start, piece.goal))
     if isinstance(piece.phase.curve, Constant):
         goal = start
@@ -230,7 +317,7 @@ def _whole(position: float) -> int:
     return int(position)
 
 
-# --- Formulas in ``lambda`` as phases, and phases as formulas: one table, read in both directions -------------------
+# Formulas in ``lambda`` as phases, and phases as formulas: one table, read in both directions.
 # Letters in capitals stand for numbers. A curve is written ``F + H * (...)``, F being its low factor and H its height;
 # ``U`` is the share done of a falling curve, of a rising one the share left.
 
@@ -287,12 +374,12 @@ def phase_in(function: Function) -> Phase | None:
     """The phase that a formula is; None for one that is not in the table.
 
     >>> from preheat.dialects.loading import run_of_calls
-    >>> [found] = run_of_calls("lambda step: min(1.0, (step + 1) / 100)")
-    >>> phase_in(found).length, phase_in(found).convention
+    >>> [function] = run_of_calls("lambda step: min(1.0, (step + 1) / 100)")
+    >>> phase_in(function).length, phase_in(function).convention
     (100, 'native')
     """
-    found = _matches(function.body, function.argument)
-    return next((phase for phase in map(_made, found) if phase is not None), None)
+    makers = _matches(function.body, function.argument)
+    return next((phase for phase in map(_made, makers) if phase is not None), None)
 
 
 def _matches(body: ast.expr, argument: str) -> Iterator[Callable[[], Phase]]:
@@ -420,81 +507,7 @@ def _alike(form: Any, node: Any, argument: str, slots: dict[str, float]) -> bool
     return bool(form == node)
 
 
-# --- Writing: of all configurations that might say it, the one whose own reader comes nearest -----------------------
-
-
-_EXACT = 1e-9  # of the peak: rounding of decimals in a file, not another curve
-_FINALISTS = 8
-_SAMPLED = 2048
-
-
-def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> Exported:
-    """The configuration of ``dialect`` nearest to ``schedule``; see :func:`preheat.dialects.write`."""
-    import numpy as np
-
-    assert dialect.write is not None
-    asked = outline(schedule, total, base_lr)
-    if asked.peak <= 0:
-        raise ConfigError(refusal("schedule", "above zero at some update", str(schedule), "Nothing would train."))
-    context = Context(total=total)
-    every = np.arange(total)
-    sampled = every if total <= _SAMPLED else np.unique(np.linspace(0, total - 1, _SAMPLED).astype(np.int64))
-    rough: list[tuple[float, int, Any]] = []
-    outlines = (asked,) if asked.peak == base_lr else (asked, asked.below(base_lr))
-    for index, config in enumerate(_distinct(chain.from_iterable(map(dialect.write, outlines)))):
-        imported = read_back(dialect, config, context, base_lr)
-        if imported is not None:
-            rough.append((_merit(_apart(imported, asked, sampled)), index, config))
-    if not rough:
-        advice = f"{dialect.title} has nothing near it."
-        raise ConfigError(refusal("schedule", f"one that {dialect.title} can say", str(schedule), advice))
-    rough.sort(key=lambda found: found[:2])
-    finalists = []
-    for place, (_, _, config) in enumerate(rough[:_FINALISTS]):
-        imported = read_back(dialect, config, context, base_lr)
-        assert imported is not None
-        apart = _apart(imported, asked, every)
-        finalists.append((_merit(apart), place, apart, config, imported.notes))
-    _, _, apart, config, notes = min(finalists, key=lambda finalist: finalist[:2])
-    at = int(apart.argmax())
-    error = float(apart[at])
-    render = dialect.render or as_json
-    exact = error <= _EXACT * asked.peak
-    return Exported(config, render(config), dialect.name, 0.0 if exact else error, at, exact, notes)
-
-
-def read_back(dialect: Dialect, config: Any, context: Context, peak: float) -> Imported | None:
-    """What the dialect's reader makes of a proposal, beside an optimizer at ``peak``; None if it refuses it."""
-    try:
-        imported = dialect.read(Fields(config) if isinstance(config, Mapping) else config, context)
-        if imported.base_lr is None:
-            imported = dialect.read(
-                Fields(config) if isinstance(config, Mapping) else config, Context(total=context.total, peak=peak)
-            )
-    except PreheatError:
-        return None
-    return imported
-
-
-def _merit(apart: NDArray[np.float64]) -> float:
-    """What makes one proposal nearer than another: its largest distance, and how far it is on average."""
-    return float(apart.max() + apart.mean())
-
-
-def _apart(imported: Imported, asked: Outline, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Distance in learning rate at each of ``positions``."""
-    import numpy as np
-
-    base = asked.peak if imported.base_lr is None else imported.base_lr
-    apart: NDArray[np.float64] = np.abs(base * imported.schedule(positions) - asked.peak * asked.factors[positions])
-    return np.where(apart <= _EXACT * asked.peak, 0.0, apart)  # of several that are exact the first proposed is taken
-
-
-def _distinct(configs: Iterable[Any]) -> list[Any]:
-    found: dict[str, Any] = {}
-    for config in configs:
-        found.setdefault(json.dumps(config, sort_keys=True, default=str), config)
-    return [*found.values()]
+# Configurations as text.
 
 
 def as_json(config: Any) -> str:
