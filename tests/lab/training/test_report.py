@@ -16,8 +16,7 @@ from preheat.lab.training.report import by_class, write_run_report
 from preheat.view.report import number
 from preheat.view.samples import running_mean, thin
 from support.pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
-
-from .runs import record, result, write, write_lines, write_run
+from support.run_folders import record, result, write, write_lines, write_run
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "体育 & 新闻"]
 
@@ -382,7 +381,7 @@ def test_missing_extra_is_one_line(tmp_path, monkeypatch):
 def test_report_needs_no_torch(tmp_path):
     """A page is made on machines that have none."""
     folder = write_run(tmp_path / "run")
-    code = "import sys; sys.modules['torch'] = None; from preheat.lab.training.reporting import write_report as write"
+    code = "import sys; sys.modules['torch'] = None; from preheat.lab.training.report import write_report as write"
     subprocess.run([sys.executable, "-W", "error", "-c", f"{code}; write({str(folder)!r})"], check=True)
     assert (folder / "report.html").is_file()
 
