@@ -1,8 +1,8 @@
 """Look at what was built: ``scripts/package`` runs this, on files and inside the environments that it makes.
 
-python tests/support/built_packages.py files EXPORT WHEEL SDIST    # what is in them, held against the tree they were built from
-python tests/support/built_packages.py same WHEEL WHEEL            # the same files, byte for byte
-python tests/support/built_packages.py imports [PACKAGE...]        # every module of preheat.PACKAGE loads; of all if none
+built_packages.py files EXPORT WHEEL SDIST    # what is in them, held against the tree they were built from
+built_packages.py same WHEEL WHEEL            # the same files, byte for byte
+built_packages.py imports [PACKAGE...]        # every module of preheat.PACKAGE loads; of all if none
 """
 
 import importlib
