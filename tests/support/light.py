@@ -1,6 +1,6 @@
-"""The test files that need little: ``scripts/test core`` and ``scripts/package`` run them where little is installed.
+"""The tests that need little: ``scripts/test core`` and ``scripts/package`` run them where little is installed.
 
-python tests/support/light.py core                  # files that need NumPy, pytest and hypothesis, one a line
+python tests/support/light.py core                  # files that need NumPy, pytest and hypothesis, as pytest takes them
 python tests/support/light.py cli tests/dialects    # also what preheat[cli,plot] brings; those of a folder
 
 A file needs what it imports anywhere, what the helpers and the parts of preheat that it imports need, and what its
@@ -31,6 +31,11 @@ PARTS = {
     "preheat.transformers": "torch",
     "preheat.view": "matplotlib",
 }
+# Tests of files that are light otherwise: they read a text as YAML.
+YAML = (
+    "tests/dialects/test_dialects.py::test_what_a_dialect_reads_it_writes[composer",
+    "tests/dialects/test_fairseq.py::test_flags_and_hydra_are_two_spellings",
+)
 FIXTURES = {"cli": "cli", "make_optimizer": "torch", "update": "torch"}
 
 
@@ -76,4 +81,6 @@ def light(brought, folders):
 
 if __name__ == "__main__":
     kind, *named = sys.argv[1:]
-    print("\n".join(str(path) for path in light(kind, [Path(name) for name in named] or [TESTS])))
+    words = [str(path) for path in light(kind, [Path(name) for name in named] or [TESTS])]
+    words += [f"--deselect={test}" for test in YAML if "yaml" not in BROUGHT[kind]]
+    print("\n".join(words))
