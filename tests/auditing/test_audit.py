@@ -14,7 +14,7 @@ from preheat.auditing.observed import shortest_between
 from preheat.auditing.recognition import descend
 from preheat.errors import ConfigError, DataError
 from support.logged import FORMATS, noisy, write_csv
-from support.named import named
+from support.named_schedules import named
 
 LINEAR = preheat.get_schedule("linear", warmup=100, total=1000)
 COSINE = preheat.get_schedule("cosine", warmup=100, total=1000)

@@ -9,7 +9,7 @@ import pytest
 from preheat.dialects import detect, read, write
 from preheat.errors import PreheatError
 from preheat.schedule import get_schedule
-from support.measured import assert_runs_at
+from support.recorded_rates import assert_runs_at
 
 UPDATES = (0, 1, 2, 9, 10, 11, 12, 55, 98, 99)
 CLIMB = (0, 0, 0.1, 0.8, 0.9, 1)  # of ten batches: the schedulers are stepped before the clock

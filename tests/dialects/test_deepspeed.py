@@ -9,7 +9,7 @@ import pytest
 from preheat import get_schedule
 from preheat.dialects import read, write
 from preheat.errors import ConfigError, PreheatError
-from support.measured import UPDATES, assert_runs_at
+from support.recorded_rates import UPDATES, assert_runs_at
 
 LOG = {"warmup_num_steps": 10}
 LINEAR = {**LOG, "warmup_type": "linear"}

@@ -8,7 +8,7 @@ import pytest
 
 from preheat.dialects import read
 from preheat.errors import ConfigError
-from support.measured import assert_runs_at
+from support.recorded_rates import assert_runs_at
 
 BASE = {"train_iters": 100, "warmup": 0.1, "optimizer": {"type": "Adam", "params": {"lr": 1.0}}}
 BY_HAND = [

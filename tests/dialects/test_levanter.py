@@ -7,7 +7,7 @@ import pytest
 
 from preheat.dialects import read
 from preheat.errors import PreheatError
-from support.measured import UPDATES, assert_runs_at
+from support.recorded_rates import UPDATES, assert_runs_at
 
 USED = UPDATES[:8]  # up to update 99
 CLIMB = (0, 0.1, 0.9)

@@ -10,7 +10,7 @@ import pytest
 from preheat.dialects import read, write
 from preheat.errors import ConfigError
 from preheat.schedule import get_schedule, parse
-from support.measured import UPDATES, assert_runs_at
+from support.recorded_rates import UPDATES, assert_runs_at
 
 BASE = {"lr": 1.0, "train_iters": 100, "lr_warmup_iters": 10}
 SAMPLES = {"lr": 1.0, "global_batch_size": 8, "lr_decay_style": "linear"}

@@ -4,7 +4,7 @@ import pytest
 
 from preheat.dialects import detect, read
 from preheat.errors import PreheatError
-from support.measured import assert_runs_at
+from support.recorded_rates import assert_runs_at
 
 BASE = {"learning_rate": 1.0, "lr_warmup_steps": 10, "lr_warmup_style": "linear", "min_decay_lr": 0.1}
 STABLE = {"lr_decay_starting_step": 80}

@@ -8,7 +8,7 @@ import pytest
 
 from preheat.dialects import read
 from preheat.errors import PreheatError
-from support.measured import UPDATES, assert_runs_at
+from support.recorded_rates import UPDATES, assert_runs_at
 
 BASE = {"warmup_steps": 10, "max_steps": 100}
 HOLD = {**BASE, "hold_steps": 20}

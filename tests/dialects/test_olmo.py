@@ -7,7 +7,7 @@ import pytest
 
 from preheat.dialects import detect, read
 from preheat.errors import PreheatError
-from support.measured import assert_runs_at
+from support.recorded_rates import assert_runs_at
 
 UPDATES = (0, 1, 8, 9, 10, 54, 97, 98, 99)
 CLIMB = (0.19, 0.28, 0.91, 1)  # from 10 % of the peak, where nothing else is said

@@ -7,7 +7,7 @@ import pytest
 
 from preheat.dialects import detect, read
 from preheat.errors import PreheatError
-from support.measured import assert_runs_at
+from support.recorded_rates import assert_runs_at
 
 UPDATES = (0, 1, 8, 9, 10, 54, 97, 98, 99)
 CLIMB = (0.1, 0.2, 0.9, 1)

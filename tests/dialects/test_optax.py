@@ -9,7 +9,7 @@ import pytest
 import preheat
 from preheat.dialects import read, write
 from preheat.errors import PreheatError
-from support.named import named
+from support.named_schedules import named
 
 UPDATES = 150
 CALLS = [

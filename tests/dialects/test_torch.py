@@ -14,7 +14,7 @@ from preheat.dialects import read, write
 from preheat.dialects.loading import run_of_calls
 from preheat.dialects.torch import saved
 from preheat.errors import ConfigError
-from support.named import named
+from support.named_schedules import named
 
 UPDATES = 100
 CODE = [

@@ -11,7 +11,7 @@ import pytest
 from preheat.dialects import detect, read, write
 from preheat.errors import ConfigError
 from preheat.schedule import parse
-from support.measured import UPDATES, assert_runs_at
+from support.recorded_rates import UPDATES, assert_runs_at
 
 USED = UPDATES[:8]  # up to update 99
 MEASURED = [

@@ -10,6 +10,7 @@ import torch
 from transformers import GPT2Config, GPT2ForSequenceClassification, SchedulerType, optimization
 
 import preheat
+from support.nonsense import NAMES, NEEDED, NONSENSE
 
 FUNCTIONS = [
     "get_constant_schedule",
@@ -202,3 +203,13 @@ def run_the_article(get_schedule, seed=0):
 def test_the_articles_loop_gives_the_same_rates_and_losses(name):
     """transformers' scheduler and ours in the literal loop, to the last bit."""
     assert run_the_article(getattr(preheat, name)) == run_the_article(getattr(optimization, name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("warmup", "total", "message"), NONSENSE)
+def test_drop_in_refuses_nonsense(make_optimizer, name, warmup, total, message):
+    """The same through transformers' signature, with its argument names."""
+    expected = message.format(warmup="num_warmup_steps", total="num_training_steps")
+    with pytest.raises(preheat.ScheduleError) as caught:
+        preheat.get_scheduler(name, make_optimizer(), warmup, total, NEEDED.get(name, {}))
+    assert str(caught.value).startswith(f"{expected}.")

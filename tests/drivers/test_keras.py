@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import preheat
-from support.named import named
+from support.named_schedules import named
 
 # Keras, turning its variables into NumPy's.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

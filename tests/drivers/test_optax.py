@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import preheat
-from support.named import named
+from support.named_schedules import named
 
 LR = 1e-3
 WORDS = "warmup 10% > cosine to 0.1"

@@ -9,7 +9,7 @@ import pytest
 
 import preheat
 from preheat.schedule.named import _BUILDERS, _LENGTHS, schedule_name
-from support.named import NO_WARMUP, OPTIONS, named
+from support.named_schedules import NO_WARMUP, OPTIONS, named
 
 TOTAL = 10_000
 STEEPEST = 0.08  # of the peak in one update of ten thousand: the logarithm's first step is 0.076

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import preheat
-from support.named import named
+from support.named_schedules import named
 from support.strategies import schedules
 
 FLOAT32 = 2e-7

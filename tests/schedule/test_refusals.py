@@ -1,4 +1,4 @@
-"""Nonsense is refused at construction, by name and value, in get_schedule and in the drop-in functions."""
+"""Nonsense is refused at construction, by name and value."""
 
 import itertools
 
@@ -7,41 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import preheat
-
-NAMES = [
-    "linear",
-    "cosine",
-    "cosine_with_restarts",
-    "polynomial",
-    "constant_with_warmup",
-    "inverse_sqrt",
-    "warmup_stable_decay",
-    "cosine_with_min_lr",
-    "cosine_warmup_with_min_lr",
-]
-NEEDED = {
-    "warmup_stable_decay": {"num_decay_steps": 2},
-    "cosine_with_min_lr": {"min_lr_rate": 0.1},
-    "cosine_warmup_with_min_lr": {"min_lr_rate": 0.1},
-}
-NAN, INF = float("nan"), float("inf")
-# What transformers' get_scheduler was seen to accept in silence: (warm-up, total, what the message says)
-NONSENSE = [
-    (-3, 10, "{warmup} must be >= 0; got -3"),
-    (15, 10, "{warmup} must be below {total}=10; got 15"),
-    (10, 10, "{warmup} must be below {total}=10; got 10"),
-    (NAN, 10, "{warmup} must be a finite number; got nan"),
-    (INF, 10, "{warmup} must be a finite number; got inf"),
-    (2, NAN, "{total} must be a finite number; got nan"),
-    (2, INF, "{total} must be a finite number; got inf"),
-    (0, 0, "{total} must be >= 1; got 0"),
-    (2, 0, "{total} must be >= 1; got 0"),
-    (2, -5, "{total} must be >= 1; got -5"),
-    (2, "10", "{total} must be a finite number; got '10'"),
-    (True, 10, "{warmup} must be a finite number; got True"),
-    (2, True, "{total} must be a finite number; got True"),
-    (None, 10, "{warmup} must be a finite number; got None"),
-]
+from support.nonsense import NAMES, NAN, NEEDED, NONSENSE
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,16 +19,6 @@ def test_get_schedule_refuses_nonsense(name, warmup, total, message):
         preheat.get_schedule(name, warmup=warmup, total=total, **NEEDED.get(name, {}))
     assert str(caught.value).startswith(f"{expected}.")
     assert isinstance(caught.value, ValueError)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("warmup", "total", "message"), NONSENSE)
-def test_drop_in_refuses_nonsense(make_optimizer, name, warmup, total, message):
-    """The same through transformers' signature, with its argument names."""
-    expected = message.format(warmup="num_warmup_steps", total="num_training_steps")
-    with pytest.raises(preheat.ScheduleError) as caught:
-        preheat.get_scheduler(name, make_optimizer(), warmup, total, NEEDED.get(name, {}))
-    assert str(caught.value).startswith(f"{expected}.")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -95,7 +95,7 @@ def test_files_hold_a_schedule(tmp_path, suffix):
         with pytest.raises(preheat.ScheduleError, match=message):
             preheat.load_schedule(path)
     with pytest.raises(preheat.ScheduleError, match="path must be a .json or .toml file"):
-        preheat.save_schedule(schedule, tmp_path / "schedule.yaml")
+        preheat.save_schedule(schedule, tmp_path / "schedule.ini")
 
 
 def test_data_leaves_defaults_out():

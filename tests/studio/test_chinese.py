@@ -31,8 +31,8 @@ WRITTEN = {
                "studio/pages/audit.py": "_verdict _recognized"},
     "runs": {"lab/training/run_logger.py": "_spike nearest_event _border", "lab/training/session.py": "words",
              "lab/training/loop.py": "_not_made _bad_numbers", "lab/training/report.py": "_rate_at _nearest_border"},
-    "studies": {"lab/studies/findings.py": "verdict advice _at_peak _of_range _of_warmup _changed _updates_of_warmup _early"
-                " name words boundary",
+    "studies": {"lab/studies/findings.py": "verdict advice _at_peak _of_range _of_warmup _changed _updates_of_warmup"
+                " _early name words boundary",
                 "lab/studies/report.py": "_verdict cost_of"},
 }  # fmt: skip
 SPEAKERS = {"checks": CHECKS, "schedules": SCHEDULES, "plans": PLANS, "audits": AUDITS, "runs": RUNS,

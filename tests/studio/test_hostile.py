@@ -8,7 +8,7 @@ import pytest
 
 from preheat.studio.pages.choosing import inside, runs_in, studies_in
 from preheat.studio.server import refused
-from support.opened import user_of
+from support.studio_user import user_of
 
 OWN = {"host": "127.0.0.1:8321"}
 

@@ -14,9 +14,9 @@ from preheat.lab.studies.driver import run_study
 from preheat.lab.studies.executors import LocalProcesses
 from preheat.studio.pages import runs as runs_page
 from preheat.studio.pages import studies as studies_page
-from support.opened import as_user, one, until
 from support.run_folders import EVENTS, write_run
 from support.runs import quiet
+from support.studio_user import as_user, one, until
 
 
 def points(chart, name):

@@ -5,7 +5,7 @@ import pytest
 
 import preheat
 from preheat.studio.words import Words
-from support.opened import as_user, one, until
+from support.studio_user import as_user, one, until
 
 
 def points(chart, at=0):

@@ -1,7 +1,7 @@
 """How the tests are shared out among processes: by file, so that what a file sets up is set up once, longest first.
 
-``times.json`` beside this file has what took more than a few seconds when it was recorded: the processor time, with that
-of its child processes, of a file, or of a test that is long enough to go by itself. Nothing depends on the numbers
+``times.json`` beside this file has what took more than a few seconds when it was recorded: the processor time, with
+that of its child processes, of a file, or of a test that is long enough to go by itself. Nothing depends on the numbers
 but when the last process is done. They are recorded, on however busy a machine, by
 
     PREHEAT_RECORD_TIMES=tests/support/times.json scripts/test

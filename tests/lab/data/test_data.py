@@ -9,8 +9,7 @@ import preheat
 from preheat.lab.data import Row, load_data
 from preheat.lab.data.rows import bbc_rows, hash_split, read_rows
 from preheat.lab.training import read_config
-
-from ..conftest import make_rows
+from support.rows import make_rows
 
 
 def config_for(path, **changes):

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from preheat.lab.studies.folder import StudyFolder
-from support import stuck
+from support import stopping_stages
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_study_is_run_interrupted_resumed_and_reported(cli, flags, tmp_path):
     file.write_text('question = "Which one?"\nhorizon = [20, 40]\nseed = "0..1"\n')
     folder = tmp_path / "study"
     words = ("run", "--design", file, *flags, *AXES[:6], "--out", folder, "--processes", 1)
-    stuck.stop_after(folder, 2)
-    child = start(*words, program=(stuck.__file__,))
+    stopping_stages.stop_after(folder, 2)
+    child = start(*words, program=(stopping_stages.__file__,))
     deadline = time.monotonic() + 300
-    while not stuck.stopped(folder) and child.poll() is None and time.monotonic() < deadline:
+    while not stopping_stages.stopped(folder) and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=300)

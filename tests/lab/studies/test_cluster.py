@@ -19,7 +19,7 @@ from preheat.lab.studies.executors import DaskCluster, LocalProcesses
 from preheat.lab.studies.executors import dask as adapter
 from preheat.lab.studies.folder import StudyFolder
 from preheat.lab.studies.table import read_study
-from support import stuck
+from support import stopping_stages
 from support.runs import Child, quiet
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
@@ -76,7 +76,9 @@ class Cluster:
 
 
 # Workers find the stages that stop.
-PLACES = os.pathsep.join([str(Path(stuck.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+PLACES = os.pathsep.join(
+    [str(Path(stopping_stages.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning", "PYTHONPATH": PLACES}
 
 
@@ -138,8 +140,8 @@ def on_cluster(design, folder, address, say):
 
 def stopped(child, folder):
     """Stages that have stopped in the middle."""
-    child.wait_for(lambda: stuck.stopped(folder), 300)
-    found = stuck.stopped(folder)
+    child.wait_for(lambda: stopping_stages.stopped(folder), 300)
+    found = stopping_stages.stopped(folder)
     assert found, child.log.read_text()
     return found
 
@@ -149,18 +151,18 @@ def test_kills_of_workers_nodes_and_the_study_change_nothing(tmp_path, design, c
     whole = run_study(design, tmp_path / "whole", executor=LocalProcesses(2, start="fork"), say=quiet)
     folder = tmp_path / "study"
     with Watch(folder) as watch:
-        monkeypatch.setattr(DaskCluster, "_work", staticmethod(stuck.train_stage))
-        stuck.stop_after(folder, 1)
+        monkeypatch.setattr(DaskCluster, "_work", staticmethod(stopping_stages.train_stage))
+        stopping_stages.stop_after(folder, 1)
         child = Child(tmp_path / "log", on_cluster, design, folder, cluster.address)
-        os.kill(stuck.process_of(stopped(child, folder)[0]), signal.SIGKILL)
-        stuck.stop_after(folder, 3)
+        os.kill(stopping_stages.process_of(stopped(child, folder)[0]), signal.SIGKILL)
+        stopping_stages.stop_after(folder, 3)
         stopped(child, folder)
         cluster.kill("second")
-        stuck.stop_after(folder, 5)
+        stopping_stages.stop_after(folder, 5)
         stopped(child, folder)
         child.send(signal.SIGKILL)
-        assert 5 <= stuck.done(folder) < len(prepare(design).tree.stages)
-        stuck.stop_after(folder, None)
+        assert 5 <= stopping_stages.done(folder) < len(prepare(design).tree.stages)
+        stopping_stages.stop_after(folder, None)
         again = subprocess.run(
             [sys.executable, "-m", "preheat", "study", "resume", str(folder), "--scheduler", cluster.address],
             capture_output=True, text=True, check=False,

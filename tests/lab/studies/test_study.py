@@ -20,7 +20,7 @@ from preheat.lab.studies.table import read_study
 from preheat.lab.training.model import load_model
 from preheat.lab.training.records import read_lines
 from preheat.lab.training.session import train, weights_digest
-from support import stuck
+from support import stopping_stages
 from support.runs import CLOCK, Child, checkpoints_of, quiet, records_of
 
 # JAX, which other tests of this process may have loaded, warns at every fork; the children use torch only.
@@ -196,16 +196,16 @@ def _alive(pid):
 
 
 def _study(design, folder, say):
-    with stuck.stopping():
+    with stopping_stages.stopping():
         run_study(design, folder, processes=2, say=say)
 
 
 def _stopped_study(log, design, folder, least):
     """A study in a child, and the stages that have stopped in the middle after ``least`` were done."""
-    stuck.stop_after(folder, least)
+    stopping_stages.stop_after(folder, least)
     child = Child(log, _study, design, folder)
-    child.wait_for(lambda: stuck.stopped(folder), 300)
-    found = stuck.stopped(folder)
+    child.wait_for(lambda: stopping_stages.stopped(folder), 300)
+    found = stopping_stages.stopped(folder)
     assert found, log.read_text()
     return child, found
 
@@ -217,9 +217,9 @@ def test_killed_worker_costs_the_stage_it_was_in(tmp_path, design, finished):
     table = run_stage(design, tmp_path / "whole")
     folder = tmp_path / "study"
     child, (part, *_) = _stopped_study(tmp_path / "log", design, folder, finished)
-    assert stuck.process_of(part) in _workers_of(child.process.pid)
-    os.kill(stuck.process_of(part), signal.SIGKILL)
-    stuck.stop_after(folder, None)
+    assert stopping_stages.process_of(part) in _workers_of(child.process.pid)
+    os.kill(stopping_stages.process_of(part), signal.SIGKILL)
+    stopping_stages.stop_after(folder, None)
     assert child.end(300) == 0, child.log.read_text()
     assert read_study(folder).rows == table.rows
     lost = [event["stage"] for event in StudyFolder(folder).events() if event["event"] == "lost"]
@@ -237,14 +237,14 @@ def test_killed_study_goes_on_where_it_was(tmp_path, design, number):
     for finished in (1, 4):
         child, parts = _stopped_study(tmp_path / "log", design, folder, finished)
         workers = _workers_of(child.process.pid)
-        assert {stuck.process_of(part) for part in parts} <= {*workers}
+        assert {stopping_stages.process_of(part) for part in parts} <= {*workers}
         child.send(number)
         deadline = time.monotonic() + 120
         while any(map(_alive, workers)) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not any(map(_alive, workers))
-        assert finished <= stuck.done(folder) < len(begun(tmp_path / "whole"))
-    stuck.stop_after(folder, None)
+        assert finished <= stopping_stages.done(folder) < len(begun(tmp_path / "whole"))
+    stopping_stages.stop_after(folder, None)
     done = {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("stages/[0-9a-f]*/result.json")}
     run_stage(design, folder)
     assert read_study(folder).rows == table.rows

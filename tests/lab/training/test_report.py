@@ -16,8 +16,7 @@ from preheat.lab.training.report import by_class, write_run_report
 from preheat.view.report import number
 from preheat.view.samples import running_mean, thin
 from support.pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
-
-from .runs import record, result, write, write_lines, write_run
+from support.run_folders import record, result, write, write_lines, write_run
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "体育 & 新闻"]
 

@@ -7,7 +7,7 @@ from preheat.errors import PreheatError
 from preheat.schedule import SCHEDULE_NAMES
 from preheat.studio.design import STARTS, Design
 from preheat.studio.pages.design import copy_as
-from support.named import named
+from support.named_schedules import named
 
 DESIGNS = [
     ("hold 10 at 0", {}),

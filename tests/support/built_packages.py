@@ -1,8 +1,8 @@
 """Look at what was built: ``scripts/package`` runs this, on files and inside the environments that it makes.
 
-python tests/support/built.py files EXPORT WHEEL SDIST    # what is in them, held against the tree they were built from
-python tests/support/built.py same WHEEL WHEEL            # the same files, byte for byte
-python tests/support/built.py imports [PACKAGE...]        # every module of preheat.PACKAGE loads; of all if none
+built_packages.py files EXPORT WHEEL SDIST    # what is in them, held against the tree they were built from
+built_packages.py same WHEEL WHEEL            # the same files, byte for byte
+built_packages.py imports [PACKAGE...]        # every module of preheat.PACKAGE loads; of all if none
 """
 
 import importlib
@@ -37,15 +37,8 @@ def files(export, wheel, sdist):
         inside = {name.partition("/")[2] for name in opened.getnames()}
     folders = ("src/", "tests/", "docs/", "scripts/", "constraints/", "changelog.d/")
     needed = {name for name in tree if name.startswith(folders)}
-    beside = {
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "LICENSE",
-        "README.md",
-        "README.zh.md",
-        "hatch_build.py",
-        "pyproject.toml",
-    }
+    beside = {name for name in tree if "/" not in name and name.endswith(".md")}
+    beside |= {"LICENSE", "hatch_build.py", "pyproject.toml"}
     same_names("sdist", inside - {".gitignore", "PKG-INFO"}, needed | beside)
 
 
