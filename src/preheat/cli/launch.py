@@ -10,7 +10,7 @@ def main() -> None:
     try:
         from preheat.cli.main import run
     except ImportError as error:
-        if error.name not in ("typer", "pydantic"):
+        if error.name != "click":
             raise
-        sys.exit(f"{error.name} is not installed: pip install 'preheat[cli]'")
+        sys.exit("click is not installed: pip install 'preheat[cli]'")
     run()
