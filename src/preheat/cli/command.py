@@ -6,6 +6,7 @@ command is refused with the nearest known one (:func:`preheat.errors.near_miss`)
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,6 +48,11 @@ class _Hinting(click.Command):
 
 class Command(_Hinting):
     """A command whose help lists its arguments before its options."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what the command is for."""
+        gc.enable()  # off while modules load, see preheat.cli.launch
+        return super().invoke(ctx)
 
     def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Click from 8.5 on calls this, under a heading of its own; :meth:`format_options` writes them in all."""

@@ -7,11 +7,8 @@ where that script goes.
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from click.shell_completion import get_completion_class
 
 from preheat.errors import ConfigError, refusal
 
@@ -37,6 +34,8 @@ def dialect_names(ctx: Any, parameter: Any, incomplete: str) -> list[str]:
 
 def script(root: click.Command, shell: str | None = None) -> str:
     """The script that makes a shell ask; None takes the shell that preheat was called from."""
+    from click.shell_completion import get_completion_class
+
     from preheat.cli.main import COMPLETE
 
     kind = get_completion_class(shell or calling_shell())
@@ -71,6 +70,8 @@ def _add_to(path: Path, line: str) -> None:
 
 def calling_shell() -> str:
     """The shell that preheat was called from: the nearest one among the processes above, else that of ``SHELL``."""
+    import subprocess
+
     process = os.getppid()
     while process > 1:
         # Of every Unix; /proc would be of Linux alone.

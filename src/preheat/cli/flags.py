@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -118,6 +117,8 @@ def say(line: str) -> None:
 
 def print_json(data: Any) -> None:
     """One report on standard output, as JSON."""
+    import json
+
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     every_letter = codecs.lookup(encoding).name.startswith("utf")
     print(json.dumps(data, indent=2, ensure_ascii=not every_letter))

@@ -379,7 +379,7 @@ def _placed(labels: Mapping[int, str], width: int) -> str:
 
 
 def _marks_of(labels: Sequence[str], points: Sequence[str], braille: bool) -> dict[str, str]:
-    """Each curve's mark: dots for the first, if it is a line (single dots would hardly be seen) and braille is there."""
+    """Each curve's mark: dots for the first where there is braille, if it is a line; single dots are hardly seen."""
     marks = _MARKS if braille else _ASCII_MARKS
     dotted = braille and labels[0] not in points
     chosen = {label: marks[(index - dotted) % len(marks)] for index, label in enumerate(labels)}

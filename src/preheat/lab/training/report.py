@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from preheat.errors import RunError, refusal
 from preheat.files import replacing
 from preheat.lab.training.config import TrainConfig
-from preheat.lab.training.settings import SETTINGS
 from preheat.lab.training.records import RunData, read_run
+from preheat.lab.training.settings import SETTINGS
 from preheat.view import inline_svg, plot_series
 from preheat.view import report as words
 from preheat.view.echarts import report_options
