@@ -9,16 +9,29 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from preheat.errors import near_miss
 
-PATH = click.Path(path_type=Path)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class _PathType(click.Path):
+    """Gives a :class:`pathlib.Path`; Click's own way would load pathlib (a fifth of a start) before there is any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path that a word names; whether it exists is the command's to ask."""
+        from pathlib import Path
+
+        return Path(super().convert(value, param, ctx))  # type: ignore[arg-type]
+
+
+PATH = _PathType()
 
 
 class Argument(click.Argument):

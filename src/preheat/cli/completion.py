@@ -7,12 +7,13 @@ where that script goes.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import click
 
 SHELLS = ("bash", "zsh", "fish")
@@ -45,6 +46,8 @@ def script(root: click.Command, shell: str | None = None) -> str:
 
 def install(root: click.Command) -> str:
     """Write the script to where the shell reads it, and say where that is."""
+    from pathlib import Path
+
     shell, home = calling_shell(), Path.home()
     path = {
         "bash": home / ".bash_completions" / "preheat.sh",
@@ -71,6 +74,7 @@ def _add_to(path: Path, line: str) -> None:
 def calling_shell() -> str:
     """The shell that preheat was called from: the nearest one among the processes above, else that of ``SHELL``."""
     import subprocess
+    from pathlib import Path
 
     process = os.getppid()
     while process > 1:

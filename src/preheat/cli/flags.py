@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,8 @@ from preheat.cli.command import PATH, Decorator
 from preheat.errors import ConfigError, RunError, refusal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from preheat.lab.training.config import TrainConfig
     from preheat.schedule import Schedule
 
@@ -160,6 +161,8 @@ def read_plan(
         options: ``name=value`` words of a named one.
         asked: what does not say how long the run is: ``"the log"``.
     """
+    from pathlib import Path
+
     path = Path(spec)
     if path.suffix.lower() in _FILES or path.is_file():
         return _from_file(path, updates, lr)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +23,8 @@ from preheat.cli.flags import (
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from preheat.dialects import Exported, Imported
     from preheat.plan import Plan
 
@@ -108,6 +108,8 @@ def check(
 
     Example: preheat check "warmup 10% > cosine to 0.1" --updates 3600 --lr 1e-4
     """
+    from dataclasses import asdict
+
     from preheat.checking import check as findings_of
 
     value = named_schedule(schedule, horizon or updates, warmup, lr, schedule_options)
@@ -137,6 +139,8 @@ def diff(first: str, second: str, updates: int, warmup: str | None, lr: float, a
 
     Example: preheat diff warmuplinear "warmup 10% > linear" --updates 3600
     """
+    from dataclasses import asdict
+
     from preheat.checking import diff as compare
 
     pair = (named_schedule(words, updates, warmup, lr, ()) for words in (first, second))

@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +24,9 @@ from preheat.cli.flags import (
     setting_flags,
 )
 from preheat.errors import ConfigError, DataError, RunStoppedError, refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 run_flag = click.option(
     "--run", type=PATH, required=True, metavar="FOLDER", help="Run folder that preheat train wrote."
