@@ -134,7 +134,7 @@ def _answered(words: list[str]) -> int:
 
         return shell_complete(root, {}, "preheat", COMPLETE, instruction)
     try:
-        with root.make_context("preheat", words) as context:
+        with root.make_context("preheat", [*words]) as context:
             root.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
