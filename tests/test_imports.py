@@ -49,29 +49,6 @@ def test_import_preheat_loads_next_to_nothing():
     assert loaded_by("import preheat") - loaded_by("") <= {"preheat", "__future__", "importlib", "warnings"}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--help"],
-        ["train", "--help"],
-        ["study", "--help"],
-        ["study", "plan", "--help"],
-        ["show", "linear"],
-        ["plan", "--examples", "9", "--batch-size", "2", "--epochs", "1"],
-    ],
-)
-def test_light_commands_never_load_torch(words):
-    """Help, show and plan answer at once."""
-    statement = f"""
-from preheat.cli.main import run
-try:
-    run({words!r})
-except SystemExit as stop:
-    assert not stop.code
-"""
-    assert not loaded_by(statement) & {"torch", "transformers", "accelerate", "matplotlib"}
-
-
 def imports_of(path):
     """(module, line) of every import of ours in a file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -239,7 +239,10 @@ def test_describe_names_phases_and_ends():
     ("change", "message"),
     [
         ({"version": 2}, "version must be 1; got 2"),
-        ({"kind": "spline"}, r"kind must be the kind of a schedule; got 'spline'. Write it with to_dict\(\). Known: .*phases, .*product"),
+        (
+            {"kind": "spline"},
+            r"kind must be the kind of a schedule; got 'spline'. Write it with to_dict\(\). Known: .*phases, .*product",
+        ),
         ({"extra": 1}, "schedule must be a dictionary with the keys kind, phases; got 'extra unknown'"),
         ({"phases": []}, "phases must be one Phase or more"),
         ({"phases": [{"length": 3}]}, "phase must be a dictionary with a curve"),

@@ -72,7 +72,15 @@ def _trained(folder, monkeypatch):
         train(config, folder, say=quiet, callbacks=[bad])
     except RunStoppedError:
         config = read_config(flags={"lr": 5e-3, "clip": 1.0})
-        train(config, folder, resume=True, given={"lr", "clip"}, on_conflict="new", say=quiet, callbacks=[_Bad({}, end=38)])
+        train(
+            config,
+            folder,
+            resume=True,
+            given={"lr", "clip"},
+            on_conflict="new",
+            say=quiet,
+            callbacks=[_Bad({}, end=38)],
+        )
     return read_run(folder)
 
 
