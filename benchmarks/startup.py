@@ -15,13 +15,16 @@ import subprocess
 import sys
 
 BARE = ["-c", "pass"]
+PLAN = ["plan", "--examples", "3821", "--batch-size", "32", "--epochs", "30"]
+SHOW = ["show", "warmuplinear", "--warmup", "100", "--updates", "3600", "--lr", "1e-4"]
+SCRIPT = ["-c", "import sys; from preheat.cli.launch import main; sys.exit(main())"]  # as pip writes it
 # What is started, and how many times a bare interpreter's time it may take.
 ROWS = {
     "import preheat": (["-c", "import preheat"], 1.5),
-    "preheat --help": (["-m", "preheat", "--help"], 6),
-    "preheat plan": (["-m", "preheat", *"plan --examples 3821 --batch-size 32 --epochs 30".split()], 5),
-    "preheat show": (["-m", "preheat", *"show warmuplinear --warmup 100 --updates 3600 --lr 1e-4".split()], 8),
-    "preheat train --help": (["-m", "preheat", "train", "--help"], 8),
+    "preheat --help": ([*SCRIPT, "--help"], 6),
+    "preheat plan": ([*SCRIPT, *PLAN], 5),
+    "preheat show": ([*SCRIPT, *SHOW], 8),
+    "preheat train --help": ([*SCRIPT, "train", "--help"], 8),
 }
 
 

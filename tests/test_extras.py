@@ -71,7 +71,6 @@ def test_what_training_brings_is_what_the_command_line_takes_it_for():
 @pytest.mark.parametrize(
     ("words", "missing", "extra"),
     [
-        ("show linear", "plotext", "cli"),
         ("show linear --save curve.png", "matplotlib", "plot"),
         ("convert config.yaml --updates 10", "yaml", "cli"),
         ("audit events.out.tfevents.1", "tensorboardX", "logs"),

@@ -49,29 +49,6 @@ def test_import_preheat_loads_next_to_nothing():
     assert loaded_by("import preheat") - loaded_by("") <= {"preheat", "__future__", "importlib", "warnings"}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--help"],
-        ["train", "--help"],
-        ["study", "--help"],
-        ["study", "plan", "--help"],
-        ["show", "linear"],
-        ["plan", "--examples", "9", "--batch-size", "2", "--epochs", "1"],
-    ],
-)
-def test_light_commands_never_load_torch(words):
-    """Help, show and plan answer at once."""
-    statement = f"""
-from preheat.cli.main import run
-try:
-    run({words!r})
-except SystemExit as stop:
-    assert not stop.code
-"""
-    assert not loaded_by(statement) & {"torch", "transformers", "accelerate", "matplotlib"}
-
-
 def imports_of(path):
     """(module, line) of every import of ours in a file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -132,6 +109,15 @@ def test_type_checkers_see_the_same_names():
     assert seen == set(preheat.__all__)
 
 
+@pytest.mark.parametrize("module", ["base", "sequence", "combine", "text", "named"])
+def test_every_kind_of_schedule_is_known_whichever_module_loads_first(module):
+    """Names of the package load when first used, and what a file holds may be of any kind."""
+    data = preheat.maximum(preheat.linear(9), preheat.plateau()).to_dict()
+    code = f"import preheat.schedule.{module}; from preheat import Schedule; print(Schedule.from_dict({data!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{preheat.Schedule.from_dict(data)}\n"
+
+
 def test_missing_torch_is_one_line():
     """The driver says what to install."""
     code = "import sys; sys.modules['torch'] = None\nimport preheat\npreheat.torch"
@@ -142,7 +128,7 @@ def test_missing_torch_is_one_line():
 
 
 def test_script_without_the_cli_extra_is_one_line():
-    """The installed script, where typer is not."""
-    code = "import sys; sys.modules['typer'] = None\nfrom preheat.cli.launch import main\nmain()"
+    """The installed script, where Click is not."""
+    code = "import sys; sys.modules['click'] = None\nfrom preheat.cli.launch import main\nmain()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stderr.strip()) == (1, "typer is not installed: pip install 'preheat[cli]'")
+    assert (done.returncode, done.stderr.strip()) == (1, "click is not installed: pip install 'preheat[cli]'")

@@ -11,10 +11,10 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-import typer.main
+import click
 
 import preheat
-from preheat.cli.main import COMMANDS
+from preheat.cli.main import COMMANDS, root
 from preheat.lab.training import TrainConfig
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -34,21 +34,21 @@ SUBMODULES = (
 )
 
 
-def flags_of(app):
+def flags_of(command):
     """Every parameter of a command: its words, whether it is needed, what it is when left out."""
-    found = {}
-    for parameter in typer.main.get_command(app).params:
+    flags = {}
+    for parameter in command.params:
         needed = " required" if parameter.required else ""
         default = parameter.default if isinstance(parameter.default, str | int | float | bool) else None
-        found[parameter.name] = f"{'/'.join(parameter.opts)}{needed} = {default}"
-    return found
+        flags[parameter.name] = f"{'/'.join(parameter.opts)}{needed} = {default}"
+    return flags
 
 
-def command(*functions):
-    app = typer.Typer(add_completion=False)
-    for function in functions:
-        app.command()(function)
-    return flags_of(app)
+def commands():
+    """Every command by its words."""
+    top = {name: root.get_command(click.Context(root), name) for name in COMMANDS}
+    study = top.pop("study")
+    return top | {f"study {name}": command for name, command in study.commands.items()}
 
 
 def parameters(value):
@@ -74,12 +74,9 @@ def surface():
     for module in ("lab.training", "lab.studies"):  # names that load late
         inside = import_module(f"preheat.{module}")
         names |= {f"{module}.{name}": parameters(getattr(inside, name)) for name in inside._HOMES}
-    modules = {name: import_module(f"preheat.cli.{module}") for name, module in COMMANDS.items()}
-    commands = {name: command(getattr(module, name.replace("-", "_"))) for name, module in modules.items()}
-    study = import_module("preheat.cli.study")
-    commands |= {f"study {name}": command(getattr(study, name)) for name in study.COMMANDS}
+    flags = {name: flags_of(command) for name, command in commands().items()}
     settings = {name: repr(field.default) for name, field in TrainConfig.model_fields.items()}
-    return {"names": names, "commands": commands, "settings": settings}
+    return {"names": names, "commands": flags, "settings": settings}
 
 
 def written(data):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from typing import Any
 
+import click
 import markup
-import typer
-import typer.main
 from sphinx.application import Sphinx
 
-from preheat.cli.main import COMMANDS
+from preheat.cli.command import first_sentence
+from preheat.cli.main import COMMANDS, root
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -21,60 +20,52 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def commands() -> dict[str, Callable[..., Any]]:
-    """Every command by its words, in the order of the help page."""
-    found = {
-        name: getattr(import_module(f"preheat.cli.{module}"), name.replace("-", "_"))
-        for name, module in COMMANDS.items()
-    }
-    study = import_module("preheat.cli.study")
-    return found | {f"study {name}": getattr(study, name) for name in study.COMMANDS}
+def commands() -> dict[str, click.Command]:
+    """Every command by its words, in the order of the help page; those of ``study`` come last."""
+    context = click.Context(root)
+    named = {name: root.get_command(context, name) for name in COMMANDS}
+    study = named.pop("study")
+    assert isinstance(study, click.Group)
+    every = named | {f"study {name}": command for name, command in study.commands.items()}
+    return {name: command for name, command in every.items() if command is not None}
 
 
 def generate(app: Sphinx) -> None:
     """Write the pages and their index."""
     place = markup.folder(app, "commands")
-    found = commands()
-    for name, function in found.items():
-        markup.write(place / f"{_file(name)}.rst", page(name, function))
-    markup.write(place / "index.rst", index(found))
-    markup.keep_only(place, map(_file, found))
+    every = commands()
+    for name, command in every.items():
+        markup.write(place / f"{_file(name)}.rst", page(name, command))
+    markup.write(place / "index.rst", index(every))
+    markup.keep_only(place, map(_file, every))
 
 
 def _file(name: str) -> str:
     return name.replace(" ", "-")
 
 
-def _parsed(function: Callable[..., Any]) -> Any:
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(function)
-    return typer.main.get_command(app)
-
-
-def index(found: dict[str, Callable[..., Any]]) -> Iterator[str]:
+def index(every: dict[str, click.Command]) -> Iterator[str]:
     """All commands, each with the first sentence of its help."""
     yield from markup.title("Commands")
     yield "What ``preheat COMMAND --help`` says, for every command."
     yield ""
-    rows = [[f":doc:`preheat {name} <{_file(name)}>`", _first(_parsed(one).help)] for name, one in found.items()]
+    rows = [
+        [f":doc:`preheat {name} <{_file(name)}>`", _plain(first_sentence(one.help or ""))]
+        for name, one in every.items()
+    ]
     yield from markup.table(["command", "what it does"], rows)
-    yield from [".. toctree::", "   :hidden:", "", *markup.indented(map(_file, found)), ""]
+    yield from [".. toctree::", "   :hidden:", "", *markup.indented(map(_file, every)), ""]
 
 
-def _first(text: str) -> str:
-    return _plain(re.split(r"(?<=\.)\s", text.strip(), maxsplit=1)[0])
-
-
-def page(name: str, function: Callable[..., Any]) -> Iterator[str]:
+def page(name: str, command: click.Command) -> Iterator[str]:
     """One command: its help, then its arguments and flags."""
-    command = _parsed(function)
     yield from markup.title(f"preheat {name}")
     yield f".. program:: preheat {name}"
     yield ""
-    yield from _help(command.help)
-    arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
-    words = " ".join(_shown(one) for one in arguments)
+    yield from _help(command.help or "")
+    arguments = [one for one in command.params if isinstance(one, click.Argument)]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    words = " ".join(one.metavar or "" for one in arguments)
     yield from markup.code([f"preheat {name} [OPTIONS] {words}".rstrip()], "text")
     for heading, group in (("Arguments", arguments), ("Options", options)):
         if group:
@@ -95,20 +86,13 @@ def _help(text: str) -> Iterator[str]:
             yield from [_plain(after), ""]
 
 
-def _shown(parameter: Any) -> str:
-    word = parameter.metavar or parameter.name.upper()
-    word = word.strip("[].")
-    word += "..." if parameter.nargs == -1 else ""
-    return word if parameter.required else f"[{word}]"
-
-
-def _entry(parameter: Any) -> Iterator[str]:
+def _entry(parameter: click.Parameter) -> Iterator[str]:
     """An argument, or a flag with what it takes."""
-    if parameter.param_type_name == "argument":
-        yield from [f"``{_shown(parameter)}``", f"   {_plain(getattr(parameter, 'help', None) or 'Needed.')}", ""]
+    if not isinstance(parameter, click.Option):
+        yield from [f"``{parameter.metavar}``", f"   {_plain(getattr(parameter, 'help', ''))}", ""]
         return
     flags = [*parameter.opts, *parameter.secondary_opts]
-    takes = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
+    takes = "" if parameter.is_flag else f" {parameter.metavar or _choices(parameter.type)}"
     yield f".. option:: {', '.join(flag + takes for flag in flags)}"
     yield ""
     notes = [_plain(parameter.help or "")]
@@ -118,6 +102,10 @@ def _entry(parameter: Any) -> Iterator[str]:
     if isinstance(default, (str, int, float)) and not isinstance(default, bool) and default != "":
         notes.append(f"Left out: ``{default}``.")
     yield from [f"   {' '.join(filter(None, notes))}", ""]
+
+
+def _choices(kind: Any) -> str:
+    return "|".join(kind.choices)
 
 
 def _plain(text: str) -> str:

@@ -1,6 +1,6 @@
 """``python -m preheat`` is the ``preheat`` command."""
 
-from preheat.cli.main import run
+from preheat.cli.launch import main
 
 if __name__ == "__main__":
-    run()
+    main()

@@ -53,7 +53,7 @@ def test_show_takes_words_and_writes_html(capsys, tmp_path):
     """Named and written schedules in one drawing; a page without scripts."""
     code, out = called(capsys, "show", "warmup 10% > cosine to 0.1", "warmuplinear", "--updates", "500", "--log")
     assert code == 0
-    assert "log10 of the share of the peak by update" in out
+    assert "share of the peak by update, logarithmic" in out
     path = tmp_path / "curve.html"
     assert called(capsys, "show", "warmup 10% > cosine to lr 1e-6", "--lr", "1e-4", "--save", str(path))[0] == 0
     page = path.read_text(encoding="utf-8")

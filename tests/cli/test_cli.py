@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 import preheat
+from preheat.cli.main import COMMANDS
 from preheat.lab.training import TrainConfig
+from preheat.lab.training.settings import SETTINGS
 from support.rows import make_rows
 
 AG_NEWS = Path(__file__).parents[2].parent / "shared" / "data" / "news" / "ag_news_7600.csv"
@@ -23,7 +25,7 @@ def test_show_draws_and_describes(cli):
     """The article's curve in the terminal."""
     code, out, _ = cli("show", "warmuplinear", "--warmup", 100, "--updates", 3600, "--lr", "1e-4")
     assert code == 0
-    assert "1.0e-4" in out
+    assert "1e-4┤" in out
     assert "peak 0.0001 at update 100; at the last update, 3599: 2.85714e-08" in out
 
 
@@ -91,6 +93,11 @@ def test_plan_prints_its_arithmetic(cli):
         (("evaluate", "--run", "nowhere"), 1, "run must be a folder that preheat train wrote; got 'nowhere'"),
         (("classify", "--run", "nowhere", "text"), 1, "run must be a folder that preheat train wrote"),
         (("nonsense",), 2, "No such command 'nonsense'"),
+        (("forcast", "linear"), 2, "No such command 'forcast'. Did you mean 'forecast'?"),
+        (("study", "exprt"), 2, "No such command 'exprt'. Did you mean 'export'?"),
+        (("show", "linear", "--updtes", "9"), 2, "No such option '--updtes'. Did you mean '--updates'?"),
+        (("--versoin",), 2, "No such option '--versoin'. Did you mean '--version'?"),
+        (("resume-check", "x", "--with", "linear"), 2, "checkpoint must be a file or folder that exists; got 'x'"),
     ],
 )
 def test_misuse_exits_2_and_failure_1_without_a_traceback(cli, words, code, message):
@@ -174,10 +181,26 @@ def test_flags_are_the_fields_of_the_configuration(cli):
     fields = {name.replace("_", "-") for name in TrainConfig.model_fields}
     own = {"config", "resume", "checkpoint", "on-conflict", "bridge", "force", "dry-run", "json", "help"}
     assert flags == fields | own
-    assert all(field.description for field in TrainConfig.model_fields.values())
+    assert [*SETTINGS] == [*TrainConfig.model_fields]
+    assert all(setting.help for setting in SETTINGS.values())
 
 
-@pytest.mark.parametrize("command", ["show", "plan", "find-lr", "train", "evaluate", "classify"])
+@pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "cp1252", "utf-8"])
+def test_output_of_any_encoding_has_the_curve(tmp_path, encoding):
+    """Braille where its letters can be written, ASCII elsewhere; a label that cannot be written is escaped."""
+    words = ["show", "warmup 10% > linear to 0", "linear", "--updates", "100"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-m", "preheat", *words], env=environment, capture_output=True, check=True)
+    text = done.stdout.decode(encoding)
+    assert done.stderr == b""
+    assert ("┤" in text, "⠉" in text) == ((True, True) if encoding == "utf-8" else (False, False))
+    assert "share of the peak by update" in text
+    assert text.isascii() == (encoding != "utf-8")
+    done = subprocess.run([sys.executable, "-m", "preheat", "show", "线"], env=environment, capture_output=True)
+    assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "study"])
 def test_every_help_ends_in_an_example(cli, command):
     """Something to paste."""
     code, out, _ = cli(command, "--help")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import preheat
-from preheat.cli.main import COMMANDS
+from preheat.cli.completion import SHELLS, script
+from preheat.cli.main import COMMANDS, root
 
 SCRIPTS = Path(sys.executable).parent
 
@@ -23,11 +24,12 @@ def bash(script, home):
     return done.stdout
 
 
-def tab(home, *words, cursor=None):
+def tab(home, *words, cursor=None, before=""):
     """What Tab offers at the last word, or at another, where the script is installed for this shell only."""
     quoted = " ".join(f"'{word}'" for word in words)
     script = f"""
 eval "$(preheat --show-completion)"
+{before}
 COMP_WORDS=(preheat {quoted}) COMP_CWORD={cursor or len(words)}
 _preheat_completion preheat
 printf '%s\\n' "${{COMPREPLY[@]}}"
@@ -39,7 +41,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     ("words", "offered"),
     [
         (("s",), ["show", "score", "surface", "studio", "study"]),
-        (("",), [*COMMANDS, "study"]),
+        (("",), [*COMMANDS]),
         (("--v",), ["--version"]),
         (("show", "--s"), ["--schedule-options", "--save"]),
         (("show", "linear", "--lr", "1e-4", "--up"), ["--updates"]),
@@ -48,7 +50,6 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         (("convert", "ds.json", "--from", "deep"), ["deepspeed"]),
         (("study", "re"), ["resume", "report"]),
         (("study", "run", "--horiz"), ["--horizon"]),
-        (("check", "res"), ["resume"]),
         (("resume-check", "--wi"), ["--with"]),
         (("train", "--find"), []),
         (("train", "--token-d"), ["--token-dropout"]),
@@ -66,10 +67,10 @@ def test_tab_in_the_middle_of_a_line(tmp_path):
 
 
 def test_files_are_left_to_the_shell(tmp_path):
-    """Nothing of ours is offered where a file is due, and bash then offers its own."""
+    """Nothing of ours is offered where a file is due, and bash is told to offer its own."""
     (tmp_path / "curves.png").touch()
-    assert tab(tmp_path, "show", "linear", "--save", "cur") == []
-    assert "-o default" in bash('eval "$(preheat --show-completion)"; complete -p preheat', tmp_path)
+    said = tab(tmp_path, "show", "linear", "--save", "cur", before="compopt() { echo compopt $*; }")
+    assert said == ["compopt", "-o", "default"]
 
 
 def test_completion_is_installed_for_the_shell_it_is_called_from(tmp_path):
@@ -79,7 +80,7 @@ def test_completion_is_installed_for_the_shell_it_is_called_from(tmp_path):
     assert bash("source ~/.bashrc; complete -p preheat", tmp_path).endswith("-F _preheat_completion preheat\n")
 
 
-def loaded(instruction, **variables):
+def loaded(shell, words):
     """Modules of ours that are there after an answer to a shell, and the answer."""
     code = """
 import sys
@@ -90,47 +91,35 @@ except SystemExit as stop:
     assert not stop.code
 print("loaded", *(name for name in sys.modules if name.startswith("preheat")))
 """
-    environment = {**os.environ, "_PREHEAT_COMPLETE": f"complete_{instruction}", **variables}
-    program = "import sys; sys.argv = ['preheat']\n" + code
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": words[-1] if shell == "fish" else str(len(words) - 1)}
+    environment = {**os.environ, "_PREHEAT_COMPLETE": f"{shell}_complete", **asked}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     answer, _, modules = done.stdout.rpartition("loaded")
-    return answer.split(), set(modules.split())
+    return answer, set(modules.split())
 
 
-FACE = {"preheat", "preheat.cli", "preheat.cli.main", "preheat.cli.values", "preheat.errors"}
+@pytest.mark.parametrize("shell", SHELLS)
+def test_names_of_commands_load_none_of_them(shell):
+    """In every shell: an answer before a command is imported, with what it does where the shell shows that."""
+    answer, modules = loaded(shell, ["preheat", "trai"])
+    assert "train" in answer
+    assert ("Fine-tune or train" in answer) == (shell != "bash")
+    assert modules == {"preheat", "preheat.cli", "preheat.cli.main", "preheat.cli.command", "preheat.errors"}
 
 
-@pytest.mark.parametrize(
-    ("shell", "variables"),
-    [
-        ("bash", {"COMP_WORDS": "preheat\ntrai", "COMP_CWORD": "1"}),
-        ("zsh", {"_TYPER_COMPLETE_ARGS": "preheat trai"}),
-        ("fish", {"_TYPER_COMPLETE_ARGS": "preheat trai", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
-        ("powershell", {"_TYPER_COMPLETE_ARGS": "preheat trai", "_TYPER_COMPLETE_WORD_TO_COMPLETE": "trai"}),
-    ],
-)
-def test_names_of_commands_load_none_of_them(shell, variables):
-    """In every shell that typer knows: an answer before a command is imported."""
-    answer, modules = loaded(shell, **variables)
-    assert "train" in " ".join(answer)
-    assert modules == FACE
+@pytest.mark.parametrize("shell", SHELLS)
+def test_flags_load_their_own_command_only(shell):
+    """The flags of plan need plan's module, and no other command's."""
+    answer, modules = loaded(shell, ["preheat", "plan", "--ex"])
+    assert "--examples" in answer
+    every = {f"preheat.cli.{module}" for module, _ in COMMANDS.values()}
+    assert modules & every == {"preheat.cli.schedules"}
 
 
-@pytest.mark.parametrize(
-    ("shell", "variables"),
-    [
-        ("bash", {"COMP_WORDS": "preheat\nplan\n--ex", "COMP_CWORD": "2"}),
-        ("zsh", {"_TYPER_COMPLETE_ARGS": "preheat plan --ex"}),
-        ("fish", {"_TYPER_COMPLETE_ARGS": "preheat plan --ex", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
-        ("powershell", {"_TYPER_COMPLETE_ARGS": "preheat plan --ex", "_TYPER_COMPLETE_WORD_TO_COMPLETE": "--ex"}),
-    ],
-)
-def test_flags_load_their_own_command_only(shell, variables):
-    """The flags of plan need plan, and no other command."""
-    answer, modules = loaded(shell, **variables)
-    assert "--examples" in " ".join(answer)
-    commands = {name for name in modules if name.removeprefix("preheat.cli.").replace("_", "-") in COMMANDS}
-    assert commands == {"preheat.cli.plan"}
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_every_shell_has_a_script(shell):
+    """Printed for the shell that is named where none is running."""
+    assert f"_PREHEAT_COMPLETE={shell}_complete" in script(root, shell)
 
 
 def test_version_is_the_packages(cli):

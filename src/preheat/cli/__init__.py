@@ -1,1 +1,1 @@
-"""Floor 6: the command line, one file a command. Data goes to standard output, notes to standard error."""
+"""The command line: a file for commands of a kind. Data goes to standard output, notes to standard error."""

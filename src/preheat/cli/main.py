@@ -1,101 +1,109 @@
-"""The commands together, and what every one of them does with an error."""
+"""The commands together, and what every one of them does with an error.
+
+The group knows each command's module and one sentence about it, so that ``preheat --help`` and a shell's Tab load no
+command at all, and a command loads no other one's module.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 
 from preheat import __version__
-from preheat.cli.values import name_only, words_before
+from preheat.cli.command import Group
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError, missing_extra
 
-# Every command with its module, in the order of the help page; a module, with all it needs, loads when it is called.
+# Every command in the order of the help page: its module, and the first sentence of its help (a test compares them).
 COMMANDS = {
-    "show": "show",
-    "check": "check",
-    "resume-check": "resume_check",
-    "diff": "check",
-    "convert": "convert",
-    "plan": "plan",
-    "score": "score",
-    "transfer": "score",
-    "refine": "score",
-    "rung-check": "forecast",
-    "forecast": "forecast",
-    "optimize": "forecast",
-    "surface": "forecast",
-    "audit": "audit",
-    "watch": "watch",
-    "find-lr": "train",
-    "train": "train",
-    "evaluate": "train",
-    "classify": "train",
-    "studio": "studio",
+    "show": ("schedules", "Draw one schedule, or several in one picture."),
+    "check": ("schedules", "Look for mistakes before the run does."),
+    "resume-check": ("runs", "Say what resuming a checkpoint does to the learning rate."),
+    "diff": ("schedules", "Compare two schedules update by update."),
+    "convert": ("schedules", "Translate another framework's learning-rate configuration."),
+    "plan": ("schedules", "Count the updates of a run and of its warm-up."),
+    "score": ("advice", "Rank schedules by a bound, before any training."),
+    "transfer": ("advice", "Carry a peak learning rate to another schedule or run length."),
+    "refine": ("advice", "Make a schedule from the gradient norms that a run logged."),
+    "rung-check": ("advice", "Say whether finished runs could have been stopped early."),
+    "forecast": ("advice", "Predict the loss of a schedule from short runs."),
+    "optimize": ("advice", "Find the best schedules under a law fitted to short runs."),
+    "surface": ("advice", "Fit the loss over shapes and peaks to finished runs."),
+    "audit": ("runs", "Say what a run's learning rate did, from its log."),
+    "watch": ("runs", "Run a training script and say what its learning rate did."),
+    "find-lr": ("train", "Try learning rates on a run, and suggest a peak."),
+    "train": ("train", "Fine-tune or train a text classifier with a schedule."),
+    "evaluate": ("train", "Score a trained run: loss, accuracy and macro F1."),
+    "classify": ("train", "Classify texts from arguments, a file or standard input."),
+    "studio": ("studio", "Open the studio, a local page, in a browser."),
+    "study": ("study", "Compare schedules, peaks and warm-up lengths over seeds."),
 }
 # What only the extra train brings, wherever a command comes to need it first.
 TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm")
+COMPLETE = "_PREHEAT_COMPLETE"  # set by the scripts that Click makes for shells
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"preheat {__version__}")
-        raise typer.Exit
+class LazyGroup(Group):
+    """A group of :data:`COMMANDS`, each of which loads when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names."""
+        return list(COMMANDS)
+
+    def summary(self, name: str) -> str:
+        """One sentence about a command."""
+        return COMMANDS[name][1]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, out of its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"preheat.cli.{COMMANDS[cmd_name][0]}")
+        value: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return value
 
 
-def _root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
-    ] = False,
-) -> None:
+def _completion(install: bool) -> Any:
+    """The callback of a flag that answers about completion and stops."""
+
+    def answer(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            from preheat.cli import completion
+
+            print(completion.install(root) if install else completion.script(root))
+            ctx.exit()
+
+    return answer
+
+
+@click.group(cls=LazyGroup, context_settings={"show_default": True})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(__version__, message="preheat %(version)s", help="Print the version and stop.")
+@click.option(
+    "--install-completion",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_completion(install=True),
+    help="Install completion for the current shell.",
+)
+@click.option(
+    "--show-completion",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_completion(install=False),
+    help="Print the script that completes in the current shell.",
+)
+def root(debug: bool) -> None:
     """Learning-rate warm-up and schedules: see them, count their updates, train with them.
 
     Example: preheat show warmuplinear --warmup 100 --updates 3600 --lr 1e-4
     """
-
-
-def _app(words: list[str]) -> typer.Typer:
-    """The command that ``words`` name alone; all of them for the help page and for what is no command.
-
-    Where a shell completes, its words are meant, and of all of them it is told the names alone.
-    """
-    completing = words_before()
-    words = words if completing is None else completing
-    app = typer.Typer(
-        name="preheat",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
-    app.callback()(_root)
-    plain = [word for word in words if not word.startswith("-")]
-    if plain[:1] == ["study"]:
-        app.add_typer(_study(), name="study")
-        return app
-    named = next(iter(plain), None)
-    if completing is not None and named not in COMMANDS:
-        for name in (*COMMANDS, "study"):
-            app.command(name)(name_only)
-        return app
-    for name in (named,) if named in COMMANDS else COMMANDS:
-        app.command()(getattr(import_module(f"preheat.cli.{COMMANDS[name]}"), name.replace("-", "_")))
-    if named not in COMMANDS:
-        app.add_typer(_study(), name="study")
-    return app
-
-
-def _study() -> typer.Typer:
-    """``study plan``, ``study run`` and the others: commands of two words."""
-    from preheat.cli import study
-
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=study.__doc__)
-    for name in study.COMMANDS:
-        group.command()(getattr(study, name))
-    return group
 
 
 def _sentence(error: Exception) -> str:
@@ -109,16 +117,50 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (preheat --debug ... shows where)"
 
 
+def _never_fail_on_letters() -> None:
+    """Let a letter that the output's encoding lacks, in a file's name say, be written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        # Streams that others put in their place may have neither.
+        if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _answered(words: list[str]) -> int:
+    """Run what ``words`` say; the exit code."""
+    # Click's own main() would say "Aborted!" and exit 1 where somebody presses Ctrl-C, and name the program by how
+    # it was started: "python -m preheat".
+    if instruction := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(root, {}, "preheat", COMPLETE, instruction)
+    try:
+        with root.make_context("preheat", [*words]) as context:
+            root.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as misuse:
+        misuse.show()
+        return misuse.exit_code
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (head, a pager). The interpreter flushes once more as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; exit 0 when done, 2 on misuse, 1 on failure, 130 when interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
+    _never_fail_on_letters()
     try:
-        _app(words)(words, standalone_mode=True)
+        code = _answered(words)
+        sys.stdout.flush()
     except Exception as error:
         if "--debug" in words:
             raise
         print(f"preheat: {_sentence(error)}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, _MISUSE) else 1)
+        code = 2 if isinstance(error, _MISUSE) else 1
     except KeyboardInterrupt:
         print("preheat: interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = 130
+    sys.exit(code)

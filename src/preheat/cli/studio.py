@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+
+from preheat.cli.command import PATH, argument, command, flag
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def studio(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where runs and studies are looked for.")] = Path(),
-    port: Annotated[int, typer.Option(metavar="PORT", help="Of this machine alone; 0 takes a free one.")] = 8321,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
-) -> None:
-    """Open the studio in a browser: design schedules by hand, watch runs, read studies, audit logs.
+@command()
+@argument("folder", "[FOLDER]", "Where runs and studies are looked for [.].", type=PATH, default=".")
+@click.option("--port", default=8321, metavar="PORT", help="Of this machine alone; 0 takes a free one.")
+@flag("--no-browser", "Only print the address.")
+def studio(folder: Path, port: int, no_browser: bool) -> None:
+    """Open the studio, a local page, in a browser. Design schedules by hand, watch runs, read studies, audit logs.
 
     It answers this machine alone, and nothing it shows leaves it.
 

@@ -1,18 +1,25 @@
-"""Compare schedules, peaks and warm-up lengths over seeds, training what runs have in common once.
-
-Example: preheat study run --schedule linear --schedule cosine --warmup 100 --horizon 500 --seed 0..2
-"""
+"""``preheat study``: schedules, peaks and warm-up lengths compared over seeds, and advice on a warm-up."""
 
 from __future__ import annotations
 
 import time
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from preheat.cli.values import ConfigFile, given_settings, print_json, read_settings, show_found, with_settings
+from preheat.cli.command import PATH, Group, argument, flag, json_flag
+from preheat.cli.flags import (
+    config_flag,
+    flags,
+    given_settings,
+    print_answer,
+    print_json,
+    read_settings,
+    say,
+    setting_flags,
+)
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
@@ -20,154 +27,129 @@ if TYPE_CHECKING:
     from preheat.lab.studies.executors import Executor
     from preheat.lab.studies.table import StudyTable
 
-
-# --- ``preheat study warmup``: advice on a warm-up from pilots of a run; its flags are ``preheat train``'s ----------
-
-
-@with_settings
-def warmup(
-    config: ConfigFile = None,
-    pilot_updates: Annotated[
-        int, typer.Option(metavar="N", help="Updates of a pilot; climbs of half are tried.")
-    ] = 100,
-    sets: Annotated[int, typer.Option(metavar="N", help="Sets of batches a critical rate is measured on.")] = 5,
-    probed: Annotated[int, typer.Option(metavar="N", help="Batches in a set.")] = 4,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the advice and its trace as JSON.")] = False,
-    **settings: Any,
-) -> None:
-    """Say whether the peak of --lr needs a warm-up, how long and from where, by short pilots. Nothing is written.
-
-    It keeps every update below the rate at which it would raise the loss; a study says what the final loss asks for.
-
-    Example: preheat study warmup --lr 3e-3 --pilot-updates 100
-    """
-    checked = read_settings(config, settings)
-    from preheat.lab.finding.rehearsal import advise_warmup_of_run
-
-    found = advise_warmup_of_run(
-        checked, say=lambda line: typer.echo(line, err=True), updates=pilot_updates, sets=sets, probed=probed
-    )
-    show_found(found, as_json=as_json)
-
-
-# --- Compare schedules, peaks and warm-up lengths over seeds, training what runs have in common once ----------------
-
-
-COMMANDS = ("plan", "run", "resume", "report", "export", "warmup")
-# Axes, and what a study decides for all of its runs.
+# Axes, and what a study decides for all of its runs: settings that have no flag of their own here.
 _NO_FLAGS = {
     *("lr", "warmup", "schedule", "schedule_options", "seed", "max_updates", "out", "save_every", "keep_last"),
     *("keep_models", "trackers", "workers", "bad_numbers", "spikes"),
 }
+_DESIGN = ("question", "lr", "warmup", "schedule", "horizon", "seed", "shortest")
 
-File = Annotated[
-    Path | None,
-    typer.Option("--design", metavar="FILE", help="TOML or JSON file: the axes, and a [train] table; flags win."),
-]
-Question = Annotated[str | None, typer.Option(metavar="TEXT", help="What the study is to answer, for people.")]
-Rates = Annotated[
-    list[str] | None, typer.Option("--lr", metavar="RATE", help="Peak, or a range as 1e-4..1e-2x5; may be repeated.")
-]
-Warmups = Annotated[
-    list[str] | None, typer.Option("--warmup", metavar="LENGTH", help="Warm-up: updates, 0.1 or 10%; may be repeated.")
-]
-Shapes = Annotated[list[str] | None, typer.Option("--schedule", metavar="SPEC", help="Name or words; may be repeated.")]
-Horizons = Annotated[
-    list[str] | None, typer.Option("--horizon", metavar="UPDATES", help="Updates of a run; may be repeated.")
-]
-Seeds = Annotated[
-    list[str] | None, typer.Option("--seed", metavar="N", help="Seed, or a range as 0..4; may be repeated.")
-]
-Shortest = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Fewest updates that runs share: shorter stretches are not. Default: 10."),
-]
-Processes = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Stages trained at a time; without it one for every core.")
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(metavar="ADDRESS", help="Train on the workers of this Dask scheduler, tcp://host:8786, instead."),
-]
-Alone = Annotated[bool, typer.Option("--alone", help="Train every run by itself, for a comparison.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The study's folder.")]
+design_flags = flags(
+    click.option(
+        "--design",
+        type=PATH,
+        metavar="FILE",
+        help="TOML or JSON file: the axes, and a [train] table; flags win.",
+    ),
+    click.option("--question", metavar="TEXT", help="What the study is to answer, for people."),
+    click.option("--lr", multiple=True, metavar="RATE", help="Peak, or a range as 1e-4..1e-2x5; may be repeated."),
+    click.option("--warmup", multiple=True, metavar="LENGTH", help="Warm-up: updates, 0.1 or 10%; may be repeated."),
+    click.option("--schedule", multiple=True, metavar="SPEC", help="Name or words; may be repeated."),
+    click.option("--horizon", multiple=True, metavar="UPDATES", help="Updates of a run; may be repeated."),
+    click.option("--seed", multiple=True, metavar="N", help="Seed, or a range as 0..4; may be repeated."),
+    click.option(
+        "--shortest",
+        type=int,
+        metavar="N",
+        help="Fewest updates that runs share; a shorter common stretch is trained by each. Default: 10.",
+    ),
+)
+processes_flag = click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stages trained at a time; without it one for every core.",
+)
+scheduler_flag = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Train on the workers of this Dask scheduler, tcp://host:8786, instead.",
+)
+alone_flag = flag("--alone", "Train every run by itself, for a comparison.")
+folder_argument = argument("folder", "FOLDER", "The study's folder.", type=PATH)
 
 
-@partial(with_settings, without=_NO_FLAGS)
+@click.group(cls=Group)
+def study() -> None:
+    """Compare schedules, peaks and warm-up lengths over seeds. What runs have in common is trained once.
+
+    Example: preheat study run --schedule linear --schedule cosine --warmup 100 --horizon 500 --seed 0..2
+    """
+
+
+@study.command()
+@design_flags
+@click.option("--out", type=PATH, metavar="FOLDER", help="A study that was begun: what is left.")
+@processes_flag
+@alone_flag
+@flag("--measure", "Train a few updates, keeping nothing, to say how long it will take.")
+@json_flag("the result")
+@setting_flags(without=_NO_FLAGS)
 def plan(
-    design: File = None,
-    question: Question = None,
-    lr: Rates = None,
-    warmup: Warmups = None,
-    schedule: Shapes = None,
-    horizon: Horizons = None,
-    seed: Seeds = None,
-    shortest: Shortest = None,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A study that was begun: what is left.")] = None,
-    processes: Processes = None,
-    alone: Alone = False,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="Train a few updates, keeping nothing, to say how long it will take.")
-    ] = False,
-    as_json: AsJson = False,
+    design: Path | None,
+    out: Path | None,
+    processes: int | None,
+    alone: bool,
+    measure: bool,
+    as_json: bool,
     **settings: Any,
 ) -> None:
-    """Print runs, updates, what is shared and why not more, disk and time; nothing is kept.
+    """Print what a study will train, and how long it will take. Nothing is kept.
+
+    Runs and updates, what is shared and why not more, disk and time.
 
     Example: preheat study plan --schedule "hold > linear 20% to 0" --warmup 100 --horizon 500 --horizon 1000
     """
     from preheat.lab.studies.driver import plan_study
     from preheat.lab.studies.folder import StudyFolder
 
-    axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
-    asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
+    asked = _design(design, settings)
     folder = StudyFolder(out) if out is not None else None
     if folder is not None:
-        folder.header()  # of a slip of the pen nothing would be left, or all
-    found = plan_study(asked, folder, processes=processes, share=not alone, measure=measure)
-    show_found(found, as_json=as_json)
+        folder.header()  # refuses a mistyped folder, of which everything would seem to be left
+    print_answer(plan_study(asked, folder, processes=processes, share=not alone, measure=measure), as_json=as_json)
 
 
-@partial(with_settings, without=_NO_FLAGS)
+@study.command()
+@design_flags
+@click.option("--out", type=PATH, metavar="FOLDER", help="New, or this very study's; without it studies/<name>-<date>.")
+@flag("--extend", "Take this design in the place of --out's own, with more seeds say.")
+@processes_flag
+@scheduler_flag
+@alone_flag
+@json_flag("the result")
+@setting_flags(without=_NO_FLAGS)
 def run(
-    design: File = None,
-    question: Question = None,
-    lr: Rates = None,
-    warmup: Warmups = None,
-    schedule: Shapes = None,
-    horizon: Horizons = None,
-    seed: Seeds = None,
-    shortest: Shortest = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="New, or this very study's; without it studies/<name>-<date>.")
-    ] = None,
-    extend: Annotated[
-        bool, typer.Option("--extend", help="Take this design in the place of --out's own, with more seeds say.")
-    ] = False,
-    processes: Processes = None,
-    scheduler: Scheduler = None,
-    alone: Alone = False,
-    as_json: AsJson = False,
+    design: Path | None,
+    out: Path | None,
+    extend: bool,
+    processes: int | None,
+    scheduler: str | None,
+    alone: bool,
+    as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train every run of a study that is not in its folder yet, and print the report.
+    """Train every run that a study's folder lacks, and print the report.
 
     Example: preheat study run --design study.toml --out studies/warmup
     """
     from preheat.lab.studies.driver import run_study
 
-    axes = {"lr": lr, "warmup": warmup, "schedule": schedule, "horizon": horizon, "seed": seed}
-    asked = _design(design, {**axes, "question": question, "shortest": shortest}, settings)
+    asked = _design(design, settings)
     name = design.stem if design is not None else "study"
     folder = out or Path(f"studies/{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-    where = _executor(scheduler, processes)
-    table = run_study(asked, folder, executor=where, processes=processes, share=not alone, extend=extend)
+    executor = _executor(scheduler, processes)
+    table = run_study(asked, folder, executor=executor, processes=processes, share=not alone, extend=extend)
     _print_report(table, as_json=as_json)
 
 
-def resume(folder: Folder, processes: Processes = None, scheduler: Scheduler = None, as_json: AsJson = False) -> None:
-    """Go on with a study that was cut off: train what is missing, and print the report.
+@study.command()
+@folder_argument
+@processes_flag
+@scheduler_flag
+@json_flag("the result")
+def resume(folder: Path, processes: int | None, scheduler: str | None, as_json: bool) -> None:
+    """Train what an interrupted study lacks, and print the report.
 
     Example: preheat study resume studies/warmup
     """
@@ -177,17 +159,17 @@ def resume(folder: Folder, processes: Processes = None, scheduler: Scheduler = N
 
     header = StudyFolder(folder).header()
     asked = read_design(None, header["design"])
-    where = _executor(scheduler, processes)
-    table = run_study(asked, folder, executor=where, processes=processes, share=header["share"])
+    executor = _executor(scheduler, processes)
+    table = run_study(asked, folder, executor=executor, processes=processes, share=header["share"])
     _print_report(table, as_json=as_json)
 
 
-def report(
-    folder: Folder,
-    files: Annotated[bool, typer.Option("--files/--no-files", help="Write report.html and pictures too.")] = True,
-    as_json: AsJson = False,
-) -> None:
-    """Print what a study says, ranked only where intervals are apart; write report.html and pictures into its folder.
+@study.command()
+@folder_argument
+@click.option("--files/--no-files", default=True, show_default=False, help="Write report.html and pictures too.")
+@json_flag("the result")
+def report(folder: Path, files: bool, as_json: bool) -> None:
+    """Print a study's results, ranked only where intervals are apart. Its folder gets report.html and pictures.
 
     Example: preheat study report studies/warmup
     """
@@ -196,13 +178,11 @@ def report(
     _print_report(read_study(folder), files=files, as_json=as_json)
 
 
-def export(
-    folder: Folder,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the files go; without it the study's folder.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-) -> None:
+@study.command()
+@folder_argument
+@click.option("--out", type=PATH, metavar="DIR", help="Where the files go; without it the study's folder.")
+@flag("--force", "Replace files that are there.")
+def export(folder: Path, out: Path | None, force: bool) -> None:
     """Write the runs, their updates and their evaluations as Parquet files.
 
     Example: preheat study export studies/warmup
@@ -210,15 +190,41 @@ def export(
     from preheat.lab.studies.table import export_study as write
 
     for path in write(folder, out or folder, force=force):
-        typer.echo(f"wrote {path}")
+        print(f"wrote {path}")
 
 
-def _design(file: Path | None, flags: dict[str, Any], settings: dict[str, Any]) -> StudyDesign:
-    """The design that a file and the flags that were given make."""
+@study.command()
+@config_flag
+@click.option(
+    "--pilot-updates", default=100, metavar="N", help="Updates of a pilot; warm-ups of half of them are tried."
+)
+@click.option("--sets", default=5, metavar="N", help="Sets of batches a critical rate is measured on.")
+@click.option("--probed", default=4, metavar="N", help="Batches in a set.")
+@json_flag("the advice and its trace")
+@setting_flags()
+def warmup(config: Path | None, pilot_updates: int, sets: int, probed: int, as_json: bool, **settings: Any) -> None:
+    """Say whether a peak needs a warm-up, how long and from where. Short pilots of --lr tell; nothing is written.
+
+    It keeps every update below the rate at which it would raise the loss; a study says what the final loss asks for.
+
+    Example: preheat study warmup --lr 3e-3 --pilot-updates 100
+    """
+    checked = read_settings(config, settings)
+    from preheat.lab.finding.rehearsal import advise_warmup_of_run
+
+    advice = advise_warmup_of_run(checked, say=say, updates=pilot_updates, sets=sets, probed=probed)
+    print_answer(advice, as_json=as_json)
+
+
+def _design(file: Path | None, given: Mapping[str, Any]) -> StudyDesign:
+    """The design that a file and the flags that were given make: those of the axes, and settings of all runs."""
     from preheat.lab.studies.design import read_design
 
-    given = {name: value for name, value in flags.items() if value not in (None, [])}
-    return read_design(file, {**given, "train": given_settings(settings)})
+    own = {name: value for name, value in given.items() if name in _DESIGN}
+    settings = {name: value for name, value in given.items() if name not in _DESIGN}
+    axes = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
+    said = {name: value for name, value in axes.items() if value not in (None, [])}
+    return read_design(file, {**said, "train": given_settings(settings)})
 
 
 def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
@@ -230,7 +236,7 @@ def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
     if processes is not None:
         advice = "The cluster has as many as were started there: leave it out."
         raise ConfigError(refusal("processes", "left out with --scheduler", processes, advice))
-    return DaskCluster(scheduler, say=partial(typer.echo, err=True))
+    return DaskCluster(scheduler, say=say)
 
 
 def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> None:
@@ -241,8 +247,8 @@ def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> No
     page = write_page(table, findings) if files and findings is not None else None
     if as_json:
         cells = [cell.to_dict() for cell in summarize_cells(table)]
-        found = None if findings is None else findings.to_dict()
-        print_json({"question": table.question, "runs": table.to_rows(), "cells": cells, "findings": found})
+        data = None if findings is None else findings.to_dict()
+        print_json({"question": table.question, "runs": table.to_rows(), "cells": cells, "findings": data})
         return
-    typer.echo(text_of(table, findings))
-    typer.echo(f"\nstudy folder {table.folder.path}" + (f"; report {page}" if page is not None else ""))
+    print(text_of(table, findings))
+    print(f"\nstudy folder {table.folder.path}" + (f"; report {page}" if page is not None else ""))

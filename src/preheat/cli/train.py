@@ -1,36 +1,175 @@
-"""``preheat train``: its flags are the fields of ``TrainConfig``, so a file and flags say the same."""
+"""Commands about single runs: ``train``, ``find-lr``, ``evaluate``, ``classify``.
+
+The flags of the first two are the settings of a run (:mod:`preheat.lab.training.settings`), so that a file and flags
+say the same.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from preheat.cli.values import ConfigFile, new_file, print_json, read_settings, show_found, with_settings
-from preheat.errors import ConfigError, DataError, refusal
-from preheat.lab.training.processes import is_main, leave
+from preheat.cli.command import PATH, argument, command, flag, json_flag
+from preheat.cli.flags import (
+    config_flag,
+    new_file,
+    print_answer,
+    print_json,
+    read_settings,
+    say,
+    setting_flags,
+)
+from preheat.errors import ConfigError, DataError, RunStoppedError, refusal
 
 if TYPE_CHECKING:
-    from preheat.lab.training.config import TrainConfig
+    from pathlib import Path
+
+run_flag = click.option(
+    "--run", type=PATH, required=True, metavar="FOLDER", help="Run folder that preheat train wrote."
+)
 
 
-# --- ``preheat evaluate``: a run's scores on its own test split or on other data ------------------------------------
-
-
-def evaluate(
-    run: Annotated[Path, typer.Option(metavar="FOLDER", help="Run folder that preheat train wrote.")],
-    split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Rows of the run's own data to score.")
-    ] = "test",
-    data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="Other data with the run's columns, scored whole.")
-    ] = None,
-    checkpoint: Annotated[Literal["best", "last"], typer.Option(help="Which checkpoint.")] = "best",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+@command()
+@config_flag
+@flag("--resume", "Go on from the newest complete checkpoint in --out.")
+@click.option("--checkpoint", metavar="NAME", help="Go on from this checkpoint, update-000120 say; needs --resume.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["saved", "new"]),
+    help="At resume, which side's settings are taken where they differ.",
+)
+@click.option(
+    "--bridge",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="With --on-conflict new, updates to come to the new learning rate in.",
+)
+@flag("--force", "Replace an earlier run in --out.")
+@flag("--dry-run", "Print plan, schedule, batches and memory, and train nothing.")
+@json_flag("the result")
+@setting_flags()
+def train(
+    config: Path | None,
+    resume: bool,
+    checkpoint: str | None,
+    on_conflict: str | None,
+    bridge: int,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
+    """Fine-tune or train a text classifier with a schedule.
+
+    Exit code 75: a signal asked for the end, everything is saved, and --resume goes on from there.
+
+    Example: preheat train --data news.csv --text-column title --label-column topic --model gpt2 --out runs/news
+    """
+    from preheat.lab.training.processes import is_main, leave
+    from preheat.lab.training.run_logger import STOPPED_EXIT
+    from preheat.lab.training.session import run_path
+    from preheat.lab.training.session import train as run_training
+
+    checked = read_settings(config, settings)
+    if resume and checked.out is None:
+        raise ConfigError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
+    for name, value in (("checkpoint", checkpoint), ("on-conflict", on_conflict), ("bridge", bridge)):
+        if value and not resume:
+            raise ConfigError(refusal(name, "given with --resume only", value, "A new run has nothing to differ from."))
+    if dry_run:  # before a folder is made: nothing is written
+        from preheat.lab.training.estimating import estimate
+
+        print_answer(estimate(checked), as_json=as_json)
+        return
+    folder = run_path(checked)
+    try:
+        result = run_training(
+            checked,
+            folder,
+            resume=resume,
+            checkpoint=checkpoint,
+            on_conflict=on_conflict,  # type: ignore[arg-type]
+            bridge=bridge,
+            force=force,
+            given=set(checked.model_fields_set),
+        )
+    except RunStoppedError as stopped:
+        say(f"preheat: {stopped}")
+        leave(STOPPED_EXIT)
+        sys.exit(STOPPED_EXIT)
+    if is_main():
+        _print_result(result, folder, as_json=as_json)
+    leave(0)
+
+
+def _print_result(result: dict[str, Any], folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    print(f"test accuracy {result['test']['accuracy']:.4f}, macro F1 {result['test']['macro_f1']:.4f}")
+    if "ceiling" in result:
+        print(f"synthetic headlines: Bayes-optimal accuracy {result['ceiling']['accuracy']:.4f}")
+    print(f"run folder {folder}; learning-rate curve {folder / 'lr.png'}")
+
+
+@command()
+@config_flag
+@click.option("--start", default=1e-6, metavar="RATE", help="First learning rate of the test.")
+@click.option("--end", default=1.0, metavar="RATE", help="Last learning rate of the test.")
+@click.option("--updates", default=200, metavar="N", help="Learning rates tried, one an update.")
+@click.option("--spacing", default="log", metavar="log|linear", help="Equal factors, or equal differences.")
+@click.option("--smoothing", default=0.8, metavar="NUMBER", help="Weight of one update over its neighbor's, in [0, 1).")
+@click.option("--save", type=PATH, metavar="FILE", help="Draw the test: .png, .svg or .pdf.")
+@flag("--force", "Write over the picture's file.")
+@json_flag("the whole test")
+@setting_flags()
+def find_lr(
+    config: Path | None,
+    start: float,
+    end: float,
+    updates: int,
+    spacing: str,
+    smoothing: float,
+    save: Path | None,
+    force: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Try learning rates on a run, and suggest a peak. Nothing is trained or written.
+
+    The run is the one that the other flags describe. Its learning rate rises from update to update; several rules read
+    the loss, and each gives a rate, or says why it has none.
+
+    Example: preheat find-lr --data news.csv --text-column title --label-column topic --save range-test.png
+    """
+    if save is not None:
+        new_file(save, force)
+    checked = read_settings(config, settings)
+    from preheat.lab.finding.rehearsal import find_lr_of_run
+
+    test = find_lr_of_run(checked, say=say, start=start, end=end, updates=updates, spacing=spacing, smoothing=smoothing)
+    if save is not None:
+        test.plot(save)
+    print_answer(test, as_json=as_json)
+
+
+@command()
+@run_flag
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    help="Rows of the run's own data to score.",
+)
+@click.option("--data", metavar="DATA", help="Other data with the run's columns, scored whole.")
+@click.option("--checkpoint", type=click.Choice(["best", "last"]), default="best", help="Which checkpoint.")
+@json_flag("the scores")
+def evaluate(run: Path, split: str, data: str | None, checkpoint: str, as_json: bool) -> None:
     """Score a trained run: loss, accuracy and macro F1.
 
     Example: preheat evaluate --run runs/news --split validation
@@ -38,9 +177,9 @@ def evaluate(
     from preheat.lab.data.rows import read_rows
     from preheat.lab.training.evaluation import Classifier
 
-    classifier = Classifier(run, checkpoint)
+    classifier = Classifier(run, checkpoint)  # type: ignore[arg-type]
     if data is None:
-        scores = classifier.evaluate(split)
+        scores = classifier.evaluate(split)  # type: ignore[arg-type]
     else:
         rows = read_rows(classifier.config.model_copy(update={"data": data}))
         scores = classifier.evaluate_rows(rows.good)
@@ -49,23 +188,17 @@ def evaluate(
         known = {"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split}
         print_json({**known, **scores.to_dict(), **best})
     else:
-        typer.echo(str(scores))
+        print(scores)
         if best:
-            typer.echo(f"synthetic headlines: Bayes-optimal accuracy {best['ceiling']['accuracy']:.4f}")
+            print(f"synthetic headlines: Bayes-optimal accuracy {best['ceiling']['accuracy']:.4f}")
 
 
-# --- ``preheat classify``: classes for new texts --------------------------------------------------------------------
-
-
-def classify(
-    run: Annotated[Path, typer.Option(metavar="FOLDER", help="Run folder that preheat train wrote.")],
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="Texts; none, or -, reads lines from standard input."),
-    ] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Text file, one text a line.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print classes and probabilities as JSON.")] = False,
-) -> None:
+@command()
+@run_flag
+@argument("texts", "[TEXT]...", "Texts; none, or -, reads lines from standard input.", nargs=-1)
+@click.option("--file", type=PATH, metavar="FILE", help="Text file, one text a line.")
+@json_flag("classes and probabilities")
+def classify(run: Path, texts: tuple[str, ...], file: Path | None, as_json: bool) -> None:
     """Classify texts from arguments, a file or standard input.
 
     Example: preheat classify --run runs/news "Shares fall as oil price climbs"
@@ -73,7 +206,7 @@ def classify(
     from preheat.lab.training.evaluation import Classifier
 
     if texts and file:
-        raise ConfigError(refusal("texts", "left out with --file", texts, "Give one of the two."))
+        raise ConfigError(refusal("texts", "left out with --file", list(texts), "Give one of the two."))
     lines = _lines(texts, file)
     if not lines:
         raise ConfigError(
@@ -84,16 +217,16 @@ def classify(
         print_json([asdict(guess) for guess in guesses])
         return
     for guess in guesses:
-        typer.echo(f"{guess.label}\t{guess.probabilities[guess.label]:.3f}\t{guess.text}")
+        print(f"{guess.label}\t{guess.probabilities[guess.label]:.3f}\t{guess.text}")
 
 
-def _lines(texts: list[str] | None, file: Path | None) -> list[str]:
+def _lines(texts: Sequence[str], file: Path | None) -> list[str]:
     """The texts to classify; blank lines of a file or of standard input are left out."""
-    if texts and texts != ["-"]:
-        return texts
+    if texts and list(texts) != ["-"]:
+        return list(texts)
     if file is None:
         if sys.stdin.isatty():
-            typer.echo("reading one text a line; end with Ctrl-D", err=True)
+            say("reading one text a line; end with Ctrl-D")
         content = sys.stdin.read()
     else:
         try:
@@ -101,128 +234,3 @@ def _lines(texts: list[str] | None, file: Path | None) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(refusal("file", "a UTF-8 text file", str(file), f"{error}.")) from None
     return [line.strip() for line in content.splitlines() if line.strip()]
-
-
-# --- ``preheat find-lr``: a range test on the model, data and settings of a run; its flags are ``preheat train``'s
-
-
-@with_settings
-def find_lr(
-    config: ConfigFile = None,
-    start: Annotated[float, typer.Option(metavar="RATE", help="First learning rate of the test.")] = 1e-6,
-    end: Annotated[float, typer.Option(metavar="RATE", help="Last learning rate of the test.")] = 1.0,
-    updates: Annotated[int, typer.Option(metavar="N", help="Learning rates tried, one an update.")] = 200,
-    spacing: Annotated[str, typer.Option(metavar="log|linear", help="Equal factors, or equal differences.")] = "log",
-    smoothing: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Weight of one update over its neighbor's, in [0, 1).")
-    ] = 0.8,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the test: .png, .svg or .pdf.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over the picture's file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole test as JSON.")] = False,
-    **settings: Any,
-) -> None:
-    """Try learning rates on the run that the other flags describe, and suggest a peak. Nothing is trained or written.
-
-    The learning rate climbs from update to update; several rules read the loss, each gives a rate or why it has none.
-
-    Example: preheat find-lr --data news.csv --text-column title --label-column topic --save range-test.png
-    """
-    if save is not None:
-        new_file(save, force)
-    checked = read_settings(config, settings)
-    from preheat.lab.finding.rehearsal import find_lr_of_run
-
-    found = find_lr_of_run(
-        checked, say=lambda line: typer.echo(line, err=True),
-        start=start, end=end, updates=updates, spacing=spacing, smoothing=smoothing,
-    )  # fmt: skip
-    if save is not None:
-        found.plot(save)
-    show_found(found, as_json=as_json)
-
-
-# --- ``preheat train``: its flags are the fields of ``TrainConfig``, so a file and flags say the same ---------------
-
-
-@with_settings
-def train(
-    config: ConfigFile = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the newest complete checkpoint in --out.")
-    ] = False,
-    checkpoint: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Go on from this checkpoint, update-000120 say; needs --resume.")
-    ] = None,
-    on_conflict: Annotated[
-        Literal["saved", "new"] | None,
-        typer.Option(help="At resume, which side's settings are taken where they differ."),
-    ] = None,
-    bridge: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, help="With --on-conflict new, updates to come to the new learning rate in."),
-    ] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in --out.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print plan, schedule, batches and memory, and train nothing.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    **settings: Any,
-) -> None:
-    """Fine-tune or train a text classifier with a learning-rate schedule.
-
-    Exit code 75: a signal asked for the end, everything is saved, and --resume goes on from there.
-
-    Example: preheat train --data news.csv --text-column title --label-column topic --model gpt2 --out runs/news
-    """
-    from preheat.errors import ConfigError, RunStoppedError, refusal
-    from preheat.lab.training.run_logger import STOPPED_EXIT
-    from preheat.lab.training.session import run_path
-    from preheat.lab.training.session import train as run_training
-
-    checked = read_settings(config, settings)
-    if resume and checked.out is None:
-        raise ConfigError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
-    for name, value in (("checkpoint", checkpoint), ("wins", on_conflict), ("bridge", bridge)):
-        if value and not resume:
-            raise ConfigError(refusal(name, "given with --resume only", value, "A new run has nothing to differ from."))
-    if dry_run:  # nothing is written
-        _show_plan(checked, as_json=as_json)
-        return
-    folder = run_path(checked)
-    given = set(checked.model_fields_set)
-    try:
-        result = run_training(
-            checked,
-            folder,
-            resume=resume,
-            checkpoint=checkpoint,
-            on_conflict=on_conflict,
-            bridge=bridge,
-            force=force,
-            given=given,
-        )
-    except RunStoppedError as stopped:
-        typer.echo(f"preheat: {stopped}", err=True)
-        leave(STOPPED_EXIT)
-        raise typer.Exit(STOPPED_EXIT) from None
-    if is_main():
-        _show_result(result, folder, as_json=as_json)
-    leave(0)
-
-
-def _show_result(result: dict[str, Any], folder: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json(result)
-        return
-    typer.echo(f"test accuracy {result['test']['accuracy']:.4f}, macro F1 {result['test']['macro_f1']:.4f}")
-    if "ceiling" in result:
-        typer.echo(f"synthetic headlines: Bayes-optimal accuracy {result['ceiling']['accuracy']:.4f}")
-    typer.echo(f"run folder {folder}; learning-rate curve {folder / 'lr.png'}")
-
-
-def _show_plan(config: TrainConfig, *, as_json: bool) -> None:
-    """What the run would be."""
-    from preheat.lab.training.estimating import estimate
-
-    found = estimate(config)
-    show_found(found, as_json=as_json)

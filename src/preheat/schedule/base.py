@@ -41,6 +41,8 @@ _SUMMED = 2_000_000  # updates added up one by one (16 MB, a few hundredths of a
 # Positions worked on at once. Of 8,192 to 65,536 among the fastest over 10^6: a few arrays of that size stay in a
 # core's cache, and what a call of NumPy costs is spread over enough of them.
 _BLOCK = 32_768
+# Up to so many updates without NumPy: a microsecond each, against the 100 ms that loading it takes.
+_ONE_BY_ONE = 20_000
 _LOW = 0.01  # of the peak: below this an update does next to nothing
 
 # Classes of schedules by the name that files and texts give them. `Any`: what their constructors take differs.
@@ -507,14 +509,23 @@ def _view() -> Any:
     return import_module("preheat.view")
 
 
+def known_kinds() -> dict[str, Any]:
+    """:data:`KINDS` with every kind in it: nobody may have needed the modules that define them yet."""
+    from importlib import import_module
+
+    for module in ("sequence", "combine"):  # combine stands on metric
+        import_module(f"preheat.schedule.{module}")
+    return KINDS
+
+
 def _made(kind: str, *arguments: Any) -> Schedule:
     """A schedule of the kind called so."""
-    return cast("Schedule", KINDS[kind](*arguments))
+    return cast("Schedule", known_kinds()[kind](*arguments))
 
 
 def _constant(factor: Factor, length: Count | None = None) -> Schedule:
     """``factor`` at every update."""
-    return cast("Schedule", KINDS["phases"].constant(factor, length))
+    return cast("Schedule", known_kinds()["phases"].constant(factor, length))
 
 
 def takes_schedules(cls: type[Schedule]) -> bool:
@@ -560,9 +571,10 @@ def _versioned(data: Any) -> Schedule:
 def schedule_in(data: Any) -> Schedule:
     """The schedule that a dictionary without a version describes; anything unexpected in it is refused."""
     name = data.get("kind") if isinstance(data, Mapping) else None
-    if not isinstance(name, str) or name not in KINDS:
-        raise ScheduleError(unknown_name("kind", "the kind of a schedule", name, KINDS, "Write it with to_dict()."))
-    return cast("Schedule", KINDS[name]._from_data(data))
+    kinds = known_kinds()
+    if not isinstance(name, str) or name not in kinds:
+        raise ScheduleError(unknown_name("kind", "the kind of a schedule", name, kinds, "Write it with to_dict()."))
+    return cast("Schedule", kinds[name]._from_data(data))
 
 
 def only(what: str, data: Mapping[str, Any], needed: set[str], known: set[str]) -> None:
@@ -636,13 +648,18 @@ def _described_values(schedule: Schedule, lr: float, run: int | None) -> str:
 
 def _described_sums(schedule: Schedule, lr: float, updates: int) -> str:
     """The area under the curve, and how much of the run is spent near zero."""
-    import numpy as np
-
     exact = updates <= _SUMMED
-    factors = schedule(range(updates) if exact else np.linspace(0, updates - 1, _SUMMED).astype(np.int64))
-    share = updates / len(factors)
-    total, peak = share * float(factors.sum()), float(factors.max())
-    low = round(share * int((factors < _LOW * peak).sum()))
+    if updates <= _ONE_BY_ONE:
+        each = [schedule(position) for position in range(updates)]
+        total, peak = math.fsum(each), max(each)
+        low = sum(factor < _LOW * peak for factor in each)
+    else:
+        import numpy as np
+
+        factors = schedule(range(updates) if exact else np.linspace(0, updates - 1, _SUMMED).astype(np.int64))
+        share = updates / len(factors)
+        total, peak = share * float(factors.sum()), float(factors.max())
+        low = round(share * int((factors < _LOW * peak).sum()))
     return (
         f"sum of the learning rates: {'' if exact else 'about '}{lr * total:g},"
         f" as {total / peak if peak else 0:.6g} updates at the peak; {low} updates below 1 % of the peak"

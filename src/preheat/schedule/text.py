@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from preheat.errors import ScheduleError, near_miss, refusal
 from preheat.files import replacing
-from preheat.schedule.base import KINDS, VERSION, WORDS, Schedule, options_of, takes_schedules
+from preheat.schedule.base import VERSION, WORDS, Schedule, known_kinds, options_of, takes_schedules
 from preheat.schedule.curves import CURVE_NAMES, Constant, Linear, named_curve
 from preheat.schedule.lengths import Count, Factor, Length, as_length, lr, rest
 from preheat.schedule.sequence import CONVENTIONS, Phase, PhaseSchedule
@@ -40,7 +40,7 @@ _SPACE = re.compile(r"\s*")
 _UNITS = ("update", "updates", "epoch", "epochs", "sample", "samples", "token", "tokens")
 _MOST_NESTED = 50  # brackets in brackets: far above what people write, far below what Python's stack holds
 # What is called with brackets: every kind but phases, whose words are this grammar itself.
-_CALLED = {name: kind for name, kind in KINDS.items() if name != "phases"}
+_CALLED = {name: kind for name, kind in known_kinds().items() if name != "phases"}
 
 
 def parse(text: str) -> Schedule:

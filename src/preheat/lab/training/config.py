@@ -6,15 +6,16 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal, unknown_name
+from preheat.lab.training.settings import SETTINGS, Settings
 from preheat.plan import Plan
 from preheat.schedule import Schedule, untuned_warmup
 from preheat.schedule.named import is_text, read_schedule, refuse_reserved, schedule_name, takes_warmup
 
 try:
-    from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+    from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 except ImportError as error:
     raise missing_extra("pydantic", "train") from error
 
@@ -26,8 +27,8 @@ SYNTHETIC_SETTINGS = {"rows": 20_000, "evaluation_rows": 2000, "topics": 6, "noi
 _FILE_SETTINGS = ("text_column", "label_column", "split_column", "id_column", "classes", "bad_rows")
 
 
-class TrainConfig(BaseModel):
-    """Every setting of a run; the command line's flags and a file's keys are these fields.
+class TrainConfig(Settings, BaseModel):
+    """The settings of a run, checked; each is described in :mod:`preheat.lab.training.settings`.
 
     >>> TrainConfig(epochs=3).epochs
     3
@@ -35,111 +36,9 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    out: str | None = Field(None, description="Run folder, new or empty; without it runs/<data>-<date>.")
-    data: str = Field(
-        BBC,
-        description="CSV, TSV, JSON Lines or Parquet file, a data set's folder or hub name, 'bbc', or 'synthetic'.",
-    )
-    rows: int | None = Field(
-        None, ge=1, description="Synthetic data: training rows, 20000; batch times updates for a single pass."
-    )
-    evaluation_rows: int | None = Field(
-        None, ge=1, description="Synthetic data: rows of the validation split, and as many of the test split; 2000."
-    )
-    topics: int | None = Field(None, ge=2, le=8, description="Synthetic data: classes, 6.")
-    noise: float | None = Field(
-        None, ge=0, lt=1, description="Synthetic data: share of words that may come from any topic, 0.25."
-    )
-    data_seed: int | None = Field(None, ge=0, description="Synthetic data: which rows, whatever the run's seed; 0.")
-    text_column: list[str] = Field(["text"], min_length=1, description="Column(s) with the text, joined by a blank.")
-    label_column: str = Field("label", description="Column with the class.")
-    split_column: str | None = Field(
-        None,
-        description="Column with train, validation (or val) and test; without it the split is by a hash of the text.",
-    )
-    id_column: str | None = Field(
-        None, description="Column whose values must differ; one called id is, unless this is empty (--id-column '')."
-    )
-    classes: list[str] | None = Field(
-        None, min_length=2, description="All classes; a row of any other is a bad one. Without it those found."
-    )
-    bad_rows: Literal["strict", "skip"] = Field(
-        "strict", description="Rows that cannot be used: refuse the data, or leave them out and say so."
-    )
-    cache: str | None = Field(
-        None, description="Folder for tokenized texts, or 'off'; without it preheat in the user's cache folder."
-    )
-    token_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Share of the tokens of a training text left out at random, anew in every epoch."
-    )
-    model: str = Field(
-        "small", description="Hub name or local folder of a pretrained model, or 'small': from random weights."
-    )
-    head: Literal["sequence", "double"] = Field("sequence", description="Classification head.")
-    lm_weight: float = Field(
-        0.0, ge=0, description="Weight of the language-model loss beside the class's; with double heads only."
-    )
-    dropout: float | None = Field(
-        None, ge=0, lt=1, description="Every dropout probability of the model; without it the model's own."
-    )
-    layers: int = Field(2, ge=1, description="Blocks of the small model.")
-    width: int = Field(128, ge=4, description="Width of the small model, a multiple of its heads.")
-    heads: int = Field(4, ge=1, description="Attention heads of the small model.")
-    norm: Literal["pre", "post"] = Field(
-        "pre", description="Layer normalization of the small model: GPT-2's, or after each sum (post-LN)."
-    )
-    vocabulary: int = Field(4000, ge=300, description="Tokens of the small model's byte-level BPE.")
-    max_tokens: int = Field(128, ge=2, description="Longer texts are cut.")
-    schedule: str = Field("warmuplinear", description="Name of the schedule, or the whole of it in words.")
-    warmup: int | float | str | None = Field(
-        None, description='Updates, "10%", a fraction, or untuned: 2/(1-beta2). 10% if the schedule climbs.'
-    )
-    schedule_options: dict[str, int | float | str] = Field({}, description="Options of the schedule, as num_cycles.")
-    lr: float | None = Field(
-        None, gt=0, description="Peak learning rate; 1e-3 for the small model, 5e-5 for a pretrained one."
-    )
-    layer_decay: float = Field(
-        1.0, gt=0, le=1, description="Learning rate of a layer over that of the next one; 1 gives all the same."
-    )
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
-    beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's decay of the mean of squared gradients.")
-    epochs: int | None = Field(
-        None, ge=1, description="Passes over the data; 8 for the small model, 3 for a pretrained one, 1 if synthetic."
-    )
-    max_updates: int | None = Field(None, ge=1, description="Most updates of the run; the schedule is shaped for them.")
-    batch_size: int = Field(32, ge=1, description="Texts in a batch of one process.")
-    batch_tokens: int | None = Field(
-        None, ge=1, description="Padded tokens in a batch of one process, at most; instead of --batch-size."
-    )
-    accumulation: int = Field(1, ge=1, description="Batches that make one update.")
-    clip: float = Field(5.0, ge=0, description="Largest gradient norm; 0 does not clip.")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="Arithmetic of the forward pass.")
-    compile: str | None = Field(
-        None, description="torch.compile backend, such as inductor: a minute or more before it gains anything."
-    )
-    seed: int = Field(0, ge=0, lt=2**32, description="Fixes weights, dropout and the order of the data.")
-    threads: int = Field(1, ge=0, description="Threads a CPU operation uses; 0 leaves torch's default.")
-    workers: int = Field(0, ge=0, description="Processes that prepare batches ahead; 0 prepares them in between.")
-    bad_numbers: Literal["stop", "skip"] = Field(
-        "stop", description="A loss or gradient that is no finite number: stop before the update, or skip and count it."
-    )
-    spikes: Literal["record", "stop"] = Field("record", description="A loss far above the usual: note it, or stop.")
-    log_every: int = Field(500, ge=1, description="Updates the printed average loss is taken over.")
-    measure_every: int = Field(
-        10, ge=0, description="Updates between measurements of how far the weights move; 0 makes none."
-    )
-    angles: bool = Field(False, description="With them, the angle by which every weight matrix turns.")
-    critical_every: int = Field(
-        0, ge=0, description="Updates between line searches for the critical learning rate; 0 makes none."
-    )
-    save_every: int | None = Field(
-        None, ge=1, description="Updates between checkpoints; the end of every epoch is one anyway."
-    )
-    keep_last: int = Field(2, ge=1, description="Newest checkpoints that a run can be resumed from.")
-    keep_models: Literal["epochs", "best"] = Field(
-        "epochs", description="Of older ones the models stay: of every epoch, or of the best alone."
-    )
-    trackers: list[str] = Field([], description="Experiment trackers, as tensorboard, wandb, mlflow, trackio.")
+    if TYPE_CHECKING:  # inherited fields are no parameters to a type checker
+
+        def __init__(self, **settings: Any) -> None: ...
 
     @field_validator("text_column", "classes", "trackers", mode="before")
     @classmethod
@@ -286,8 +185,7 @@ def _sentence(error: Any, values: Mapping[str, Any]) -> str:
     rule = error["msg"].removeprefix("Input should be ")
     if error["type"] == "too_short":
         rule = f"a list of {error['ctx']['min_length']} or more"
-    described = TrainConfig.model_fields[str(error["loc"][0])].description
-    return refusal(key, rule, error["input"], str(described))
+    return refusal(key, rule, error["input"], SETTINGS[str(error["loc"][0])].help)
 
 
 def _is_branch(part: Any, values: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from preheat.errors import RunError, refusal
 from preheat.files import replacing
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.records import RunData, read_run
+from preheat.lab.training.settings import SETTINGS
 from preheat.view import inline_svg, plot_series
 from preheat.view import report as words
 from preheat.view.echarts import report_options
@@ -65,8 +66,7 @@ def setting_rows(config: Mapping[str, Any]) -> list[SettingRow]:
 def _row(name: str, setting: Any, defaults: Mapping[str, Any]) -> SettingRow:
     if name not in defaults:
         return SettingRow(name, value(setting), _UNKNOWN, True, "")
-    meaning = TrainConfig.model_fields[name].description or ""
-    return SettingRow(name, value(setting), value(defaults[name]), setting != defaults[name], meaning)
+    return SettingRow(name, value(setting), value(defaults[name]), setting != defaults[name], SETTINGS[name].help)
 
 
 # --- What a confusion matrix says of each class ---------------------------------------------------------------------

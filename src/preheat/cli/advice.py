@@ -1,0 +1,456 @@
+"""Commands that answer before a long run is paid for.
+
+``score``, ``transfer`` and ``refine`` ask theory or a log of gradient norms; ``forecast``, ``optimize`` and ``surface``
+fit laws to short runs; ``rung-check`` asks finished runs whether they could have been stopped early.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from preheat.cli.command import PATH, argument, command, flag, json_flag
+from preheat.cli.completion import schedule_names
+from preheat.cli.flags import (
+    new_file,
+    options_flag,
+    print_answer,
+    print_json,
+    say,
+    schedule_as_said,
+    warmup_flag,
+)
+from preheat.errors import ConfigError, DataError, refusal
+
+if TYPE_CHECKING:
+    from preheat.advice import FinishedRun, Lengthened, Probe, RunLog, Surface, Transfer
+    from preheat.schedule import Schedule
+
+# Flags of every command that fits a law to short runs.
+runs_flag = click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="LOG[=SCHEDULE@UPDATES]",
+    help="A short run, what it followed and its length; without =SCHEDULE the logged learning rates are taken.",
+)
+study_flag = click.option("--study", type=PATH, metavar="FOLDER", help="A study: its finished runs at this peak.")
+peak_flag = click.option("--lr", type=float, required=True, metavar="RATE", help="Peak learning rate of all runs.")
+law_flag = click.option("--law", metavar="NAME", help="tissue or multi-power [by left-out error].")
+loss_flag = click.option("--loss", metavar="COLUMN", help="The column of the loss.")
+
+# --- Theory ---------------------------------------------------------------------------------------------------------
+
+
+@command()
+@argument(
+    "schedules",
+    "SCHEDULE...",
+    "Names, or schedules in words.",
+    nargs=-1,
+    required=True,
+    shell_complete=schedule_names,
+)
+@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of the run.")
+@warmup_flag
+@options_flag
+@click.option("--grad-norms", type=PATH, metavar="LOG", help="A run's log with gradient norms; else constant ones.")
+@flag("--phases", "Show what each phase has of the bound.")
+@json_flag("the scores")
+def score(
+    schedules: tuple[str, ...],
+    updates: int,
+    warmup: str | None,
+    schedule_options: tuple[str, ...],
+    grad_norms: Path | None,
+    phases: bool,
+    as_json: bool,
+) -> None:
+    """Rank schedules by a bound, before any training. It bounds the last iterate, each at its own best peak.
+
+    Without measured gradient norms all need the same warm-up: the bound cannot choose one.
+
+    Example: preheat score linear cosine "warmup 10% > hold > linear 20% to 0" --updates 4000
+    """
+    from preheat.advice import rank_schedules, read_run
+
+    values = [schedule_as_said(words, updates, warmup, 1.0, schedule_options) for words in schedules]
+    norms = None
+    if grad_norms is not None:
+        log = read_run(grad_norms)
+        norms = log.norms_over(updates)
+        for note in log.notes:
+            say(f"note: {note}")
+    ranking = rank_schedules(values, updates=updates, grad_norms=norms)
+    if as_json:
+        print_json(ranking.to_dict())
+    elif phases or len(ranking.scores) == 1:
+        print("\n\n".join(one.explain() for one in ranking.scores))
+    else:
+        print(ranking.explain())
+
+
+@command()
+@click.option("--from", "source", required=True, metavar="SCHEDULE", help="What the rate is good for.")
+@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of that run.")
+@click.option("--lr", type=float, metavar="RATE", help="Its best peak learning rate.")
+@click.option("--to", metavar="SCHEDULE", help="What to run; left out, the same schedule with a new cool-down.")
+@click.option("--to-updates", type=int, metavar="UPDATES", help="Updates of the new run, if others.")
+@warmup_flag
+@json_flag("the answer")
+def transfer(
+    source: str,
+    updates: int,
+    lr: float | None,
+    to: str | None,
+    to_updates: int | None,
+    warmup: str | None,
+    as_json: bool,
+) -> None:
+    """Carry a peak learning rate to another schedule or run length. Without --to, find the cool-down that keeps it.
+
+    Example: preheat transfer --lr 1e-3 --from "hold 80% > linear to 0" --to "linear to 0" --updates 4000
+
+    Example: preheat transfer --from "warmup 300 > hold > linear 20% to 0" --updates 50000 --to-updates 100000
+    """
+    from preheat.advice import lengthen, transfer_lr
+
+    def named(words: str, length: int) -> Schedule:
+        return schedule_as_said(words, length, warmup, 1.0)
+
+    if to is not None:
+        if lr is None:
+            raise ConfigError(refusal("lr", "given", None, "It is the best peak of the schedule after --from."))
+        length = to_updates or updates
+        pair = named(source, updates), named(to, length)
+        print_answer(transfer_lr(lr, *pair, updates=updates, target_updates=length), as_json=as_json)
+        return
+    if to_updates is None:
+        advice = "Give --to for another schedule, --to-updates for a longer run, or both."
+        raise ConfigError(refusal("to", "given, or to-updates", None, advice))
+    lengthened = lengthen(named(source, updates), to_updates, updates=updates)
+    if lr is None:
+        print_answer(lengthened, as_json=as_json)
+    else:
+        _print_with_peak(lengthened, lr, as_json=as_json)
+
+
+def _print_with_peak(answer: Transfer | Lengthened, lr: float, *, as_json: bool) -> None:
+    """A longer run with the rate it is to have."""
+    from preheat.schedule.lengths import positive
+
+    peak = positive("lr", lr, "It is the best peak of the schedule after --from.") * answer.ratio
+    if as_json:
+        print_json({**answer.to_dict(), "lr": peak})
+    else:
+        print(f"at the peak {peak:.4g}:\n{answer}")
+
+
+@command()
+@argument("run", "RUN", "A run's log with gradient norms, or its folder.", type=PATH)
+@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Length of the next run.")
+@click.option("--optimizer", default="sgd", metavar="NAME", help="Whose weights: sgd or adam.")
+@click.option("--save", type=PATH, metavar="FILE", help="Write the schedule to a .json or .toml file.")
+@click.option("--force", is_flag=True, help="Replace the file after --save.")
+@json_flag("the schedule and all numbers")
+def refine(run: Path, updates: int, optimizer: str, save: Path | None, force: bool, as_json: bool) -> None:
+    """Make a schedule from the gradient norms that a run logged. Warm-up and decay both come out of them.
+
+    Example: preheat refine runs/linear --updates 4000 --save refined.json
+    """
+    from preheat.advice import read_run
+    from preheat.advice import refine as refined_by
+    from preheat.schedule.text import save_schedule
+
+    if save is not None:
+        new_file(save, force)
+    refined = refined_by(read_run(run), updates, optimizer=optimizer)
+    print_answer(refined, as_json=as_json)
+    if save is not None:
+        save_schedule(refined.schedule, save)
+        say(f"wrote {save}")
+
+
+# --- Laws fitted to short runs --------------------------------------------------------------------------------------
+
+
+def read_probes(
+    runs: Sequence[str], study: Path | None, lr: float, warmup: str | None, loss: str | None
+) -> list[Probe]:
+    """The runs named one by one, and those of a study."""
+    probes = [_read_probe(words, lr, warmup, loss) for words in runs]
+    if study is not None:
+        from preheat.lab.studies.findings import study_probes
+
+        probes += study_probes(study, lr)
+    return probes
+
+
+def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe:
+    """One ``LOG`` or ``LOG=SCHEDULE@UPDATES``."""
+    from preheat.advice import probe, read_run
+
+    path, said, followed = _split(words)
+    log = read_run(Path(path), loss=loss)
+    if not said:
+        return probe(log)
+    text, at, length = followed.rpartition("@")
+    if not at or not length.strip().isdigit():
+        advice = "For example --run 'a.csv=warmup 300 > hold > linear 20% to 0@25000'."
+        raise ConfigError(refusal("run", "written LOG=SCHEDULE@UPDATES", words, advice))
+    updates = int(length)
+    return probe(log, schedule_as_said(text, updates, warmup, lr), updates=updates, lr=lr)
+
+
+def _split(words: str) -> tuple[str, str, str]:
+    """The log, ``=`` and what it followed; the log's name may have ``=`` in it, as ``lr=0.001/log.csv`` has."""
+    parts = words.split("=")
+    for many in range(len(parts), 0, -1):
+        if Path(path := "=".join(parts[:many])).exists():
+            return path, "=" if many < len(parts) else "", "=".join(parts[many:])
+    return words.partition("=")
+
+
+@command()
+@argument("schedule", "SCHEDULE", "A name, or a schedule in words.", shell_complete=schedule_names)
+@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of the run asked about.")
+@peak_flag
+@runs_flag
+@study_flag
+@warmup_flag
+@law_flag
+@loss_flag
+@json_flag("the curve and all numbers")
+def forecast(
+    schedule: str,
+    updates: int,
+    lr: float,
+    runs: tuple[str, ...],
+    study: Path | None,
+    warmup: str | None,
+    law: str | None,
+    loss: str | None,
+    as_json: bool,
+) -> None:
+    """Predict the loss of a schedule from short runs. Two or more are needed, at the same peak with different decays.
+
+    Example: preheat forecast "warmup 300 > hold > linear 40% to 0" --updates 50000 --lr 1e-3 --run a.csv --run b.csv
+    """
+    from preheat.advice import forecast as predict
+
+    probes = read_probes(runs, study, lr, warmup, loss)
+    asked = schedule_as_said(schedule, updates, warmup, lr)
+    print_answer(predict(probes, asked, updates=updates, lr=lr, law=law), as_json=as_json)
+
+
+@command()
+@argument("reference", "SCHEDULE", "What would be run otherwise.", shell_complete=schedule_names)
+@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of the run to be planned.")
+@peak_flag
+@runs_flag
+@study_flag
+@click.option("--climb", type=int, metavar="UPDATES", help="Warm-up of the planned run [as SCHEDULE's].")
+@click.option(
+    "--floor",
+    "floors",
+    type=float,
+    multiple=True,
+    metavar="FRACTION",
+    help="An end it may have [0 0.02 0.1]; may be repeated.",
+)
+@warmup_flag
+@law_flag
+@loss_flag
+@json_flag("the set and all numbers")
+def optimize(
+    reference: str,
+    updates: int,
+    lr: float,
+    runs: tuple[str, ...],
+    study: Path | None,
+    climb: int | None,
+    floors: tuple[float, ...],
+    warmup: str | None,
+    law: str | None,
+    loss: str | None,
+    as_json: bool,
+) -> None:
+    """Find the best schedules under a law fitted to short runs. It says whether the gain is more than the law's error.
+
+    Example: preheat optimize cosine --updates 50000 --lr 1e-3 --climb 300 --run a.csv --run b.csv
+    """
+    from preheat.advice import optimize as search
+
+    probes = read_probes(runs, study, lr, warmup, loss)
+    known = schedule_as_said(reference, updates, warmup, lr)
+    options = {"floors": list(floors)} if floors else {}
+    print_answer(search(probes, known, lr=lr, updates=updates, climb=climb, law=law, **options), as_json=as_json)
+
+
+@command()
+@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Length of all runs.")
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="SCHEDULE@PEAK=LOSS",
+    help="A finished run and its final loss; four or more.",
+)
+@click.option("--study", type=PATH, metavar="FOLDER", help="A study: its runs of this length, means over seeds.")
+@click.option("--ask", multiple=True, metavar="SCHEDULE", help="A shape whose best peak is wanted; may be repeated.")
+@click.option(
+    "--peak",
+    "peaks",
+    type=float,
+    multiple=True,
+    metavar="RATE",
+    help="A peak the next run may have; may be repeated.",
+)
+@warmup_flag
+@json_flag("the answer")
+def surface(
+    updates: int,
+    runs: tuple[str, ...],
+    study: Path | None,
+    ask: tuple[str, ...],
+    peaks: tuple[float, ...],
+    warmup: str | None,
+    as_json: bool,
+) -> None:
+    """Fit the loss over shapes and peaks to finished runs. Four are enough.
+
+    It tells the best peak of any shape, and what to run next.
+
+    Example: preheat surface --updates 3000 --run "hold > linear 20%@1e-4=2.9" --run "hold > linear 20%@1e-3=2.7"
+      --run "hold > linear 20%@1e-2=2.8" --run "linear to 0@1e-3=2.72" --ask "cosine to 0"
+    """
+    from preheat.advice import surface as fit
+
+    finished = [_finished(words, updates, warmup) for words in runs]
+    if study is not None:
+        from preheat.lab.studies.findings import study_outcomes
+
+        finished += study_outcomes(study, updates)
+    fitted = fit(finished, updates=updates)
+    wanted = {words: schedule_as_said(words, updates, warmup, 1.0) for words in ask}
+    best = {words: fitted.best(schedule) for words, schedule in wanted.items()}
+    schedule, peak = _next(fitted, [*wanted.values()], peaks)
+    if as_json:
+        answers = [{"schedule": words, "peak": at, "loss": loss} for words, (at, loss) in best.items()]
+        print_json({**fitted.to_dict(), "asked": answers, "next": {"schedule": schedule, "peak": peak}})
+        return
+    print(fitted.explain())
+    for words, (at, loss) in best.items():
+        print(f"{words}: best at {at:.3g}, {loss:.4f}")
+    print(f"the run that would tell most: {schedule} at {peak:.3g}")
+
+
+def _finished(words: str, updates: int, warmup: str | None) -> FinishedRun:
+    """One ``SCHEDULE@PEAK=LOSS``."""
+    from preheat.advice import FinishedRun
+
+    left, equals, loss = words.rpartition("=")
+    shape, at, peak = left.rpartition("@")
+    try:
+        numbers = float(peak), float(loss)
+    except ValueError:
+        equals = ""
+    if not equals or not at:
+        advice = "For example --run 'hold 80% > linear to 0@1e-3=2.71'."
+        raise ConfigError(refusal("run", "written SCHEDULE@PEAK=LOSS", words, advice))
+    return FinishedRun(schedule_as_said(shape, updates, warmup, numbers[0]), *numbers)
+
+
+def _next(fitted: Surface, asked: list[Schedule], peaks: Sequence[float]) -> tuple[str, float]:
+    """The most informative run among the shapes known and asked about, at the peaks given or those of the runs."""
+    shapes = [*dict.fromkeys([*(run.schedule for run in fitted.runs), *asked])]
+    schedule, peak = fitted.next_run(shapes, list(peaks) or sorted({run.peak for run in fitted.runs}))
+    return str(schedule), peak
+
+
+# --- Early stopping -------------------------------------------------------------------------------------------------
+
+_OF_CELLS = (
+    "every cell of the study counts once, by means over its seeds: training losses on the way, validation at the end"
+)
+
+
+@command("rung-check")
+@argument("runs", "RUN...", "Logs of finished runs, their folders, or a study's.", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--at",
+    type=float,
+    multiple=True,
+    metavar="FRACTION",
+    help="A rung [0.2 0.5 0.8 0.9 0.95]; may be repeated.",
+)
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="Each run's shape, in the order of the runs; may be repeated.",
+)
+@click.option(
+    "--updates", type=int, metavar="UPDATES", help="Of a study with runs of several lengths, those of this one."
+)
+@loss_flag
+@click.option("--least", default=0.8, metavar="FRACTION", help="Spearman needed to stop runs early.")
+@click.option("--prune-at", type=float, metavar="FRACTION", help="Exit 1 unless runs may be stopped there.")
+@json_flag("the rungs")
+def rung_check(
+    runs: tuple[Path, ...],
+    at: tuple[float, ...],
+    groups: tuple[str, ...],
+    updates: int | None,
+    loss: str | None,
+    least: float,
+    prune_at: float | None,
+    as_json: bool,
+) -> None:
+    """Say whether finished runs could have been stopped early. Did their losses on the way tell which would end best?
+
+    Example: preheat rung-check runs/linear runs/cosine runs/wsd-10 runs/wsd-20 runs/wsd-40 runs/constant --at 0.5
+    """
+    from preheat.advice import rung_check as check
+    from preheat.advice.early_stopping import RUNGS
+
+    shares = [*(at or RUNGS), *([] if prune_at is None else [prune_at])]
+    logs, shapes = _logs(runs, updates, loss)
+    verdict = check(logs, shares, groups=list(groups) or shapes, least=least)
+    if shapes is not None:
+        verdict = replace(verdict, notes=(_OF_CELLS, *verdict.notes))
+    print_answer(verdict, as_json=as_json)
+    if prune_at is not None:
+        try:
+            verdict.prune(prune_at)
+        except DataError as refused:
+            say(f"preheat: {refused}")
+            sys.exit(1)
+
+
+def _logs(paths: Sequence[Path], updates: int | None, loss: str | None) -> tuple[list[RunLog], list[str] | None]:
+    """The runs and, where a study knows them, their shapes."""
+    from preheat.advice import read_run
+    from preheat.lab.studies.findings import is_study, study_logs
+
+    twice = [path for index, path in enumerate(paths) if path.resolve() in {one.resolve() for one in paths[:index]}]
+    if twice:
+        raise ConfigError(
+            refusal("runs", "each named once", str(twice[0]), "A run that counts twice agrees with itself.")
+        )
+    if len(paths) == 1 and is_study(paths[0]):
+        return study_logs(paths[0], updates)
+    studies = [str(path) for path in paths if is_study(path)]
+    if studies:
+        raise ConfigError(refusal("runs", "one study, or runs", studies[0], "Ask about one study at a time."))
+    if updates is not None:
+        raise ConfigError(
+            refusal("updates", "left out for runs", updates, "It picks runs of a study; name those you mean.")
+        )
+    return [read_run(path, loss=loss) for path in paths], None

@@ -1,0 +1,373 @@
+"""Commands about what runs did or would do: ``audit`` a log, ``watch`` a script, ``resume-check`` a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from preheat.cli.command import PATH, argument, command, json_flag
+from preheat.cli.flags import force_flag, new_file, plan_flags, print_json, read_plan, say, write_text
+from preheat.errors import ConfigError, DataError, PreheatError, RunError, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from preheat.auditing import Audit, Finding, Recognized
+    from preheat.auditing.logs import Log
+    from preheat.schedule import Schedule
+    from preheat.watching import Report, Watched
+
+_PAGE, _PICTURES = ".html", (".png", ".svg", ".pdf")
+_DRAWN = 2000  # points of a curve that are drawn: more than any terminal or picture has columns
+
+# --- A log ----------------------------------------------------------------------------------------------------------
+
+
+@command()
+@argument("log", "LOG", "trainer_state.json, TensorBoard events, CSV, JSON Lines, or a run folder.", type=PATH)
+@click.option(
+    "--against", metavar="SPEC", help="The plan: a name, words, or a file (a schedule's, or a trainer's own)."
+)
+@plan_flags()
+@click.option("--column", metavar="NAME", help="Column or tag of the learning rate, if its name does not say so.")
+@click.option("--first", type=click.IntRange(0, 1), metavar="0|1", help="The log's step number of the first update.")
+@click.option(
+    "--save", type=PATH, metavar="FILE", help="Report it as .html, or draw plan and log as .png, .svg or .pdf."
+)
+@force_flag
+@json_flag("the findings")
+def audit(
+    log: Path,
+    against: str | None,
+    updates: int | None,
+    warmup: str | None,
+    lr: float | None,
+    schedule_options: tuple[str, ...],
+    column: str | None,
+    first: int | None,
+    save: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Say what a run's learning rate did, from its log. Exit 1 if that is not the plan.
+
+    Without a plan, print the schedule that the rates look like.
+
+    Example: preheat audit runs/news/trainer_state.json --against warmuplinear --warmup 100 --lr 5e-5
+    """
+    from preheat.auditing.audits import audit as audited
+    from preheat.auditing.logs import read_log
+
+    if save is not None:
+        _refuse_kind(save)  # before a log of a million rows is read
+        new_file(save, force)
+    read = read_log(log, column)
+    if against is None:
+        _recognize(read, first, save, as_json)
+        return
+    plan, peak = read_plan(against, updates or read.total, warmup, lr, schedule_options, "the log")
+    result = audited(read, plan, lr=peak, total=updates, first=first)
+    if save is not None:
+        _save_audit(result, save)
+    if as_json:
+        print_json(_audit_data(result))
+    else:
+        _print_audit(result)
+    if not result.equal:
+        sys.exit(1)
+
+
+def _refuse_kind(path: Path) -> None:
+    """What the file is to be, its name says."""
+    if path.suffix.lower() not in (_PAGE, *_PICTURES):
+        rule = f"a {_PAGE}, {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]} file"
+        raise ConfigError(refusal("save", rule, str(path), "Name one of these."))
+
+
+def _print_audit(result: Audit) -> None:
+    from preheat.view.terminal import draw_series
+
+    read = result.log
+    rates = sum(len(series) for series in read.series)
+    print(f"log: {read.path} ({read.kind}), {rates} learning rates")
+    peak = "" if result.base_lr is None else f", peak {result.base_lr:g}"
+    print(f"plan: {result.schedule}{peak}\n")
+    for note in read.notes:
+        say(f"note: {note}")
+    for finding in result.findings:
+        if len(finding.updates) > 1 and (not finding.equal or len(result.findings) == 1):
+            print(draw_series(_audit_curves(finding), points=["log"]))
+    print(result)
+
+
+def _audit_curves(finding: Finding) -> dict[str, tuple[Any, Any]]:
+    """The plan and the log of one group, thinned for a drawing."""
+    step = max(1, len(finding.updates) // _DRAWN)
+    updates = finding.updates[::step].tolist()
+    return {"plan": (updates, finding.planned[::step].tolist()), "log": (updates, finding.rates[::step].tolist())}
+
+
+def _save_audit(result: Audit, path: Path) -> None:
+    from preheat.auditing.report import audit_html
+    from preheat.view import plot_series
+
+    if path.suffix.lower() == _PAGE:
+        write_text(audit_html(result), path)
+        return
+    finding = next((one for one in result.findings if not one.equal), result.findings[0])
+    plot_series(_audit_curves(finding), path=path, ylabel="learning rate", title=finding.sentence, points=["log"])
+    say(f"wrote {path}")
+
+
+def _audit_data(result: Audit) -> dict[str, Any]:
+    return {
+        "log": str(result.log.path),
+        "kind": result.log.kind,
+        "plan": str(result.schedule),
+        "base_lr": result.base_lr,
+        "equal": result.equal,
+        "notes": list(result.log.notes),
+        "findings": [{**_finding_data(finding), "rates": len(finding.updates)} for finding in result.findings],
+    }
+
+
+def _finding_data(finding: Finding) -> dict[str, Any]:
+    return {
+        "group": finding.group,
+        "kind": finding.kind,
+        "sentence": finding.sentence,
+        "cause": finding.cause,
+        "scale": finding.scale,
+        "offset": finding.offset,
+        "evidence": list(finding.evidence),
+    }
+
+
+def _recognize(read: Log, first: int | None, save: Path | None, as_json: bool) -> None:
+    """The answer where no plan was given."""
+    from preheat.auditing import recognise_log
+
+    if save is not None and save.suffix.lower() != _PAGE and all(len(series) < 2 for series in read.series):
+        raise ConfigError(refusal("save", "left out for a log with one rate", str(save), "There is nothing to draw."))
+    recognized = recognise_log(read, first=first)
+    if save is not None:
+        _save_recognized(read, recognized, first, save)
+    for note in read.notes:
+        say(f"note: {note}")
+    if as_json:
+        print_json({name: None if one is None else _recognized_data(one) for name, one in recognized.items()})
+        return
+    for name, one in recognized.items():
+        if one is None:
+            print(f"{name}: too few rates above zero to say")
+            continue
+        print(f"{name}: {one.schedule}")
+        print(f"  peak {one.base_lr:g}, {'every logged rate agrees' if one.exact else 'nearest known shape'}")
+        for note in one.notes:
+            print(f"  {note}")
+
+
+def _recognized_data(one: Recognized) -> dict[str, Any]:
+    return {
+        "spec": str(one.schedule),
+        "base_lr": one.base_lr,
+        "exact": one.exact,
+        "error": one.error,
+        "notes": list(one.notes),
+        "schedule": one.schedule.to_dict(),
+    }
+
+
+def _save_recognized(read: Log, recognized: Mapping[str, Recognized | None], first: int | None, path: Path) -> None:
+    from preheat.auditing.report import recognized_page
+    from preheat.view import plot_series
+
+    if path.suffix.lower() == _PAGE:
+        write_text(recognized_page(read, recognized, first=first), path)
+        return
+    curves = {series.name: (series.steps.tolist(), series.rates.tolist()) for series in read.series}
+    plot_series(curves, path=path, ylabel="learning rate", title=read.kind)
+    say(f"wrote {path}")
+
+
+# --- A script, while it runs ----------------------------------------------------------------------------------------
+
+
+@command()
+@argument("command", "-- COMMAND...", "The training command: python train.py, torchrun, ...", nargs=-1, required=True)
+@click.option(
+    "--against", metavar="SPEC", help="The plan: a name, words, or a file; left out, what the script asks for."
+)
+@plan_flags()
+@click.option("--out", type=PATH, metavar="FOLDER", help="Keep the record, the report and a picture there.")
+@click.option("--force", is_flag=True, help="Use a folder that has something in it.")
+def watch(
+    command: tuple[str, ...],
+    against: str | None,
+    updates: int | None,
+    warmup: str | None,
+    lr: float | None,
+    schedule_options: tuple[str, ...],
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Run a training script and say what its learning rate did. Exits with the script's own code.
+
+    Example: preheat watch --against warmuplinear --warmup 100 --updates 3600 -- python train.py
+    """
+    from preheat.watching import read_record, run_watched
+
+    plan = None
+    if against is not None:
+        plan = read_plan(against, updates, warmup, lr, schedule_options, "the command line")
+    if out is not None and out.exists() and any(out.iterdir()) and not force:
+        raise RunError(refusal("out", "a new or empty folder", str(out), "Name another one, or add --force."))
+    with tempfile.TemporaryDirectory(prefix="preheat-watch-") as temporary:
+        folder = Path(temporary) if out is None else out / "record"
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.jsonl"):
+            old.unlink()
+        try:
+            code = run_watched(list(command), folder.resolve())
+        except OSError as error:
+            raise ConfigError(refusal("command", "one that can be run", command[0], f"{error.strerror}.")) from error
+        _say_verdict(read_record(folder), plan, out)
+    sys.exit(code)
+
+
+def _say_verdict(watched: Watched, plan: tuple[Schedule, float | None] | None, out: Path | None) -> None:
+    """The verdict on standard error, since standard output is the script's."""
+    from preheat.watching import report
+
+    for problem in watched.problems:
+        say(f"preheat watch: {problem}")
+    if not watched.lines:
+        say("preheat watch: no update of a torch optimizer was seen. Python started with -I or -E cannot be watched.")
+        return
+    schedule, lr = plan if plan is not None else (None, None)
+    try:
+        reports = report(watched, schedule, lr)
+    except PreheatError as error:  # the script's exit code is passed on, whatever the plan is worth
+        say(f"preheat watch: {error}")
+        return
+    texts = [_verdict(one) for one in reports]
+    say("\n" + "\n\n".join(texts))
+    if out is not None:
+        _keep(reports, texts, out)
+
+
+def _verdict(one: Report) -> str:
+    from preheat.view.terminal import draw_series
+
+    curves = _watched_curves(one)
+    picture = ""
+    if len(one.line.updates) > 1:
+        picture = draw_series(curves, points=["used"] if len(curves) > 1 else (), stream=sys.stderr)
+    return f"preheat watch\n{picture}\n{one}"
+
+
+def _watched_curves(one: Report) -> dict[str, tuple[Any, Any]]:
+    """The plan and the used rates, of the first group that was not as planned."""
+    wrong = [finding for finding in one.findings if not finding.equal] or [*one.findings]
+    group = wrong[0].group if wrong and one.plan is not None else one.line.groups[0]
+    rates = one.line.rates(group)
+    step = max(1, len(rates) // _DRAWN)
+    used = {"used": (one.line.updates[::step], rates[::step].tolist())}
+    if one.plan is None or not wrong:
+        return used
+    planned = wrong[0].updates[::step].tolist(), wrong[0].planned[::step].tolist()
+    return {"plan": planned, **used}
+
+
+def _keep(reports: list[Report], texts: list[str], out: Path) -> None:
+    """``report.txt``, ``report.json`` and a picture of each optimizer."""
+    from preheat.files import replacing
+    from preheat.view import plot_series
+
+    data = [
+        {
+            "optimizers": one.line.optimizers,
+            "updates": len(one.line.updates),
+            "skipped": len(one.line.skips),
+            "plan": None if one.plan is None else str(one.plan),
+            "source": one.source,
+            "equal": one.equal,
+            "notes": list(one.notes),
+            "findings": [_finding_data(finding) for finding in one.findings],
+        }
+        for one in reports
+    ]
+    for name, text in (("report.txt", "\n\n".join(texts) + "\n"), ("report.json", json.dumps(data, indent=2) + "\n")):
+        with replacing(out / name) as beside:
+            beside.write_text(text, encoding="utf-8")
+    for index, one in enumerate(reports):
+        if len(one.line.updates) > 1:
+            title = one.findings[0].sentence if one.findings else one.title
+            curves = _watched_curves(one)
+            points = ["used"] if len(curves) > 1 else []
+            path = out / (f"watch-{index}.png" if index else "watch.png")
+            plot_series(curves, path=path, ylabel="learning rate", title=title, points=points)
+    say(f"wrote {out}")
+
+
+# --- A checkpoint, before it is resumed -----------------------------------------------------------------------------
+
+
+@command()
+@argument("checkpoint", "CHECKPOINT", "A file, or the folder of a checkpoint or run; nothing in it is run.", type=PATH)
+@click.option(
+    "--with", "spec", required=True, metavar="SPEC", help="The schedule to go on with: a name, words, or a file."
+)
+@plan_flags(lr="Its peak; left out, the saved base rate is kept.")
+@click.option("--bridge", default=100, metavar="UPDATES", help="Updates of the bridge shown.")
+@json_flag("the forecast")
+def resume_check(
+    checkpoint: Path,
+    spec: str,
+    updates: int | None,
+    warmup: str | None,
+    lr: float | None,
+    schedule_options: tuple[str, ...],
+    bridge: int,
+    as_json: bool,
+) -> None:
+    """Say what resuming a checkpoint does to the learning rate. Exit 1 if it is not what is asked for.
+
+    It says so for the checkpoint's own framework, and for preheat.
+
+    Example: preheat resume-check runs/gpt2/checkpoint-500 --with warmuplinear --warmup 100 --updates 2000
+    """
+    from preheat.checkpoints import check_resume
+
+    # Whoever mistyped the path should not first be asked for --updates.
+    if not checkpoint.exists():
+        raise DataError(refusal("checkpoint", "a file or folder that exists", str(checkpoint), "Check the path."))
+    schedule, peak = read_plan(spec, updates, warmup, lr, schedule_options, "the checkpoint")
+    forecast = check_resume(checkpoint, schedule, lr=peak, total=updates, bridge=bridge)
+    if as_json:
+        print_json(
+            {
+                "checkpoint": str(forecast.checkpoint.path),
+                "framework": forecast.checkpoint.framework,
+                "position": forecast.position,
+                "saved": None if forecast.saved is None else str(forecast.saved),
+                "saved_base": forecast.saved_base,
+                "asked": str(forecast.asked),
+                "asked_base": forecast.asked_base,
+                "sentence": forecast.sentence,
+                "preheat": forecast.ours,
+                "as_asked": forecast.as_asked,
+                "updates": list(forecast.updates),
+                "courses": {curve.name: list(curve.rates) for curve in forecast.curves},
+                "notes": list(forecast.notes),
+            }
+        )
+    else:
+        print(forecast)
+    if not forecast.as_asked:
+        sys.exit(1)
