@@ -12,7 +12,7 @@ from preheat.cli.values import print_json, schedule_as_said, schedule_names, sho
 from preheat.errors import ConfigError, DataError, refusal
 
 if TYPE_CHECKING:
-    from preheat.advice import FinishedRun, Probe, RunLog, Surface
+    from preheat.advice import FinishedRun, RunLog, ShortRun, Surface
     from preheat.schedule import Schedule
 
 
@@ -48,7 +48,7 @@ def rung_check(
 
     Example: preheat rung-check runs/linear runs/cosine runs/wsd-10 runs/wsd-20 runs/wsd-40 runs/constant --at 0.5
     """
-    from preheat.advice import rung_check as check
+    from preheat.advice import check_early_stopping as check
     from preheat.advice.early_stopping import RUNGS
 
     shares = [*(at or RUNGS), *([] if prune_at is None else [prune_at])]
@@ -108,7 +108,7 @@ LossColumn = Annotated[str | None, typer.Option(metavar="COLUMN", help="The colu
 
 def read_probes(
     runs: list[str] | None, study: Path | None, lr: float, warmup: str | None, loss: str | None
-) -> list[Probe]:
+) -> list[ShortRun]:
     """The runs named one by one, and those of a study."""
     found = [_read_probe(words, lr, warmup, loss) for words in runs or ()]
     if study is not None:
@@ -118,20 +118,20 @@ def read_probes(
     return found
 
 
-def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe:
+def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> ShortRun:
     """One ``LOG`` or ``LOG=SCHEDULE@UPDATES``."""
-    from preheat.advice import probe, read_run
+    from preheat.advice import ShortRun, read_run
 
     path, said, followed = _split(words)
     log = read_run(Path(path), loss=loss)
     if not said:
-        return probe(log)
+        return ShortRun.from_log(log)
     text, at, length = followed.rpartition("@")
     if not at or not length.strip().isdigit():
         advice = "For example --run 'a.csv=warmup 300 > hold > linear 20% to 0@25000'."
         raise ConfigError(refusal("run", "written LOG=SCHEDULE@UPDATES", words, advice))
     updates = int(length)
-    return probe(log, schedule_as_said(text, updates, warmup, lr), updates=updates, lr=lr)
+    return ShortRun.from_log(log, schedule_as_said(text, updates, warmup, lr), updates=updates, lr=lr)
 
 
 def _split(words: str) -> tuple[str, str, str]:
@@ -172,7 +172,7 @@ def optimize(
     probes = read_probes(runs, study, lr, warmup, loss)
     known = schedule_as_said(reference, updates, warmup, lr)
     options = {} if not floors else {"floors": floors}
-    found = search(probes, known, lr=lr, updates=updates, climb=climb, law=law, **options)
+    found = search(probes, known, lr=lr, updates=updates, warmup=climb, law=law, **options)
     show_found(found, as_json=as_json)
 
 
@@ -202,7 +202,7 @@ def surface(
     Example: preheat surface --updates 3000 --run "hold > linear 20%@1e-4=2.9" --run "hold > linear 20%@1e-3=2.7"
       --run "hold > linear 20%@1e-2=2.8" --run "linear to 0@1e-3=2.72" --ask "cosine to 0"
     """
-    from preheat.advice import surface as fit
+    from preheat.advice import fit_surface as fit
 
     finished = [_finished(words, updates, warmup) for words in runs or ()]
     if study is not None:

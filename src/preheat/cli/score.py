@@ -12,7 +12,7 @@ from preheat.cli.values import new_file, print_json, schedule_as_said, schedule_
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
-    from preheat.advice import Lengthened, Transfer
+    from preheat.advice import LongerRun, Transfer
     from preheat.schedule import Schedule
 
 
@@ -38,30 +38,31 @@ def transfer(
 
     Example: preheat transfer --from "warmup 300 > hold > linear 20% to 0" --updates 50000 --to-updates 100000
     """
-    from preheat.advice import lengthen, transfer_lr
+    from preheat.advice import transfer as carry
+    from preheat.advice import transfer_horizon
 
     def named(words: str, length: int) -> Schedule:
         return schedule_as_said(words, length, warmup, 1.0)
 
-    found: Transfer | Lengthened
+    found: Transfer | LongerRun
     if to is None:
         if to_updates is None:
             advice = "Give --to for another schedule, --to-updates for a longer run, or both."
             raise ConfigError(refusal("to", "given, or to-updates", None, advice))
-        found = lengthen(named(source, updates), to_updates, updates=updates)
+        found = transfer_horizon(named(source, updates), to_updates, updates=updates)
     else:
         if lr is None:
             raise ConfigError(refusal("lr", "given", None, "It is the best peak of the schedule after --from."))
         length = to_updates or updates
         pair = named(source, updates), named(to, length)
-        found = transfer_lr(lr, *pair, updates=updates, target_updates=length)
+        found = carry(lr, *pair, updates=updates, target_updates=length)
     if to is None and lr is not None:
         _show_peak(found, lr, as_json=as_json)
     else:
         show_found(found, as_json=as_json)
 
 
-def _show_peak(found: Transfer | Lengthened, lr: float, *, as_json: bool) -> None:
+def _show_peak(found: Transfer | LongerRun, lr: float, *, as_json: bool) -> None:
     """A longer run with the rate it is to have."""
     from preheat.schedule.lengths import positive
 
@@ -89,13 +90,12 @@ def refine(
 
     Example: preheat refine runs/linear --updates 4000 --save refined.json
     """
-    from preheat.advice import read_run
-    from preheat.advice import refine as refined_by
+    from preheat.advice import from_gradient_norms, read_run
     from preheat.schedule.text import save_schedule
 
     if save is not None:
         new_file(save, force)
-    found = refined_by(read_run(run), updates, optimizer=optimizer)
+    found = from_gradient_norms(read_run(run), updates, optimizer=optimizer)
     show_found(found, as_json=as_json)
     if save is not None:
         save_schedule(found.schedule, save)
@@ -128,7 +128,7 @@ def score(
 
     Example: preheat score linear cosine "warmup 10% > hold > linear 20% to 0" --updates 4000
     """
-    from preheat.advice import rank_schedules, read_run
+    from preheat.advice import rank, read_run
 
     values = [schedule_as_said(words, updates, warmup, 1.0, schedule_options) for words in schedules]
     norms = None
@@ -137,10 +137,10 @@ def score(
         norms = log.norms_over(updates)
         for note in log.notes:
             typer.echo(f"note: {note}", err=True)
-    found = rank_schedules(values, updates=updates, grad_norms=norms)
+    found = rank(values, updates=updates, grad_norms=norms)
     if as_json:
         print_json(found.to_dict())
-    elif phases or len(found.scores) == 1:
-        typer.echo("\n\n".join(one.explain() for one in found.scores))
+    elif phases or len(found.bounds) == 1:
+        typer.echo("\n\n".join(one.explain() for one in found.bounds))
     else:
         typer.echo(found.explain())
