@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from preheat.advice.early_stopping import spearman
 from preheat.advice.forecasting import _interval, fit_runs
 from preheat.advice.laws import LAWS
-from preheat.advice.probes import FURTHEST, Probe
+from preheat.advice.short_runs import FURTHEST, ShortRun
 from support.loss_curves import FOLDER, power_law_run, schaipp_rates, schaipp_runs
 
 # The authors' split of the curves of 25M and 100M models.
@@ -28,14 +28,14 @@ TEST = ("constant_72000", "cosine_72000", "wsd_20000_24000", "wsdld_20000_24000"
 COOLDOWNS = {"25k: 20, 90 %": (25_000, (0.2, 0.9)), "15k: 10, 20, 90 %": (15_000, (0.1, 0.2, 0.9))}
 
 
-def public(number: int, run: dict[str, Any]) -> Probe:
+def public(number: int, run: dict[str, Any]) -> ShortRun:
     """A 124M run as it can be fitted to, its end included."""
     rates = run["peak"] * schaipp_rates(run, run["total"] + 1)
     updates, losses = np.append(run["updates"], run["total"]), np.append(run["losses"], run["last"])
-    return Probe(str(number), rates, updates, losses, run["total"]).settled()
+    return ShortRun(str(number), rates, updates, losses, run["total"]).settled()
 
 
-def figures(train: Sequence[Probe], others: Sequence[Probe], law: str | None) -> str:
+def figures(train: Sequence[ShortRun], others: Sequence[ShortRun], law: str | None) -> str:
     """One row's cells."""
     name, found, errors, left_out = fit_runs(train, law)
     ends, real, curves, held = [], [], [], []
@@ -52,10 +52,10 @@ def figures(train: Sequence[Probe], others: Sequence[Probe], law: str | None) ->
     return f"{name} | {len(others)} | {numbers} | {np.mean(held):.2f} | {spearman(ends, real):.2f}"
 
 
-def power_law_probe(size: str, name: str) -> Probe:
+def power_law_probe(size: str, name: str) -> ShortRun:
     """A curve of the Multi-Power Law's authors as it can be fitted to."""
     at, losses, rates = power_law_run(f"{size}_{name}")
-    return Probe(name, rates, at, losses, len(rates) - 1).settled()
+    return ShortRun(name, rates, at, losses, len(rates) - 1).settled()
 
 
 def gap(size: str) -> str:
@@ -64,7 +64,7 @@ def gap(size: str) -> str:
         name: power_law_run(f"{size}_{name}")
         for name in ("constant_24000", "cosine_24000", "wsdcon_9", "wsd_20000_24000")
     }
-    train = [Probe(name, rates, at, losses, int(at[-1])) for name, (at, losses, rates) in runs.items()][:3]
+    train = [ShortRun(name, rates, at, losses, int(at[-1])) for name, (at, losses, rates) in runs.items()][:3]
     _, found, _, _ = fit_runs(train, "multi-power")
     ends = {}
     for name in ("cosine_24000", "wsd_20000_24000"):

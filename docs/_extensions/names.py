@@ -18,38 +18,37 @@ from sphinx.util.nodes import make_refnode
 
 import preheat
 
-# What the names of `preheat` itself are for, by the module each lives in.
-PARTS = {
-    "preheat.schedule": ("schedules", "Schedules", "Made by name, in words or from phases, and changed during a run."),
-    "preheat.plan": ("plans", "Plans", "Updates of a run, and learning rates for another batch."),
-    "preheat.view": ("pictures", "Pictures", "Schedules drawn."),
-    "preheat.inspect": ("checks", "Checks and audits", "Before a run, from its log, and before a resume."),
-    "preheat.advice": ("answers", "Answers", "Bounds, laws and measurements, each with what it cannot say."),
-    "preheat.lab.finding": ("finding", "Finding a peak", "Measurements on a model one is about to train."),
-    "preheat._driver.dropin": ("dropin", "transformers' functions", "The same names, arguments and values."),
-    "preheat.errors": ("errors", "Errors", "What is refused, and how it is said."),
-}
-# What the functions of a part give back.
-RESULTS = {
-    "preheat.schedule": ("metric.Plateau", "metric.Greedy", "factors.Absolute", "function.UserFunction"),
-    "preheat.inspect": (
-        *("difference.Difference", "auditing.audit.Audit", "auditing.finding.Finding", "auditing.recognize.Recognized"),
-        *("logs.values.Log", "resuming.forecast.Forecast"),
+# What the names of `preheat` itself are for: a page with its heading and a sentence, the modules its names live in, and
+# the classes that its functions give back, which nobody imports.
+PARTS: tuple[tuple[str, str, str, tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        *("schedules", "Schedules", "Made by name, in words or from phases, and changed during a run."),
+        ("preheat.schedule",),
+        tuple(
+            f"preheat.schedule.{name}"
+            for name in ("metric.Plateau", "metric.Greedy", "lengths.Absolute", "combine.UserFunction")
+        ),
     ),
-    "preheat.advice": (
-        *("score.Score", "score.Ranking", "transfer.Transfer", "transfer.Lengthened", "refine.Refined", "runs.RunLog"),
-        *("rungs.RungCheck", "probes.Probe", "forecast.LossForecast", "optimize.Optimized", "surface.Surface"),
-        "surface.FinishedRun",
+    ("plans", "Plans", "Updates of a run, and learning rates for another batch.", ("preheat.plan",), ()),
+    ("pictures", "Pictures", "Schedules drawn.", ("preheat.view",), ()),
+    (
+        *("checks", "Checks and audits", "Before a run, from its log, and before a resume."),
+        ("preheat.checking", "preheat.auditing", "preheat.checkpoints"),
+        (
+            *("preheat.checking.Difference", "preheat.auditing.Audit", "preheat.auditing.Finding"),
+            *("preheat.auditing.Recognized", "preheat.auditing.Log", "preheat.checkpoints.Forecast"),
+        ),
     ),
-    "preheat.lab.finding": ("result.RangeTest", "suggestions.Suggestion", "search.CriticalLR", "warmup.WarmupAdvice"),
-}
-
+    ("dropin", "transformers' functions", "The same names, arguments and values.", ("preheat._driver.dropin",), ()),
+    ("errors", "Errors", "What is refused, and how it is said.", ("preheat.errors",), ()),
+)
 
 # What is said where, of modules whose names do not say all.
 MODULES = {
     "torch": "With examples: :doc:`/torch`.",
-    "train": "A setting of ``TrainConfig`` is a flag of :doc:`preheat train </_generated/commands/train>`.",
-    "study": "With examples: :doc:`/studying`.",
+    "advice": "Bounds, laws and measurements, each with what it cannot say. With examples: :doc:`/answers`.",
+    "lab": "All that trains something: :doc:`/training`, :doc:`/finding`, :doc:`/studying`. The settings of"
+    " ``TrainConfig`` are the flags of :doc:`preheat train </_generated/commands/train>`.",
     "dialects": "With examples, and every name they know: :doc:`/dialects`.",
     **dict.fromkeys(("transformers", "lightning", "deepspeed", "optax", "keras"), "With examples: :doc:`/frameworks`."),
 }
@@ -77,8 +76,8 @@ def public(module: str) -> list[str]:
     assert spec is not None
     assert spec.origin is not None
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    found = [name for statement in ast.walk(tree) for name in _names(statement) if not name.startswith("_")]
-    return list(dict.fromkeys(found))
+    names = [name for statement in ast.walk(tree) for name in _names(statement) if not name.startswith("_")]
+    return list(dict.fromkeys(names))
 
 
 def _names(statement: ast.AST) -> Iterator[str]:
@@ -88,23 +87,22 @@ def _names(statement: ast.AST) -> Iterator[str]:
     elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         yield statement.name
     elif isinstance(statement, ast.Assign):
-        yield from (one.id for one in statement.targets if isinstance(one, ast.Name) and one.id.isupper())
+        targets = (one.id for one in statement.targets if isinstance(one, ast.Name))
+        yield from (name for name in targets if name.isupper() and name != "TYPE_CHECKING")
 
 
 def generate(app: Sphinx) -> None:
     """Write the pages and their index."""
     place = markup.folder(app, "names")
-    parts = {home: [name for name, own in preheat._HOMES.items() if own == home] for home in PARTS}
-    left = set(preheat._HOMES) - {name for names in parts.values() for name in names}
-    assert not left, f"public names without a part in {__file__}: {sorted(left)}"
-    for home, names in parts.items():
-        file, heading, words = PARTS[home]
-        results = [f"{home}.{path}" for path in RESULTS.get(home, ())]
+    left = set(preheat._HOMES.values()) - {home for part in PARTS for home in part[3]}
+    assert not left, f"homes of public names without a part in {__file__}: {sorted(left)}"
+    for file, heading, words, homes, results in PARTS:
+        names = [name for name, own in preheat._HOMES.items() if own in homes]
         markup.write(place / f"{file}.rst", page(heading, words, "preheat", names, results))
     for module in modules():
         words = f"``import preheat``, and ``preheat.{module}`` is there. {MODULES.get(module, '')}"
         markup.write(place / f"{module}.rst", page(f"preheat.{module}", words, f"preheat.{module}", public(module)))
-    files = [file for file, _, _ in PARTS.values()]
+    files = [part[0] for part in PARTS]
     markup.write(place / "index.rst", index(files))
     markup.keep_only(place, [*files, *modules()])
 
@@ -127,7 +125,7 @@ def _restore_properties(*event: Any) -> None:
     _, _, name, _, _, lines = event
     if name in _KEPT:
         lines[:] = _KEPT.pop(name)
-    lines[:] = [re.sub(r"^:(param|ivar) ([^:]*):", lambda found: found[0].replace(", ", ","), line) for line in lines]
+    lines[:] = [re.sub(r"^:(param|ivar) ([^:]*):", lambda match: match[0].replace(", ", ","), line) for line in lines]
 
 
 def _resolve(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
@@ -190,11 +188,7 @@ def _entry(path: str) -> Iterator[str]:
         yield from [f".. autoexception:: {path}", ""]
     elif name[0].isupper():
         members = [] if path.startswith("preheat.keras.") else ["   :members:"]  # its decorator hides them
-        members += (
-            ["   :exclude-members: model_config"]
-            if path.startswith(("preheat.lab.training.", "preheat.lab.studies."))
-            else []
-        )
+        members += ["   :exclude-members: model_config"] if path.startswith("preheat.lab.") else []  # pydantic's own
         inherited = [f"   :inherited-members: {MIXED[path]}"] if path in MIXED else []
         yield from [f".. autoclass:: {path}", *members, *inherited, ""]
     else:

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     )
     from preheat._driver.dropin import get_scheduler as get_scheduler
     from preheat._driver.dropin import get_wsd_schedule as get_wsd_schedule
-    from preheat.auditing.audits import audit as audit
-    from preheat.auditing.audits import recognise_log as recognise_log
-    from preheat.auditing.logs import read_log as read_log
+    from preheat.auditing import audit as audit
+    from preheat.auditing import read_log as read_log
+    from preheat.auditing import recognise_log as recognise_log
     from preheat.checking import check as check
     from preheat.checking import diff as diff
     from preheat.checkpoints import check_resume as check_resume
@@ -105,8 +105,7 @@ _HOMES: dict[str, str] = {
     "Plan": "preheat.plan",
     "plot": "preheat.view",
     **dict.fromkeys(("check", "diff"), "preheat.checking"),
-    **dict.fromkeys(("audit", "recognise_log"), "preheat.auditing"),
-    "read_log": "preheat.auditing.logs",
+    **dict.fromkeys(("audit", "recognise_log", "read_log"), "preheat.auditing"),
     "check_resume": "preheat.checkpoints",
     "scale_lr": "preheat.plan",
     **dict.fromkeys(

@@ -41,10 +41,10 @@ def errors(law, size, blocks):
 @needs_curves
 @pytest.mark.parametrize("size", PUBLISHED)
 def test_evaluator_gives_the_published_table(size):
-    """To the last digit, with the climb inside as in the published code; without it all curves are B * peak off."""
+    """To the last digit, with the warm-up inside as in the published code; without it all curves are B * peak off."""
     parameters, table = PUBLISHED[size]
     law = dict(zip(NAMES, parameters, strict=True))
-    found = errors(MultiPowerLaw(**law, climb=True), size, 0)
+    found = errors(MultiPowerLaw(**law, warmup=True), size, 0)
     digits = (4, 5, 5, 5, 5)
     assert [abs(one - other) <= 0.51 * 10.0**-by for one, other, by in zip(found, table, digits, strict=True)] == [
         True
@@ -116,10 +116,10 @@ rates_drawn = st.lists(st.sampled_from([1.0, 0.8, 0.5, 0.3, 0.05]), min_size=3, 
 
 
 @given(rates_drawn, st.booleans())
-def test_multi_power_law_is_its_definition(rates, climb):
+def test_multi_power_law_is_its_definition(rates, warmup):
     """As sums written out."""
-    law = MultiPowerLaw(floor=2.0, scale=0.5, power=0.4, gain=3.0, speed=1.5, fade=0.6, bend=0.7, climb=climb)
-    begin = 0 if climb else int(np.argmax(rates == rates.max()))
+    law = MultiPowerLaw(floor=2.0, scale=0.5, power=0.4, gain=3.0, speed=1.5, fade=0.6, bend=0.7, warmup=warmup)
+    begin = 0 if warmup else int(np.argmax(rates == rates.max()))
     expected = []
     for t in range(len(rates)):
         given_back = sum(

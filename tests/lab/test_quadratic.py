@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import preheat
-from preheat.advice import rank_schedules, transfer_lr
+from preheat.advice import rank, transfer
 from preheat.lab.quadratic import Quadratic
 
 UPDATES = 3000
@@ -66,7 +66,7 @@ def ranks(values):
 
 def test_bound_ranks_the_easy_problem_and_not_the_hard_one(tuned):
     """Where the bound can be trusted (it prefers linear to power 2, and is else right), and where it cannot."""
-    order = [one.schedule for one in rank_schedules([*SHAPES.values()], updates=UPDATES).scores]
+    order = [one.schedule for one in rank([*SHAPES.values()], updates=UPDATES).bounds]
     bound = [order.index(words) for words in SHAPES.values()]
     agreement = {}
     for problem, found in tuned.items():
@@ -83,7 +83,7 @@ def test_transferred_peak_is_near_the_true_one():
     shapes = {name: SHAPES[name] for name in ("wsd 20%", "linear", "cosine")}
     found = {one.name: one for one in lab.tune(shapes, UPDATES, peaks)}
     for name in ("linear", "cosine"):
-        there = transfer_lr(found["wsd 20%"].peak, SHAPES["wsd 20%"], SHAPES[name], updates=UPDATES)
+        there = transfer(found["wsd 20%"].peak, SHAPES["wsd 20%"], SHAPES[name], updates=UPDATES)
         assert there.lr == pytest.approx(found[name].peak, rel=0.25)
         (again,) = lab.tune({name: SHAPES[name]}, UPDATES, [there.lr])
         assert again.loss < 1.03 * found[name].loss

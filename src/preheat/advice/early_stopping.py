@@ -82,7 +82,7 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class RungCheck(Answer):
+class EarlyStoppingCheck(Answer):
     """What stopping early would have cost over a set of finished runs.
 
     Attributes:
@@ -111,7 +111,7 @@ class RungCheck(Answer):
             if math.isclose(one.share, share):
                 return one
         known = ", ".join(f"{one.share:g}" for one in self.rungs)
-        raise ScheduleError(refusal("share", f"one of {known}", share, "Ask for it in rung_check(shares=...)."))
+        raise ScheduleError(refusal("share", f"one of {known}", share, "Ask about it with shares=..."))
 
     def prune(self, share: float, *, within: bool = False) -> None:
         """Pass if runs may be stopped at ``share``, refuse with the reason if not.
@@ -158,13 +158,13 @@ class RungCheck(Answer):
         return {**asdict(self), **plain}
 
 
-def rung_check(
+def check_early_stopping(
     runs: Sequence[RunLog],
     shares: Sequence[float] = RUNGS,
     *,
     groups: Sequence[str] | None = None,
     least: float = LEAST,
-) -> RungCheck:
+) -> EarlyStoppingCheck:
     """Ask finished runs whether they could have been stopped early.
 
     Args:
@@ -178,7 +178,7 @@ def rung_check(
 
     >>> from preheat.advice.runs import run_log
     >>> runs = [run_log(str(n), range(0, 101, 10), [2 - n / 10 - k / 20 for k in range(11)]) for n in range(6)]
-    >>> rung_check(runs, [0.5]).rung(0.5).agreement
+    >>> check_early_stopping(runs, [0.5]).rung(0.5).agreement
     1.0
     """
     least = ratio("least", least, "It is a rank correlation.")
@@ -203,7 +203,7 @@ def rung_check(
     used, notes = _quiet(runs)
     found = tuple(_rung(used, share, names) for share in wanted)
     lost = [note for run in runs for note in run.notes]
-    return RungCheck(tuple(run.name for run in runs), max(ends), found, least, len({*names}), (*lost, *notes))
+    return EarlyStoppingCheck(tuple(run.name for run in runs), max(ends), found, least, len({*names}), (*lost, *notes))
 
 
 def _quiet(runs: Sequence[RunLog]) -> tuple[Sequence[RunLog], tuple[str, ...]]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.advice.last_iterate import Answer, climb_of, factors, resolved
+from preheat.advice.last_iterate import Answer, factors, resolved, warmup_of
 from preheat.advice.laws import LAWS, Fitted, changes, fit
-from preheat.advice.probes import Probe, refuse_unfit
+from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import DataError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import choice, count, positive
@@ -32,7 +32,7 @@ _DRAWS = 20
 # With few runs the left-out error flatters the law with fewer parameters: of seven sets of public 124M runs the
 # multi-power law predicted finals better in six, and had the lower left-out error in two.
 _HANDICAP = {"tissue": 2.0}
-_LONG_CLIMB = 0.3  # of the run
+_LONG_WARMUP = 0.3  # of the run
 ASSUMES = (
     "assumes: one model, data, batch and peak; every text seen once; the same loss on the same batches in all runs.",
     "measured: finals of 124M runs up to twice as long to 0.007 to 0.017; near-tied schedules are not told apart. The"
@@ -96,7 +96,7 @@ class LossForecast(Answer):
 
 
 def forecast(
-    runs: Sequence[Probe],
+    runs: Sequence[ShortRun],
     schedule: Schedule | str,
     *,
     lr: float,
@@ -107,7 +107,7 @@ def forecast(
     """Predict the loss curve of a schedule from short runs.
 
     Args:
-        runs: two or more of one peak, with decays of different shapes (:func:`preheat.advice.probes.probe`).
+        runs: two or more of one peak, with decays of different shapes (:func:`preheat.advice.ShortRun.from_log`).
         schedule: what is to be run, or words.
         lr: its peak learning rate, the runs' own.
         updates: its length, at most three times that of the longest run; None takes the horizon.
@@ -139,7 +139,7 @@ def forecast(
     )  # fmt: skip
 
 
-def fit_runs(runs: Sequence[Probe], law: str | None = None) -> tuple[str, Fitted, dict[str, float], Floats]:
+def fit_runs(runs: Sequence[ShortRun], law: str | None = None) -> tuple[str, Fitted, dict[str, float], Floats]:
     """The law chosen for settled runs, fitted to all; each law's mean left-out error; the chosen one's left-out errors.
 
     Raises:
@@ -167,7 +167,7 @@ def refuse_below_zero(loss: float, law: str) -> None:
         raise DataError(refusal("predicted loss", "> 0", float(f"{loss:.4g}"), advice))
 
 
-def _fit(name: str, runs: Sequence[Probe]) -> Fitted:
+def _fit(name: str, runs: Sequence[ShortRun]) -> Fitted:
     return fit(name, [changes(one.rates, one.updates) for one in runs], [one.losses for one in runs])
 
 
@@ -175,7 +175,7 @@ def _predict(law: Law, rates: Floats, at: NDArray[np.int64]) -> Floats:
     return law(rates, at, blocks=256)
 
 
-def _left_out(name: str, runs: Sequence[Probe]) -> Floats:
+def _left_out(name: str, runs: Sequence[ShortRun]) -> Floats:
     """Measured minus predicted losses of what a fit has not seen: every run in turn, of two runs every second half."""
     errors = []
     for out, one in enumerate(runs):
@@ -189,7 +189,7 @@ def _left_out(name: str, runs: Sequence[Probe]) -> Floats:
 
 
 def _interval(
-    name: str, runs: Sequence[Probe], found: Fitted, rates: Floats, total: int, left_out: Floats
+    name: str, runs: Sequence[ShortRun], found: Fitted, rates: Floats, total: int, left_out: Floats
 ) -> tuple[float, float]:
     """Refits to resampled residuals, widened by what the law errs on runs it has not seen."""
     draw = np.random.default_rng(0)
@@ -232,15 +232,15 @@ def _choice_notes(chosen: str, errors: dict[str, float]) -> tuple[str, ...]:
 
 def _shape_notes(rates: Floats) -> tuple[str, ...]:
     """What no run here or elsewhere has shown the law to hold for."""
-    notes, climb = [], climb_of(rates)
-    if climb > _LONG_CLIMB * len(rates):
-        notes.append(f"its climb takes {climb / len(rates):.0%} of the run, and these laws know no climb")
-    if (np.diff(rates[climb:]) > 1e-6 * rates.max()).any():
-        notes.append("its rate rises again after the climb: the laws have been held to falling rates only")
+    notes, warmup = [], warmup_of(rates)
+    if warmup > _LONG_WARMUP * len(rates):
+        notes.append(f"its warm-up takes {warmup / len(rates):.0%} of the run, and these laws know no warm-up")
+    if (np.diff(rates[warmup:]) > 1e-6 * rates.max()).any():
+        notes.append("its rate rises again after the warm-up: the laws have been held to falling rates only")
     return tuple(notes)
 
 
-def _notes(runs: Sequence[Probe], total: int) -> tuple[str, ...]:
+def _notes(runs: Sequence[ShortRun], total: int) -> tuple[str, ...]:
     notes = [one.note for one in runs if one.note]
     longest = max(one.total for one in runs)
     if total > longest:

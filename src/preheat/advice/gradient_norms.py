@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.advice.last_iterate import Answer, score
+from preheat.advice.last_iterate import Answer, bound
 from preheat.advice.runs import RunLog
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule, get_schedule
@@ -40,13 +40,13 @@ ASSUMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Refined(Answer):
+class RefinedSchedule(Answer):
     """A schedule made of logged gradient norms.
 
     Attributes:
         schedule: its values between knots on straight lines.
         updates: length of the run.
-        climb: updates before its peak.
+        warmup: updates before its peak.
         ratio: its bound at the filtered norms over that of plain linear decay; below 1 is better.
         over_rate: its bound over the closed rate ``D / sqrt(sum G^-2)``: 2 where the weights are those of SGD.
         capped: share of the updates whose weight was cut.
@@ -56,7 +56,7 @@ class Refined(Answer):
 
     schedule: Schedule
     updates: int
-    climb: int
+    warmup: int
     ratio: float
     over_rate: float
     capped: float
@@ -68,7 +68,7 @@ class Refined(Answer):
         first = self.schedule(0)
         lines = [
             f"refined over {self.updates} updates with the weights of {self.optimizer}: begins at {first:.3g} of the"
-            f" peak, reaches it at update {self.climb} ({self.climb / self.updates:.1%}), falls to 0 at the end",
+            f" peak, reaches it at update {self.warmup} ({self.warmup / self.updates:.1%}), falls to 0 at the end",
             f"bound at the measured norms: {self.ratio:.4f} times that of linear decay without a warm-up,"
             f" {self.over_rate:.4f} times the closed rate",
         ]
@@ -82,7 +82,9 @@ class Refined(Answer):
         }  # fmt: skip
 
 
-def refine(norms: RunLog | Sequence[float] | Floats, updates: int, *, optimizer: str = "sgd") -> Refined:
+def from_gradient_norms(
+    norms: RunLog | Sequence[float] | Floats, updates: int, *, optimizer: str = "sgd"
+) -> RefinedSchedule:
     """The schedule that logged gradient norms ask for.
 
     Args:
@@ -94,8 +96,8 @@ def refine(norms: RunLog | Sequence[float] | Floats, updates: int, *, optimizer:
         DataError: for a run that logged none.
         ScheduleError: for too few norms, or norms that are not > 0.
 
-    >>> refined = refine([3.0] * 100, 1000)
-    >>> refined.climb, round(refined.schedule(250), 6), round(refined.ratio, 6)
+    >>> refined = from_gradient_norms([3.0] * 100, 1000)
+    >>> refined.warmup, round(refined.schedule(250), 6), round(refined.ratio, 6)
     (0, 0.75, 1.0)
     """
     choice("optimizer", optimizer, ("sgd", "adam"))
@@ -111,16 +113,16 @@ def refine(norms: RunLog | Sequence[float] | Floats, updates: int, *, optimizer:
     shape = weights * np.cumsum(weights[::-1])[::-1]
     shape /= shape.max()
     schedule = _through(shape)
-    found = score(schedule, updates=updates, grad_norms=filtered)
-    linear = score("transformers: linear to 0", updates=updates, grad_norms=filtered)
+    own = bound(schedule, updates=updates, grad_norms=filtered)
+    linear = bound("transformers: linear to 0", updates=updates, grad_norms=filtered)
     rate = 1.0 / float(np.sqrt((filtered**-2.0).sum()))
     notes = [*norms.notes] if isinstance(norms, RunLog) else []
     if capped:
         notes.append(f"weights of {capped:.1%} of the updates were above 10 times the median, and are cut there")
     if optimizer == "adam":
         notes.append("Adam's weights want l1 norms; most logs have l2 norms")
-    return Refined(
-        schedule, updates, int(np.argmax(shape)), found.bound / linear.bound, found.bound / rate, capped, optimizer,
+    return RefinedSchedule(
+        schedule, updates, int(np.argmax(shape)), own.bound / linear.bound, own.bound / rate, capped, optimizer,
         tuple(notes),
     )  # fmt: skip
 

@@ -129,7 +129,7 @@ def _harmonic(count: int) -> float:
 # --- Schedules as the arrays that the bound and the laws work on ----------------------------------------------------
 
 
-MOST = 20_000_000  # updates: an array of them is 160 MB, and a score of them takes 3 GB and 10 seconds
+MOST = 20_000_000  # updates: an array of them is 160 MB, and the bound of one takes 3 GB and 10 seconds
 
 
 def resolved(schedule: Schedule | str, updates: int | None, lr: float = 1.0) -> tuple[Schedule, int]:
@@ -147,7 +147,7 @@ def resolved(schedule: Schedule | str, updates: int | None, lr: float = 1.0) -> 
         raise ScheduleError(refusal("updates", "given", None, "This schedule has no end: say how long the run is."))
     length = math.ceil(length)
     if not 2 <= length <= MOST:
-        advice = "Score a shorter run of the same shape: for a fixed shape the bound falls as 1 / sqrt(updates)."
+        advice = "Ask about a shorter run of the same shape: for a fixed shape the bound falls as 1 / sqrt(updates)."
         raise ScheduleError(refusal("updates", f"in [2, {MOST}]", length, advice))
     return known, length
 
@@ -165,29 +165,29 @@ def factors(schedule: Schedule, updates: int) -> Floats:
     return values  # type: ignore[no-any-return]
 
 
-def climb_of(values: Floats) -> int:
+def warmup_of(values: Floats) -> int:
     """Updates before the first of those at the peak: the warm-up, as the values have it.
 
-    >>> climb_of(np.array([0.0, 0.5, 1.0, 1.0, 0.5])), climb_of(np.array([1.0, 0.5]))
+    >>> warmup_of(np.array([0.0, 0.5, 1.0, 1.0, 0.5])), warmup_of(np.array([1.0, 0.5]))
     (2, 0)
     """
     return int(np.argmax(values >= values.max() * (1.0 - 1e-12)))
 
 
-def same_climb(one: Floats, other: Floats) -> bool:
-    """Whether two runs climb alike: two step conventions of one climb do."""
-    length = max(climb_of(one), climb_of(other))
+def same_warmup(one: Floats, other: Floats) -> bool:
+    """Whether two runs warm up alike: two step conventions of one warm-up do."""
+    length = max(warmup_of(one), warmup_of(other))
     if not length:
         return True
     apart = np.abs(one[:length] / one.max() - other[:length] / other.max()).max()
-    return abs(climb_of(one) - climb_of(other)) <= 1 and bool(apart <= 1.5 / length)
+    return abs(warmup_of(one) - warmup_of(other)) <= 1 and bool(apart <= 1.5 / length)
 
 
 def linear_after(values: Floats) -> Floats:
-    """The same climb, then a straight line to 0, which falls on the update after the last: what a shape is held to."""
-    climb, length = climb_of(values), len(values)
-    line = np.arange(length - climb, 0, -1) / (length - climb)
-    return np.concatenate([values[:climb] / values.max(), line])
+    """The same warm-up, then the line that reaches 0 right after the last update: what a shape is held to."""
+    warmup, length = warmup_of(values), len(values)
+    line = np.arange(length - warmup, 0, -1) / (length - warmup)
+    return np.concatenate([values[:warmup] / values.max(), line])
 
 
 def norms_over(given: Sequence[float] | Floats | None, updates: int) -> Floats:
@@ -251,7 +251,7 @@ class PhaseShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Score(Answer):
+class Bound(Answer):
     """The bound of one schedule.
 
     Attributes:
@@ -259,13 +259,13 @@ class Score(Answer):
         updates: length of the run.
         bound: at the best peak, in units of distance times gradient norm; only its ratio to others means something.
         best_peak: the peak at which the bound is lowest, in units of distance over gradient norm.
-        ratio: ``bound`` over that of a straight line to 0 after the same climb; below 1 only for measured norms.
+        ratio: ``bound`` over that of a straight line to 0 after the same warm-up; below 1 only for measured norms.
         peak_ratio: ``best_peak`` over the same line's.
         start, noise, last: the terms T1 (divided by the peak in the bound), T2 and T3 (times the peak).
         phases: what each phase has of them.
         curve: (updates, bound) pairs along the run at the best peak of the whole; empty unless asked for.
         measured: whether gradient norms were given.
-        climb: updates before the peak.
+        warmup: updates before the peak.
         notes: what was left out, and what makes the number doubtful.
     """
 
@@ -281,7 +281,7 @@ class Score(Answer):
     phases: tuple[PhaseShare, ...]
     curve: tuple[tuple[int, float], ...]
     measured: bool
-    climb: int
+    warmup: int
     notes: tuple[str, ...]
 
     def explain(self) -> str:
@@ -312,29 +312,29 @@ class Ranking(Answer):
     """Several schedules in the order of their bounds, the lowest first.
 
     Attributes:
-        scores: one of each schedule.
+        bounds: one of each schedule.
     """
 
-    scores: tuple[Score, ...]
+    bounds: tuple[Bound, ...]
 
     def explain(self) -> str:
         """The table, doubts, and what it assumes."""
-        width = max(len("schedule"), *(len(one.schedule) for one in self.scores))
+        width = max(len("schedule"), *(len(one.schedule) for one in self.bounds))
         lines = [f"{'schedule':<{width}}  {'bound':>10}  {'of linear':>9}  {'best peak':>10}  {'of linear':>9}"]
         lines += [
             f"{one.schedule:<{width}}  {one.bound:>10.6f}  {one.ratio:>9.4f}  {one.best_peak:>10.6f}"
             f"  {one.peak_ratio:>9.4f}"
-            for one in self.scores
+            for one in self.bounds
         ]
         return "\n".join([*lines, *self._notes(), *ASSUMES])
 
     def _notes(self) -> list[str]:
         """Each note once: by itself where it is of all schedules, else with theirs."""
         owners: dict[str, list[str]] = {}
-        for one in self.scores:
+        for one in self.bounds:
             for note in one.notes:
                 owners.setdefault(note, []).append(one.schedule)
-        of_all = len(self.scores)
+        of_all = len(self.bounds)
         return [
             f"note: {note}" if len(whose) == of_all else f"note on {'; '.join(whose)}: {note}"
             for note, whose in owners.items()
@@ -342,17 +342,18 @@ class Ranking(Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
-        return {"scores": [one.to_dict() for one in self.scores], "assumptions": list(ASSUMES)}
+        # "scores" is what the JSON of ``preheat score`` has always called them.
+        return {"scores": [one.to_dict() for one in self.bounds], "assumptions": list(ASSUMES)}
 
 
-def score(
+def bound(
     schedule: Schedule | str,
     *,
     updates: int | None = None,
     grad_norms: Sequence[float] | Floats | None = None,
     distance: float = 1.0,
     curve: int = 0,
-) -> Score:
+) -> Bound:
     """Judge a schedule by the convex bound of its last iterate, before any training.
 
     Args:
@@ -371,10 +372,10 @@ def score(
 
     The bound: Schaipp et al. 2025 (arXiv:2501.18965). On 124M runs of 11 shapes its order agreed with that of the final
     losses at each one's best peak (Spearman 0.90). Updates at 0 change nothing and are left out. With constant norms a
-    warm-up can only cost, so :func:`rank_schedules` refuses to compare warm-ups by it.
+    warm-up can only cost, so :func:`rank` refuses to compare warm-ups by it.
 
     >>> from preheat import get_schedule
-    >>> found = score(get_schedule("cosine", warmup=0, total=400))
+    >>> found = bound(get_schedule("cosine", warmup=0, total=400))
     >>> round(found.bound, 6), round(found.best_peak, 6), round(found.ratio, 3)
     (0.103386, 0.048242, 1.027)
     """
@@ -387,15 +388,15 @@ def score(
     found = terms(values[kept], norms[kept], distance)
     line = linear_after(values)
     reference = terms(line[line > 0], norms[line > 0], distance)
-    return Score(
+    return Bound(
         str(schedule), length, found.best, found.best_peak, found.best / reference.best,
         found.best_peak / reference.best_peak, found.start, found.noise, found.last,
         _by_phase(known.borders, kept, found), _along(values, norms, distance, found.best_peak, points),
-        grad_norms is not None, climb_of(values), _notes(values, norms, distance, found, grad_norms is not None),
+        grad_norms is not None, warmup_of(values), _notes(values, norms, distance, found, grad_norms is not None),
     )  # fmt: skip
 
 
-def rank_schedules(
+def rank(
     schedules: Sequence[Schedule | str],
     *,
     updates: int | None = None,
@@ -406,13 +407,13 @@ def rank_schedules(
     Args:
         schedules: one or more, in words or not.
         updates: length of every run; None takes the horizons, which then have to be the same.
-        grad_norms: as in :func:`score`.
+        grad_norms: as in :func:`bound`.
 
     Raises:
         ScheduleError: if the runs differ in length, or their warm-ups differ while gradient norms are constant: the
             bound then always prefers the shorter one, whatever the truth.
 
-    >>> print(rank_schedules(["linear to 0", "hold 80% > linear to 0"], updates=1000).scores[0].schedule)
+    >>> print(rank(["linear to 0", "hold 80% > linear to 0"], updates=1000).bounds[0].schedule)
     linear to 0
     """
     if isinstance(schedules, (str, Schedule)) or not schedules:
@@ -422,20 +423,20 @@ def rank_schedules(
         lengths = [length for _, length in runs]
         raise ScheduleError(refusal("updates", "the same in every run", lengths, "Give one number for all."))
     if grad_norms is None:
-        _refuse_climbs([factors(one, length) for one, length in runs])
-    scores = [score(one, updates=updates, grad_norms=grad_norms) for one in schedules]
-    return Ranking(tuple(sorted(scores, key=lambda one: one.bound)))
+        _refuse_other_warmups([factors(one, length) for one, length in runs])
+    bounds = [bound(one, updates=updates, grad_norms=grad_norms) for one in schedules]
+    return Ranking(tuple(sorted(bounds, key=lambda one: one.bound)))
 
 
-def _refuse_climbs(runs: list[Floats]) -> None:
+def _refuse_other_warmups(runs: list[Floats]) -> None:
     for values in runs[1:]:
-        if not same_climb(runs[0], values):
-            climbs = sorted({climb_of(one) for one in runs})
+        if not same_warmup(runs[0], values):
+            lengths = sorted({warmup_of(one) for one in runs})
             advice = (
                 "At constant gradient norms the bound can only count what a warm-up costs:"
                 " give grad_norms, or the same warm-up to all."
             )
-            raise ScheduleError(refusal("warm-up", "the same in schedules to be ranked", climbs, advice))
+            raise ScheduleError(refusal("warm-up", "the same in schedules to be ranked", lengths, advice))
 
 
 def _by_phase(borders: Sequence[float], kept: NDArray[np.bool_], found: Terms) -> tuple[PhaseShare, ...]:
@@ -470,7 +471,7 @@ def _notes(values: Floats, norms: Floats, distance: float, found: Terms, measure
     kept = values > 0
     if not kept.all():
         notes.append(f"{np.count_nonzero(~kept)} of {len(values)} updates at 0 change nothing and are left out")
-    if climb_of(values) and not measured:
+    if warmup_of(values) and not measured:
         notes.append("constant gradient norms: a warm-up can only cost here, and the line it is held to has the same")
     lowest, ends = min((_without(values[kept], norms[kept], distance, left), left) for left in (0, 1, 2, 8, 64))
     if found.best > lowest * (1.0 + _HANGS):

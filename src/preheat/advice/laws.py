@@ -38,7 +38,7 @@ class Changes:
 
     Attributes:
         at: completed updates of each loss, shape (n,).
-        sums: sum of the rates until then, the climb's included, shape (n,).
+        sums: sum of the rates until then, the warm-up's included, shape (n,).
         drops: by how much the rates of each block have fallen until then (negative: risen), shape (n, blocks).
         since: sum of the rates since each block's mean change, its own included, shape (n, blocks).
         rates: mean rate after a change of each block, shape (n, blocks).
@@ -53,13 +53,13 @@ class Changes:
     ages: Floats
 
 
-def changes(rates: Floats, at: NDArray[np.int64], *, climb: bool = False, blocks: int = BLOCKS) -> Changes:
+def changes(rates: Floats, at: NDArray[np.int64], *, warmup: bool = False, blocks: int = BLOCKS) -> Changes:
     """Gather the changes of a run's rates.
 
     Args:
         rates: learning rate of every update, > 0 somewhere, shape (updates,).
         at: update numbers of the losses, each in [0, updates), shape (n,).
-        climb: whether the changes of the warm-up count, as in the published code of the Multi-Power Law.
+        warmup: whether the changes of the warm-up count, as in the published code of the Multi-Power Law.
         blocks: into how many; 0 keeps every change by itself.
     """
     if len(at) and not 0 <= at.min() <= at.max() < len(rates):
@@ -67,7 +67,7 @@ def changes(rates: Floats, at: NDArray[np.int64], *, climb: bool = False, blocks
         raise DataError(refusal("updates of the losses", "within the run", [int(at.min()), int(at.max())], advice))
     total = np.cumsum(rates)
     fallen = np.concatenate([[0.0], rates[:-1] - rates[1:]])
-    if not climb:
+    if not warmup:
         fallen[: int(np.argmax(rates >= rates.max() * (1.0 - 1e-12))) + 1] = 0.0
     before = total - rates
     floor = np.maximum(rates, _LOWEST * rates.max())
@@ -120,7 +120,7 @@ def _gathered(
 # --- The Multi-Power Law: a loss curve from its learning rates ------------------------------------------------------
 # Formula  L(t) = L0 + A (sum of rates so far)^-alpha - B sum_k (eta_{k-1} - eta_k) G(eta_k^-gamma (eta_k + ... +
 #          eta_t)), G(x) = 1 - (1 + C x)^-beta, over every update k <= t at which the rate changed.
-# Climb    left out of the sum over k, as in the paper. The published parameters were fitted with it inside: the same
+# Warm-up  left out of the sum over k, as in the paper. The published parameters were fitted with it inside: the same
 #          curve with an L0 about B * peak lower.
 # Source   Luo et al. 2025, arXiv:2503.12811.
 
@@ -140,7 +140,7 @@ class MultiPowerLaw:
         speed: C, how fast they give it.
         fade: beta.
         bend: gamma, how much slower at high rates.
-        climb: whether the warm-up's changes count.
+        warmup: whether the warm-up's changes count.
 
     >>> law = MultiPowerLaw(floor=3.0, scale=0.5, power=0.5, gain=400.0, speed=2.0, fade=0.6, bend=0.6)
     >>> rates = np.full(1000, 3e-4)
@@ -155,7 +155,7 @@ class MultiPowerLaw:
     speed: float
     fade: float
     bend: float
-    climb: bool = False
+    warmup: bool = False
 
     name: ClassVar[str] = "multi-power"
     # Start, and width of the prior on the logarithm: without one, a few curves leave the last three free to wander.
@@ -168,7 +168,7 @@ class MultiPowerLaw:
         found = np.empty(len(at))
         step = len(at) if blocks else max(1, _AT_ONCE // len(rates))
         for begin in range(0, len(at), step):
-            part = changes(rates, at[begin : begin + step], climb=self.climb, blocks=blocks)
+            part = changes(rates, at[begin : begin + step], warmup=self.warmup, blocks=blocks)
             columns = self.columns(part, (self.power, self.speed, self.fade, self.bend))
             found[begin : begin + step] = columns @ (self.floor, self.scale, self.gain)
         return found
@@ -193,7 +193,7 @@ class MultiPowerLaw:
 # Formula  L(t) = L0 + A (sum of rates so far)^-alpha - C S2(t), with S2(t) = sum_{i<=t} m_i and
 #          m_i = decay m_{i-1} + (eta_{i-1} - eta_i).
 # Source   Tissue et al. 2024, arXiv:2408.11029.
-# Climb    left out of S2: it would shift L0.
+# Warm-up  left out of S2: it would shift L0.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

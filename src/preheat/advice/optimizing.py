@@ -1,6 +1,6 @@
 """The schedule a fitted law likes best, as the set of those it cannot tell apart, with what is left of its promise.
 
-Family   a climb, the peak, then from a share of the run on (time left over time of the decay) ** power down to a floor.
+Family   a warm-up, the peak, then from a share of the run on (time left over time of the decay) ** power, to a floor.
 Measured on published laws its best is within 0.0004 of 24 000 free rates (Luo et al. 2025, arXiv:2503.12811). Laws
          over-state gains: real ones were 0.3 to 0.6 of those promised, so a gain is shrunk, and withheld below the
          law's own error.
@@ -18,7 +18,7 @@ import numpy as np
 
 from preheat.advice.forecasting import fit_runs, refuse_below_zero
 from preheat.advice.last_iterate import Answer, factors, resolved
-from preheat.advice.probes import Probe, refuse_unfit
+from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import count, positive, ratio
@@ -120,12 +120,12 @@ class Optimized(Answer):
 
 
 def optimize(
-    runs: Sequence[Probe],
+    runs: Sequence[ShortRun],
     reference: Schedule | str,
     *,
     lr: float,
     updates: int,
-    climb: int | None = None,
+    warmup: int | None = None,
     floors: Sequence[float] = (0.0, 0.02, 0.1),
     law: str | None = None,
 ) -> Optimized:
@@ -136,7 +136,7 @@ def optimize(
         reference: what would be run otherwise.
         lr: peak of all runs.
         updates: length of the run to be planned.
-        climb: updates of its linear warm-up, in [0, updates); None takes the reference's, since no law here can tell
+        warmup: updates of its linear warm-up, in [0, updates); None takes the reference's, since no law here can tell
             what leaving it out would do.
         floors: shares of the peak it may end at, each in [0, 1].
         law: as for the forecast.
@@ -151,9 +151,9 @@ def optimize(
     if not floors:
         raise ScheduleError(refusal("floors", "one or more", floors, "0 lets a run end at 0."))
     known, total = resolved(reference, updates, lr)
-    climb = math.ceil(known.warmup_updates) if climb is None else int(count("climb", climb))
-    if climb >= updates:
-        raise ScheduleError(refusal("climb", f"below updates={updates}", climb, "Leave updates for the peak."))
+    warmup = math.ceil(known.warmup_updates) if warmup is None else int(count("warmup", warmup))
+    if warmup >= updates:
+        raise ScheduleError(refusal("warmup", f"below updates={updates}", warmup, "Leave updates for the peak."))
     used = [one.settled() for one in runs]
     refuse_unfit(used, total, lr)
     name, fitted, errors, _ = fit_runs(used, law)
@@ -165,7 +165,7 @@ def optimize(
     tried = [
         (Candidate(start, power, floor, final(one)), one)
         for start, power, floor in product(STARTS, POWERS, floors)
-        if (one := _member(updates, climb, start, power, floor)) is not None
+        if (one := _member(updates, warmup, start, power, floor)) is not None
     ]
     tried.sort(key=lambda pair: pair[0].loss)
     best, schedule = tried[0]
@@ -177,11 +177,11 @@ def optimize(
     return Optimized(schedule, updates, lr, best.loss, str(reference), there, gain, errors[name], name, within)
 
 
-def _member(updates: int, climb: int, start: float, power: float, floor: float) -> Schedule | None:
-    """One schedule of the family; None where its decay would begin within the climb."""
-    begin = max(climb, round(start * updates))
-    if start and begin <= climb:
+def _member(updates: int, warmup: int, start: float, power: float, floor: float) -> Schedule | None:
+    """One schedule of the family; None where its decay would begin within the warm-up."""
+    begin = max(warmup, round(start * updates))
+    if start and begin <= warmup:
         return None
-    words = [f"warmup {climb}"] if climb else []
-    words += [f"hold {begin - climb} at 1"] if begin > climb else []
+    words = [f"warmup {warmup}"] if warmup else []
+    words += [f"hold {begin - warmup} at 1"] if begin > warmup else []
     return parse(" > ".join([*words, f"polynomial(power={power:g}) {updates - begin} from 1 to {floor:g}"]))

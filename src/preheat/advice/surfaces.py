@@ -130,7 +130,7 @@ class Surface(Answer):
         return {**asdict(self), "runs": runs, "assumptions": list(ASSUMES)}
 
 
-def surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
+def fit_surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
     """Fit the three numbers to finished runs.
 
     Args:
@@ -143,7 +143,7 @@ def surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
 
     >>> shapes = ("hold 80% > linear to 0", "linear to 0")
     >>> made = [FinishedRun(shapes[0], peak, 3 + 1e-4 / peak + 30 * peak) for peak in (1e-4, 1e-3, 1e-2)]
-    >>> found = surface([*made, FinishedRun(shapes[0], 2e-3, 3.11)], updates=1000)
+    >>> found = fit_surface([*made, FinishedRun(shapes[0], 2e-3, 3.11)], updates=1000)
     >>> round(found.best(shapes[1])[0] / found.best(shapes[0])[0], 2)
     1.95
     """

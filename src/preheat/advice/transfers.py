@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.advice.last_iterate import Answer, climb_of, factors, norms_over, resolved, same_climb, terms
+from preheat.advice.last_iterate import Answer, factors, norms_over, resolved, same_warmup, terms, warmup_of
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule, decay, hold
 from preheat.schedule.curves import CURVES
@@ -74,11 +74,11 @@ class Transfer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Lengthened(Answer):
+class LongerRun(Answer):
     """A longer run whose cool-down is chosen so that the peak stays the best one.
 
     Attributes:
-        schedule: what the longer run follows: the same climb, the peak, then the cool-down.
+        schedule: what the longer run follows: the same warm-up, the peak, then the cool-down.
         updates: its length.
         cooldown_at: update its cool-down begins at; a checkpoint from there or before can go on.
         cooldown: the cool-down's share of the run, in (0, 1].
@@ -113,7 +113,7 @@ class Lengthened(Answer):
         }  # fmt: skip
 
 
-def transfer_lr(
+def transfer(
     lr: float,
     source: Schedule | str,
     target: Schedule | str,
@@ -130,15 +130,15 @@ def transfer_lr(
         target: the schedule to run.
         updates: length of the source's run; None takes its horizon.
         target_updates: length of the target's run; None takes its horizon, or ``updates``.
-        grad_norms: measured norms of a run, as in :func:`preheat.advice.last_iterate.score`; None takes constant ones.
+        grad_norms: measured norms of a run, as in :func:`preheat.advice.bound`; None takes constant ones.
 
     Raises:
         ScheduleError: for rates <= 0, runs without end, and norms that do not fit.
 
-    >>> found = transfer_lr(1e-3, "hold 80% > linear to 0", "linear to 0", updates=4000)
+    >>> found = transfer(1e-3, "hold 80% > linear to 0", "linear to 0", updates=4000)
     >>> round(found.ratio, 2)
     1.95
-    >>> round(transfer_lr(1e-3, "linear to 0", "linear to 0", updates=1000, target_updates=4000).ratio, 2)
+    >>> round(transfer(1e-3, "linear to 0", "linear to 0", updates=1000, target_updates=4000).ratio, 2)
     0.5
     """
     lr = positive("lr", lr, "It is the best peak of the source.")
@@ -151,11 +151,13 @@ def transfer_lr(
     return Transfer(str(source), str(target), length, target_length, lr, lr * ratio, ratio, notes)
 
 
-def lengthen(schedule: Schedule | str, to: int, *, updates: int | None = None, shape: str = "linear") -> Lengthened:
+def transfer_horizon(
+    schedule: Schedule | str, to: int, *, updates: int | None = None, shape: str = "linear"
+) -> LongerRun:
     """The longer run that keeps the peak: the cool-down whose best peak is that of the shorter run.
 
     Args:
-        schedule: a climb, a peak and a cool-down, or any of these in words.
+        schedule: a warm-up, a peak and a cool-down, or any of these in words.
         to: length of the longer run, above that of the shorter.
         updates: length of the shorter run; None takes its horizon.
         shape: the curve of the new cool-down, which ends at 0.
@@ -163,7 +165,7 @@ def lengthen(schedule: Schedule | str, to: int, *, updates: int | None = None, s
     Raises:
         ScheduleError: for a run that is no longer than before, or a schedule that is never at its peak.
 
-    >>> longer = lengthen("warmup 300 > hold > linear 20% to 0", 100_000, updates=50_000)
+    >>> longer = transfer_horizon("warmup 300 > hold > linear 20% to 0", 100_000, updates=50_000)
     >>> round(longer.cooldown, 2), longer.ratio
     (0.64, 1.0)
     """
@@ -173,39 +175,39 @@ def lengthen(schedule: Schedule | str, to: int, *, updates: int | None = None, s
     values = factors(known, length)
     peak = float(values.max())
     at_peak = np.flatnonzero(values >= peak * (1.0 - 1e-12))
-    climb, left = int(at_peak[0]), int(at_peak[-1]) + 1
-    if len(at_peak) < left - climb or (np.diff(values[left - 1 :]) > 1e-12).any():
+    warmup, left = int(at_peak[0]), int(at_peak[-1]) + 1
+    if len(at_peak) < left - warmup or (np.diff(values[left - 1 :]) > 1e-12).any():
         advice = "A cool-down comes after the peak; of restarts there is more than one."
         raise ScheduleError(refusal("schedule", "one that stays at its peak, then falls", str(schedule), advice))
-    rise, climb = _rise(known, climb, left)
+    rise, warmup = _rise(known, warmup, left)
     wanted = _best(values, None)
     if left == 1 and _NEAR < peak < 1.0:
         peak = 1.0  # a decay whose first update is a step below it already
 
     def longer(at: int) -> Schedule:
         fall = decay(shape, to - at, 0.0)
-        if at > climb or (rise is None and peak != 1.0):
-            return hold(at - climb, at=peak) >> fall if rise is None else rise >> hold(at - climb, at=peak) >> fall
+        if at > warmup or (rise is None and peak != 1.0):
+            return hold(at - warmup, at=peak) >> fall if rise is None else rise >> hold(at - warmup, at=peak) >> fall
         return fall if rise is None else rise >> fall
 
-    begins = _latest(lambda at: _best(factors(longer(at), to), None) >= wanted, climb, to - 2)
-    ratio = 1.0 if begins is not None else _best(factors(longer(climb), to), None) / wanted
-    at = climb if begins is None else begins
+    begins = _latest(lambda at: _best(factors(longer(at), to), None) >= wanted, warmup, to - 2)
+    ratio = 1.0 if begins is not None else _best(factors(longer(warmup), to), None) / wanted
+    at = warmup if begins is None else begins
     notes = (*_mind(at, left, ratio), *_horizon_notes(length, to))
     if values[-1] > _FLOOR * peak:
         words = f"the shorter run ends at {values[-1] / peak:.2g} of its peak, this one at 0"
         notes += (f"{words}: of floors the bound asks for too large a change",)
-    return Lengthened(longer(at), to, at, (to - at) / to, (length - left) / length, ratio, notes)
+    return LongerRun(longer(at), to, at, (to - at) / to, (length - left) / length, ratio, notes)
 
 
-def _rise(schedule: Schedule, climb: int, left: int) -> tuple[Schedule | None, int]:
-    """The climb alone, and its length: whole phases where they end at the peak, which reads better than a cut."""
+def _rise(schedule: Schedule, warmup: int, left: int) -> tuple[Schedule | None, int]:
+    """The warm-up alone, and its length: whole phases where they end at the peak, which reads better than a cut."""
     phases = schedule.phases if isinstance(schedule, PhaseSchedule) else ()
     if phases and all(isinstance(one, Phase) and one.updates for one in phases[:-1]):
         for many, border in enumerate((0, *schedule.borders)):
-            if climb <= border <= left and many < len(phases):
+            if warmup <= border <= left and many < len(phases):
                 return (PhaseSchedule(phases[:many]) if many else None), int(border)
-    return (schedule.until(climb) if climb else None), climb
+    return (schedule.until(warmup) if warmup else None), warmup
 
 
 def _latest(holds: Any, low: int, high: int) -> int | None:
@@ -220,7 +222,7 @@ def _latest(holds: Any, low: int, high: int) -> int | None:
 
 def _mind(at: int, left: int, ratio: float) -> tuple[str, ...]:
     if ratio < 1.0:
-        return (f"no cool-down keeps the peak over so many updates: this one falls from the climb on; lower the peak"
+        return (f"no cool-down keeps the peak over so many updates: this one falls from the warm-up on; lower the peak"
                 f" to {ratio:.3g} times",)  # fmt: skip
     if at < left:
         return (f"the cool-down begins before the shorter run's, which left its peak at update {left}: go on from a"
@@ -244,9 +246,9 @@ def _notes(source: Floats, target: Floats, measured: bool) -> tuple[str, ...]:
     if abs(floors["source"] - floors["target"]) > _FLOOR:
         words = ", ".join(f"the {name} at {floor:.2g}" for name, floor in floors.items())
         notes.append(f"one of them ends on a floor ({words} of its peak): there the bound asks for too large a change")
-    if not measured and not same_climb(source, target):
+    if not measured and not same_warmup(source, target):
         notes.append(
-            f"the warm-ups differ ({climb_of(source)} and {climb_of(target)} updates), and constant gradient norms"
+            f"the warm-ups differ ({warmup_of(source)} and {warmup_of(target)} updates), and constant gradient norms"
             " cannot tell what that does to the peak"
         )
     return (*notes, *_horizon_notes(len(source), len(target)))

@@ -28,7 +28,7 @@ from preheat.cli.flags import (
 from preheat.errors import ConfigError, DataError, refusal
 
 if TYPE_CHECKING:
-    from preheat.advice import FinishedRun, Lengthened, Probe, RunLog, Surface, Transfer
+    from preheat.advice import FinishedRun, LongerRun, RunLog, ShortRun, Surface, Transfer
     from preheat.schedule import Schedule
 
 # Flags of every command that fits a law to short runs.
@@ -77,7 +77,7 @@ def score(
 
     Example: preheat score linear cosine "warmup 10% > hold > linear 20% to 0" --updates 4000
     """
-    from preheat.advice import rank_schedules, read_run
+    from preheat.advice import rank, read_run
 
     values = [schedule_as_said(words, updates, warmup, 1.0, schedule_options) for words in schedules]
     norms = None
@@ -86,11 +86,11 @@ def score(
         norms = log.norms_over(updates)
         for note in log.notes:
             say(f"note: {note}")
-    ranking = rank_schedules(values, updates=updates, grad_norms=norms)
+    ranking = rank(values, updates=updates, grad_norms=norms)
     if as_json:
         print_json(ranking.to_dict())
-    elif phases or len(ranking.scores) == 1:
-        print("\n\n".join(one.explain() for one in ranking.scores))
+    elif phases or len(ranking.bounds) == 1:
+        print("\n\n".join(one.explain() for one in ranking.bounds))
     else:
         print(ranking.explain())
 
@@ -118,7 +118,8 @@ def transfer(
 
     Example: preheat transfer --from "warmup 300 > hold > linear 20% to 0" --updates 50000 --to-updates 100000
     """
-    from preheat.advice import lengthen, transfer_lr
+    from preheat.advice import transfer as carry
+    from preheat.advice import transfer_horizon
 
     def named(words: str, length: int) -> Schedule:
         return schedule_as_said(words, length, warmup, 1.0)
@@ -128,19 +129,19 @@ def transfer(
             raise ConfigError(refusal("lr", "given", None, "It is the best peak of the schedule after --from."))
         length = to_updates or updates
         pair = named(source, updates), named(to, length)
-        print_answer(transfer_lr(lr, *pair, updates=updates, target_updates=length), as_json=as_json)
+        print_answer(carry(lr, *pair, updates=updates, target_updates=length), as_json=as_json)
         return
     if to_updates is None:
         advice = "Give --to for another schedule, --to-updates for a longer run, or both."
         raise ConfigError(refusal("to", "given, or to-updates", None, advice))
-    lengthened = lengthen(named(source, updates), to_updates, updates=updates)
+    lengthened = transfer_horizon(named(source, updates), to_updates, updates=updates)
     if lr is None:
         print_answer(lengthened, as_json=as_json)
     else:
         _print_with_peak(lengthened, lr, as_json=as_json)
 
 
-def _print_with_peak(answer: Transfer | Lengthened, lr: float, *, as_json: bool) -> None:
+def _print_with_peak(answer: Transfer | LongerRun, lr: float, *, as_json: bool) -> None:
     """A longer run with the rate it is to have."""
     from preheat.schedule.lengths import positive
 
@@ -163,13 +164,12 @@ def refine(run: Path, updates: int, optimizer: str, save: Path | None, force: bo
 
     Example: preheat refine runs/linear --updates 4000 --save refined.json
     """
-    from preheat.advice import read_run
-    from preheat.advice import refine as refined_by
+    from preheat.advice import from_gradient_norms, read_run
     from preheat.schedule.text import save_schedule
 
     if save is not None:
         new_file(save, force)
-    refined = refined_by(read_run(run), updates, optimizer=optimizer)
+    refined = from_gradient_norms(read_run(run), updates, optimizer=optimizer)
     print_answer(refined, as_json=as_json)
     if save is not None:
         save_schedule(refined.schedule, save)
@@ -181,7 +181,7 @@ def refine(run: Path, updates: int, optimizer: str, save: Path | None, force: bo
 
 def read_probes(
     runs: Sequence[str], study: Path | None, lr: float, warmup: str | None, loss: str | None
-) -> list[Probe]:
+) -> list[ShortRun]:
     """The runs named one by one, and those of a study."""
     probes = [_read_probe(words, lr, warmup, loss) for words in runs]
     if study is not None:
@@ -191,20 +191,20 @@ def read_probes(
     return probes
 
 
-def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> Probe:
+def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> ShortRun:
     """One ``LOG`` or ``LOG=SCHEDULE@UPDATES``."""
-    from preheat.advice import probe, read_run
+    from preheat.advice import ShortRun, read_run
 
     path, said, followed = _split(words)
     log = read_run(Path(path), loss=loss)
     if not said:
-        return probe(log)
+        return ShortRun.from_log(log)
     text, at, length = followed.rpartition("@")
     if not at or not length.strip().isdigit():
         advice = "For example --run 'a.csv=warmup 300 > hold > linear 20% to 0@25000'."
         raise ConfigError(refusal("run", "written LOG=SCHEDULE@UPDATES", words, advice))
     updates = int(length)
-    return probe(log, schedule_as_said(text, updates, warmup, lr), updates=updates, lr=lr)
+    return ShortRun.from_log(log, schedule_as_said(text, updates, warmup, lr), updates=updates, lr=lr)
 
 
 def _split(words: str) -> tuple[str, str, str]:
@@ -329,7 +329,7 @@ def surface(
     Example: preheat surface --updates 3000 --run "hold > linear 20%@1e-4=2.9" --run "hold > linear 20%@1e-3=2.7"
       --run "hold > linear 20%@1e-2=2.8" --run "linear to 0@1e-3=2.72" --ask "cosine to 0"
     """
-    from preheat.advice import surface as fit
+    from preheat.advice import fit_surface as fit
 
     finished = [_finished(words, updates, warmup) for words in runs]
     if study is not None:
@@ -417,7 +417,7 @@ def rung_check(
 
     Example: preheat rung-check runs/linear runs/cosine runs/wsd-10 runs/wsd-20 runs/wsd-40 runs/constant --at 0.5
     """
-    from preheat.advice import rung_check as check
+    from preheat.advice import check_early_stopping as check
     from preheat.advice.early_stopping import RUNGS
 
     shares = [*(at or RUNGS), *([] if prune_at is None else [prune_at])]

@@ -14,8 +14,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from preheat.advice import score
-from preheat.advice.last_iterate import Score
+from preheat.advice import Bound, bound
 from preheat.checking import Finding, check
 from preheat.errors import ConfigError, PreheatError, ScheduleError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule
@@ -521,7 +520,7 @@ class Figures:
 
     describe: str
     findings: list[Finding]
-    scores: dict[int, Score | PreheatError]
+    scores: dict[int, Bound | PreheatError]
     too_long: bool
 
 
@@ -535,8 +534,8 @@ def figures_of(design: Design, schedules: Mapping[int, Schedule]) -> Figures:
     return Figures(describe, findings, scores, too_long)
 
 
-def _score(schedule: Schedule, updates: int) -> Score | PreheatError:
+def _score(schedule: Schedule, updates: int) -> Bound | PreheatError:
     try:
-        return score(schedule, updates=updates)
+        return bound(schedule, updates=updates)
     except PreheatError as error:
         return error

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import preheat
-from preheat.advice import surface
+from preheat.advice import fit_surface
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.studies.driver import run_study
 from preheat.lab.studies.executors import LocalProcesses
@@ -63,7 +63,7 @@ def test_runs_of_a_study_are_asked(study, cli, tmp_path):
         assert "must be" in err
     code, out, _ = cli("surface", "--updates", 60, "--study", folder, "--ask", "linear", "--warmup", 0, "--json")
     if code == 0:
-        assert json.loads(out)["floor"] == pytest.approx(surface(cells, updates=60).floor)
+        assert json.loads(out)["floor"] == pytest.approx(fit_surface(cells, updates=60).floor)
 
 
 def test_what_a_study_has_not_is_refused(study, cli):

@@ -1,6 +1,6 @@
 """What studies say: with one seed and several, whole and unfinished, with good and hopeless peaks."""
 
-from preheat.advice.early_stopping import Rung, RungCheck
+from preheat.advice.early_stopping import EarlyStoppingCheck, Rung
 from preheat.lab.studies.findings import Compared, Estimate, advice, differences, estimate, lines_of
 from preheat.lab.studies.report import cost_of, summarize_cells
 from preheat.lab.studies.table import RunRow
@@ -65,7 +65,7 @@ def of_studies():
     """Costs, verdicts, peaks, names and advice."""
     said = [cost_of(_Table([], 0))]
     rungs = [
-        RungCheck(("a", "b"), 100, (Rung(0.5, agreement, within, 0.1),), 0.8, groups)
+        EarlyStoppingCheck(("a", "b"), 100, (Rung(0.5, agreement, within, 0.1),), 0.8, groups)
         for agreement, within, groups in ((0.91, None, 1), (-0.2, 0.85, 2), (0.4, None, 2))
     ]
     for place, study in enumerate(STUDIES):

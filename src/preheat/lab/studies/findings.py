@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any
 
-from preheat.advice import FinishedRun, Probe, RungCheck, RunLog, probe, run_log, rung_check
+from preheat.advice import EarlyStoppingCheck, FinishedRun, RunLog, ShortRun, check_early_stopping, run_log
 from preheat.errors import DataError, refusal
 from preheat.lab.studies.folder import StudyFolder
 from preheat.lab.studies.table import RunRow, StudyTable, read_study
@@ -338,7 +338,7 @@ class Compared:
         return f"not distinguishable with {self.behind.seeds} seeds"
 
 
-def advice(compared: Sequence[Compared], rungs: RungCheck | None, why: str, untuned: int) -> list[str]:
+def advice(compared: Sequence[Compared], rungs: EarlyStoppingCheck | None, why: str, untuned: int) -> list[str]:
     """What to take, and why."""
     known = [one for one in compared if one.loss is not None]
     if not known:
@@ -421,7 +421,7 @@ def _updates_of_warmup(line: Line, untuned: int) -> tuple[bool, float]:
     return False, line.warmup or 0
 
 
-def _early(rungs: RungCheck | None, why: str) -> str:
+def _early(rungs: EarlyStoppingCheck | None, why: str) -> str:
     if rungs is None:
         return f"Whether runs may be stopped early is not known: {why}"
     half = rungs.rung(0.5)
@@ -455,7 +455,7 @@ class Horizon:
     updates: int
     compared: tuple[Compared, ...]
     aim: float | None
-    rungs: RungCheck | None
+    rungs: EarlyStoppingCheck | None
     no_rungs: str
     advice: tuple[str, ...]
 
@@ -584,10 +584,10 @@ def cell_logs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> 
     return logs, [same[0].schedule for same in cells.values()]
 
 
-def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tuple[RungCheck | None, str]:
+def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tuple[EarlyStoppingCheck | None, str]:
     logs, shapes = cell_logs(rows, losses)
     try:
-        return rung_check(logs, RUNGS, groups=shapes if len({*shapes}) > 1 else None), ""
+        return check_early_stopping(logs, RUNGS, groups=shapes if len({*shapes}) > 1 else None), ""
     except DataError as error:
         return None, str(error)
 
@@ -651,11 +651,11 @@ def study_logs(folder: str | os.PathLike[str], updates: int | None = None) -> tu
     return cell_logs(rows, {row.name: smooth([line["loss"] for line in table.records(row.name)]) for row in rows})
 
 
-def study_probes(folder: str | os.PathLike[str], lr: float) -> list[Probe]:
+def study_probes(folder: str | os.PathLike[str], lr: float) -> list[ShortRun]:
     """The finished runs at one peak, to fit a law to."""
     table = read_study(folder)
     rows = _done(table, [row for row in table.rows if math.isclose(row.lr, lr, rel_tol=1e-9)], f"at the peak {lr:g}")
-    return [probe(_log(table, row), updates=row.updates) for row in rows]
+    return [ShortRun.from_log(_log(table, row), updates=row.updates) for row in rows]
 
 
 def study_outcomes(folder: str | os.PathLike[str], updates: int) -> list[FinishedRun]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import preheat
-from preheat.advice import read_run, run_log, rung_check
+from preheat.advice import ShortRun, check_early_stopping, forecast, read_run, run_log
 from preheat.advice.early_stopping import spearman
 from preheat.cli.main import run as command
 from support.loss_curves import needs_curves, schaipp_runs
@@ -30,7 +30,7 @@ def test_the_way_does_not_tell_the_end():
         for number, run in schaipp_runs().items()
         if (run["group"], run["total"], run["peak"]) == ("main", 50_000, 1e-3)
     }
-    check = rung_check([stitched(number, run) for number, run in chosen.items()])
+    check = check_early_stopping([stitched(number, run) for number, run in chosen.items()])
     agreements = [rung.agreement for rung in check.rungs]
     assert len(chosen) == 10
     assert agreements == pytest.approx([0.06, 0.16, 0.30, 0.56, 0.75], abs=0.006)
@@ -55,7 +55,7 @@ def crossing(count=8):
 def test_within_a_shape_is_another_question():
     """Perfect order within, none across: refused across, allowed within."""
     runs, shapes = crossing()
-    check = rung_check(runs, [0.5, 0.95], groups=shapes)
+    check = check_early_stopping(runs, [0.5, 0.95], groups=shapes)
     rung = check.rung(0.5)
     assert rung.within == 1.0
     assert rung.agreement < 0.2
@@ -68,7 +68,7 @@ def test_within_a_shape_is_another_question():
 
 def test_agreement_within_needs_groups():
     """One group says nothing of itself."""
-    check = rung_check(crossing()[0], [0.5])
+    check = check_early_stopping(crossing()[0], [0.5])
     with pytest.raises(preheat.DataError, match="agreement within groups must be known; got None"):
         check.prune(0.5, within=True)
     with pytest.raises(preheat.ScheduleError, match=r"share must be one of 0\.5; got 0\.7"):
@@ -90,7 +90,7 @@ def test_check_refuses(change, message):
     """With the value."""
     runs, options = change(crossing()[0])
     with pytest.raises(preheat.PreheatError, match=message):
-        rung_check(runs, **options)
+        check_early_stopping(runs, **options)
 
 
 def test_ranks_with_ties():
@@ -171,12 +171,12 @@ def test_losses_of_single_batches_are_averaged():
     at, draw = np.arange(2000), np.random.default_rng(3)
     plain = [3 - at / 2000 + 0.1 * n for n in range(8)]
     noisy = [run_log(str(n), at, loss + 0.5 * draw.normal(size=2000)) for n, loss in enumerate(plain)]
-    check = rung_check(noisy, [0.5, 0.9])
+    check = check_early_stopping(noisy, [0.5, 0.9])
     assert [rung.agreement >= 0.8 for rung in check.rungs] == [True, True]
     assert check.notes[0].startswith("the losses are noisy, by 0.5: means over the last 50 logged are compared")
     assert check.notes[1].startswith("those of the ends differ by 0.2")
     assert str(check).count("note: ") == len(check.to_dict()["notes"]) == 2
-    quiet = rung_check([run_log(str(n), at, loss) for n, loss in enumerate(plain)], [0.5])
+    quiet = check_early_stopping([run_log(str(n), at, loss) for n, loss in enumerate(plain)], [0.5])
     assert (quiet.notes, quiet.rungs[0].agreement) == ((), 1.0)
 
 
@@ -197,9 +197,9 @@ def test_training_and_held_out_losses_are_not_mixed(tmp_path):
     runs = [read_run(tmp_path / name) for name in names]
     message = "losses must be of one kind in all runs; got 'training losses in 0.csv, held-out ones in 5.csv'"
     with pytest.raises(preheat.DataError, match=message):
-        rung_check(runs, [0.5])
+        check_early_stopping(runs, [0.5])
     with pytest.raises(preheat.DataError, match=message):
-        preheat.forecast([preheat.probe(runs[0]), preheat.probe(runs[5])], "linear to 0", updates=600, lr=0.1)
+        forecast([ShortRun.from_log(runs[0]), ShortRun.from_log(runs[5])], "linear to 0", updates=600, lr=0.1)
 
 
 def test_a_diverged_run_is_no_run_to_check(tmp_path):
@@ -207,7 +207,7 @@ def test_a_diverged_run_is_no_run_to_check(tmp_path):
     names = [write(tmp_path, f"{n}.csv", 2 - 0.01 * n - np.linspace(0, 1, 30)) for n in range(6)]
     names.append(write(tmp_path, "gone.csv", [*np.linspace(2, 1, 29), np.nan]))
     with pytest.raises(preheat.DataError, match=r"run 'gone.csv' must be one that ends with a finite loss"):
-        rung_check([read_run(tmp_path / name) for name in names], [0.5])
+        check_early_stopping([read_run(tmp_path / name) for name in names], [0.5])
 
 
 @pytest.mark.parametrize(

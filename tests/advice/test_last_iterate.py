@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import preheat
-from preheat.advice import rank_schedules, score
+from preheat.advice import bound, rank
 from preheat.advice.last_iterate import constant_bound, terms, wsd_limit
 
 
@@ -49,7 +49,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_bound_is_the_published_one(name):
     """Every digit that was printed."""
-    found = score(shape(name, 400), updates=400)
+    found = bound(shape(name, 400), updates=400)
     assert (found.bound, found.best_peak) == pytest.approx(PUBLISHED[name], abs=5.1e-7)
 
 
@@ -82,7 +82,7 @@ def test_bound_of_values_is_the_published_one(values, expected):
 )
 def test_ratio_to_linear_over_4000_updates(name, ratio):
     """Three decimals of the same source; for the constant it has 1.570 where the closed form gives 1.5695."""
-    assert score(shape(name, 4000), updates=4000).ratio == pytest.approx(ratio, abs=5.4e-4)
+    assert bound(shape(name, 4000), updates=4000).ratio == pytest.approx(ratio, abs=5.4e-4)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_ratio_to_linear_over_4000_updates(name, ratio):
 )
 def test_best_peak_over_4000_updates(name, peak):
     """In units of 1 / sqrt(updates)."""
-    assert score(shape(name, 4000), updates=4000).best_peak * math.sqrt(4000) == pytest.approx(peak, abs=5.1e-4)
+    assert bound(shape(name, 4000), updates=4000).best_peak * math.sqrt(4000) == pytest.approx(peak, abs=5.1e-4)
 
 
 @pytest.mark.parametrize("updates", [2, 3, 50, 4000, 1_000_000])
 def test_constant_has_a_closed_form(updates):
     """sqrt((1 + H(T - 1)) / T), to 1e-12."""
-    found = score("hold forever", updates=updates)
+    found = bound("hold forever", updates=updates)
     assert (found.bound, found.best_peak) == pytest.approx(constant_bound(updates), rel=1e-12)
 
 
@@ -114,7 +114,7 @@ def test_constant_has_a_closed_form(updates):
 def test_wsd_is_below_its_closed_limit(updates, cooldown):
     """The paper's simplified bound for a linear cool-down is an upper one, and no worse than 1.6 times it."""
     at = updates * (100 - cooldown) // 100
-    found = score(f"transformers: hold {at} > linear {updates - at} to 0")
+    found = bound(f"transformers: hold {at} > linear {updates - at} to 0")
     assert found.bound <= wsd_limit(updates, at) <= 1.6 * found.bound
 
 
@@ -124,7 +124,7 @@ def test_wsd_is_below_its_closed_limit(updates, cooldown):
 )
 def test_bound_is_above_the_exact_worst_case(name, worst):
     """By a factor near 2."""
-    assert 1.7 < score(shape(name, 60), updates=60).bound / worst < 2.1
+    assert 1.7 < bound(shape(name, 60), updates=60).bound / worst < 2.1
 
 
 def test_bound_of_the_inverse_square_root_is_above_the_exact_worst_case():
@@ -167,20 +167,20 @@ def test_nothing_is_below_linear_but_for_the_last_rate(values):
 @pytest.mark.parametrize("updates", [400, 1000, 40_000])
 def test_linear_is_lowest_of_the_named_shapes(updates):
     """At constant norms."""
-    assert all(score(shape(name, updates), updates=updates).ratio >= 1.0 for name in PUBLISHED)
+    assert all(bound(shape(name, updates), updates=updates).ratio >= 1.0 for name in PUBLISHED)
 
 
 @given(st.sampled_from(sorted(PUBLISHED)), st.integers(20, 400))
 def test_longer_is_better(name, updates):
     """The bound falls with the horizon, and so does the best peak."""
-    short, long = (score(shape(name, total), updates=total) for total in (updates, 2 * updates))
+    short, long = (bound(shape(name, total), updates=total) for total in (updates, 2 * updates))
     assert long.bound < short.bound
     assert long.best_peak < short.best_peak
 
 
 def test_phases_share_the_bound():
     """All shares add up to 1, whatever is left out."""
-    found = score("warmup 10% > hold > linear 20% to 0", updates=1000)
+    found = bound("warmup 10% > hold > linear 20% to 0", updates=1000)
     assert [(one.first, one.last) for one in found.phases] == [(0, 99), (100, 799), (800, 999)]
     for name in ("share", "start", "noise", "iterate"):
         assert sum(getattr(one, name) for one in found.phases) == pytest.approx(1)
@@ -189,7 +189,7 @@ def test_phases_share_the_bound():
 
 def test_curve_ends_at_the_bound():
     """The bound along the run at the whole run's best peak: slow under a constant rate, fast in the cool-down."""
-    found = score("hold 80% > linear to 0", updates=1000, curve=40)
+    found = bound("hold 80% > linear to 0", updates=1000, curve=40)
     ends, bounds = zip(*found.curve, strict=True)
     assert ends[-1] == 999  # the last update is at 0
     assert bounds[-1] == pytest.approx(found.bound)
@@ -201,27 +201,27 @@ def test_measured_norms_can_favor_a_warm_up():
     climbing, plain = "warmup 10% > linear to 0", "linear to 0"
     norms = np.where(np.arange(100) < 10, 10.0, 1.0)
     with pytest.raises(preheat.ScheduleError, match=r"warm-up must be the same in schedules to be ranked; got \[0, 99"):
-        rank_schedules([climbing, plain], updates=1000)
-    assert rank_schedules([climbing, plain], updates=1000, grad_norms=norms).scores[0].schedule == climbing
+        rank([climbing, plain], updates=1000)
+    assert rank([climbing, plain], updates=1000, grad_norms=norms).bounds[0].schedule == climbing
     spread = np.repeat(norms, 10)
-    assert score(plain, updates=1000, grad_norms=norms).bound == score(plain, updates=1000, grad_norms=spread).bound
+    assert bound(plain, updates=1000, grad_norms=norms).bound == bound(plain, updates=1000, grad_norms=spread).bound
 
 
-def test_two_conventions_of_one_climb_are_ranked():
+def test_two_conventions_of_one_warmup_are_ranked():
     """One update apart is no other warm-up; another curve or length is."""
     native = preheat.parse("warmup 100 > linear 900 to 0")
-    assert len(rank_schedules([native, native.with_convention("transformers")]).scores) == 2
+    assert len(rank([native, native.with_convention("transformers")]).bounds) == 2
     for other in ("warmup 120 > linear 880 to 0", "cosine 100 from 0 to 1 > linear 900 to 0"):
         with pytest.raises(preheat.ScheduleError, match="warm-up must be the same"):
-            rank_schedules([native, other])
+            rank([native, other])
 
 
 def test_a_last_step_to_almost_nothing_is_noted():
     """The bound blows up there, while the last iterate does not depend on that rate."""
-    found = score("transformers: linear 399 to 0.0025 > hold 1 at 0.000001")
+    found = bound("transformers: linear 399 to 0.0025 > hold 1 at 0.000001")
     assert any("judge the shape without them" in note for note in found.notes)
     for name in PUBLISHED:
-        assert score(shape(name, 4000), updates=4000).notes == ()
+        assert bound(shape(name, 4000), updates=4000).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -239,20 +239,20 @@ def test_a_last_step_to_almost_nothing_is_noted():
 def test_score_refuses(arguments, message):
     """With the value."""
     with pytest.raises(preheat.ScheduleError, match=message):
-        score(**arguments)
+        bound(**arguments)
 
 
 def test_ranking_refuses_runs_of_different_length():
     """And one schedule that is no list."""
     with pytest.raises(preheat.ScheduleError, match=r"updates must be the same in every run; got \[10, 20\]"):
-        rank_schedules(["linear 10", "linear 20"])
+        rank(["linear 10", "linear 20"])
     with pytest.raises(preheat.ScheduleError, match="schedules must be a list of one or more"):
-        rank_schedules("linear 10")
+        rank("linear 10")
 
 
 def test_results_are_plain_data_and_words():
     """JSON, and assumptions with every answer."""
-    ranking = rank_schedules(["linear to 0", "cosine to 0"], updates=100)
+    ranking = rank(["linear to 0", "cosine to 0"], updates=100)
     assert json.loads(json.dumps(ranking.to_dict()))["scores"][0]["schedule"] == "linear to 0"
     assert "cannot say: what the loss will be" in str(ranking)
-    assert "cannot say: what the loss will be" in str(ranking.scores[0])
+    assert "cannot say: what the loss will be" in str(ranking.bounds[0])

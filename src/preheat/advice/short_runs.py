@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preheat.advice.last_iterate import climb_of, factors, resolved
+from preheat.advice.last_iterate import factors, resolved, warmup_of
 from preheat.advice.runs import RunLog, refuse_mixed
 from preheat.errors import DataError, refusal
 from preheat.schedule import Schedule
@@ -32,7 +32,7 @@ _APART = 2  # updates, by which two logs may number one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Probe:
+class ShortRun:
     """One run to fit to.
 
     Attributes:
@@ -53,18 +53,64 @@ class Probe:
     note: str = ""
     held_out: bool = False
 
+    @classmethod
+    def from_log(
+        cls,
+        log: RunLog,
+        schedule: Schedule | str | None = None,
+        *,
+        updates: int | None = None,
+        lr: float | None = None,
+    ) -> ShortRun:
+        """A logged run with the rates it used.
+
+        Args:
+            log: its losses.
+            schedule: what it followed, or words; None takes the logged rates, on straight lines between them.
+            updates: length of the run; None takes the schedule's horizon, or what was logged.
+            lr: its peak learning rate; needed with a schedule.
+
+        Raises:
+            DataError: if there is neither a schedule nor logged rates, if losses lie beyond the run or are not above 0,
+                if the run diverged, or its logged rates are not those of the schedule.
+
+        >>> from preheat.advice.runs import run_log
+        >>> one = ShortRun.from_log(run_log("a", range(0, 100, 2), [3.0] * 50), "linear to 0", updates=100, lr=0.1)
+        >>> one.peak, len(one.rates)
+        (0.099, 101)
+        """
+        log.refuse_diverged()
+        if log.losses.min() <= 0:
+            advice = "The laws are of losses above a floor: give the cross-entropy itself."
+            raise DataError(refusal(f"losses of run {log.name!r}", "> 0", float(log.losses.min()), advice))
+        notes = [*log.notes]
+        if schedule is not None:
+            lr = positive("lr", lr, "It is the run's peak learning rate.")
+            known, total = resolved(schedule, updates, lr)
+            rates = lr * factors(known, total + 1)
+        else:
+            total, rates = _logged(log, updates)
+            if (np.diff(log.rate_updates) > 1).any():
+                notes.append(f"{log.name}: rates between logged ones are on straight lines")
+        if log.updates[-1] > total:
+            advice = "Give the run's own length."
+            raise DataError(refusal(f"updates of run {log.name!r}", f"at most {total}", int(log.updates[-1]), advice))
+        if schedule is not None:
+            _refuse_other_rates(log, rates, str(schedule))
+        return cls(log.name, rates, log.updates, log.losses, total, "; ".join(notes), log.held_out)
+
     @property
     def peak(self) -> float:
         """The highest learning rate."""
         return float(self.rates.max())
 
-    def part(self, begin: int, end: int) -> Probe:
+    def part(self, begin: int, end: int) -> ShortRun:
         """The losses from index ``begin`` up to ``end``, of the same run."""
         return replace(self, updates=self.updates[begin:end], losses=self.losses[begin:end])
 
-    def settled(self) -> Probe:
-        """Without the losses of the climb and of the first 4 % of the run, and with many or noisy losses averaged."""
-        keep = self.updates >= max(climb_of(self.rates), _SKIPPED * self.total)
+    def settled(self) -> ShortRun:
+        """Without the losses of the warm-up and of the first 4 % of the run, and with many or noisy losses averaged."""
+        keep = self.updates >= max(warmup_of(self.rates), _SKIPPED * self.total)
         updates, losses = self.updates[keep], self.losses[keep]
         most = _means_of(losses)
         if len(losses) > most:
@@ -81,47 +127,6 @@ def _means_of(losses: Floats) -> int:
     noise = float(np.diff(losses).std() / np.sqrt(2) / np.median(losses))  # neighbors differ by little else
     quiet = len(losses) / max(1.0, (noise / _NOISE) ** 2)
     return int(min(_MOST_IN_RUN, max(_FEWEST_MEANS, quiet)))
-
-
-def probe(
-    log: RunLog, schedule: Schedule | str | None = None, *, updates: int | None = None, lr: float | None = None
-) -> Probe:
-    """A logged run with the rates it used.
-
-    Args:
-        log: its losses.
-        schedule: what it followed, or words; None takes the logged rates, on straight lines between them.
-        updates: length of the run; None takes the schedule's horizon, or what was logged.
-        lr: its peak learning rate; needed with a schedule.
-
-    Raises:
-        DataError: if there is neither a schedule nor logged rates, if losses lie beyond the run or are not above 0, if
-            the run diverged, or its logged rates are not those of the schedule.
-
-    >>> from preheat.advice.runs import run_log
-    >>> one = probe(run_log("a", range(0, 100, 2), [3.0] * 50), "linear to 0", updates=100, lr=0.1)
-    >>> one.peak, len(one.rates)
-    (0.099, 101)
-    """
-    log.refuse_diverged()
-    if log.losses.min() <= 0:
-        advice = "The laws are of losses above a floor: give the cross-entropy itself."
-        raise DataError(refusal(f"losses of run {log.name!r}", "> 0", float(log.losses.min()), advice))
-    notes = [*log.notes]
-    if schedule is not None:
-        lr = positive("lr", lr, "It is the run's peak learning rate.")
-        known, total = resolved(schedule, updates, lr)
-        rates = lr * factors(known, total + 1)
-    else:
-        total, rates = _logged(log, updates)
-        if (np.diff(log.rate_updates) > 1).any():
-            notes.append(f"{log.name}: rates between logged ones are on straight lines")
-    if log.updates[-1] > total:
-        advice = "Give the run's own length."
-        raise DataError(refusal(f"updates of run {log.name!r}", f"at most {total}", int(log.updates[-1]), advice))
-    if schedule is not None:
-        _refuse_other_rates(log, rates, str(schedule))
-    return Probe(log.name, rates, log.updates, log.losses, total, "; ".join(notes), log.held_out)
 
 
 def _logged(log: RunLog, updates: int | None) -> tuple[int, Floats]:
@@ -149,7 +154,7 @@ def _refuse_other_rates(log: RunLog, rates: Floats, said: str) -> None:
         raise DataError(refusal(name, f"those of {said!r}", float(f"{logged[worst]:.6g}"), advice))
 
 
-def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
+def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
     """Hold runs, and what is asked of them, to what the laws have been seen to do.
 
     Args:
@@ -170,11 +175,11 @@ def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
             advice = "Whether one law covers several peaks is open: take runs of the peak asked about."
             raise DataError(refusal(f"peak of run {one.name!r}", f"{peak:.6g}, as asked about", one.peak, advice))
         if len(one.losses) < _LEAST_IN_RUN:
-            advice = "Log the loss more often; those of the climb and the first 4 % do not count."
+            advice = "Log the loss more often; those of the warm-up and the first 4 % do not count."
             raise DataError(refusal(f"losses of run {one.name!r}", f"{_LEAST_IN_RUN} or more", len(one.losses), advice))
     many = sum(len(one.losses) for one in probes)
     if many < LEAST_LOSSES:
-        advice = "Log the loss more often; those of the climb and the first 4 % do not count."
+        advice = "Log the loss more often; those of the warm-up and the first 4 % do not count."
         raise DataError(refusal("losses of all runs", f"{LEAST_LOSSES} or more", many, advice))
     longest = max(one.total for one in probes)
     if total > FURTHEST * longest:
@@ -189,9 +194,9 @@ def refuse_unfit(probes: Sequence[Probe], total: int, peak: float) -> None:
         raise DataError(refusal("decays of the runs", "of different shapes", "one shape", advice))
 
 
-def _alike(one: Probe, other: Probe) -> bool:
+def _alike(one: ShortRun, other: ShortRun) -> bool:
     """Whether two runs decay alike, at the same shares of the run."""
-    begin = max(climb_of(one.rates) / one.total, climb_of(other.rates) / other.total)
+    begin = max(warmup_of(one.rates) / one.total, warmup_of(other.rates) / other.total)
     shares = np.linspace(begin, 1.0, 200)
     both = [
         np.interp(shares, np.arange(run.total) / run.total, run.rates[: run.total] / run.peak) for run in (one, other)

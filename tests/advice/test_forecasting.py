@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import preheat
-from preheat.advice import MultiPowerLaw, forecast, probe, read_run, run_log
+from preheat.advice import MultiPowerLaw, ShortRun, forecast, optimize, read_run, run_log
 from preheat.advice.forecasting import _choice_notes
 from preheat.cli.main import run as command
 from preheat.lab.quadratic import Quadratic
@@ -22,7 +22,7 @@ def made(words, updates, lr=LR, every=20, noise=1e-3, name=None):
     rates = lr * preheat.parse(words).over(updates)(np.arange(updates + 1))
     at = np.arange(20, updates, every)
     losses = np.abs(LAW(rates, at, blocks=256) + noise * np.random.default_rng(updates).normal(size=len(at)))
-    return probe(run_log(name or words, at, losses), words, updates=updates, lr=lr), rates
+    return ShortRun.from_log(run_log(name or words, at, losses), words, updates=updates, lr=lr), rates
 
 
 PAIR = (f"{TRUNK} 20%", f"{TRUNK} 90%")
@@ -62,7 +62,7 @@ def test_finals_of_public_runs(peak):
     def public(run):
         log = run_log("run", [*run["updates"], run["total"]], [*run["losses"], run["last"]])
         rates = run["peak"] * schaipp_rates(run, run["total"] + 1)
-        return preheat.advice.Probe("run", rates, log.updates, log.losses, run["total"])
+        return ShortRun("run", rates, log.updates, log.losses, run["total"])
 
     chosen = [
         one
@@ -90,7 +90,9 @@ def test_lab_is_predicted_where_it_is_easy():
     def run(words, total):
         rates = lr * preheat.parse(words).over(total)(np.arange(total + 1))
         kept = at[at <= total]
-        return probe(run_log(words, kept, 1 + lab.curves(rates[None], kept)[0]), words, updates=total, lr=lr), rates
+        return ShortRun.from_log(
+            run_log(words, kept, 1 + lab.curves(rates[None], kept)[0]), words, updates=total, lr=lr
+        ), rates
 
     probes = [run("hold > linear 20%", 1500)[0], run("hold > linear 90%", 1500)[0]]
     _, rates = run("hold > linear 60%", 3000)
@@ -126,7 +128,7 @@ def test_gates(runs, asked, message):
 
 
 def test_a_run_that_ends_before_the_losses_begin_is_refused():
-    """Those of the climb and of the first 4 % are not fitted."""
+    """Those of the warm-up and of the first 4 % are not fitted."""
     with pytest.raises(
         preheat.DataError, match="updates must be at least 80; got 60. The losses that the law is fitted"
     ):
@@ -137,25 +139,25 @@ def test_a_loss_below_zero_is_refused():
     """A law of small losses that falls through 0; the interval stops there."""
     rates = [LR * preheat.parse(words).over(2000)(np.arange(2001)) for words in PAIR]
     at = np.arange(20, 2000, 20)
-    steep = [probe(run_log("a", at, LAW(one, at, blocks=256) - 3.5), words, updates=2000, lr=LR)
+    steep = [ShortRun.from_log(run_log("a", at, LAW(one, at, blocks=256) - 3.5), words, updates=2000, lr=LR)
              for one, words in zip(rates, PAIR, strict=True)]  # fmt: skip
     with pytest.raises(preheat.DataError, match=r"predicted loss must be > 0; got -0\..*goes below what a loss can be"):
         forecast(steep, f"{TRUNK} 20%", updates=6000, lr=LR)
     with pytest.raises(preheat.DataError, match="predicted loss must be > 0"):
-        preheat.optimize(steep, f"{TRUNK} 20%", updates=6000, lr=LR)
+        optimize(steep, f"{TRUNK} 20%", updates=6000, lr=LR)
     assert forecast(steep, f"{TRUNK} 90%", updates=1200, lr=LR).low >= 0.0
 
 
 def test_shapes_no_law_was_held_to_are_noted():
-    """A second rise, a climb over most of the run; and why the law with the larger left-out error was taken."""
+    """A second rise, a warm-up over most of the run; and why the law with the larger left-out error was taken."""
     again = forecast(
         pair(), "warmup 50 > hold 500 at 1 > hold 500 at 0 > hold 500 at 1 > linear to 0", updates=2000, lr=LR
     )
-    assert any("its rate rises again after the climb" in note for note in again.notes)
+    assert any("its rate rises again after the warm-up" in note for note in again.notes)
     late = forecast(pair(), "warmup 1500 > linear to 0", updates=2000, lr=LR)
-    assert any("its climb takes 75% of the run" in note for note in late.notes)
+    assert any("its warm-up takes 75% of the run" in note for note in late.notes)
     plain = forecast(pair(), f"{TRUNK} 50%", updates=2000, lr=LR)
-    assert [note for note in plain.notes if "climb" in note or "is taken where" in note] == []
+    assert [note for note in plain.notes if "warm-up" in note or "is taken where" in note] == []
     assert "mean error on half a run left out: " in str(plain)
     (note,) = _choice_notes("multi-power", {"tissue": 0.008, "multi-power": 0.015})
     assert note.startswith("the tissue law is taken where its error on what is left out is below 1 / 2 of the multi-")
@@ -165,7 +167,7 @@ def test_rising_losses_are_noted():
     """Over-fitting is nothing these laws know."""
     runs = pair()
     turned = runs[0].losses + 3.0 * np.clip(runs[0].updates / 2000 - 0.6, 0, None)
-    bent = probe(run_log("bent", runs[0].updates, turned), PAIR[0], updates=2000, lr=LR)
+    bent = ShortRun.from_log(run_log("bent", runs[0].updates, turned), PAIR[0], updates=2000, lr=LR)
     found = forecast([bent, runs[1]], f"{TRUNK} 50%", updates=2000, lr=LR)
     assert any("bent: the loss rises at the end" in note for note in found.notes)
 
@@ -175,20 +177,20 @@ def test_probe_takes_logged_rates_or_a_schedule():
     words = f"{TRUNK} 50%"
     rates = LR * preheat.parse(words).over(1000)(np.arange(1000))
     at = np.arange(0, 1000, 10)
-    found = probe(run_log("a", at, np.full(100, 3.0), rates[at]), updates=1000)
+    found = ShortRun.from_log(run_log("a", at, np.full(100, 3.0), rates[at]), updates=1000)
     assert np.abs(found.rates[:991] - rates[:991]).max() < 0.1 * LR
     assert found.note == "a: rates between logged ones are on straight lines"
-    every = probe(run_log("b", range(1000), [3.0] * 1000, rates))
+    every = ShortRun.from_log(run_log("b", range(1000), [3.0] * 1000, rates))
     assert (every.note, every.total) == ("", 1000)
     assert len(every.settled().losses) == 400
     with pytest.raises(preheat.DataError, match="run must be one with learning rates; got 'c'"):
-        probe(run_log("c", [1], [2.0]))
+        ShortRun.from_log(run_log("c", [1], [2.0]))
     with pytest.raises(preheat.DataError, match="updates of run 'd' must be at most 10; got 20"):
-        probe(run_log("d", [5, 20], [2.0, 1.0]), "linear to 0", updates=10, lr=0.1)
+        ShortRun.from_log(run_log("d", [5, 20], [2.0, 1.0]), "linear to 0", updates=10, lr=0.1)
     with pytest.raises(preheat.ScheduleError, match="lr must be a finite number; got None"):
-        probe(run_log("d", [5], [2.0]), "linear to 0", updates=10)
+        ShortRun.from_log(run_log("d", [5], [2.0]), "linear to 0", updates=10)
     with pytest.raises(preheat.DataError, match="losses of run 'e' must be > 0; got 0"):
-        probe(run_log("e", [5, 9], [2.0, 0.0]), "linear to 0", updates=10, lr=0.1)
+        ShortRun.from_log(run_log("e", [5, 9], [2.0, 0.0]), "linear to 0", updates=10, lr=0.1)
 
 
 def test_logged_rates_have_to_be_those_of_the_schedule_named():
@@ -197,11 +199,11 @@ def test_logged_rates_have_to_be_those_of_the_schedule_named():
     words = f"{TRUNK} 50%"
     rates = LR * preheat.parse(words).over(1000)(np.arange(1000))
     log = run_log("a", at + 1, np.full(100, 3.0), rates[at])
-    assert probe(log, words, updates=1000, lr=LR).peak == LR
+    assert ShortRun.from_log(log, words, updates=1000, lr=LR).peak == LR
     with pytest.raises(preheat.DataError, match=r"logged learning rates of run 'a' must be those of .*; got 0\.0003\."):
-        probe(log, words, updates=1000, lr=2 * LR)
+        ShortRun.from_log(log, words, updates=1000, lr=2 * LR)
     with pytest.raises(preheat.DataError, match=r"got 5.4e-06. At update 991 that would be 0.0003."):
-        probe(log, "warmup 50 > hold forever", updates=1000, lr=LR)
+        ShortRun.from_log(log, "warmup 50 > hold forever", updates=1000, lr=LR)
 
 
 def test_rates_logged_apart_from_the_losses_are_used(tmp_path):
@@ -211,7 +213,7 @@ def test_rates_logged_apart_from_the_losses_are_used(tmp_path):
     history = [{"step": step, "loss": 3.0, "learning_rate": float(rates[step - 1])} for step in range(10, 1001, 10)]
     history += [{"step": step, "eval_loss": 3.1} for step in range(117, 1001, 117)]
     (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": history}))
-    found = probe(read_run(tmp_path, loss="eval_loss"))
+    found = ShortRun.from_log(read_run(tmp_path, loss="eval_loss"))
     assert found.updates.tolist() == [*range(117, 1001, 117)]
     assert found.peak == pytest.approx(LR)
     assert np.abs(found.rates[10:1000] - rates[9:999]).max() < 0.01 * LR
@@ -227,12 +229,12 @@ def test_lost_losses_are_said_and_a_diverged_run_is_refused(tmp_path):
             for index, (at, loss) in enumerate(zip(one.updates, one.losses, strict=True))
         ]
         (tmp_path / name).write_text("\n".join(["step,loss,lr", *lines]) + "\n")
-    found = probe(read_run(tmp_path / "gap.csv"))
+    found = ShortRun.from_log(read_run(tmp_path / "gap.csv"))
     assert found.note.startswith("gap.csv: 5 losses that are not finite are left out; gap.csv: rates between")
     with pytest.raises(
         preheat.DataError, match=r"run 'end.csv' must be one that ends with a finite loss; got '39 that"
     ):
-        probe(read_run(tmp_path / "end.csv"), words, updates=2000, lr=LR)
+        ShortRun.from_log(read_run(tmp_path / "end.csv"), words, updates=2000, lr=LR)
     own = [{"update": at, "loss": 2.0 if at < 9 else None, "lr": 0.1} for at in range(12)]
     (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in own))
     assert read_run(tmp_path).lost == (9, 10, 11)
