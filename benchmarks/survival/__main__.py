@@ -32,9 +32,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from jobs_lightning import Lightning
 from jobs_preheat import Preheat
 from jobs_transformers import Transformers
-from lab import Lab
 from measuring import circumstances, table
 from mishaps import MISHAPS
+
+from lab import Lab
 
 JOBS = (Preheat(), Transformers(), Lightning())
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from job import Job, Setup
-from lab import KILLED_AT, NEWEST, Ended, Lab
 from verdicts import failed, fallen_back, rates_of, refused, resumed, told
 from witness import Mishap, bad_loss, digest, sent, slow, small_files
+
+from lab import KILLED_AT, NEWEST, Ended, Lab
 
 PLAIN = Setup()
 BAD_UPDATE = 8

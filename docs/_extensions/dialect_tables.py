@@ -1,7 +1,7 @@
 """The dialects in tables: which there are, in `docs/dialects.md`; and every name they know, a page of the reference.
 
 The first table stands in the page itself, for readers on a code host; after a new dialect
-`python docs/_extensions/dialect_tables.py` writes it anew, and `tests/dialects/test_complete.py` asks for it. The second
+`python docs/_extensions/dialect_tables.py` writes it anew; `tests/dialects/test_complete.py` asks for it. The second
 is made at every build, out of the dialects' examples.
 """
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -254,7 +254,7 @@ def forecast(
 @peak_flag
 @runs_flag
 @study_flag
-@click.option("--climb", type=int, metavar="UPDATES", help="Warm-up of the planned run [as SCHEDULE's].")
+@click.option("--planned-warmup", type=int, metavar="UPDATES", help="Warm-up of the planned run [as SCHEDULE's].")
 @click.option(
     "--floor",
     "floors",
@@ -273,7 +273,7 @@ def optimize(
     lr: float,
     runs: tuple[str, ...],
     study: Path | None,
-    climb: int | None,
+    planned_warmup: int | None,
     floors: tuple[float, ...],
     warmup: str | None,
     law: str | None,
@@ -282,14 +282,15 @@ def optimize(
 ) -> None:
     """Find the best schedules under a law fitted to short runs. It says whether the gain is more than the law's error.
 
-    Example: preheat optimize cosine --updates 50000 --lr 1e-3 --climb 300 --run a.csv --run b.csv
+    Example: preheat optimize cosine --updates 50000 --lr 1e-3 --planned-warmup 300 --run a.csv --run b.csv
     """
     from preheat.advice import optimize as search
 
     probes = read_probes(runs, study, lr, warmup, loss)
     known = schedule_as_said(reference, updates, warmup, lr)
-    options = {"floors": list(floors)} if floors else {}
-    print_answer(search(probes, known, lr=lr, updates=updates, climb=climb, law=law, **options), as_json=as_json)
+    options: dict[str, Any] = {"floors": list(floors)} if floors else {}
+    answer = search(probes, known, lr=lr, updates=updates, warmup=planned_warmup, law=law, **options)
+    print_answer(answer, as_json=as_json)
 
 
 @command()

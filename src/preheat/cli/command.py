@@ -72,7 +72,7 @@ class Command(_Hinting):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The arguments, then the options."""
-        rows = [(one.make_metavar(ctx), one.help) for one in self.params if isinstance(one, Argument)]
+        rows = [(one.make_metavar(ctx), one.help or "") for one in self.params if isinstance(one, Argument)]
         if rows:
             with formatter.section("Arguments"):
                 formatter.write_dl(rows)

@@ -177,9 +177,9 @@ def evaluate(run: Path, split: str, data: str | None, checkpoint: str, as_json: 
     from preheat.lab.data.rows import read_rows
     from preheat.lab.training.evaluation import Classifier
 
-    classifier = Classifier(run, checkpoint)  # type: ignore[arg-type]
+    classifier = Classifier(run, checkpoint)
     if data is None:
-        scores = classifier.evaluate(split)  # type: ignore[arg-type]
+        scores = classifier.evaluate(split)
     else:
         rows = read_rows(classifier.config.model_copy(update={"data": data}))
         scores = classifier.evaluate_rows(rows.good)

@@ -41,9 +41,7 @@ if TYPE_CHECKING:
 _HOMES = {
     **dict.fromkeys(("Schedule",), "preheat.schedule.base"),
     **dict.fromkeys(("from_function", "maximum", "minimum"), "preheat.schedule.combine"),
-    **dict.fromkeys(
-        ("Length", "epochs", "fraction", "lr", "samples", "tokens", "updates"), "preheat.schedule.lengths"
-    ),
+    **dict.fromkeys(("Length", "epochs", "fraction", "lr", "samples", "tokens", "updates"), "preheat.schedule.lengths"),
     **dict.fromkeys(("greedy", "plateau"), "preheat.schedule.metric"),
     **dict.fromkeys(("SCHEDULE_NAMES", "get_schedule"), "preheat.schedule.named"),
     **dict.fromkeys(

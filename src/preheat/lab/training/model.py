@@ -358,7 +358,7 @@ class PostNormGPT2Config(GPT2Config):
 class PostNormGPT2Block(GPT2Block):
     """A block that normalizes its sums."""
 
-    def forward(
+    def forward(  # type: ignore[override] # the name of the cache is another one from transformers 5.24 on
         self,
         hidden_states: Any,
         cache: Any = None,  # by position always: its name is another one before transformers 5.24

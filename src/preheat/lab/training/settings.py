@@ -9,7 +9,7 @@ nothing to check.
 # No "from __future__ import annotations": the annotations are read below, and strings would have to be evaluated first.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class Settings:
 
 def _described(annotation: Any, default: Any) -> Setting:
     """A setting with what its annotation says, too."""
-    hint, setting = get_args(annotation)
+    hint, setting = cast("tuple[Any, Setting]", get_args(annotation))
     kinds = [kind for kind in get_args(hint) if kind is not type(None)] or [hint]
     kind = kinds[0]
     if get_origin(hint) is Literal:
