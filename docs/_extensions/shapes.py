@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from preheat.dialects import DIALECTS, dialect, write
 from preheat.errors import PreheatError
 from preheat.schedule.curves import CURVES, SPECIAL, Curve, curve_class, curve_options
 from preheat.schedule.named import _BUILDERS, ARTICLE_NAMES, BUILDERS, LIBRARY, takes_warmup
-from preheat.view import to_svg
+from preheat.view import schedule_figure, to_svg
 
 TOTAL, WARMUP, PEAK = 1000, 100, 1e-3
 # What a name cannot do without, or what shows it best.
@@ -95,7 +95,7 @@ def index() -> Iterator[str]:
 
 def _card(name: str) -> str:
     """A small drawing without words, and the name below it."""
-    drawing = re.sub(r"<text.*?</text>", "", to_svg({"": _schedule(name)}, updates=TOTAL))
+    drawing = re.sub(r"<text.*?</text>", "", to_svg(schedule_figure({"": _schedule(name)}, updates=TOTAL)))
     return f'<a href="{name}.html">{drawing}<code>{name}</code></a>'
 
 
@@ -131,7 +131,7 @@ def _picture(name: str) -> Iterator[str]:
         if name != "noam":  # its time scale is its warm-up
             curves["no warm-up"] = _schedule(name, 0)
         words += f" with a warm-up of {WARMUP}, and without"
-    drawing = to_svg(curves, updates=TOTAL).replace("<svg ", f'<svg aria-label="{words}" ', 1)
+    drawing = to_svg(replace(schedule_figure(curves, updates=TOTAL), title=words))
     yield from [".. raw:: html", "", f'   <div class="shape">{drawing}</div>', ""]
 
 

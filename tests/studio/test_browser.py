@@ -24,7 +24,7 @@ SHOTS = ROOT / "build" / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 POINTS = """() => {
   const id = parseInt(document.querySelector('.ph-chart').id.slice(1));
-  return getElement(id).chart.getOption().series.map(one => one.data);
+  return getElement(id).chart.getOption().series.map(one => one.data).filter(data => data.length);
 }"""
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="SKIPPED FOR WANT OF A BROWSER: install chromium")
 

@@ -10,8 +10,7 @@ import pytest
 import preheat
 from preheat import dialects
 from preheat.errors import ConfigError
-from preheat.studio.design import Design
-from preheat.studio.pages.design import copy_as, targets
+from preheat.studio.design import Design, copy_as, targets
 
 DESIGN = Design(("warmup 10% > cosine to 0.1",), updates=200, lr=0.02)
 EVERY = np.arange(200)
@@ -91,7 +90,7 @@ def test_words_are_those_that_were_written():
 
 def test_refusals():
     """A target that is none, and a run too long to compare."""
-    with pytest.raises(ConfigError, match="dialect must be one of"):
+    with pytest.raises(ConfigError, match="dialect must be one known here; got 'pytorch'. Did you mean 'torch'?"):
         copy_as(DESIGN, 0, "pytorch")
     with pytest.raises(ConfigError, match="updates must be at most 10000000 to compare a copy with the design"):
         copy_as(Design(updates=10**8), 0, "torch")

@@ -21,8 +21,8 @@ from support.studio_user import as_user, one, until
 
 def points(chart, name):
     """Positions and values of the curves of a name in a chart."""
-    (data,) = [one["data"] for one in chart.props["options"]["series"] if one["name"] == name][:1]
-    return np.array(data, dtype=float).T
+    (data,) = [one["data"] for one in chart.props["options"]["series"] if one["name"] == name]
+    return np.array([point["value"] if isinstance(point, dict) else point for point in data], dtype=float).T
 
 
 def test_a_run_with_events(tmp_path):
@@ -33,15 +33,15 @@ def test_a_run_with_events(tmp_path):
     async def visit(user):
         await user.open("/runs")
         await until(lambda: one(user, "state").text.startswith("finished: 144 / 144"), "the run")
-        assert points(one(user, "chart-rate"), "used").T.tolist() == [[row["update"], row["lr"]] for row in records]
+        assert points(one(user, "chart-lr"), "used").T.tolist() == [[row["update"], row["lr"]] for row in records]
         loss = points(one(user, "chart-loss"), "each update")
         assert loss.T.tolist() == [[row["update"], row["loss"]] for row in records]
         assert one(user, "chart-loss").props["options"]["yAxis"]["type"] == "log"  # the spike would hide the rest
-        for name in ("rate", "loss", "norm"):
-            marks = one(user, f"chart-{name}").props["options"]["series"][0]["markLine"]["data"]
-            assert {(mark["name"], mark["xAxis"]) for mark in marks if "name" in mark} == {
-                (event["event"], event["update"]) for event in EVENTS
-            }
+        for name in ("lr", "loss", "norm", "ratio", "critical"):  # all of the report's
+            series = one(user, f"chart-{name}").props["options"]["series"]
+            marks = {row["name"]: row["markLine"]["data"] for row in series if "markLine" in row}
+            for event in EVENTS:
+                assert [mark["xAxis"] for mark in marks[f"{event['event']} (1)"]] == [event["update"]]
         for event in EVENTS:
             await user.should_see(event["text"])
         await user.should_see("14, 6 before")  # the spike at 20 beside the end of the warm-up
@@ -102,9 +102,10 @@ def test_a_study(study):
         chart = one(user, "chart-peaks")
         line = found.horizons[1].compared[0].line
         assert points(chart, line.name)[1].tolist() == [point.accuracy.mean for point in line.points]
-        margins = [row for row in chart.props["options"]["series"] if row["name"] == line.name][1]["data"]
+        (row,) = [row for row in chart.props["options"]["series"] if row["name"] == line.name]
+        low, high = (end["coord"][1] for end in row["markLine"]["data"][0])
         first = line.points[0].accuracy
-        assert [row[1] for row in margins[:2]] == [first.mean - first.margin, first.mean + first.margin]
+        assert (low, high) == (max(0.0, first.mean - first.margin), min(1.0, first.mean + first.margin))
 
     as_user(folder.parent, visit)
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 
 import preheat
-from preheat.view import to_html, to_svg
+from preheat.view import schedule_figure, to_html, to_svg
 from support.strategies import schedules
 
 
@@ -39,7 +39,7 @@ def test_any_schedule_can_be_drawn(schedule):
     assert tags.open == []
     assert "script" not in tags.seen
     assert "svg" in tags.seen
-    ElementTree.fromstring(to_svg(schedule, updates=50))
+    ElementTree.fromstring(to_svg(schedule_figure(schedule, updates=50)))
 
 
 def test_notebooks_show_curve_and_numbers_or_the_text_of_an_open_schedule():
@@ -61,4 +61,4 @@ def test_labels_are_escaped():
 
 def test_endless_schedules_are_drawn_past_their_borders():
     """No horizon needed."""
-    assert "2,000" in to_svg(preheat.parse("warmup 1000 > hold forever"))
+    assert "2,000" in to_html(preheat.parse("warmup 1000 > hold forever"))

@@ -4,14 +4,13 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
-from preheat.view import inline_svg, plot_series
-from preheat.view.echarts import echarts_library, report_options, with_margins
-from preheat.view.image import DARK, LIGHT
-from preheat.view.report import Chart, as_data, chart_script, drawings, fill
+from preheat.view import Axis, Figure, Mark, Series, to_echarts, to_svg
+from preheat.view.echarts import echarts_library
+from preheat.view.figure import DARK, LIGHT
+from preheat.view.report import as_data, chart_script, fill
 from support.pages import CHROMIUM, Page, opened, refuse_other_scripts, without_library
 
 HOSTILE = [
@@ -23,25 +22,24 @@ HOSTILE = [
 ]
 
 
-def page_of(chart):
-    """A page of one chart."""
-    group = {"name": "g", "sentence": "s", "drawn": drawings([chart]), "cause": "", "evidence": (), "numbers": []}
-    log = {"path": "log.csv", "kind": "CSV", "total": None, "notes": ()}
-    return fill("preheat.auditing/report.html.jinja", charts=[chart], name="n", log=log, verdict="v", tiles=[],
-                groups=[group], plans=[], held=False, peak=None, series=[])  # fmt: skip
-
-
-def chart_of(names):
-    """A chart whose curves have these names."""
-    series = {name: ([0, 1, 2], [0.1 * place, 0.2, 0.3]) for place, name in enumerate(names)}
-    svg = inline_svg(plot_series(series, ylabel="", legend=False), prefix="it", label=names[0])
-    legend = [(f"line c{place}", name) for place, name in enumerate(names, 1)]
-    marks = {f"mark {names[0]}": [1.0]}
-    return Chart("it", names[0], "", svg, legend, [names[0]], report_options(series, marks=marks))
-
-
 def page_with(names):
-    return page_of(chart_of(names))
+    """A page of one figure whose series, marks and title have these names."""
+    series = [
+        Series(label=name, role=place, x=[0, 1, 2], y=[0.1 * (place - 1), 0.2, 0.3])
+        for place, name in enumerate(names, 1)
+    ]
+    marks = (Mark(position=1.0, label=f"mark {names[0]}", kind="event", role="other", text=names[0]),)
+    figure = Figure(name="it", title=names[0], series=tuple(series), marks=marks, notes=(names[0],))
+    return page_of(figure)
+
+
+def page_of(*figures):
+    groups = [
+        {"name": "g", "sentence": "s", "figure": one, "cause": "", "evidence": (), "numbers": []} for one in figures
+    ]
+    log = {"path": "log.csv", "kind": "CSV", "total": None, "notes": ()}
+    return fill("preheat.auditing/report.html.jinja", figures=figures, name="n", log=log, verdict="v", tiles=[],
+                groups=groups, plans=[], held=False, peak=None, series=[])  # fmt: skip
 
 
 def test_no_name_can_break_out_of_the_data():
@@ -96,9 +94,9 @@ def test_without_the_library_there_is_no_script():
     assert page.text == Page(page_with(["a", "b"])).text
 
 
-def test_page_of_drawings_alone_has_no_script():
+def test_page_without_figures_has_no_script():
     """Though the library is there: nothing would be drawn with it."""
-    assert Page(page_of(replace(chart_of(["a"]), options=None))).scripts == []
+    assert Page(page_of()).scripts == []
 
 
 def wheel(folder, index, chunk):
@@ -148,12 +146,15 @@ def test_library_of_the_installed_nicegui_is_found_without_loading_it():
 
 def test_gaps_borders_and_levels_are_kept_apart():
     """What is not finite is a gap; lines that are no curve are series of their own; close numbers are left out."""
-    options = report_options(
-        {"used": ([0.0, 1.0, 2.0], [0.1, math.nan, 1 / 3])},
-        borders=("a phase hands over", [100, 101, 300]),
-        level=("clipped", 0.2),
-        reach=1000,
+    figure = Figure(
+        x=Axis(title="update", high=1000),
+        series=(Series(label="used", role="used", x=[0.0, 1.0, 2.0], y=[0.1, math.nan, 1 / 3]),),
+        marks=(
+            *(Mark(position=at, label="a phase hands over", text=str(at)) for at in (100, 101, 300)),
+            Mark(position=0.2, label="clipped", kind="level"),
+        ),
     )
+    options = to_echarts(figure)
     json.dumps(options, allow_nan=False)
     used, borders, level = options["series"]
     assert used["data"] == [[0, 0.1], [1, None], [2, 0.3333333]]
@@ -162,37 +163,58 @@ def test_gaps_borders_and_levels_are_kept_apart():
     ]  # fmt: skip
     assert (level["name"], level["markLine"]["data"][0]["yAxis"]) == ("clipped", 0.2)
     assert "markLine" not in used
+    assert options["xAxis"]["max"] == 1000
+    assert to_echarts(figure, digits=None)["series"][0]["data"][2] == [2, 1 / 3]
 
 
 @pytest.mark.parametrize(
-    ("level", "log", "limits"),
+    ("level", "log", "limited"),
     [
-        (5.0, True, (None, 6.0)),
-        (0.6, True, (0.5, None)),
-        (0.6, False, (None, None)),
-        (5.0, False, (None, 6.0)),
-        (1.5, True, (None, None)),
+        (5.0, True, (False, True)),
+        (0.6, True, (True, False)),
+        (0.6, False, (False, False)),
+        (5.0, False, (False, True)),
+        (1.5, True, (False, False)),
     ],
 )
-def test_axis_reaches_a_level_beyond_the_curves(level, log, limits):
+def test_axis_reaches_a_level_beyond_the_curves(level, log, limited):
     """A norm is clipped to more than any that was seen: the level is to be seen all the same."""
-    options = report_options({"a": ([0, 1], [1.0, 2.0])}, level=("clipped", level), log=log)
-    assert (options["yAxis"].get("min"), options["yAxis"].get("max")) == limits
+    figure = Figure(
+        y=Axis(log=log),
+        series=(Series(label="a", role=1, x=[0, 1], y=[1.0, 2.0]),),
+        marks=(Mark(position=level, label="clipped", kind="level"),),
+    )
+    low, high = (to_echarts(figure)["yAxis"].get(end) for end in ("min", "max"))
+    assert (low is not None, high is not None) == limited
+    assert low is None or low < level
+    assert high is None or high > level
 
 
 def test_intervals_end_at_the_edge_and_crosses_are_marked():
-    """ECharts leaves out a line of which an end is out of sight."""
-    series = {"a": ([1e-3, 1e-2], [1.0, 2.0]), "b": ([1e-3], [1.5])}
-    options = report_options(series, xlabel="peak", log_x=True, limits=(0.5, 2.5))
-    with_margins(options, {"a": [0.25, 1.0], "b": [0.0]}, {"a": [1]})
+    """ECharts leaves out a line of which an end is out of sight; the drawing has as many crosses and intervals."""
+    figure = Figure(
+        name="peaks",
+        x=Axis(title="peak", log=True),
+        y=Axis(title="loss", low=0.5, high=2.5),
+        series=(
+            Series(label="a", role=1, x=[1e-3, 1e-2], y=[1.0, 2.0], margins=[0.25, 1.0], crossed=[1]),
+            Series(label="b", role=2, x=[1e-3], y=[1.5], margins=[0.0]),
+        ),
+        apart=1.1,
+    )
+    options = to_echarts(figure)
     first, second = options["series"]
     assert first["data"][0] == [1e-3, 1.0, 0.25]
     assert first["data"][1]["value"] == [1e-2, 2.0, 1.0]
     assert first["data"][1]["symbol"].startswith("path://")
     ends = [[end["coord"][1] for end in line] for line in first["markLine"]["data"]]
     assert ends == [[0.75, 1.25], [1.0, 2.5]]
-    assert second["markLine"]["data"] == []
+    assert "markLine" not in second
     assert options["xAxis"]["min"] < 1e-3 < 1e-2 < options["xAxis"]["max"]
+    drawing = to_svg(figure, inline=True)
+    assert (drawing.count(" V "), drawing.count("l 10 10")) == (2, 1)
+    # Set apart, so that intervals of two lines at one peak can be told from each other.
+    assert figure.shifted(0)[0] < 1e-3 < figure.shifted(1)[0]
 
 
 def test_light_and_dark_name_the_same_colors():

@@ -17,7 +17,7 @@ from preheat.advice.last_iterate import Answer
 from preheat.advice.runs import RunLog, refuse_mixed
 from preheat.errors import DataError, ScheduleError, refusal
 from preheat.schedule.lengths import ratio
-from preheat.view.samples import mean_width, running_mean
+from preheat.view.figure import mean_width, running_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,47 +16,71 @@ from preheat.auditing.logs import Log
 from preheat.auditing.observed import observed
 from preheat.auditing.recognition import Recognized
 from preheat.schedule import Schedule
-from preheat.view import inline_svg, plot_series
-from preheat.view.echarts import report_options
-from preheat.view.report import Chart, count, drawings, fill, listing, number
-from preheat.view.samples import sample, thin
+from preheat.view.figure import POINTS, Axis, Figure, Mark, Series, number, thinned
+from preheat.view.report import count, fill, listing
+from preheat.view.samples import sample
 
 if TYPE_CHECKING:
-    from preheat.auditing.logs import Series
+    from preheat.auditing.logs import Series as LogSeries
     from preheat.auditing.observed import Counts, Floats
 
 
-# --- The charts of an audit: a log's rates, the plan's or the recognized curve behind them, and where they part
+# --- The figures of an audit ----------------------------------------------------------------------------------------
 
 
-_SIZE = (7.8, 3.2)
-_PLACE = (0.078, 0.15, 0.9, 0.78)  # of the axes in it: left, bottom, width, height
+def audit_figure(schedule: Schedule, finding: Finding, name: str = "rates", points: int = POINTS) -> Figure:
+    """What one group logged, over its plan; the first rate that is not the plan's is marked.
 
-
-def audit_chart(schedule: Schedule, finding: Finding, name: str) -> Chart:
-    """The plan of one group and what it logged; the first rate that is not the plan's is marked."""
+    Args:
+        schedule: the plan.
+        finding: of the group.
+        name: of the figure.
+        points: at most about so many of a curve.
+    """
     base = base_of(schedule, finding)
-    title = f"Plan and log: {finding.group}"
-    if finding.parts is None or finding.equal:
-        note = (
-            "Log and plan do not part."
-            if finding.parts is None
-            else f"{finding.sentence[0].upper()}{finding.sentence[1:]}."
-        )
-        return _chart(name, title, note, "plan", schedule, base, finding.updates, finding.rates)
-    at = int(np.flatnonzero(finding.updates == finding.parts)[0])
-    apart = f"{number(finding.rates[at])} instead of {number(finding.planned[at])}"
-    note = f"They part at update {count(finding.parts)}, the first whose rate is not the plan's: {apart}."
-    return _chart(name, title, note, "plan", schedule, base, finding.updates, finding.rates, finding.parts)
+    marks: tuple[Mark, ...] = ()
+    if finding.parts is None:
+        note = "Log and plan do not part."
+    elif finding.equal:
+        note = f"{finding.sentence[0].upper()}{finding.sentence[1:]}."
+    else:
+        at = int(np.flatnonzero(finding.updates == finding.parts)[0])
+        apart = f"{number(finding.rates[at])} instead of {number(finding.planned[at])}"
+        note = f"They part at update {count(finding.parts)}, the first whose rate is not the plan's: {apart}."
+        label = f"they part, at update {count(finding.parts)}"
+        marks = (Mark(position=finding.parts, label=label, kind="event", role="parts", text=count(finding.parts)),)
+    log = _logged_series(finding.updates, finding.rates, points)
+    plan = _curve("plan", "planned", schedule, base, log, points)
+    return _figure(name, f"Plan and log: {finding.group}", note, (log, plan), marks)
 
 
-def recognized_chart(series: Series, known: Recognized, first: int, name: str) -> Chart:
-    """A log's rates and the schedule that was recognized in them."""
+def recognized_figure(
+    series: LogSeries, known: Recognized, first: int, name: str = "rates", points: int = POINTS
+) -> Figure:
+    """A log's rates over the schedule that was recognized in them.
+
+    Args:
+        series: of the log.
+        known: what was recognized.
+        first: the log's step number of the first update.
+        name: of the figure.
+        points: at most about so many of a curve.
+    """
     seen = observed(series, first)
     how = "Every logged rate agrees" if known.exact else "The nearest known shape"
     note = f"{how}; the largest distance is {number(known.error)}, at update {count(known.error_at)}."
-    title = f"Log and what it looks like: {series.name}"
-    return _chart(name, title, note, "recognized", known.schedule, known.base_lr, seen.updates, seen.rates)
+    log = _logged_series(seen.updates, seen.rates, points)
+    curve = _curve("recognized", "recognized", known.schedule, known.base_lr, log, points)
+    return _figure(name, f"Log and what it looks like: {series.name}", note, (log, curve))
+
+
+def logged_figure(log: Log, name: str = "rates", points: int = POINTS) -> Figure:
+    """A log's rates alone, by the log's own steps, one series a group."""
+    series = []
+    for index, one in enumerate(log.series, 1):
+        x, y = thinned(one.steps, one.rates, points)
+        series.append(Series(label=one.name, role=index, x=x, y=y))
+    return _figure(name, log.kind, "", tuple(series))
 
 
 def base_of(schedule: Schedule, finding: Finding) -> float:
@@ -66,33 +90,30 @@ def base_of(schedule: Schedule, finding: Finding) -> float:
     return float(finding.planned[top]) / factor if factor else 0.0
 
 
-def _chart(
-    name: str, title: str, note: str, curve: str, schedule: Schedule, base: float, updates: Counts, rates: Floats,
-    parts: int | None = None,
-) -> Chart:  # fmt: skip
-    chosen = thin(rates)
-    at, last = updates[chosen], int(updates[-1])
+def _logged_series(updates: Counts, rates: Floats, points: int) -> Series:
+    x, y = thinned(updates, rates, points)
+    return Series(label="log", role="log", x=x, y=y, style="points")
+
+
+def _curve(label: str, role: str, schedule: Schedule, base: float, log: Series, points: int) -> Series:
+    """A schedule below a log. The log may have a row in a thousand: the curve is drawn between them too, and known at
+    each of them, so that both are told where one is looked at.
+    """
+    at = np.asarray(log.x, dtype=np.int64)
     if base:
-        # The log may have a row in a thousand: the curve is drawn between them too, and known at each of them.
-        every = np.union1d(sample(schedule, updates=max(1, last), lr=base)[0].positions, at).astype(np.int64)
-        planned = base * schedule(every)
-    else:
-        every, planned = at, np.zeros(len(at))
-    # The curve comes last and lies on top: dots that are on it would hide it.
-    series = {"log": (at.tolist(), rates[chosen].tolist()), curve: (every.tolist(), planned.tolist())}
-    marks, legend = {}, [("dot c1", "log"), ("line c2", curve)]
-    if parts is not None:
-        words = f"they part, at update {count(parts)}"
-        marks[words] = [float(parts)]
-        legend.append(("mark c8", words))
-    figure = plot_series(series, ylabel="", points=["log"], marks=list(marks.values()), legend=False)
-    figure.axes[0].set_xlim(-0.02 * last, 1.02 * max(last, 1))
-    figure.axes[0].set_position(_PLACE)
-    figure.set_size_inches(*_SIZE)
-    svg = inline_svg(figure, prefix=name, label=f"{title}. {note}")
-    options = report_options(series, points=["log"], marks=marks, reach=max(last, 1))
-    options["series"][1]["z"] = 3
-    return Chart(name, title, "learning rate", svg, legend, [note], options)
+        positions = sample(schedule, updates=max(1, int(at[-1])), lr=base, points=points)[0].positions
+        at = np.union1d(positions, at).astype(np.int64)
+    return Series(label=label, role=role, x=at.tolist(), y=(base * schedule(at)).tolist(), style="plan")
+
+
+def _figure(
+    name: str, title: str, note: str, series: tuple[Series, ...], marks: tuple[Mark, ...] = ()
+) -> Figure:  # fmt: skip
+    last = max(one.x[-1] for one in series)
+    return Figure(
+        name=name, title=title, x=Axis(title="update", high=max(last, 1)), y=Axis(title="learning rate"),
+        series=series, marks=marks, notes=(note,) if note else (),
+    )  # fmt: skip
 
 
 # --- An audit as one HTML page: the verdict, plan against log with where they part, why, and the numbers behind it
@@ -124,14 +145,14 @@ _NAMES = {
 }
 
 
-def audit_html(found: Audit) -> str:
+def audit_html(audited: Audit) -> str:
     r"""The report of an audit as the text of an HTML page.
 
     Args:
-        found: what :func:`preheat.audit` returned.
+        audited: what :func:`preheat.audit` returned.
 
     Raises:
-        MissingExtraError: if matplotlib or Jinja2 is not installed.
+        MissingExtraError: if Jinja2 is not installed.
 
     >>> import tempfile, pathlib, preheat
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.csv"
@@ -142,45 +163,46 @@ def audit_html(found: Audit) -> str:
     True
     """
     groups = []
-    for index, finding in enumerate(found.findings):
-        chart = audit_chart(found.schedule, finding, f"rates-{index}")
-        groups.append(_group(finding.group, finding.sentence, chart) | {
+    for index, finding in enumerate(audited.findings):
+        figure = audit_figure(audited.schedule, finding, f"rates-{index}")
+        groups.append(_group(finding.group, finding.sentence, figure) | {
             "evidence": finding.evidence, "cause": finding.cause, "numbers": _numbers(finding), "kind": finding.kind,
         })  # fmt: skip
-    fitted = max(base_of(found.schedule, finding) for finding in found.findings)
+    fitted = max(base_of(audited.schedule, finding) for finding in audited.findings)
     return _page(
-        found.log,
+        audited.log,
         groups,
-        verdict=_verdict(found),
-        tiles=_tiles(found),
-        plans=[("", found.schedule, _words(found.schedule, found.base_lr or fitted, found.log))],
+        verdict=_verdict(audited),
+        tiles=_tiles(audited),
+        plans=[("", audited.schedule, _words(audited.schedule, audited.base_lr or fitted, audited.log))],
         held=True,
-        peak=found.base_lr,
+        peak=audited.base_lr,
     )
 
 
-def recognized_page(log: Log, found: Mapping[str, Recognized | None], *, first: int | None = None) -> str:
+def recognized_page(log: Log, recognized: Mapping[str, Recognized | None], *, first: int | None = None) -> str:
     """The report of a log that is held against no plan: what its rates look like.
 
     Args:
         log: the log.
-        found: what :func:`preheat.recognise_log` returned for it.
+        recognized: what :func:`preheat.recognise_log` returned for it.
         first: the log's step number of the first update, as it was given there.
 
     Raises:
-        MissingExtraError: if matplotlib or Jinja2 is not installed.
+        MissingExtraError: if Jinja2 is not installed.
     """
     groups, tiles, plans = [], [], []
     for index, series in enumerate(log.series):
-        known = found[series.name]
+        known = recognized[series.name]
         name = series.name if len(log.series) > 1 else "Rates"
         if known is None:
             groups.append(_group(series.name, "too few rates above zero to say what they are", None))
             tiles.append((name, "Not recognized", f"{count(len(series))} rates"))
             continue
         how = "every logged rate agrees" if known.exact else "the nearest known shape"
-        chart = recognized_chart(series, known, first if first is not None else log.first or 0, f"rates-{index}")
-        groups.append(_group(series.name, f"it looks like {known} ({how})", chart) | {
+        begin = first if first is not None else log.first or 0
+        figure = recognized_figure(series, known, begin, f"rates-{index}")
+        groups.append(_group(series.name, f"it looks like {known} ({how})", figure) | {
             "evidence": known.notes,
             "numbers": [("peak", number(known.base_lr)), ("largest distance", number(known.error)),
                         ("at update", count(known.error_at))],
@@ -201,12 +223,9 @@ def _page(
     held: bool,
     peak: float | None = None,
 ) -> str:
-    charts = [chart for group in groups for chart in group["charts"]]
-    for group in groups:
-        group["drawn"] = drawings(group["charts"])
     return fill(
         _TEMPLATE,
-        charts=charts,
+        figures=[group["figure"] for group in groups if group["figure"] is not None],
         name=Path(log.path).name,
         log=log,
         verdict=verdict,
@@ -219,12 +238,11 @@ def _page(
     )
 
 
-def _group(name: str, sentence: str, chart: Chart | None) -> dict[str, Any]:
-    charts = [] if chart is None else [chart]
+def _group(name: str, sentence: str, figure: Figure | None) -> dict[str, Any]:
     return {
         "name": name,
         "sentence": sentence,
-        "charts": charts,
+        "figure": figure,
         "evidence": (),
         "cause": "",
         "numbers": [],
@@ -232,16 +250,16 @@ def _group(name: str, sentence: str, chart: Chart | None) -> dict[str, Any]:
     }
 
 
-def _verdict(found: Audit) -> str:
+def _verdict(audited: Audit) -> str:
     """In one sentence, whether the log is the plan and what happened if not."""
-    wrong = [finding for finding in found.findings if not finding.equal]
+    wrong = [finding for finding in audited.findings if not finding.equal]
     if not wrong:
         return "As planned: every logged rate is the plan's, to the digits it is written with."
-    if len(found.findings) == 1:
+    if len(audited.findings) == 1:
         return f"Not as planned: {wrong[0].sentence}."
     names = "; ".join(f"{finding.group}: {finding.sentence}" for finding in wrong[:3])
     more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-    return f"Not as planned, {len(wrong)} of {len(found.findings)} groups. {names}{more}."
+    return f"Not as planned, {len(wrong)} of {len(audited.findings)} groups. {names}{more}."
 
 
 def _recognized_verdict(groups: Sequence[Mapping[str, Any]]) -> str:
@@ -251,11 +269,11 @@ def _recognized_verdict(groups: Sequence[Mapping[str, Any]]) -> str:
     return f"Held against no plan; what each of its {len(groups)} groups looks like is said below."
 
 
-def _tiles(found: Audit) -> list[tuple[str, str, str]]:
+def _tiles(audited: Audit) -> list[tuple[str, str, str]]:
     """The numbers people look for first, of the group that is furthest from the plan."""
-    wrong = [finding for finding in found.findings if not finding.equal]
-    shown = max(wrong or found.findings, key=lambda one: float(np.abs(one.rates - one.planned).max()))
-    many = len(found.findings)
+    wrong = [finding for finding in audited.findings if not finding.equal]
+    shown = max(wrong or audited.findings, key=lambda one: float(np.abs(one.rates - one.planned).max()))
+    many = len(audited.findings)
     groups = f"{len(wrong)} of {many} groups differ" if many > 1 else "one group in the log"
     tiles = [("Verdict", "Not as planned" if wrong else "As planned", groups)]
     rates = len(shown.rates)
@@ -286,7 +304,7 @@ def _words(schedule: Schedule, peak: float, log: Log) -> str:
     return schedule.describe(peak or 1.0, log.total)
 
 
-def _logged(series: Series) -> tuple[str, str, str, str, str]:
+def _logged(series: LogSeries) -> tuple[str, str, str, str, str]:
     """One series of the log: its name, how many rates, from and to which step, lowest and highest rate."""
     steps = f"{count(series.steps[0])} to {count(series.steps[-1])}"
     return series.name, count(len(series)), steps, number(series.rates.min()), number(series.rates.max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from preheat.auditing import Audit, Finding, Recognized
     from preheat.auditing.logs import Log
     from preheat.schedule import Schedule
+    from preheat.view import Figure
     from preheat.watching import Report, Watched
 
 _PAGE, _PICTURES = ".html", (".png", ".svg", ".pdf")
-_DRAWN = 2000  # points of a curve that are drawn: more than any terminal or picture has columns
 
 # --- A log ----------------------------------------------------------------------------------------------------------
 
@@ -90,7 +91,8 @@ def _refuse_kind(path: Path) -> None:
 
 
 def _print_audit(result: Audit) -> None:
-    from preheat.view.terminal import draw_series
+    from preheat.auditing.report import audit_figure
+    from preheat.view import to_terminal
 
     read = result.log
     rates = sum(len(series) for series in read.series)
@@ -101,26 +103,19 @@ def _print_audit(result: Audit) -> None:
         say(f"note: {note}")
     for finding in result.findings:
         if len(finding.updates) > 1 and (not finding.equal or len(result.findings) == 1):
-            print(draw_series(_audit_curves(finding), points=["log"]))
+            print(to_terminal(audit_figure(result.schedule, finding)))
     print(result)
 
 
-def _audit_curves(finding: Finding) -> dict[str, tuple[Any, Any]]:
-    """The plan and the log of one group, thinned for a drawing."""
-    step = max(1, len(finding.updates) // _DRAWN)
-    updates = finding.updates[::step].tolist()
-    return {"plan": (updates, finding.planned[::step].tolist()), "log": (updates, finding.rates[::step].tolist())}
-
-
 def _save_audit(result: Audit, path: Path) -> None:
-    from preheat.auditing.report import audit_html
-    from preheat.view import plot_series
+    from preheat.auditing.report import audit_figure, audit_html
+    from preheat.view import to_image
 
     if path.suffix.lower() == _PAGE:
         write_text(audit_html(result), path)
         return
     finding = next((one for one in result.findings if not one.equal), result.findings[0])
-    plot_series(_audit_curves(finding), path=path, ylabel="learning rate", title=finding.sentence, points=["log"])
+    to_image(replace(audit_figure(result.schedule, finding), title=finding.sentence), path)
     say(f"wrote {path}")
 
 
@@ -184,14 +179,13 @@ def _recognized_data(one: Recognized) -> dict[str, Any]:
 
 
 def _save_recognized(read: Log, recognized: Mapping[str, Recognized | None], first: int | None, path: Path) -> None:
-    from preheat.auditing.report import recognized_page
-    from preheat.view import plot_series
+    from preheat.auditing.report import logged_figure, recognized_page
+    from preheat.view import to_image
 
     if path.suffix.lower() == _PAGE:
         write_text(recognized_page(read, recognized, first=first), path)
         return
-    curves = {series.name: (series.steps.tolist(), series.rates.tolist()) for series in read.series}
-    plot_series(curves, path=path, ylabel="learning rate", title=read.kind)
+    to_image(logged_figure(read), path)
     say(f"wrote {path}")
 
 
@@ -262,32 +256,34 @@ def _say_verdict(watched: Watched, plan: tuple[Schedule, float | None] | None, o
 
 
 def _verdict(one: Report) -> str:
-    from preheat.view.terminal import draw_series
+    from preheat.view import to_terminal
 
-    curves = _watched_curves(one)
-    picture = ""
-    if len(one.line.updates) > 1:
-        picture = draw_series(curves, points=["used"] if len(curves) > 1 else (), stream=sys.stderr)
+    picture = to_terminal(_watched_figure(one), stream=sys.stderr) if len(one.line.updates) > 1 else ""
     return f"preheat watch\n{picture}\n{one}"
 
 
-def _watched_curves(one: Report) -> dict[str, tuple[Any, Any]]:
-    """The plan and the used rates, of the first group that was not as planned."""
+def _watched_figure(one: Report) -> Figure:
+    """The used rates over the plan, of the first group that was not as planned."""
+    import numpy as np
+
+    from preheat.view import Axis, Figure, Series
+    from preheat.view.figure import thinned
+
     wrong = [finding for finding in one.findings if not finding.equal] or [*one.findings]
-    group = wrong[0].group if wrong and one.plan is not None else one.line.groups[0]
-    rates = one.line.rates(group)
-    step = max(1, len(rates) // _DRAWN)
-    used = {"used": (one.line.updates[::step], rates[::step].tolist())}
-    if one.plan is None or not wrong:
-        return used
-    planned = wrong[0].updates[::step].tolist(), wrong[0].planned[::step].tolist()
-    return {"plan": planned, **used}
+    held = one.plan is not None and bool(wrong)
+    x, y = thinned(np.asarray(one.line.updates), one.line.rates(wrong[0].group if held else one.line.groups[0]))
+    series = [Series(label="used", role="used", x=x, y=y, style="points" if held else "line")]
+    if held:
+        x, y = thinned(wrong[0].updates, wrong[0].planned)
+        series.append(Series(label="plan", role="planned", x=x, y=y, style="plan"))
+    title = one.findings[0].sentence if one.findings else one.title
+    return Figure(title=title, y=Axis(title="learning rate"), series=tuple(series))
 
 
 def _keep(reports: list[Report], texts: list[str], out: Path) -> None:
     """``report.txt``, ``report.json`` and a picture of each optimizer."""
     from preheat.files import replacing
-    from preheat.view import plot_series
+    from preheat.view import to_image
 
     data = [
         {
@@ -307,11 +303,7 @@ def _keep(reports: list[Report], texts: list[str], out: Path) -> None:
             beside.write_text(text, encoding="utf-8")
     for index, one in enumerate(reports):
         if len(one.line.updates) > 1:
-            title = one.findings[0].sentence if one.findings else one.title
-            curves = _watched_curves(one)
-            points = ["used"] if len(curves) > 1 else []
-            path = out / (f"watch-{index}.png" if index else "watch.png")
-            plot_series(curves, path=path, ylabel="learning rate", title=title, points=points)
+            to_image(_watched_figure(one), out / (f"watch-{index}.png" if index else "watch.png"))
     say(f"wrote {out}")
 
 

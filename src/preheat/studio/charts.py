@@ -1,42 +1,78 @@
-"""Charts on a page: options drawn by the ECharts that NiceGUI brings."""
+"""Figures on a page: the same as in reports, in the page's language, drawn by the ECharts that NiceGUI brings."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import resources
 from typing import Any
 
 from nicegui import ui
 
-# Numbers as people write learning rates: 0.05, 3e-4, 1,200. Keys that begin with a colon are code to NiceGUI.
-_NUMBER = """(value) => {
-  if (typeof value !== 'number') return '–';
-  const short = Number(value.toPrecision(6)), size = Math.abs(short);
-  return size && (size < 1e-3 || size >= 1e7) ? short.toExponential().replace('+', '') : short.toLocaleString('en');
-}"""
+from preheat.studio.chinese import FIGURES, Sayings
+from preheat.view import Axis, Figure, to_echarts
+
+_NUMBER = (resources.files("preheat.view") / "number.js").read_text(encoding="utf-8")
+# Fewer digits on an axis than beside the pointer. Keys that begin with a colon are code to NiceGUI.
+_ON_AXIS = f"(value) => (\n{_NUMBER})(value, 4)"
+_IN_HINT = f"(value) => typeof value === 'number' ? (\n{_NUMBER})(value) : '–'"
 
 
-def chart(options: dict[str, Any], label: str, marker: str) -> ui.echart:
+def chart(figure: Figure, label: str, marker: str, *, bold: int | None = None) -> ui.echart:
     """A chart as wide as its place.
 
     Args:
-        options: as :func:`preheat.view.echarts.chart_options` makes them.
-        label: what it shows, for those who do not see it.
+        figure: what it shows.
+        label: the same in words, for those who do not see it.
         marker: what tests call it.
+        bold: index of a series that is drawn stronger than the others.
     """
-    made = ui.echart(with_numbers(options), renderer="svg").classes("ph-chart").mark(marker)
+    made = ui.echart(_option(figure, bold), renderer="svg").classes("ph-chart").mark(marker)
     made.props["role"], made.props["aria-label"] = "img", label
     return made
 
 
-def redraw(made: ui.echart, options: dict[str, Any]) -> None:
-    """Draw other options in the same place."""
-    made.props["options"] = with_numbers(options)
+def redraw(made: ui.echart, figure: Figure, *, bold: int | None = None) -> None:
+    """Draw another figure in the same place."""
+    made.props["options"] = _option(figure, bold)
     made.update()
 
 
-def with_numbers(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with numbers written short, on the axes and beside the pointer."""
-    axes = {
-        name: {**options[name], "axisLabel": {**options[name]["axisLabel"], ":formatter": _NUMBER}}
-        for name in ("xAxis", "yAxis")
-    }
-    return {**options, **axes, "tooltip": {**options["tooltip"], ":valueFormatter": _NUMBER}}
+def _option(figure: Figure, bold: int | None) -> dict[str, Any]:
+    # Every digit: what a page shows is what trains, to the last bit.
+    option = to_echarts(figure, legend=True, digits=None)
+    for name in ("xAxis", "yAxis"):
+        option[name]["axisLabel"][":formatter"] = _ON_AXIS
+    option["tooltip"][":valueFormatter"] = _IN_HINT
+    if bold is not None:
+        option["series"][bold]["lineStyle"]["width"] += 1
+    return option
+
+
+def told(figure: Figure, language: str, names: Sayings | None = None) -> Figure:
+    """A figure of a report in a language of the pages; its numbers and its roles stay.
+
+    Args:
+        figure: in English.
+        language: of the page.
+        names: how series that are only numbered are called; None keeps their names.
+    """
+
+    def say(words: str) -> str:
+        return FIGURES.told(words, language)
+
+    def axis(one: Axis) -> Axis:
+        return replace(one, title=say(one.title), unit=say(one.unit))
+
+    def label(role: str | int, words: str) -> str:
+        if isinstance(role, str):
+            return say(words)
+        return words if names is None else names.told(words, language)
+
+    return replace(
+        figure,
+        title=say(figure.title),
+        x=axis(figure.x),
+        y=axis(figure.y),
+        series=tuple(replace(one, label=label(one.role, one.label)) for one in figure.series),
+        marks=tuple(replace(one, label=say(one.label)) for one in figure.marks),
+    )

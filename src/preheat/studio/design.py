@@ -2,10 +2,18 @@
 
 Address  ``s`` (a schedule; up to eight), ``updates``, ``lr``, ``epoch`` (updates in one), ``tokens`` (in an update),
          ``every`` (updates between checkpoints), ``axis``, ``log``, ``on`` (the schedule that is edited).
+Figure   :func:`figure_of` draws the values that train.
+Rows     :func:`rows_of` shows the phases of a schedule to be edited; :func:`changed`, :func:`added`, :func:`removed`,
+         :func:`moved` and :func:`dragged` give the words of the changed schedule. A schedule made of schedules
+         (``repeat(...)``, a product) has no rows and is edited as text.
+Numbers  :func:`numbers_of` asks the functions of the core for description, findings and scores.
+Copies   :func:`copy_as` writes a schedule as text to paste: words, a file, Python, other frameworks' configurations.
+History  :class:`History` undoes and redoes.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,90 +29,11 @@ from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
 from preheat.schedule.lengths import Length, as_length, count, lr, positive, rest
 from preheat.schedule.named import get_schedule, is_text, usual_warmup
-from preheat.schedule.text import parse
+from preheat.schedule.text import VERSION, parse
+from preheat.view import Axis, Figure, Mark, Series
+from preheat.view.samples import sample
 
-# --- Named schedules to start a design from, in words whose lengths are shares of the run ---------------------------
-
-
-# What the names mean at a warm-up of a tenth of the run, value for value.
-STARTS = {
-    "constantlr": "hold",
-    "warmupconstant": "transformers: warmup 10% > hold",
-    "warmuplinear": "transformers: warmup 10% > linear to 0",
-    "warmupcosine": "transformers: warmup 10% > cosine to 0",
-    "warmupcosinewithhardrestarts": "transformers: warmup 10% > cosine_restarts to 0",
-    "linear (native)": "warmup 10% > linear to 0",
-    "cosine (native)": "warmup 10% > cosine to 0",
-    "cosine to a tenth": "warmup 10% > cosine to 0.1",
-    "warm-up, stable, decay (1-sqrt)": "warmup 10% > hold > 1-sqrt 20% to 0",
-    "warm-up, stable, decay (linear)": "warmup 10% > hold > linear 20% to 0",
-    "falling as a square": "warmup 10% > polynomial(power=2) to 0",
-    "one cycle": "warmup cosine 30% from 0.04 > cosine to 0",
-    "cosine, three cycles": "warmup 10% > cosine_restarts(cycles=3) to 0",
-    "geometric to a hundredth": "warmup 10% > geometric to 0.01",
-}
-
-
-# --- Undo and redo of immutable values ------------------------------------------------------------------------------
-
-
-Value = TypeVar("Value")
-
-_MOST = 200  # steps that are kept
-_TOGETHER = 0.8  # seconds between changes of one kind that are one step: a slider on its way
-
-
-@dataclass(slots=True)
-class History(Generic[Value]):
-    """The values a page went through, and which of them is shown.
-
-    >>> history = History(1)
-    >>> history.change(2, at=0.0), history.change(3, at=9.0), history.undo(), history.undo(), history.redo()
-    (2, 3, 2, 1, 2)
-    """
-
-    now: Value
-    _before: list[Value] = field(default_factory=list)
-    _after: list[Value] = field(default_factory=list)
-    _kind: str = ""
-    _at: float = float("-inf")
-
-    def change(self, value: Value, *, at: float, kind: str = "") -> Value:
-        """Show ``value`` from now on; ``kind`` and ``at`` (seconds) tell a drag from several changes."""
-        if value != self.now:
-            if not (kind and kind == self._kind and at - self._at < _TOGETHER):
-                self._before = [*self._before[-_MOST:], self.now]
-            self.now, self._after = value, []
-            self._kind, self._at = kind, at
-        return self.now
-
-    def undo(self) -> Value:
-        """The value before, if there is one."""
-        return self._step(self._before, self._after)
-
-    def redo(self) -> Value:
-        """The value that was undone last, if there is one."""
-        return self._step(self._after, self._before)
-
-    def _step(self, source: list[Value], target: list[Value]) -> Value:
-        if source:
-            target.append(self.now)
-            self.now, self._kind = source.pop(), ""
-        return self.now
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a value before."""
-        return bool(self._before)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether a value was undone."""
-        return bool(self._after)
-
-
-# --- What the design page shows, as a value: schedules in words with the run around them. Its text is the page's
-# address
+# --- The design -------------------------------------------------------------------------------------------------------
 
 
 MOST_CURVES = 8
@@ -194,7 +123,7 @@ class Design:
             ScheduleError, PlanError: if its words are no schedule, or do not fit the run.
         """
         words = self.curves[index]
-        # A name alone climbs over a tenth of the run, as it does on the command line.
+        # A name alone has a warm-up of a tenth of the run, as it does on the command line.
         run = Run(self.updates, self.epoch, self.tokens)
         if in_words(words):
             return parse_foreign(words).over(run).for_base(self.lr)
@@ -282,8 +211,71 @@ def _number(name: str, text: str) -> float:
 _DEFAULT = Design()
 
 
-# --- The phases of a schedule as rows that can be edited: words in, words out ---------------------------------------
-# Only a sequence of phases has rows; a schedule made of schedules (``repeat(...)``, a product) is edited as text.
+# --- Its figure -------------------------------------------------------------------------------------------------------
+
+
+POINTS = 400  # of a curve, besides those at its borders: every one travels at every move of a slider
+_MOST_LINES = 40  # borders, epochs or checkpoints that are marked
+_LETTERS = 60  # of a schedule's words in the legend
+
+
+def label(design: Design, index: int) -> str:
+    """What a curve is called: its number and its words."""
+    words = design.curves[index]
+    return f"{index + 1}. {words if len(words) <= _LETTERS else words[: _LETTERS - 3] + '...'}"
+
+
+def figure_of(design: Design, schedules: Mapping[int, Schedule], words: Mapping[str, str]) -> Figure:
+    """The curves that are schedules, as learning rates over the axis that was chosen.
+
+    Args:
+        design: what is shown.
+        schedules: the curves that can be drawn, by their number.
+        words: of the page's language, by key.
+    """
+    named = {label(design, index): one for index, one in schedules.items()}
+    sampled = sample(named, design.updates, design.lr, POINTS) if named else []
+    scale = design.scale
+    return Figure(
+        title=words["chart"],
+        x=Axis(title=words[f"axis.{design.axis}"], high=design.updates * scale),
+        y=Axis(title=words["rate"], log=design.log),
+        # Colors go by a curve's number, whatever else is drawn.
+        series=tuple(
+            Series(label=one.label, role=index + 1, x=[position * scale for position in one.positions], y=one.values)
+            for index, one in zip(schedules, sampled, strict=True)
+        ),
+        marks=(*_borders(design, schedules.get(design.on), words), *_divisions(design, words)),
+    )
+
+
+def _borders(design: Design, schedule: Schedule | None, words: Mapping[str, str]) -> list[Mark]:
+    """The borders of the edited curve, the end of its warm-up by name; they need no legend."""
+    marks = []
+    for border in () if schedule is None else schedule.borders[:_MOST_LINES]:
+        if 0 < border < design.updates:
+            text = f"{math.ceil(border):,}"
+            text = f"{words['mark.warmup']} {text}" if border == schedule.warmup_updates else text  # type: ignore[union-attr]
+            marks.append(Mark(position=border * design.scale, label="", text=text))
+    return marks
+
+
+def _divisions(design: Design, words: Mapping[str, str]) -> list[Mark]:
+    """Where epochs end and checkpoints are written; evenly chosen ones where there are many."""
+    marks = []
+    for kind, name, every in (("grid", "epoch", design.epoch), ("event", "checkpoint", design.every)):
+        if every and every < design.updates:
+            many = math.ceil(design.updates / every) - 1
+            step = -(-many // _MOST_LINES)
+            role = name if kind == "event" else ""
+            marks += [
+                Mark(position=number * every * design.scale, label=words[f"mark.{name}"], kind=kind, role=role)
+                for number in range(step, many + 1, step)
+            ]
+    return marks
+
+
+# --- The phases of a schedule as rows: words in, words out ------------------------------------------------------------
 
 
 _CENTS, _SHARES = Decimal("0.01"), Decimal("0.0001")  # to which dragged epochs and shares are rounded
@@ -297,7 +289,7 @@ class Row:
     """One phase as people edit it.
 
     Attributes:
-        kind: ``warmup`` (a climb to the peak), ``hold`` or ``decay`` (any other change).
+        kind: ``warmup`` (a rise to the peak), ``hold`` or ``decay`` (any other change).
         curve: its curve's name; ``constant`` of a hold.
         length: as written: ``100``, ``10%``, ``2 epochs``, ``rest`` or ``forever``.
         start, end: as written, empty where it goes on from the phase before, or has none.
@@ -319,15 +311,15 @@ def rows_of(design: Design, index: int) -> list[Row] | None:
     phases = _phases(design.curves[index])
     if phases is None:
         return None
-    found, begin = [], 0.0
+    rows, begin = [], 0.0
     resolved = design.schedule(index)
     assert isinstance(resolved, PhaseSchedule)
     for phase, known in zip(phases, resolved.phases, strict=True):
         assert isinstance(known, Phase)
         taken = known.updates
-        found.append(_row(phase, taken, begin))
+        rows.append(_row(phase, taken, begin))
         begin += taken or 0
-    return found
+    return rows
 
 
 def _phases(words: str) -> tuple[Phase, ...] | None:
@@ -350,7 +342,7 @@ def _row(phase: Phase, updates: float | None, first: float) -> Row:
 
 
 def kind_of(phase: Phase) -> str:
-    """``hold`` for a constant, ``warmup`` for a climb to the peak, else ``decay``."""
+    """``hold`` for a constant, ``warmup`` for a rise to the peak, else ``decay``."""
     if isinstance(phase.curve, Constant):
         return "hold"
     return "warmup" if phase.end == 1.0 and phase.start is not None and phase.start != 1.0 else "decay"
@@ -360,7 +352,7 @@ def _factor(factor: Any) -> str:
     return "" if factor is None else str(factor) if not isinstance(factor, float) else f"{factor:g}"
 
 
-# --- changes: each gives the words of the changed schedule -----------------------------------------------------------
+# Changes: each gives the words of the changed schedule.
 
 
 def changed(words: str, at: int, **new: str) -> str:
@@ -483,11 +475,11 @@ def _with(phase: Phase, new: dict[str, str]) -> Phase:
 
 
 def _curve(phase: Phase, name: str) -> dict[str, Any]:
-    """Another curve; a climb stays one, and what held falls to 0."""
-    found: Any = parse_foreign(name).phases[0].curve if "(" in name else named_curve(name)  # type: ignore[attr-defined]
-    if isinstance(found, Constant):
-        return {"curve": found, "start": None, "end": None}
-    return {"curve": found} if not isinstance(phase.curve, Constant) else {"curve": found, "start": None, "end": 0.0}
+    """Another curve; a warm-up stays one, and what held falls to 0."""
+    curve: Any = parse_foreign(name).phases[0].curve if "(" in name else named_curve(name)  # type: ignore[attr-defined]
+    if isinstance(curve, Constant):
+        return {"curve": curve, "start": None, "end": None}
+    return {"curve": curve} if not isinstance(phase.curve, Constant) else {"curve": curve, "start": None, "end": 0.0}
 
 
 def _read_factor(name: str, text: str) -> Any:
@@ -501,14 +493,14 @@ def _read_factor(name: str, text: str) -> Any:
         raise ScheduleError(refusal(name, "a share of the peak, or a learning rate", text, advice)) from None
 
 
-# --- The numbers beside a drawing: descriptions, findings and scores, as the functions of the lower floors give them
+# --- The numbers beside the drawing -----------------------------------------------------------------------------------
 
 
-MOST_SCORED = 2_000_000  # updates
+MOST_SCORED = 2_000_000  # updates: of more, a score takes longer than a page may keep one waiting
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Numbers:
     """What is said of a design.
 
     Attributes:
@@ -524,14 +516,14 @@ class Figures:
     too_long: bool
 
 
-def figures_of(design: Design, schedules: Mapping[int, Schedule]) -> Figures:
+def numbers_of(design: Design, schedules: Mapping[int, Schedule]) -> Numbers:
     """Work the numbers out; a curve that cannot be drawn has none."""
     edited = schedules.get(design.on)
     describe = "" if edited is None else edited.describe(design.lr, design.updates)
     findings = [] if edited is None else check(edited, updates=design.updates, lr=design.lr)
     too_long = not 2 <= design.updates <= MOST_SCORED
     scores = {} if too_long else {index: _score(one, design.updates) for index, one in schedules.items()}
-    return Figures(describe, findings, scores, too_long)
+    return Numbers(describe, findings, scores, too_long)
 
 
 def _score(schedule: Schedule, updates: int) -> Bound | PreheatError:
@@ -539,3 +531,165 @@ def _score(schedule: Schedule, updates: int) -> Bound | PreheatError:
         return bound(schedule, updates=updates)
     except PreheatError as error:
         return error
+
+
+# --- Text to paste ----------------------------------------------------------------------------------------------------
+
+
+MOST_CHECKED = 10_000_000  # updates over which a copy is compared with the design
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Text to paste.
+
+    Attributes:
+        text: what is copied.
+        notes: how far it is the design: exact, or how much off, and what else to know.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def targets() -> dict[str, str]:
+    """What a design can be copied as: name to what people call it.
+
+    >>> list(targets())[:7]
+    ['words', 'yaml', 'python', 'transformers', 'torch', 'keras', 'optax']
+    """
+    from preheat.dialects import DIALECTS, dialect
+
+    written = {name: dialect(name).title for name in DIALECTS if dialect(name).write is not None}
+    return {"words": "preheat: words", "yaml": "preheat: YAML", "python": "preheat: Python", **written}
+
+
+def copy_as(design: Design, index: int, target: str) -> Copy:
+    """A curve of a design as text.
+
+    Args:
+        design: what is shown.
+        index: which of its curves.
+        target: one of :func:`targets`.
+
+    Raises:
+        ScheduleError, PlanError: if the curve is no schedule over this run.
+        ConfigError: for an unknown target, one that has nothing near the curve, and runs too long to compare.
+    """
+    schedule = design.schedule(index)
+    if target == "words":
+        return Copy(design.curves[index])
+    if target == "yaml":
+        return Copy(_yaml(schedule, design))
+    if target == "python":
+        return Copy(_python(schedule, design))
+    if design.updates > MOST_CHECKED:
+        rule = f"at most {MOST_CHECKED} to compare a copy with the design"
+        raise ConfigError(refusal("updates", rule, design.updates, "Use preheat's own words."))
+    from preheat.dialects import write
+
+    done = write(schedule, target, total=design.updates, base_lr=design.lr)
+    off = f"nearest: off by {done.error:.4g} at most, at update {done.error_at:,}"
+    notes = ("exact: the same rate at every update" if done.exact else off, *done.notes)
+    return Copy(_arguments(done.config) if target == "transformers" else done.text, notes)
+
+
+def _yaml(schedule: Schedule, design: Design) -> str:
+    return f"# the peak learning rate is {design.lr!r}\nversion: {VERSION}\nschedule: {json.dumps(str(schedule))}\n"
+
+
+def _python(schedule: Schedule, design: Design) -> str:
+    return (
+        "import preheat\nimport torch\n\n"
+        f"schedule = preheat.parse({json.dumps(str(schedule))})\n"
+        f"optimizer = torch.optim.AdamW(model.parameters(), lr={design.lr!r})\n"
+        "scheduler = preheat.torch.Scheduler(optimizer, schedule)\n"
+    )
+
+
+def _arguments(config: dict[str, Any]) -> str:
+    """TrainingArguments as code: what people have in their scripts."""
+    lines = "".join(f"    {name}={value!r},\n" for name, value in config.items())
+    return (
+        f'from transformers import TrainingArguments\n\narguments = TrainingArguments(\n    output_dir="out",\n{lines})'
+    )
+
+
+# --- Where to start ---------------------------------------------------------------------------------------------------
+
+
+# What the names mean at a warm-up of a tenth of the run, value for value.
+STARTS = {
+    "constantlr": "hold",
+    "warmupconstant": "transformers: warmup 10% > hold",
+    "warmuplinear": "transformers: warmup 10% > linear to 0",
+    "warmupcosine": "transformers: warmup 10% > cosine to 0",
+    "warmupcosinewithhardrestarts": "transformers: warmup 10% > cosine_restarts to 0",
+    "linear (native)": "warmup 10% > linear to 0",
+    "cosine (native)": "warmup 10% > cosine to 0",
+    "cosine to a tenth": "warmup 10% > cosine to 0.1",
+    "warm-up, stable, decay (1-sqrt)": "warmup 10% > hold > 1-sqrt 20% to 0",
+    "warm-up, stable, decay (linear)": "warmup 10% > hold > linear 20% to 0",
+    "falling as a square": "warmup 10% > polynomial(power=2) to 0",
+    "one cycle": "warmup cosine 30% from 0.04 > cosine to 0",
+    "cosine, three cycles": "warmup 10% > cosine_restarts(cycles=3) to 0",
+    "geometric to a hundredth": "warmup 10% > geometric to 0.01",
+}
+
+
+# --- Undo and redo of immutable values --------------------------------------------------------------------------------
+
+
+Value = TypeVar("Value")
+
+_MOST = 200  # steps that are kept
+_TOGETHER = 0.8  # seconds between changes of one kind that are one step: a slider on its way
+
+
+@dataclass(slots=True)
+class History(Generic[Value]):
+    """The values a page went through, and which of them is shown.
+
+    >>> history = History(1)
+    >>> history.change(2, at=0.0), history.change(3, at=9.0), history.undo(), history.undo(), history.redo()
+    (2, 3, 2, 1, 2)
+    """
+
+    now: Value
+    _before: list[Value] = field(default_factory=list)
+    _after: list[Value] = field(default_factory=list)
+    _kind: str = ""
+    _at: float = float("-inf")
+
+    def change(self, value: Value, *, at: float, kind: str = "") -> Value:
+        """Show ``value`` from now on; ``kind`` and ``at`` (seconds) tell a drag from several changes."""
+        if value != self.now:
+            if not (kind and kind == self._kind and at - self._at < _TOGETHER):
+                self._before = [*self._before[-_MOST:], self.now]
+            self.now, self._after = value, []
+            self._kind, self._at = kind, at
+        return self.now
+
+    def undo(self) -> Value:
+        """The value before, if there is one."""
+        return self._step(self._before, self._after)
+
+    def redo(self) -> Value:
+        """The value that was undone last, if there is one."""
+        return self._step(self._after, self._before)
+
+    def _step(self, source: list[Value], target: list[Value]) -> Value:
+        if source:
+            target.append(self.now)
+            self.now, self._kind = source.pop(), ""
+        return self.now
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a value before."""
+        return bool(self._before)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a value was undone."""
+        return bool(self._after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from preheat.studio.chinese import Sayings
 from preheat.studio.words import LANGUAGES, Words, preferred
-from preheat.view.image import DARK, LIGHT, variables
+from preheat.view.figure import DARK, LIGHT, variables
 
 PAGES = {"design": "/", "plan": "/plan", "runs": "/runs", "studies": "/studies", "audit": "/audit"}
 THEMES = ("light", "dark")
@@ -149,3 +149,16 @@ class Section(ui.element):
 def refusal_box(message: str) -> Text:
     """A refusal, where people look for what they asked for."""
     return text("p", message).classes("ph-refusal").props('role="alert"')
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()) -> None:
+    """A plain table whose first column is its rows' heads; ``numbers`` are columns set to the right."""
+    with ui.element("table"):
+        with ui.element("thead"), ui.element("tr"):
+            for at, head in enumerate(heads):
+                text("th", head).classes("n" if at in numbers else "").props('scope="col"')
+        with ui.element("tbody"):
+            for row in rows:
+                with ui.element("tr"):
+                    for at, value in enumerate(row):
+                        text("td" if at else "th", value).classes("n" if at in numbers else "")

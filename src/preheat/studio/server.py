@@ -17,8 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, refusal
-from preheat.studio.design import Design
-from preheat.studio.drawing import label
+from preheat.studio.design import Design, label
 from preheat.studio.frame import PAGES, visit
 from preheat.studio.pages.audit import audit_page
 from preheat.studio.pages.choosing import inside

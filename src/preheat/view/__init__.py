@@ -1,4 +1,6 @@
-"""Schedules seen: in the terminal, as an image, as HTML, as a table. Views never change what they show.
+"""Schedules, runs and studies seen: in the terminal, as an image, as SVG or HTML, as a chart, as a table.
+
+Whatever is shown is a :class:`~preheat.view.figure.Figure` first. Views never change what they show.
 
 Names load with their modules when they are first used: a curve in the terminal needs neither a page nor a picture.
 """
@@ -7,23 +9,29 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
-    from preheat.view.image import inline_svg as inline_svg
+    from preheat.view.echarts import to_echarts as to_echarts
+    from preheat.view.figure import Axis as Axis
+    from preheat.view.figure import Figure as Figure
+    from preheat.view.figure import Mark as Mark
+    from preheat.view.figure import Series as Series
     from preheat.view.image import plot as plot
-    from preheat.view.image import plot_against as plot_against
-    from preheat.view.image import plot_series as plot_series
-    from preheat.view.page import to_html as to_html
-    from preheat.view.page import to_svg as to_svg
+    from preheat.view.image import to_image as to_image
     from preheat.view.samples import Curves as Curves
+    from preheat.view.samples import schedule_figure as schedule_figure
+    from preheat.view.svg import to_html as to_html
+    from preheat.view.svg import to_svg as to_svg
     from preheat.view.table import to_csv as to_csv
     from preheat.view.terminal import draw as draw
-    from preheat.view.terminal import draw_series as draw_series
+    from preheat.view.terminal import to_terminal as to_terminal
 
 _HOMES = {
-    **dict.fromkeys(("inline_svg", "plot", "plot_against", "plot_series"), "preheat.view.image"),
-    **dict.fromkeys(("to_html", "to_svg"), "preheat.view.page"),
-    **dict.fromkeys(("Curves",), "preheat.view.samples"),
+    **dict.fromkeys(("to_echarts",), "preheat.view.echarts"),
+    **dict.fromkeys(("Axis", "Figure", "Mark", "Series"), "preheat.view.figure"),
+    **dict.fromkeys(("plot", "to_image"), "preheat.view.image"),
+    **dict.fromkeys(("Curves", "schedule_figure"), "preheat.view.samples"),
+    **dict.fromkeys(("to_html", "to_svg"), "preheat.view.svg"),
     **dict.fromkeys(("to_csv",), "preheat.view.table"),
-    **dict.fromkeys(("draw", "draw_series"), "preheat.view.terminal"),
+    **dict.fromkeys(("draw", "to_terminal"), "preheat.view.terminal"),
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 - names, every one

@@ -1,15 +1,7 @@
 // Draws each chart of a report from the data beside its drawing, which stays for printing.
-(echarts) => {
+// number is the function of number.js.
+(echarts, number) => {
   const NO_TOUCH = matchMedia("(pointer: fine)").matches;
-
-  // As words.number writes it: 0.00008215 is 8.215e-5.
-  const number = (value, digits = 6) => {
-    if (value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e15)) {
-      return Number(value.toPrecision(digits)).toLocaleString("en", { maximumSignificantDigits: digits });
-    }
-    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-    return `${Number(mantissa)}e${Number(exponent)}`;
-  };
 
   const made = (tag, properties, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -18,8 +10,8 @@
   };
 
   // Made of elements, not of text: names of runs and groups are never read as HTML.
-  const hint = (option) => (found) => {
-    const points = [found].flat().filter((point) => point.value[1] !== null);
+  const hint = (option) => (pointed) => {
+    const points = [pointed].flat().filter((point) => point.value[1] !== null);
     if (!points.length) return "";
     const [place] = points[0].value;
     const name = option.xAxis.name;

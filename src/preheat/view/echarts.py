@@ -1,7 +1,8 @@
-"""Charts to look into: what a page draws with ECharts, as plain data.
+"""A figure to look into: an option of ECharts, as plain data, and the library that draws it.
 
-Colors are the page's variables (:mod:`preheat.view.image`), so one chart serves light and dark; ECharts has to draw
-it as SVG for that. The names of series, axes and marks are text and nothing else.
+Colors are the page's variables (:mod:`preheat.view.figure`), so one chart serves light and dark; ECharts has to draw
+it as SVG for that. The names of series, axes and marks are text and nothing else. Marks and levels are series without
+points, so that a legend can hide them.
 """
 
 from __future__ import annotations
@@ -9,13 +10,231 @@ from __future__ import annotations
 import importlib.util
 import math
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from preheat.view.image import CURVES
+from preheat.view.figure import FEW, Axis, Figure, Mark, Series
 
-# --- ECharts itself, where nicegui is installed: its wheel holds the library as one module. No copy of it is kept here
+_DIGITS = 7  # of a value in a report: more than a screen can show or a hint tells
+_MANY = 20  # marks of one label from which on they are pale, and let the curves be seen
+_DIM = 0.25
+# A cross for a point, where the drawing has one too.
+_CROSS = "path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z"
+_STYLES: dict[str, dict[str, Any]] = {
+    "line": {"width": 2, "opacity": 1},
+    "faint": {"width": 1, "opacity": 0.5},
+    "plan": {"width": 7, "opacity": 0.3},
+    "points": {"width": 0, "opacity": 1},
+}
+_ORDER = {"plan": 1, "faint": 2}  # a plan lies below what was done, values below their mean; lines come before
+
+
+def to_echarts(figure: Figure, *, legend: bool = False, digits: int | None = _DIGITS) -> dict[str, Any]:
+    """The ECharts option of a figure.
+
+    Args:
+        figure: what to draw.
+        legend: whether the chart has its own legend and titles; a page that has them beside it leaves them out.
+        digits: significant digits of a value; None keeps every one.
+
+    Returns:
+        Text, numbers, lists and dictionaries only.
+
+    >>> linear = Series(label="linear", role=1, x=[0, 1], y=[1.0, 0.5])
+    >>> spike = Mark(position=1, label="spike", kind="event", role="spike")
+    >>> option = to_echarts(Figure(series=(linear,), marks=(spike,)))
+    >>> option["series"][0]["data"], [one["name"] for one in option["series"]], option["xAxis"]["name"]
+    ([[0, 1.0], [1, 0.5]], ['linear', 'spike'], 'update')
+    """
+    labels = [*(one.label for one in figure.series), *(mark.label for mark in figure.marks)]
+    named = [label for label in dict.fromkeys(labels) if label]
+    titled = legend and bool(figure.y.title)
+    return {
+        "animation": False,
+        "grid": {
+            "left": 72 if titled else 64, "right": 40 if legend else 20, "top": 44 if legend else 20,
+            "bottom": (56 if legend else 44) if figure.x.title else 16, "outerBoundsMode": "none",
+        },
+        "textStyle": {"fontFamily": "system-ui, sans-serif"},
+        "legend": {
+            "show": legend and len(named) > 1, "data": named, "top": 0, "type": "scroll", "itemHeight": 8,
+            "textStyle": {"color": "var(--ink)"}, "pageTextStyle": {"color": "var(--ink)"},
+        },
+        "tooltip": {
+            # Places that are only beside each other have no axis to point at.
+            "trigger": "axis" if figure.x.title else "item", "confine": True, "backgroundColor": "var(--paper)",
+            "axisPointer": {"type": "line", "lineStyle": {"color": "var(--soft)"}},
+            "borderColor": "var(--line)", "textStyle": {"color": "var(--ink)"},
+        },
+        "xAxis": _x_axis(figure, digits),
+        "yAxis": _y_axis(figure, digits, titled=titled),
+        **(_WHEEL if legend else _MOUSE),
+        "series": [*(_series(figure, one, digits) for one in figure.series), *_mark_series(figure)],
+    }  # fmt: skip
+
+
+# In the studio the wheel scrolls the page; with the control key it zooms.
+_WHEEL: dict[str, Any] = {
+    "dataZoom": [{"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseWheel": False}]
+}
+# A report leaves the wheel to the page altogether, since ECharts' way to zoom with the mouse takes it away; charts.js
+# zooms by dragging instead. The toolbox is out of sight: only what it does with the mouse is wanted.
+_MOUSE: dict[str, Any] = {
+    "dataZoom": [
+        {"type": "slider", "show": False, "filterMode": "none", axis: 0} for axis in ("xAxisIndex", "yAxisIndex")
+    ],
+    "toolbox": {"left": -100, "itemSize": 1, "feature": {"dataZoom": {"filterMode": "none"}}},
+}
+
+
+# --- axes -----------------------------------------------------------------------------------------------------------
+
+
+def _x_axis(figure: Figure, digits: int | None) -> dict[str, Any]:
+    axis, (low, high) = figure.x, figure.x_span()
+    option = {**_axis(axis), "min": _rounded(low, digits), "max": _rounded(high, digits), "nameGap": 26}
+    option["splitLine"] = {"show": False}
+    if axis.log:  # the ends are no round numbers
+        option["axisLabel"] |= {"showMinLabel": False, "showMaxLabel": False}
+    if not axis.title:
+        option |= {"axisLabel": {"show": False}, "axisTick": {"show": False}}
+    return option
+
+
+def _y_axis(figure: Figure, digits: int | None, *, titled: bool) -> dict[str, Any]:
+    """The axis of values, which ends where ECharts likes, unless the figure or a level beyond the curves says where."""
+    axis = figure.y
+    option = {**_axis(axis), "name": axis.words if titled else "", "nameGap": 52}
+    ends = {"min": axis.low, "max": axis.high}
+    low, high = figure.y_span()
+    values = [point[1] for one in figure.series for point in one.drawn(figure.x, axis) if point is not None]
+    for mark in figure.of("level") if values else ():
+        if mark.position > max(values):
+            ends["max"] = high
+        elif mark.position < min(values) and axis.log:
+            ends["min"] = low
+    for (end, value), label in zip(ends.items(), ("showMinLabel", "showMaxLabel"), strict=True):
+        if value is not None:
+            option[end] = _rounded(value, digits)
+            option["axisLabel"][label] = value == float(f"{value:.1g}")  # one that is not round has no number
+    return option
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    return {
+        "type": "log" if axis.log else "value",
+        "name": axis.words,
+        "nameLocation": "middle",
+        "nameTextStyle": {"color": "var(--ink)"},
+        "axisLabel": {"color": "var(--ink)", "hideOverlap": True},
+        "axisLine": {"lineStyle": {"color": "var(--soft)"}},
+        "splitLine": {"lineStyle": {"color": "var(--grid)"}},
+    }
+
+
+def _rounded(value: float, digits: int | None) -> float:
+    if value == int(value):
+        return int(value)  # an update as a whole number, which is shorter in a page
+    return value if digits is None else float(f"{value:.{digits}g}")
+
+
+# --- series and marks -----------------------------------------------------------------------------------------------
+
+
+def _series(figure: Figure, series: Series, digits: int | None) -> dict[str, Any]:
+    color, style = _color(series.color), _STYLES[series.style]
+    data: list[Any] = []
+    for place, point in zip(series.x, series.drawn(figure.x, figure.y), strict=True):
+        data.append([_place(place), None if point is None else _value(point[1], digits)])
+    for index, margin in enumerate(series.margins):
+        data[index].append(_value(margin, digits))  # a third number, for the hint
+    for index in series.crossed:
+        data[index] = {"value": data[index], "symbol": _CROSS, "symbolSize": 13}
+    few = len(data) < FEW and series.style in ("line", "faint")
+    option = {
+        "type": "line",
+        "name": series.label,
+        "data": data,
+        "showSymbol": few or series.style == "points",
+        "symbol": "circle",
+        "symbolSize": 4 if series.style == "points" else 6,
+        "itemStyle": {"color": color, "opacity": style["opacity"]},
+        "lineStyle": {"color": color, **style},
+        "emphasis": {"disabled": True},
+        "z": _ORDER.get(series.style, 3),
+    }
+    if any(series.margins):
+        option["markLine"] = _intervals(figure, series, color)
+    return option
+
+
+def _place(place: float) -> float:
+    return int(place) if place == int(place) else place
+
+
+def _value(value: float, digits: int | None) -> float:
+    return value if digits is None else float(f"{value:.{digits}g}")
+
+
+def _intervals(figure: Figure, series: Series, color: str) -> dict[str, Any]:
+    """A vertical line at each point that has an interval; ECharts leaves out one of which an end is out of sight."""
+    low = -math.inf if figure.y.low is None else figure.y.low
+    high = math.inf if figure.y.high is None else figure.y.high
+    lines = [
+        [{"coord": [place, max(low, value - margin)]}, {"coord": [place, min(high, value + margin)]}]
+        for place, value, margin in zip(series.x, series.y, series.margins, strict=True)
+        if margin
+    ]
+    style = {"color": color, "type": "solid", "width": 1}
+    return {**_STILL, "label": {"show": False}, "lineStyle": style, "data": lines}
+
+
+_STILL: dict[str, Any] = {"symbol": "none", "silent": True, "animation": False}
+
+
+def _mark_series(figure: Figure) -> list[dict[str, Any]]:
+    """The marks as series without points, one for each label."""
+    texts = figure.texts()
+    kinds: dict[str, list[tuple[str, Mark]]] = {}
+    for index, mark in enumerate(figure.marks):
+        kinds.setdefault(mark.label, []).append((texts.get(index, ""), mark))
+    label = {"color": "var(--quiet)", "fontSize": 11, "position": "end", "rotate": 0}
+    return [
+        {
+            "type": "line", "name": name, "data": [],
+            "lineStyle": {"color": _mark_color(marks[0][1]), "type": _mark_dash(marks[0][1])},
+            "itemStyle": {"color": _mark_color(marks[0][1])},
+            "markLine": {
+                **_STILL, "label": label, "z": 0,
+                "data": [_mark_line(text, mark, pale=len(marks) > _MANY) for text, mark in marks],
+            },
+        }
+        for name, marks in kinds.items()
+    ]  # fmt: skip
+
+
+def _mark_line(text: str, mark: Mark, *, pale: bool) -> dict[str, Any]:
+    label = {"formatter": text, "color": _mark_color(mark)} if text else {"show": False}
+    if mark.kind == "border" and text:
+        label = {"formatter": text}
+    style = {"color": _mark_color(mark), "type": _mark_dash(mark), **({"opacity": _DIM} if pale else {})}
+    return {("yAxis" if mark.kind == "level" else "xAxis"): mark.position, "label": label, "lineStyle": style}
+
+
+def _mark_color(mark: Mark) -> str:
+    variables = {"border": "var(--soft)", "level": "var(--level)", "grid": "var(--line)"}
+    return variables.get(mark.kind) or _color(mark.color)
+
+
+def _mark_dash(mark: Mark) -> str:
+    return {"border": "dotted", "level": "dashed", "grid": "solid"}.get(mark.kind, mark.dash)
+
+
+def _color(of: int) -> str:
+    return f"var(--c{of})"
+
+
+# --- ECharts itself, where nicegui is installed: its wheel holds the library as one module; no copy of it is kept here
 
 
 _DIST = Path("elements", "echart", "dist")
@@ -51,17 +270,17 @@ def echarts_library() -> tuple[str, str] | None:
 
 def _folder() -> Path | None:
     try:
-        found = importlib.util.find_spec("nicegui")
+        package = importlib.util.find_spec("nicegui")
     except ValueError:  # a stand-in for the package that says nothing of where it is
         return None
-    places = [] if found is None else list(found.submodule_search_locations or [])
+    places = [] if package is None else list(package.submodule_search_locations or [])
     return Path(places[0]) / _DIST if places else None
 
 
 def _exports(source: str) -> str:
     """What stands in the braces of a module's last export; empty where there is none."""
-    found = re.findall(r"\bexport\{([^}]*)\}", source)
-    return found[-1] if found else ""
+    exports = re.findall(r"\bexport\{([^}]*)\}", source)
+    return exports[-1] if exports else ""
 
 
 def _inner(names: str, outer: str | None) -> str | None:
@@ -79,312 +298,3 @@ def _alone(source: str) -> str:
     source = re.sub(r"\bexport\{[^}]*\};?", "", source)
     source = re.sub(r'\bimport\("[^"]*"\)', "Promise.reject()", source)
     return re.sub(r"^//# sourceMappingURL=.*$", "", source, flags=re.MULTILINE).strip()
-
-
-# --- Charts to look into: what a page draws with ECharts, as plain data ---------------------------------------------
-
-
-_FEW = 30  # points up to which each has a dot
-_ROOM = 1.3  # beside the outermost places of a logarithmic axis
-_DASHES = ("solid", "dashed", "dotted")  # as the legend of a report shows them
-
-
-def chart_options(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    *,
-    xlabel: str,
-    ylabel: str,
-    faint: Sequence[str] = (),
-    points: Sequence[str] = (),
-    dashed: Sequence[str] = (),
-    borders: Mapping[float, str] | None = None,
-    marks: Mapping[str, Sequence[float]] | None = None,
-    level: float | None = None,
-    log: bool = False,
-    log_x: bool = False,
-    reach: float | None = None,
-    from_zero: bool = True,
-) -> dict[str, Any]:
-    """The ECharts option of curves over updates, or over anything else.
-
-    Args:
-        series: label to (places, values); a value that is not finite leaves a gap.
-        xlabel: what the places are.
-        ylabel: what the values are, with their unit if they have one.
-        faint: labels drawn in the background.
-        points: labels drawn as dots only.
-        dashed: labels drawn as dashed lines.
-        borders: places marked by thin vertical lines, each with its label.
-        marks: places of events by kind, in the last colors.
-        level: a value marked by a horizontal line.
-        log: a logarithmic axis of values; values of 0 and below are left out.
-        log_x: a logarithmic axis of places.
-        reach: where the axis of places ends; None ends it with the curves.
-        from_zero: whether the axis of values begins at 0, unless it is logarithmic.
-
-    Returns:
-        Text, numbers, lists and dictionaries only.
-
-    >>> chart = chart_options({"linear": ([0, 1], [1.0, 0.5])}, xlabel="update", ylabel="learning rate")
-    >>> chart["series"][0]["name"], chart["series"][0]["data"], chart["xAxis"]["name"]
-    ('linear', [[0, 1.0], [1, 0.5]], 'update')
-    """
-    lines = [
-        _line(label, places, values, CURVES[index % len(CURVES)], log=log, faint=label in faint,
-              points=label in points, dashed=label in dashed)
-        for index, (label, (places, values)) in enumerate(series.items())
-    ]  # fmt: skip
-    if lines:
-        lines[0]["markLine"] = _mark_lines(borders or {}, marks or {}, level)
-    last = reach if reach is not None else max((places[-1] for places, _ in series.values() if len(places)), default=1)
-    place_axis = _logarithmic(series) if log_x else {"type": "value", "min": 0, "max": last}
-    return {
-        "animation": False,
-        "grid": {"left": 72, "right": 40, "top": 44, "bottom": 56, "outerBoundsMode": "none"},
-        "textStyle": {"fontFamily": "system-ui, sans-serif"},
-        "legend": {
-            "show": len(lines) > 1, "top": 0, "type": "scroll", "textStyle": {"color": "var(--ink)"},
-            "itemHeight": 8, "pageTextStyle": {"color": "var(--ink)"},
-        },
-        "tooltip": {
-            "trigger": "axis", "axisPointer": {"type": "line"}, "confine": True, "backgroundColor": "var(--paper)",
-            "borderColor": "var(--line)", "textStyle": {"color": "var(--ink)"},
-        },
-        "xAxis": {**place_axis, "name": xlabel, "nameGap": 30, **_axis(), "splitLine": {"show": False}},
-        "yAxis": {"type": "log" if log else "value", "scale": not from_zero, "name": ylabel, "nameGap": 52, **_axis()},
-        # The wheel scrolls the page; with the control key it zooms.
-        "dataZoom": [{"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl", "moveOnMouseWheel": False}],
-        "series": lines,
-    }  # fmt: skip
-
-
-def _logarithmic(series: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Any]:
-    """An axis that ends a little beside the outermost places, and not at the next power of ten."""
-    places = [place for at, _ in series.values() for place in at if place > 0]
-    return {"type": "log", **({"min": min(places) / _ROOM, "max": max(places) * _ROOM} if places else {})}
-
-
-def _axis() -> dict[str, Any]:
-    return {
-        "nameLocation": "middle",
-        "nameTextStyle": {"color": "var(--ink)"},
-        "axisLabel": {"color": "var(--ink)", "hideOverlap": True},
-        "axisLine": {"lineStyle": {"color": "var(--soft)"}},
-        "splitLine": {"lineStyle": {"color": "var(--grid)"}},
-    }
-
-
-def _line(
-    label: str, places: Sequence[float], values: Sequence[float], color: str, *, log: bool, faint: bool, points: bool,
-    dashed: bool,
-) -> dict[str, Any]:  # fmt: skip
-    data = [
-        [place, value if math.isfinite(value) and not (log and value <= 0) else None]
-        for place, value in zip(places, values, strict=True)
-    ]
-    style = {"color": color, "width": 0 if points else 1 if faint else 2, "opacity": 0.4 if faint else 1}
-    return {
-        "type": "line",
-        "name": label,
-        "data": data,
-        "showSymbol": points or (len(data) <= _FEW and not dashed),
-        "symbol": "circle",
-        "symbolSize": 4 if points else 6,
-        "itemStyle": {"color": color, "opacity": style["opacity"]},
-        "lineStyle": {**style, "type": "dashed" if dashed else "solid"},
-        "emphasis": {"disabled": True},
-        "z": 1 if faint or dashed else 2,
-    }
-
-
-def _mark_lines(
-    borders: Mapping[float, str], marks: Mapping[str, Sequence[float]], level: float | None
-) -> dict[str, Any]:
-    lines: list[dict[str, Any]] = [
-        {"xAxis": place, "label": {"formatter": label}, "lineStyle": {"color": "var(--soft)", "type": "dotted"}}
-        for place, label in borders.items()
-    ]
-    for kind, (name, places) in enumerate(marks.items()):
-        style = {"color": CURVES[-1 - kind % len(CURVES)], "type": _DASHES[kind % len(_DASHES)]}
-        lines += [{"xAxis": place, "name": name, "label": {"show": False}, "lineStyle": style} for place in places]
-    if level is not None:
-        lines.append({"yAxis": level, "label": {"show": False}, "lineStyle": {"color": "var(--level)"}})
-    return {
-        "symbol": "none", "silent": True, "animation": False, "data": lines, "z": 0,
-        "label": {"color": "var(--quiet)", "fontSize": 11, "position": "end", "rotate": 0},
-    }  # fmt: skip
-
-
-# --- Charts to look into, as reports have them: marks and levels are lines of their own, which the legend can hide
-
-
-_DIGITS = 7  # of a value: more than a screen can show or a hint tells
-_BESIDE = 0.03  # of a logarithmic axis: left free at both ends
-_FAINT, _DIM = 0.5, 0.25  # of curves behind others, of marks where there are many
-_OVER = 1.2  # times a level beyond the curves: where the axis ends
-_MANY = 20  # marks of a kind
-_BORDER_ROOM = 20  # of an axis: the part of it that the number above a border needs
-# A cross for a point, where the drawing has one too.
-_CROSS = "path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z"
-
-
-def report_options(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    *,
-    xlabel: str = "update",
-    borders: tuple[str, Sequence[float]] = ("", ()),
-    marks: Mapping[str, Sequence[float]] | None = None,
-    level: tuple[str, float | None] = ("", None),
-    reach: float | None = None,
-    limits: tuple[float, float] | None = None,
-    **how: Any,
-) -> dict[str, Any]:
-    """The ECharts option of a report's chart; the page's legend and heading say what the chart itself leaves out.
-
-    Args:
-        series: the legend's words for a curve, to (places, values).
-        xlabel: what the places are; "" stands for places that are only beside each other: their numbers are left out.
-        borders: the legend's words for borders of phases, and where they are.
-        marks: the legend's words for a kind of event, to its places.
-        level: the legend's words for a horizontal line, and its value; None draws none.
-        reach: where the axis of places ends; None ends it with the curves.
-        limits: lowest and highest value shown; None shows all of them.
-        how: as for :func:`preheat.view.echarts.chart_options`.
-
-    >>> options = report_options({"used": ([0, 9], [0.0, 0.1])}, marks={"spike (1)": [4]}, level=("clipped", 1.0))
-    >>> [line["name"] for line in options["series"]]
-    ['used', 'spike (1)', 'clipped']
-    """
-    rounded = {
-        label: ([_whole(place) for place in places], [_rounded(value) for value in values])
-        for label, (places, values) in series.items()
-    }
-    options = chart_options(
-        rounded, xlabel=xlabel, ylabel="", borders=_numbered(borders[1], reach), marks=marks, level=level[1],
-        reach=reach, **how,
-    )  # fmt: skip
-    _detach_lines(options, borders[0], level[0])
-    _suit_page(options, xlabel)
-    if how.get("log_x"):
-        _limit(options["xAxis"], _around([place for places, _ in series.values() for place in places]))
-    if limits is not None:
-        _limit(options["yAxis"], limits)
-    if level[1] is not None:
-        _make_room(options, level[1])
-    return options
-
-
-def _suit_page(options: dict[str, Any], xlabel: str) -> None:
-    """Leave the legend to the page, and the wheel too: ECharts' own way to zoom with the mouse takes it away."""
-    options |= {"grid": {"left": 64, "right": 20, "top": 20, "bottom": 44 if xlabel else 16}}
-    options["legend"] = {"show": False}
-    options["tooltip"]["axisPointer"]["lineStyle"] = {"color": "var(--soft)"}
-    options["xAxis"]["nameGap"] = 26
-    if not xlabel:
-        options["xAxis"] |= {"axisLabel": {"show": False}, "axisTick": {"show": False}}
-        options["tooltip"]["trigger"] = "item"
-    for line in options["series"]:
-        if line.get("lineStyle", {}).get("opacity", 1) < 1:
-            line["lineStyle"]["opacity"] = _FAINT
-    zoom = {"type": "slider", "show": False, "filterMode": "none"}
-    options["dataZoom"] = [{**zoom, "xAxisIndex": 0}, {**zoom, "yAxisIndex": 0}]
-    # Out of sight: only what it does with the mouse is wanted.
-    options["toolbox"] = {"left": -100, "itemSize": 1, "feature": {"dataZoom": {"filterMode": "none"}}}
-
-
-def with_margins(
-    options: dict[str, Any], margins: Mapping[str, Sequence[float]], crossed: Mapping[str, Sequence[int]] | None = None
-) -> dict[str, Any]:
-    """The option whose points have intervals: a vertical line each, and a third number for the hint.
-
-    Args:
-        options: as :func:`report_options` made them; changed in place.
-        margins: half the height of the interval at each point, by series; 0 draws none.
-        crossed: indices of the points drawn as crosses, by series.
-    """
-    low, high = (options["yAxis"].get(end, other) for end, other in (("min", -math.inf), ("max", math.inf)))
-    for line in options["series"]:
-        name, style = line["name"], {"color": line["lineStyle"]["color"], "type": "solid", "width": 1}
-        known = [(*point, _rounded(margin)) for point, margin in zip(line["data"], margins[name], strict=True)]
-        crosses = (crossed or {}).get(name, ())
-        line["data"] = [
-            {"value": list(point), "symbol": _CROSS, "symbolSize": 13} if index in crosses else list(point)
-            for index, point in enumerate(known)
-        ]
-        line["markLine"] = {
-            "symbol": "none", "silent": True, "animation": False, "label": {"show": False}, "lineStyle": style,
-            "data": [[{"coord": [place, max(low, value - margin)]}, {"coord": [place, min(high, value + margin)]}]
-                     for place, value, margin in known if margin],
-        }  # fmt: skip
-    return options
-
-
-def _limit(axis: dict[str, Any], limits: tuple[float, float]) -> None:
-    """An axis from one value to another; one that is not round has no number of its own."""
-    for end, label, value in zip(("min", "max"), ("showMinLabel", "showMaxLabel"), limits, strict=True):
-        axis[end] = _rounded(value)
-        axis["axisLabel"][label] = value == float(f"{value:.1g}")
-
-
-def _make_room(options: dict[str, Any], level: float) -> None:
-    """A level beyond all values is shown as well: axes follow the curves alone."""
-    values = [value for line in options["series"] for _, value in line["data"] if value is not None]
-    axis = options["yAxis"]
-    if values and level > max(values):
-        axis["max"] = _rounded(level * _OVER)
-        axis["axisLabel"]["showMaxLabel"] = False
-    elif values and level < min(values) and axis["type"] == "log":
-        axis["min"] = _rounded(level / _OVER)
-        axis["axisLabel"]["showMinLabel"] = False
-
-
-def _around(places: Sequence[float]) -> tuple[float, float]:
-    """A little more than the places take on a logarithmic axis."""
-    low, high = min(places), max(places)
-    ratio = max((high / low) ** _BESIDE, 1 + _BESIDE)
-    return low / ratio, high * ratio
-
-
-def _whole(place: float) -> float:
-    """An update as a whole number, which is shorter in a page."""
-    return int(place) if place == int(place) else place
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
-
-
-def _numbered(borders: Sequence[float], reach: float | None) -> dict[float, str]:
-    """Each border with its number, left out where it would stand in the one before."""
-    room = (reach or max(borders, default=0)) / _BORDER_ROOM
-    found: dict[float, str] = {}
-    last = -room
-    for border in borders:
-        apart = border - last >= room
-        found[border] = f"{border:,}" if apart else ""
-        last = border if apart else last
-    return found
-
-
-def _detach_lines(options: dict[str, Any], borders: str, level: str) -> None:
-    """Lines that are no curve become series without points, each under the legend's words for it."""
-    lines = options["series"][0].pop("markLine", None) if options["series"] else None
-    if not lines:
-        return
-    kinds: dict[str, list[dict[str, Any]]] = {}
-    for line in lines["data"]:
-        name = level if "yAxis" in line else line.get("name", borders)
-        if not line["label"].get("formatter", " "):
-            line["label"] = {"show": False}
-        kinds.setdefault(name, []).append(line)
-    options["series"] += [
-        {"type": "line", "name": name, "data": [], "markLine": {**lines, "data": _dimmed(data)}}
-        for name, data in kinds.items()
-    ]
-
-
-def _dimmed(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Very many lines of a kind let the curves be seen through them."""
-    for line in lines if len(lines) > _MANY else ():
-        line["lineStyle"]["opacity"] = _DIM
-    return lines

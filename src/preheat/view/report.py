@@ -1,7 +1,9 @@
-"""Templates of reports filled in: every page has the look of ``page.html.jinja``.
+"""Pages made of templates and figures: every report has the look of ``page.html.jinja``.
 
-Drawings show everything. Where nicegui is installed each chart has its numbers beside its drawing, and the page one
+Drawings show everything. Where nicegui is installed each figure has its numbers beside its drawing, and the page one
 script that makes charts to look into of them; the page's own policy names that script, and nothing else runs or loads.
+Numbers in a report are written by the functions here: shares are 0 to 1, and what is missing says so and is never a
+number.
 """
 
 from __future__ import annotations
@@ -16,37 +18,77 @@ from importlib import resources
 from typing import Any
 
 from preheat.errors import missing_extra
-from preheat.view.echarts import echarts_library
-from preheat.view.image import DARK, LIGHT, variables
+from preheat.view.echarts import echarts_library, to_echarts
+from preheat.view.figure import DARK, LIGHT, Figure, number, variables
+from preheat.view.svg import to_svg
 
-# --- A chart of a report: a drawing, what its colors mean, and what it shows in words ------------------------------
+_SIZE = (780, 290)  # of a drawing: wide and low, so that two are seen at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One chart.
+def fill(template: str, *, figures: Sequence[Figure] = (), **values: Any) -> str:
+    """A page as text.
 
-    Attributes:
-        name: of the section, also the prefix of ids in the drawing.
-        title: heading.
-        unit: what the values are.
-        svg: the ``<svg>`` element.
-        legend: the class of each sample of color, and what is drawn like it.
-        notes: sentences; the first also describes the drawing to those who do not see it.
-        options: the same chart to look into (:func:`preheat.view.echarts.report_options`), its series named by
-            the legend's words; None leaves it at the drawing.
+    Args:
+        template: ``package/file``.
+        figures: all figures of the page, each with a name of its own.
+        values: what it is filled with; text in them is escaped.
+
+    Raises:
+        MissingExtraError: if Jinja2 is not installed.
     """
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+        from markupsafe import Markup
+    except ImportError:
+        raise missing_extra("jinja2", "plot") from None
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
+    )
+    environment.filters |= {
+        "score": score, "count": count, "value": value, "number": number,
+        # What is marked is not escaped once more: both escape what is in them.
+        "drawing": lambda figure: Markup(to_svg(figure, inline=True, size=_SIZE)),
+        "data": lambda figure: Markup(as_data(to_echarts(figure))),
+        "legend": legend_of, "unit": unit_of,
+    }  # fmt: skip
+    script = chart_script() if figures else None
+    environment.globals |= {
+        "light": variables(LIGHT), "dark": variables(DARK), "script": script,
+        "script_text": Markup("" if script is None else script.text),
+    }  # fmt: skip
+    return environment.get_template(template).render(**values)
 
-    name: str
-    title: str
-    unit: str
-    svg: str
-    legend: list[tuple[str, str]]
-    notes: list[str]
-    options: dict[str, Any] | None = None
+
+def _text(template: str) -> str:
+    """A template by ``package/file``; without a package one of this."""
+    package, _, file = template.rpartition("/")
+    return (resources.files(package or "preheat.view") / file).read_text(encoding="utf-8")
 
 
-# --- The one script of a report with charts to look into, and their data, both as a page can hold them --------------
+# --- A figure on a page ---------------------------------------------------------------------------------------------
+
+
+def legend_of(figure: Figure) -> list[tuple[str, str]]:
+    """What a page's legend says: the classes of each sample, and the words; marks of one label once.
+
+    >>> from preheat.view.figure import Mark, Series
+    >>> mark = Mark(position=1, label="skip (1)", kind="event", role="skip")
+    >>> legend_of(Figure(series=(Series(label="used", role="used", x=[], y=[]),), marks=(mark, mark)))
+    [('line c1', 'used'), ('mark dotted c6', 'skip (1)')]
+    """
+    marks = {mark.label: mark for mark in figure.marks if mark.label}
+    kinds = {
+        label: f"mark {mark.dash} c{mark.color}" if mark.kind == "event" else mark.kind for label, mark in marks.items()
+    }
+    return [
+        *((f"{one.style} c{one.color}", one.label) for one in figure.series),
+        *((classes, label) for label, classes in kinds.items()),
+    ]
+
+
+def unit_of(figure: Figure) -> str:
+    """What stands beside a figure's heading: the unit of its values, and whether their axis is logarithmic."""
+    return ", ".join(part for part in (figure.y.unit, "logarithmic axis" if figure.y.log else "") if part)
 
 
 _LICENSE = (
@@ -76,47 +118,26 @@ class Script:
 
 def chart_script() -> Script | None:
     """The library and what draws with it; None where there is no library."""
-    found = echarts_library()
-    if found is None:
+    known = echarts_library()
+    if known is None:
         return None
-    library, name = found
-    own = (resources.files("preheat.view") / "charts.js").read_text(encoding="utf-8")
-    return Script(f"{_LICENSE}\n{library}\n({own})({name});\n")
+    library, name = known
+    return Script(f"{_LICENSE}\n{library}\n({_text('charts.js')})({name}, {_text('number.js')});\n")
 
 
-def as_data(options: Mapping[str, Any]) -> str:
+def as_data(option: Mapping[str, Any]) -> str:
     r"""Plain data as the text of a data element; nothing in it can end the element or begin another.
 
     >>> as_data({"name": "</script><!-- & é"})
     '{"name":"\\u003c/script\\u003e\\u003c!-- \\u0026 \\u00e9"}'
     """
-    text = json.dumps(options, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(option, allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
 
 
-# --- Numbers as a report writes them. Shares are 0 to 1; what is missing says so and is never a number --------------
-
-
-NOT_RECORDED = "not recorded"
-
-
-def number(value: Any, digits: int = 4) -> str:
-    """A number with ``digits`` significant digits, small ones as 8.2e-5; "not recorded" for None.
-
-    >>> number(0.00008215), number(12345.6), number(0.5), number(None), number(float("nan"))
-    ('8.215e-5', '12,350', '0.5', 'not recorded', 'not finite')
-    """
-    if value is None:
-        return NOT_RECORDED
-    if not math.isfinite(value):
-        return "not finite"
-    if value == 0 or 1e-3 <= abs(value) < 1e15:
-        rounded = float(f"{value:.{digits}g}")
-        return f"{rounded:,.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:g}"
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    return f"{float(mantissa):g}e{int(exponent)}"
+# --- Numbers and settings in words ----------------------------------------------------------------------------------
 
 
 def score(value: Any) -> str:
@@ -188,60 +209,3 @@ def value(setting: Any) -> str:
     if isinstance(setting, dict):
         return ", ".join(f"{key}={value(item)}" for key, item in setting.items()) or "none"
     return setting if isinstance(setting, str) else json.dumps(setting)
-
-
-# --- Templates of reports filled in: every page has the look of ``page.html.jinja`` ---------------------------------
-
-
-def fill(template: str, *, charts: Sequence[Chart] = (), **values: Any) -> str:
-    """A page as text.
-
-    Args:
-        template: ``package/file``.
-        charts: all charts of the page.
-        values: what it is filled with; text in them is escaped.
-
-    Raises:
-        MissingExtraError: if Jinja2 is not installed.
-    """
-    try:
-        from jinja2 import Environment, FunctionLoader, StrictUndefined
-    except ImportError:
-        raise missing_extra("jinja2", "plot") from None
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
-    )
-    environment.filters |= {
-        "score": score, "count": count, "value": value, "number": number, "data": _data,
-    }  # fmt: skip
-    script = chart_script() if any(chart.options for chart in charts) else None
-    environment.globals |= {
-        "light": variables(LIGHT), "dark": variables(DARK), "script": script, "script_text": _plain(script)
-    }  # fmt: skip
-    return environment.get_template(template).render(**values)
-
-
-def drawings(charts: Sequence[Chart]) -> list[tuple[Chart, Any]]:
-    """Charts, each with its drawing marked as one: it is not escaped."""
-    from markupsafe import Markup
-
-    return [(chart, Markup(chart.svg)) for chart in charts]
-
-
-def _plain(script: Script | None) -> Any:
-    """The script's text marked as what it is: it is not escaped."""
-    from markupsafe import Markup
-
-    return Markup("" if script is None else script.text)
-
-
-def _data(options: Mapping[str, Any]) -> Any:
-    from markupsafe import Markup
-
-    return Markup(as_data(options))
-
-
-def _text(template: str) -> str:
-    """A template by ``package/file``; without a package one of this."""
-    package, _, file = template.rpartition("/")
-    return (resources.files(package or "preheat.view") / file).read_text(encoding="utf-8")

@@ -1,111 +1,22 @@
-"""Which positions of a schedule a view shows: about 2,000 points and every border of a phase, whatever the horizon."""
+"""Schedules as curves: which positions a view shows, and the figure of several schedules.
+
+About 2,000 evenly spaced positions and both sides of every border of a phase, whatever the horizon, so that a warm-up
+of a hundred updates in a million keeps its corner.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import count, positive
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-# --- Fewer points for the same picture: of every stretch of a curve the lowest and the highest, so that spikes survive
-
-
-THINNED = 2000
-
-
-def thin(values: NDArray[np.float64], most: int = THINNED) -> NDArray[np.int64]:
-    """Which points to draw.
-
-    Args:
-        values: one curve, shape (n,); NaN where there is a gap.
-        most: at most so many points, even, >= 4.
-
-    Returns:
-        Indices into ``values``, rising: all of them up to ``most``; else the first, the last, and of each of equally
-        long stretches the lowest and the highest. A stretch without any number gives one index, so that its gap stays.
-
-    >>> import numpy as np
-    >>> spiky = np.zeros(10_000)
-    >>> spiky[5_004] = 9.0
-    >>> 5_004 in thin(spiky, most=100), len(thin(spiky, most=100)) <= 100
-    (True, True)
-    """
-    import numpy as np
-
-    many = len(values)
-    if many <= most:
-        return np.arange(many)
-    edges = np.linspace(0, many, (most - 2) // 2 + 1).astype(np.int64)
-    starts = edges[:-1]
-    chosen = [np.array([0, many - 1])]
-    for reduce, missing in ((np.minimum, np.inf), (np.maximum, -np.inf)):
-        filled: Any = np.where(np.isnan(values), missing, values)
-        extremes = np.repeat(reduce.reduceat(filled, starts), np.diff(edges))
-        at = np.flatnonzero(filled == extremes)
-        # Of several equal extremes in a stretch the first.
-        _, first = np.unique(np.searchsorted(edges, at, side="right"), return_index=True)
-        chosen.append(at[first])
-    return np.unique(np.concatenate(chosen))
-
-
-def thinned(places: NDArray[Any], values: NDArray[np.float64], most: int = THINNED) -> tuple[list[float], list[float]]:
-    """The points that :func:`thin` chooses, ready to draw."""
-    chosen = thin(values, most)
-    return places[chosen].tolist(), values[chosen].tolist()
-
-
-def mean_width(many: int) -> int:
-    """Over how many updates to average a curve of ``many``."""
-    return max(2, many // 40)
-
-
-def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """The mean of each value and the ``width`` - 1 before it, of those that are numbers; NaN where none is.
-
-    >>> import numpy as np
-    >>> running_mean(np.array([1.0, np.nan, 3.0, 5.0]), 2).tolist()
-    [1.0, 1.0, 3.0, 4.0]
-    """
-    import numpy as np
-
-    known = ~np.isnan(values)
-    sums = _window_sums(np.where(known, values, 0.0), width)
-    many = _window_sums(known.astype(np.float64), width)
-    with np.errstate(invalid="ignore"):
-        return np.where(many > 0, sums / many, np.nan)
-
-
-def _window_sums(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """The sum over each value and the ``width`` - 1 before it, from sums over stretches of 1, 2, 4, ... values.
-
-    Differences of one long running sum would be quicker, but a loss of 1e12 would leave its rounding in all the rest.
-    """
-    import numpy as np
-
-    width = min(width, len(values))
-    total, covered = np.zeros(len(values)), 0
-    stretch, span = values, 1
-    while width:
-        if width & 1:
-            total[covered:] += stretch[: len(values) - covered]
-            covered += span
-        longer = stretch.copy()
-        longer[span:] += stretch[:-span]
-        stretch, span, width = longer, 2 * span, width >> 1
-    return total
-
-
-# --- Which positions of a schedule a view shows: about 2,000 points and every border of a phase, whatever the horizon
-
+    from preheat.view.figure import Figure, Mark
 
 POINTS = 2000
 # Up to so many points one by one: a microsecond each, against the 100 ms that loading NumPy takes.
@@ -174,3 +85,53 @@ def _sampled(label: str, schedule: Schedule, last: int, lr: float, points: int |
     even = np.linspace(0, last, many).round().astype(np.int64)
     positions = np.union1d(even, np.array([0, *near, last], dtype=np.int64))
     return Sampled(label, positions.tolist(), (lr * schedule(positions)).tolist(), borders)
+
+
+def schedule_figure(
+    curves: Curves,
+    *,
+    updates: int | None = None,
+    lr: float = 1.0,
+    log: bool = False,
+    points: int = POINTS,
+    endless: bool = False,
+) -> Figure:
+    """Schedules in one picture, the borders of their phases marked.
+
+    Args:
+        curves: a schedule, several, or several by label.
+        updates: last position shown; None takes the longest horizon among the schedules.
+        lr: the peak learning rate; 1.0 shows shares of the peak.
+        log: a logarithmic axis of values.
+        points: most positions of a curve taken between the borders of phases, >= 2.
+        endless: whether schedules without an end may be shown without ``updates``: to twice their last border.
+
+    >>> from preheat import get_schedule
+    >>> figure = schedule_figure(get_schedule("linear", warmup=100, total=1000), lr=1e-4)
+    >>> figure.y.title, [mark.position for mark in figure.marks]
+    ('learning rate', [100])
+    """
+    from preheat.view.figure import Axis, Figure, Series
+
+    schedules = named(curves)
+    if endless and updates is None and all(schedule.horizon is None for schedule in schedules.values()):
+        last = max((border for schedule in schedules.values() for border in schedule.borders), default=0)
+        updates = max(1000, 2 * math.ceil(last))
+    sampled = sample(curves, updates, lr, points)
+    borders = sorted({border for curve in sampled for border in curve.borders if border})
+    return Figure(
+        x=Axis(title="update", high=max(1, sampled[0].positions[-1])),
+        y=Axis(title="learning rate" if lr != 1.0 else "share of the peak", log=log),
+        series=tuple(
+            Series(label=curve.label, role=index, x=curve.positions, y=curve.values)
+            for index, curve in enumerate(sampled, 1)
+        ),
+        marks=tuple(border_mark(border) for border in borders),
+    )
+
+
+def border_mark(border: int) -> Mark:
+    """Where a schedule changes phase, with the update above it."""
+    from preheat.view.figure import Mark
+
+    return Mark(position=border, label="a phase hands over", text=f"{border:,}")

@@ -17,9 +17,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from preheat.view.samples import Curves, sample
+
+if TYPE_CHECKING:
+    from preheat.view.figure import Figure
 
 Series = tuple[Sequence[float], Sequence[float]]
 
@@ -113,6 +116,37 @@ def draw_series(
         color=color,
         log=log,
         braille=can_show_braille(stream),
+    )
+
+
+def to_terminal(
+    figure: Figure,
+    *,
+    width: int | None = None,
+    height: int = 18,
+    color: bool = False,
+    stream: TextIO | None = None,
+) -> str:
+    """A figure as lines of text: a plan is drawn first, what was done on top of it.
+
+    Args:
+        figure: what to draw; of its marks the borders are drawn.
+        width: columns; None takes the terminal's, at most 100.
+        height: rows.
+        color: add ANSI colors.
+        stream: where it will be written, braille only if its encoding has it; None takes standard output.
+    """
+    ordered = sorted(figure.series, key=lambda one: one.style != "plan")
+    return draw_series(
+        {one.label: (one.x, one.y) for one in ordered},
+        what=figure.y.title,
+        borders=[mark.position for mark in figure.of("border")],
+        points=[one.label for one in ordered if one.style == "points"],
+        width=width,
+        height=height,
+        color=color,
+        log=figure.y.log,
+        stream=stream,
     )
 
 

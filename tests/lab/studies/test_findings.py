@@ -17,7 +17,7 @@ from preheat.lab.studies.findings import analyze_study, lines_of, sensitivity
 from preheat.lab.studies.report import write_study_report
 from preheat.lab.studies.table import RunRow, export_study
 from preheat.lab.training.records import write_json
-from preheat.view.report import number
+from preheat.view.figure import number
 from support.pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
 from support.runs import quiet
 

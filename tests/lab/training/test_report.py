@@ -13,8 +13,7 @@ import pytest
 import preheat
 from preheat.lab.training.records import read_run
 from preheat.lab.training.report import by_class, write_run_report
-from preheat.view.report import number
-from preheat.view.samples import running_mean, thin
+from preheat.view.figure import number, running_mean, thin
 from support.pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
 from support.run_folders import record, result, write, write_lines, write_run
 
@@ -94,7 +93,7 @@ def test_charts_to_look_into_hold_what_was_recorded(full):
         return
     assert len(full.charts) == len(full.drawings) == 6
     loss = {series["name"]: series for series in full.charts[2]["series"]}
-    assert list(loss) == ["each update", "mean of 3", "validation", "resume (1)", "spike (1)", "skip (1)"]
+    assert list(loss) == ["each update", "mean of 3", "validation", "spike (1)", "skip (1)", "resume (1)"]
     assert loss["each update"]["data"][20] == [20, 41.5]
     assert [len(series["data"]) for series in loss.values()] == [144, 144, 3, 0, 0, 0]
     assert loss["spike (1)"]["markLine"]["data"][0]["xAxis"] == 20
@@ -412,7 +411,8 @@ def test_charts_answer_the_mouse_with_what_was_recorded(tmp_path):
         assert [report.shown(name) for name in ("lr", "groups", "loss", "norm", "ratio", "critical")] == [
             (True, False)
         ] * 6
-        assert report.hint("lr", 70) == f"update 70 used: {number(records[70]['lr'], 6)}"
+        rate = number(records[70]["lr"], 6)
+        assert report.hint("lr", 70) == f"update 70 used: {rate} planned: {rate}"
         assert f"each update: {number(records[100]['loss'], 6)} mean of 3: " in report.hint("loss", 100)
         assert report.hint("groups", 9) == f"update 9 {HOSTILE[0]}: 2.5e-4 {HOSTILE[1]}: 2.5e-4"
         assert report.page.locator("img").count() == 0

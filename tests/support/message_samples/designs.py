@@ -5,8 +5,7 @@ import itertools
 import preheat
 from preheat.errors import PreheatError
 from preheat.schedule import SCHEDULE_NAMES
-from preheat.studio.design import STARTS, Design
-from preheat.studio.pages.design import copy_as
+from preheat.studio.design import STARTS, Design, copy_as
 from support.named_schedules import named
 
 DESIGNS = [

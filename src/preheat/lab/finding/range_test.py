@@ -57,6 +57,8 @@ from preheat.schedule.lengths import choice, count, number, positive
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from preheat.view import Figure as Picture
+
 
 # --- What a test holds for -------------------------------------------------------------------------------------------
 
@@ -449,28 +451,40 @@ class RangeTest:
         Raises:
             MissingExtraError: if matplotlib is not installed.
         """
-        from preheat.view import plot_against
+        from preheat.view import to_image
+
+        return to_image(self.figure(), path)
+
+    def figure(self) -> Picture:
+        """The picture as a value: see :meth:`plot`."""
+        from preheat.view import Axis, Mark, Series
+        from preheat.view import Figure as Picture
 
         read = [at for at, loss in enumerate(self.smoothed) if loss == loss]
         rates, smoothed = [self.lrs[at] for at in read], [self.smoothed[at] for at in read]
-        finite = [at for at, loss in enumerate(self.losses) if math.isfinite(loss)]
-        series: dict[str, tuple[list[float], list[float]]] = {
-            "loss of each update": ([self.lrs[at] for at in finite], [self.losses[at] for at in finite]),
-            "smoothed": (rates, smoothed),
-        }
-        lines = {}
+        series = [
+            Series(label="loss of each update", role="each", x=self.lrs, y=self.losses, style="faint"),
+            Series(label="smoothed", role="mean", x=rates, y=smoothed),
+        ]
+        marks = []
         for one in self.suggestions:
             if one.lr is None or not rates or not rates[0] <= one.lr <= self.lrs[-1]:
                 continue
-            if one.name == "critical":
-                lines[f"{one.name}: {one.lr:.2g}"] = one.lr
+            label = f"{one.name}: {one.lr:.2g}"
+            if one.name == "critical":  # measured by itself, so it has no place on the curve
+                marks.append(Mark(position=one.lr, label=label, kind="event", role="critical"))
             else:
                 at_rate = float(np.interp(math.log(one.lr), np.log(rates), smoothed))
-                series[f"{one.name}: {one.lr:.2g}"] = ([one.lr], [at_rate])
-        return plot_against(
-            series, path=path, xlabel="learning rate", ylabel="loss", faint=["loss of each update"],
-            log_x=self.spacing == "log", lines=lines, limits=_limits([self.losses[at] for at in read]),
+                role = _ROLE + len(series) - 2
+                series.append(Series(label=label, role=role, x=[one.lr], y=[at_rate]))
+        low, high = _limits([self.losses[at] for at in read]) or (None, None)
+        return Picture(
+            name="range-test", x=Axis(title="learning rate", log=self.spacing == "log"),
+            y=Axis(title="loss", low=low, high=high), series=tuple(series), marks=tuple(marks),
         )  # fmt: skip
+
+
+_ROLE = 5  # of the first suggestion: the colors before it are taken by the curves and the critical rate
 
 
 def _limits(losses: list[float]) -> tuple[float, float] | None:

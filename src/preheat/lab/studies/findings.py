@@ -553,7 +553,7 @@ def smooth(losses: Sequence[float | None]) -> list[float]:
     """The running mean over a fortieth of a run: batches differ more than updates do."""
     import numpy as np
 
-    from preheat.view.samples import mean_width, running_mean
+    from preheat.view.figure import mean_width, running_mean
 
     values = np.array([np.nan if loss is None else loss for loss in losses], dtype=float)
     means: list[float] = running_mean(values, mean_width(len(values))).tolist()

@@ -1,4 +1,4 @@
-"""What a study found, cell by cell: mean and spread over seeds, and a ranking only where intervals are apart.
+"""A study's report: every cell with its spread over seeds, figures, and one page that asks for nothing outside itself.
 
 Interval the mean over seeds, plus and minus t times the standard deviation over the root of their number: with normal
          losses 95 % of such intervals hold the mean over all seeds.
@@ -10,146 +10,114 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from preheat.errors import RunError, refusal
 from preheat.files import replacing
 from preheat.lab.studies.findings import Estimate, Findings, Horizon, Line, Point, analyze_study, interval
 from preheat.lab.studies.table import RunRow, StudyTable, read_study
 from preheat.lab.training.config import BBC, SYNTHETIC
-from preheat.view import inline_svg, plot_against, plot_series
-from preheat.view.echarts import report_options, with_margins
-from preheat.view.image import COLORS
-from preheat.view.report import Chart, drawings, duration, fill
-from preheat.view.samples import thin
+from preheat.view import Axis, Figure, Series, to_image
+from preheat.view.figure import COLORS, thinned
+from preheat.view.report import duration, fill
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+# --- The figures of a study -----------------------------------------------------------------------------------------
 
 
-# --- The pictures of a study: losses and accuracies over peaks, sensitivities, and the curves of the best cells
-# Each is one figure, written as PNG with its legend, and set into the page as a drawing with the legend beside it.
-
-
-_MOST_LINES = len(COLORS)  # of a picture; of more the best
 _APART = 1.03  # between the peaks of neighboring lines, so that their intervals can be told apart
-_ROOM = 0.06  # above and below the values
+_ROOM = 0.06  # of the values, above and below them
+_POINTS = 600  # of a curve: eight of them are in a picture
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture.
-
-    Attributes:
-        name: of its file and section.
-        title, unit: heading.
-        draw: makes the figure; with its legend in it or without.
-        options: the same to look into.
-        legend: names of the lines, in the order of their colors.
-        note: what it shows, in words.
-    """
-
-    name: str
-    title: str
-    unit: str
-    draw: Callable[[bool], Figure]
-    legend: tuple[str, ...]
-    note: str
-    options: dict[str, Any]
-
-    def chart(self) -> Chart:
-        """As part of a page."""
-        figure = self.draw(False)
-        figure.axes[0].set_ylabel("")  # the heading says it, in a size that can be read on a phone
-        figure.set_size_inches(7.8, 3.4)
-        legend = [(f"line c{number}", name) for number, name in enumerate(self.legend, 1)]
-        svg = inline_svg(figure, prefix=self.name, label=f"{self.title}. {self.note}")
-        return Chart(self.name, self.title, self.unit, svg, legend, [self.note], self.options)
-
-
-def pictures_of(table: StudyTable, horizon: Horizon, findings: Findings) -> list[Picture]:
-    """All pictures of one horizon that there are numbers for."""
-    lines = [one.line for one in horizon.compared if one.line.best is not None][:_MOST_LINES]
-    if not lines:
-        return []
-    lines.sort(key=lambda line: (line.schedule, str(line.warmup)))
-    found = []
-    if max(len(line.points) for line in lines) > 1:
-        found.append(_losses(horizon, lines, findings))
+def figures_of(table: StudyTable, horizon: Horizon, findings: Findings) -> list[Figure]:
+    """All figures of one horizon that there are numbers for; of more than eight lines the best."""
+    lines = drawn_lines(horizon)
+    figures = []
+    if max((len(line.points) for line in lines), default=0) > 1:
+        figures.append(loss_figure(horizon, findings))
         if any(point.accuracy for line in lines for point in line.points):  # none where every run went wrong
-            found.append(_accuracies(horizon, lines))
+            figures.append(accuracy_figure(horizon))
         if any(line.sensitivities() for line in lines):
-            found.append(_sensitivities(horizon, lines, findings))
-    return [*found, *_curves(table, horizon, lines, findings)]
+            figures.append(_sensitivity_figure(horizon, lines, findings))
+    return [*figures, *_curve_figures(table, horizon, lines, findings)]
 
 
-def _losses(horizon: Horizon, lines: Sequence[Line], findings: Findings) -> Picture:
-    top = findings.initial
+def drawn_lines(horizon: Horizon) -> list[Line]:
+    """The lines that are drawn, in the order of their colors, which are the same in every figure of the horizon."""
+    lines = [one.line for one in horizon.compared if one.line.best is not None][:COLORS]
+    return sorted(lines, key=lambda line: (line.schedule, str(line.warmup)))
+
+
+def loss_figure(horizon: Horizon, findings: Findings) -> Figure:
+    """The final validation loss of every line over its peaks, with intervals over seeds."""
+    lines, top = drawn_lines(horizon), findings.initial
     low = min(_low(point.loss) for line in lines for point in line.points if point.loss)
     room = _ROOM * max(top - low, _ROOM)
-    limits = (low - room, top + room)
-
-    def loss(point: Point) -> Estimate | None:
-        return point.loss
-
-    def draw(legend: bool) -> Figure:
-        return _over_peaks(lines, loss, "validation loss (nats)", limits, legend=legend)
-
     note = (
         f"Mean over seeds with its 95 % interval, after {horizon.updates:,} updates. Losses count at most as that of an"
         f" untrained model, {top:.3f}, the upper edge; a run whose numbers went bad counts as one. Crossed: half of"
         " the seeds came less than half as far as the best cell."
     )
-    options = _options_over_peaks(lines, loss, limits)
-    return Picture(
-        f"loss-{horizon.updates}", "Loss over the peak", "validation, cross-entropy in nats", draw, _names(lines), note,
-        options,
-    )  # fmt: skip
+    axis = Axis(title="validation loss", unit="cross-entropy in nats", low=low - room, high=top + room)
+    return _over_peaks(f"loss-{horizon.updates}", "Loss over the peak", axis, note, lines, lambda point: point.loss)
 
 
-def _accuracies(horizon: Horizon, lines: Sequence[Line]) -> Picture:
-    def accuracy(point: Point) -> Estimate | None:
-        return point.accuracy
-
-    def draw(legend: bool) -> Figure:
-        return _over_peaks(lines, accuracy, "validation accuracy", (0.0, 1.0), legend=legend)
-
+def accuracy_figure(horizon: Horizon) -> Figure:
+    """The final validation accuracy of every line over its peaks, with intervals over seeds."""
     note = "Mean over the seeds that are done, with its 95 % interval."
-    name, options = f"accuracy-{horizon.updates}", _options_over_peaks(lines, accuracy, (0.0, 1.0))
-    return Picture(name, "Accuracy over the peak", "validation", draw, _names(lines), note, options)
+    axis = Axis(title="validation accuracy", low=0.0, high=1.0)
+    name = f"accuracy-{horizon.updates}"
+    return _over_peaks(name, "Accuracy over the peak", axis, note, drawn_lines(horizon), lambda point: point.accuracy)
 
 
-def _sensitivities(horizon: Horizon, lines: Sequence[Line], findings: Findings) -> Picture:
-    known = [(line, found) for line in lines if (found := line.sensitivity()) is not None]
-    series = {line.name: ([number], [found.mean]) for number, (line, found) in enumerate(known, 1)}
-    margins = {line.name: [found.margin or 0.0] for line, found in known}
+def _over_peaks(
+    name: str, title: str, axis: Axis, note: str, lines: Sequence[Line], value: Callable[[Point], Estimate | None]
+) -> Figure:
+    series = []
+    for index, line in enumerate(lines, 1):
+        known = [(point, estimate) for point in line.points if (estimate := value(point)) is not None]
+        series.append(
+            Series(
+                label=line.name, role=index,
+                x=[point.lr for point, _ in known], y=[estimate.mean for _, estimate in known],
+                margins=[estimate.margin or 0.0 for _, estimate in known],
+                crossed=[at for at, (point, _) in enumerate(known) if point.fails],
+            )
+        )  # fmt: skip
+    peaks = Axis(title="peak learning rate", log=True)
+    return Figure(name=name, title=title, x=peaks, y=axis, series=tuple(series), notes=(note,), apart=_APART)
 
-    top = max((found.mean + (found.margin or 0.0) for _, found in known), default=1.0)
 
-    def draw(legend: bool) -> Figure:
-        figure = plot_against(series, xlabel="", ylabel="LR sensitivity (nats)", margins=margins, legend=legend)
-        axes = figure.axes[0]
-        axes.set_xticks([])
-        axes.set_xlim(0.4, len(known) + 0.6)
-        return figure
-
+def _sensitivity_figure(horizon: Horizon, lines: Sequence[Line], findings: Findings) -> Figure:
+    known = [
+        (index, line.name, estimate)
+        for index, line in enumerate(lines, 1)
+        if (estimate := line.sensitivity()) is not None
+    ]
+    series = tuple(
+        Series(label=name, role=index, x=[place], y=[estimate.mean], margins=[estimate.margin or 0.0])
+        for place, (index, name, estimate) in enumerate(known, 1)
+    )
     note = (
         f"How much loss a wrong peak costs on average, peaks from {findings.lowest:g} to {findings.highest:g} taken"
         " evenly in their logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers."
     )
-    options = with_margins(report_options(series, xlabel="", reach=len(known) + 0.6, limits=(0.0, 1.05 * top)), margins)
-    return Picture(f"sensitivity-{horizon.updates}", "LR sensitivity", "nats", draw, tuple(series), note, options)
+    top = max((estimate.mean + (estimate.margin or 0.0) for _, _, estimate in known), default=1.0)
+    beside = Axis(low=0.4, high=len(known) + 0.6)  # places without numbers: the lines stand beside each other
+    axis = Axis(title="LR sensitivity", unit="nats", low=0.0, high=1.05 * top)
+    return Figure(
+        name=f"sensitivity-{horizon.updates}", title="LR sensitivity", x=beside, y=axis, series=series, notes=(note,)
+    )
 
 
-def _curves(table: StudyTable, horizon: Horizon, lines: Sequence[Line], findings: Findings) -> list[Picture]:
+def _curve_figures(table: StudyTable, horizon: Horizon, lines: Sequence[Line], findings: Findings) -> list[Figure]:
     """Learning rates and training losses of each line at its best peak."""
-    rates: dict[str, Any] = {}
-    losses: dict[str, Any] = {}
-    for line in lines:
+    rates, losses = [], []
+    for index, line in enumerate(lines, 1):
         best = line.best
         assert best is not None
         cell = (line.schedule, line.warmup, best.lr, line.horizon)
@@ -158,83 +126,37 @@ def _curves(table: StudyTable, horizon: Horizon, lines: Sequence[Line], findings
             continue
         name = f"{line.name}, peak {best.lr:g}"
         records = table.records(runs[0].name)
-        rates[name] = _thinned([record["lr"] for record in records])
-        losses[name] = _thinned([mean(at) for at in zip(*(findings.losses[row.name] for row in runs), strict=False)])
+        rates.append(_curve(name, index, [record["lr"] for record in records]))
+        means = zip(*(findings.losses[row.name] for row in runs), strict=False)
+        losses.append(_curve(name, index, [mean(at) for at in means]))
     if not rates:
         return []
-
-    def draw(series: Mapping[str, Any], label: str) -> Callable[[bool], Figure]:
-        return lambda legend: plot_series(series, ylabel=label, legend=legend)
-
-    updates, names = horizon.updates, tuple(rates)
+    updates = Axis(title="update", high=horizon.updates)
     return [
-        Picture(
-            f"rates-{updates}", "Learning rates of the best cells", "", draw(rates, "learning rate"), names,
-            "Each line at its best peak.", report_options(rates, reach=updates),
+        Figure(
+            name=f"rates-{horizon.updates}", title="Learning rates of the best cells", x=updates,
+            y=Axis(title="learning rate"), series=tuple(rates), notes=("Each line at its best peak.",),
         ),
-        Picture(
-            f"training-{updates}", "Training loss of the best cells", "cross-entropy in nats",
-            draw(losses, "training loss (nats)"), names, "Running means over a fortieth of the run, then over seeds.",
-            report_options(losses, reach=updates),
+        Figure(
+            name=f"training-{horizon.updates}", title="Training loss of the best cells", x=updates,
+            y=Axis(title="training loss", unit="cross-entropy in nats"), series=tuple(losses),
+            notes=("Running means over a fortieth of the run, then over seeds.",),
         ),
     ]  # fmt: skip
 
 
-def _over_peaks(
-    lines: Sequence[Line],
-    value: Callable[[Point], Estimate | None],
-    label: str,
-    limits: tuple[float, float],
-    *,
-    legend: bool,
-) -> Figure:
-    series, margins = {}, {}
-    for place, line in enumerate(lines):
-        shift = _APART ** (place - (len(lines) - 1) / 2)
-        known = [(point.lr * shift, found) for point in line.points if (found := value(point)) is not None]
-        series[line.name] = ([lr for lr, _ in known], [found.mean for _, found in known])
-        margins[line.name] = [found.margin or 0.0 for _, found in known]
-    figure = plot_against(
-        series, xlabel="peak learning rate", ylabel=label, margins=margins, log_x=True, limits=limits, legend=legend
-    )
-    for (line, (places, values)), color in zip(zip(lines, series.values(), strict=True), COLORS, strict=False):
-        failing = [place for place, point in enumerate(point for point in line.points if value(point)) if point.fails]
-        at = [places[place] for place in failing], [values[place] for place in failing]
-        figure.axes[0].plot(*at, marker="x", markersize=11, markeredgewidth=1.6, linestyle="none", color=color)
-    return figure
-
-
-def _options_over_peaks(
-    lines: Sequence[Line], value: Callable[[Point], Estimate | None], limits: tuple[float, float]
-) -> dict[str, Any]:
-    """As :func:`_over_peaks`, each point at its very peak: lines can be hidden where intervals lie on each other."""
-    series, margins, crossed = {}, {}, {}
-    for line in lines:
-        known = [(point, found) for point in line.points if (found := value(point)) is not None]
-        series[line.name] = ([point.lr for point, _ in known], [found.mean for _, found in known])
-        margins[line.name] = [found.margin or 0.0 for _, found in known]
-        crossed[line.name] = [index for index, (point, _) in enumerate(known) if point.fails]
-    options = report_options(series, xlabel="peak learning rate", log_x=True, limits=limits)
-    return with_margins(options, margins, crossed)
-
-
-def _names(lines: Sequence[Line]) -> tuple[str, ...]:
-    return tuple(line.name for line in lines)
-
-
-def _low(found: Estimate | None) -> float:
-    return 0.0 if found is None else found.mean - (found.margin or 0.0)
-
-
-def _thinned(values: Sequence[float]) -> tuple[list[int], list[float]]:
+def _curve(label: str, role: int, values: Sequence[float]) -> Series:
     import numpy as np
 
-    array = np.array(values, dtype=float)
-    chosen = thin(array, 600)
-    return chosen.tolist(), array[chosen].tolist()
+    x, y = thinned(np.arange(len(values)), np.array(values, dtype=float), _POINTS)
+    return Series(label=label, role=role, x=x, y=y)
 
 
-# --- What a study found, cell by cell: mean and spread over seeds, and a ranking only where intervals are apart
+def _low(estimate: Estimate | None) -> float:
+    return 0.0 if estimate is None else estimate.mean - (estimate.margin or 0.0)
+
+
+# --- Cell by cell, in words -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,19 +338,18 @@ def write_page(table: StudyTable, findings: Findings) -> Path:
 def _render(table: StudyTable, findings: Findings) -> str:
     """The page as text; its pictures are written on the way."""
     header = table.folder.header()
-    horizons, charts = [], []
+    horizons, figures = [], []
+    (table.folder.path / PICTURES).mkdir(exist_ok=True)
     for horizon in findings.horizons:
-        pictures = pictures_of(table, horizon, findings)
-        (table.folder.path / PICTURES).mkdir(exist_ok=True)
-        for picture in pictures:
-            _write(picture.draw(True), table.folder.path / PICTURES / f"{picture.name}.png")
-        drawn = [picture.chart() for picture in pictures]
-        charts += drawn
-        horizons.append({"of": horizon, "charts": drawings(drawn), "failures": _failures(horizon)})
+        drawn = figures_of(table, horizon, findings)
+        for figure in drawn:
+            to_image(figure, table.folder.path / PICTURES / f"{figure.name}.png")
+        figures += drawn
+        horizons.append({"of": horizon, "figures": drawn, "failures": _failures(horizon)})
     cells = summarize_cells(table)
     return fill(
         "preheat.lab.studies/report.html.jinja",
-        charts=charts,
+        figures=figures,
         name=table.folder.path.resolve().name,
         question=header["question"],
         cost=f"{data_of(table)}; {cost_of(table)}",
@@ -442,11 +363,6 @@ def _render(table: StudyTable, findings: Findings) -> str:
             {key: value for key, value in header["design"].items() if value}, indent=2, ensure_ascii=False
         ),
     )
-
-
-def _write(figure: Any, path: Path) -> None:
-    with replacing(path) as beside:
-        figure.savefig(beside, format="png", metadata={"Software": None})
 
 
 def _tiles(table: StudyTable, findings: Findings) -> list[tuple[str, str, str]]:

@@ -31,10 +31,10 @@ from preheat.lab.training.evaluation import Outputs, run_over
 from preheat.lab.training.model import build_model, load_model, save
 from preheat.lab.training.parts import Parts
 from preheat.lab.training.processes import from_main, gather_objects, sum_over, use_threads, without_denormals
-from preheat.lab.training.records import EVALUATIONS, RECORDS, read_json, read_lines, write_json
-from preheat.lab.training.report import write_run_report
+from preheat.lab.training.records import read_json, read_run, write_json
+from preheat.lab.training.report import loss_figure, rate_figure, write_run_report
 from preheat.lab.training.run_logger import RunLogger, StopRequest
-from preheat.view import plot_series
+from preheat.view import to_image
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -117,28 +117,11 @@ def _angle(old: torch.Tensor, new: torch.Tensor) -> float:
 
 
 def draw_run(folder: Path) -> None:
-    """``lr.png``: the rate every update used. ``loss.png``: each update's loss, its running mean, and validation."""
-    records = read_lines(folder / RECORDS)
-    evaluations = read_lines(folder / EVALUATIONS)
-    updates = [record["update"] for record in records]
-    rates = {"lr": (updates, [record["lr"] for record in records])}
-    plot_series(rates, path=folder / "lr.png", ylabel="learning rate used")
-    losses = [float("nan") if record["loss"] is None else record["loss"] for record in records]
-    width = max(1, len(losses) // 40)
-    series = {
-        "each update": (updates, losses),
-        f"mean of {width} updates": (updates, _running_mean(losses, width)),
-        "validation": ([line["update"] for line in evaluations], [line["loss"] for line in evaluations]),
-    }
-    plot_series(series, path=folder / "loss.png", ylabel="cross-entropy (nats)", faint=["each update"])
-
-
-def _running_mean(values: list[float], width: int) -> list[float]:
-    means = []
-    for index in range(len(values)):
-        window = values[max(0, index + 1 - width) : index + 1]
-        means.append(sum(window) / len(window))
-    return means
+    """``lr.png`` and ``loss.png``: the first figures of the run's report as images."""
+    run = read_run(folder)
+    for figure in (rate_figure(run), loss_figure(run)):
+        if figure is not None:
+            to_image(figure, folder / f"{figure.name}.png")
 
 
 # --- The run ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,27 @@ from preheat.files import replacing
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.records import RunData, read_run
 from preheat.lab.training.settings import SETTINGS
-from preheat.view import inline_svg, plot_series
 from preheat.view import report as words
-from preheat.view.echarts import report_options
-from preheat.view.image import COLORS
-from preheat.view.report import NOT_RECORDED, Chart, count, drawings, fill, listing, number, of, value
-from preheat.view.samples import mean_width, running_mean, sample, thin, thinned
+from preheat.view.figure import (
+    COLORS,
+    NOT_RECORDED,
+    POINTS,
+    Axis,
+    Figure,
+    Mark,
+    Series,
+    averaged,
+    mean_width,
+    number,
+    running_mean,
+    thin,
+    thinned,
+)
+from preheat.view.report import count, fill, listing, of, value
+from preheat.view.samples import border_mark, sample
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from preheat.view.figure import Column
 
 
 # --- The settings of a run beside their defaults: what was chosen comes first ---------------------------------------
@@ -139,19 +150,34 @@ def worst_pairs(confusion: Sequence[Sequence[int]], most: int) -> list[tuple[int
 # --- A run's events (spikes, skipped updates, resumes): marked on the curves, and in a table with the schedule there
 
 
-# Kinds with a color of their own; any other is marked as one of "other events".
-_KINDS = {"resume": "c8", "spike": "c7", "skip": "c6", "stop": "c5"}
-_OTHER = "c4"
+# With a color of their own; any other is one of "other events". Where room is little, the first have their numbers.
+_KINDS = ("spike", "skip", "resume", "stop")
 MOST_MARKS = 100  # of a kind: more would be a block of color
-MOST_ROWS = 200
+MOST_ROWS = 200  # of the table
+_NUMBERED = 5  # events of a kind that have their update above them; of more, numbers would be noise
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Updates to mark on the curves, by the legend's words for a kind, in a fixed order; what their colors mean."""
+def marks_of(events: list[dict[str, Any]]) -> tuple[Mark, ...]:
+    """Where the events are; of a kind with very many, evenly chosen ones.
 
-    drawn: dict[str, list[float]]
-    legend: list[tuple[str, str]]
+    >>> [mark.label for mark in marks_of([{"update": 3, "event": "spike"}, {"update": 9, "event": "moved"}])]
+    ['spike (1)', 'other events (1)']
+    """
+    updates: dict[str, list[int]] = {kind: [] for kind in (*_KINDS, "other")}
+    for event in events:
+        if isinstance(event.get("update"), int):
+            updates[event["event"] if event.get("event") in _KINDS else "other"].append(event["update"])
+    marks = []
+    for kind, at in updates.items():
+        chosen = at[:: -(-len(at) // MOST_MARKS) or 1]
+        some = f", {len(chosen)} of them marked" if len(chosen) < len(at) else ""
+        label = f"{'other events' if kind == 'other' else kind} ({len(at):,}{some})"
+        marks += [
+            Mark(position=update, label=label, kind="event", role=kind,
+                 text=f"{update:,}" if len(at) <= _NUMBERED else "")
+            for update in chosen
+        ]  # fmt: skip
+    return tuple(marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,28 +189,6 @@ class EventRow:
     text: str
     lr: str
     border: str
-
-
-def marks_of(events: list[dict[str, Any]]) -> Marks:
-    """Where the events are; of a kind with very many, evenly chosen ones.
-
-    >>> marks_of([{"update": 3, "event": "spike"}, {"update": 9, "event": "moved"}]).legend
-    [('mark c7', 'spike (1)'), ('mark c4', 'other events (1)')]
-    """
-    updates_by_kind: dict[str, list[float]] = {**{kind: [] for kind in _KINDS}, "other events": []}
-    for event in events:
-        if isinstance(event.get("update"), int):
-            updates_by_kind[event["event"] if event.get("event") in _KINDS else "other events"].append(event["update"])
-    drawn: dict[str, list[float]] = {}
-    legend = []
-    for kind, updates in updates_by_kind.items():
-        marked = updates[:: -(-len(updates) // MOST_MARKS) or 1]
-        some = f", {len(marked)} of them marked" if len(marked) < len(updates) else ""
-        words = f"{kind} ({len(updates):,}{some})"
-        drawn[words] = marked
-        if updates:
-            legend.append((f"mark {_KINDS.get(kind, _OTHER)}", words))
-    return Marks(drawn, legend)
 
 
 def event_rows(run: RunData) -> list[EventRow]:
@@ -224,100 +228,95 @@ def _nearest_border(run: RunData, update: int | None) -> str:
     return f"{count(border)}, {count(abs(border - update))} {'later' if border > update else 'before'}"
 
 
-# --- The curves of a run's report -----------------------------------------------------------------------------------
+# --- The figures of a run -------------------------------------------------------------------------------------------
 # Words stay out of the drawings, but for the numbers on the axes: the page sets them, in fonts that have every script
 # and in a size that can be read where the drawing is small.
 
 
-if TYPE_CHECKING:
-    Column = NDArray[np.float64]
-
-_SIZE = (7.8, 2.9)  # inches: wide and low, so that two are seen at a time
-_PLACE = (0.078, 0.16, 0.9, 0.77)  # of the axes in it: left, bottom, width, height
-_MOST_BORDERS = 60
-_VISIBLE = 0.005  # of the peak: about a pixel of the drawing
-FEW = 60  # values that need no mean to be read
-_DOTTED = 30  # points from which on the house style draws none, only the line
-SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
+_MOST_BORDERS = 60  # of a schedule: more phases are drawn, but not marked
+_SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
 
 
-def draw_charts(run: RunData, marks: Marks) -> tuple[list[Chart], list[str]]:
-    """Every chart the records have numbers for, and what there is none of."""
-    makers: dict[str, Callable[[RunData, Marks], Chart | None]] = {
-        "learning rate": rate_chart,
-        "learning rates of parameter groups": group_chart,
-        "loss": loss_chart,
-        "gradient norm": norm_chart,
-        "update-to-weight ratio": ratio_chart,
-        "critical learning rate": critical_chart,
+def figures_of(run: RunData, points: int = POINTS) -> tuple[list[Figure], list[str]]:
+    """Every figure the records have numbers for, and what there is none of.
+
+    Args:
+        run: what to draw.
+        points: at most about so many of a curve.
+    """
+    makers: dict[str, Callable[[RunData, int], Figure | None]] = {
+        "learning rate": rate_figure,
+        "learning rates of parameter groups": _group_figure,
+        "loss": loss_figure,
+        "gradient norm": _norm_figure,
+        "update-to-weight ratio": _ratio_figure,
+        "critical learning rate": _critical_figure,
     }
-    drawn = {what: maker(run, marks) for what, maker in makers.items()}
-    return [chart for chart in drawn.values() if chart], [what for what, chart in drawn.items() if not chart]
+    drawn = {what: maker(run, points) for what, maker in makers.items()}
+    return [figure for figure in drawn.values() if figure], [what for what, figure in drawn.items() if not figure]
 
 
-def rate_chart(run: RunData, marks: Marks) -> Chart | None:
-    """The rate every update used, and the planned curve where it differs or has not been reached."""
+def rate_figure(run: RunData, points: int = POINTS) -> Figure | None:
+    """The rate every update used, over the planned curve; None where no rate is recorded."""
     import numpy as np
 
     updates, used = run.numbers("lr")
     if not len(used):
         return None
-    chosen = thin(used)
-    series, legend = {"used": (updates[chosen].tolist(), used[chosen].tolist())}, [("line c1", "used")]
+    chosen = thin(used, points)
+    at = updates[chosen]
+    series = [Series(label="used", role="used", x=at.tolist(), y=used[chosen].tolist())]
     top, last = int(used.argmax()), len(used) - 1
     notes = [
         f"Update {count(updates[0])} used {number(used[0])}, update {count(updates[top])} the most,"
         f" {number(used[top])}, and update {count(updates[last])}, the last one recorded, {number(used[last])}."
     ]
-    borders: list[int] = []
-    reach = run.done
+    marks: list[Mark] = []
     if not run.schedule.waits_for:
-        planned = sample(run.schedule, updates=max(1, run.total - 1), lr=run.lr)[0]
-        borders = [border for border in planned.borders if border][:_MOST_BORDERS]
+        planned = sample(run.schedule, updates=max(1, run.total - 1), lr=run.lr, points=points)[0]
+        borders = [border for border in planned.borders if border]
         gap = abs(used - run.lr * run.schedule(updates.astype(int))).max() / (max(planned.values) or 1.0)
         differ = f"differ by at most {number(gap)} of the planned peak" if gap else "are the same"
         notes.append(f"Used and planned rates {differ}.")
-        if gap > _VISIBLE or run.done < run.total:
-            reach = max(run.done, run.total)
-            # Also where the used ones are drawn: both are known where one is looked at.
-            at = np.union1d(planned.positions, updates[chosen]).astype(np.int64)
-            series["planned"] = (at.tolist(), (run.lr * run.schedule(at)).tolist())
-            legend.append(("dash c2", "planned"))
-    if borders:
-        first = f", the first {_MOST_BORDERS} times" if len(borders) == _MOST_BORDERS else ""
-        legend.append(("border", f"a phase hands over{first}"))
-    how: dict[str, Any] = {"dashed": ["planned"], "borders": borders, "reach": reach}
-    return _chart(run, "lr", "Learning rate", series, legend, notes, marks, **how)
+        # Also where the used ones are drawn: both are known where one is looked at.
+        every = np.union1d(planned.positions, at).astype(np.int64)
+        rates = (run.lr * run.schedule(every)).tolist()
+        series.append(Series(label="planned", role="planned", x=every.tolist(), y=rates, style="plan"))
+        first = f", the first {_MOST_BORDERS} times" if len(borders) > _MOST_BORDERS else ""
+        marks = [replace(border_mark(border), label=f"a phase hands over{first}") for border in borders[:_MOST_BORDERS]]
+    return _figure(run, "lr", "Learning rate", series, notes, marks=marks)
 
 
-def group_chart(run: RunData, _: Marks) -> Chart | None:
+def _group_figure(run: RunData, points: int) -> Figure | None:
     """The rate of each parameter group; of many groups eight, evenly chosen."""
     names = list(run.groups)
     if len(names) < 2:
         return None
-    step = max(1, -(-len(names) // len(COLORS)))
-    shown = names[::step]
-    series = {name: thinned(*run.groups[name]) for name in shown}
+    shown = names[:: max(1, -(-len(names) // COLORS))]
+    series = []
+    for index, name in enumerate(shown, 1):
+        x, y = thinned(*run.groups[name], points)
+        series.append(Series(label=name, role=index, x=x, y=y))
     last = {name: float(run.groups[name][1][-1]) for name in names}
     low, high = min(names, key=last.__getitem__), max(names, key=last.__getitem__)
     notes = [
         f"{len(names)} groups; where last recorded, from {number(last[low])} ({low}) to {number(last[high])} ({high})."
     ]
-    if step > 1:
+    if len(shown) < len(names):
         notes.append(f"{len(shown)} of them are drawn.")
-    legend = [(f"line c{index}", name) for index, name in enumerate(shown, 1)]
-    return _chart(run, "groups", "Learning rates of parameter groups", series, legend, notes, Marks({}, []))
+    # Groups have the colors that events have too: no events here.
+    return _figure(run, "groups", "Learning rates of parameter groups", series, notes, events=False)
 
 
-def loss_chart(run: RunData, marks: Marks) -> Chart | None:
-    """Each update's loss, its running mean, and the validation loss."""
+def loss_figure(run: RunData, points: int = POINTS) -> Figure | None:
+    """Each update's loss, its running mean, and the validation loss; None where no loss is recorded."""
     import numpy as np
 
     updates, losses = run.columns["update"], run.columns["loss"]
     known = losses[~np.isnan(losses)]
     if not len(known):
         return None
-    series, legend, faint = _averaged(updates, losses)
+    series = [*averaged(updates, losses, points)]
     width = mean_width(len(losses))
     notes = [
         f"The mean of the last {count(width)} updates is {number(running_mean(losses, width)[-1])};"
@@ -326,19 +325,18 @@ def loss_chart(run: RunData, marks: Marks) -> Chart | None:
     held = [line for line in run.validation if line.get("loss") is not None]
     if held:
         at, validation = (np.array([line[key] for line in held], dtype=float) for key in ("update", "loss"))
-        legend.append((f"{'dot' if len(held) < _DOTTED else 'line'} c{len(series) + 1}", "validation"))
-        series["validation"] = thinned(at, validation)
+        x, y = thinned(at, validation, points)
+        series.append(Series(label="validation", role="validation", x=x, y=y))
         best = int(validation.argmin())
         notes.append(f"The lowest validation loss is {number(validation[best])}, after {count(at[best])} updates.")
     if len(known) < len(losses):
         lost = updates[np.isnan(losses)].tolist()
         notes.append(f"Not finite at {of(len(lost), len(losses))} updates: {listing(lost)}.")
-    log = bool(known.min() > 0 and known.max() > SPIKY * np.median(known))
-    how: dict[str, Any] = {"unit": "cross-entropy in nats", "faint": faint, "log": log}
-    return _chart(run, "loss", "Loss", series, legend, notes, marks, **how)
+    log = bool(known.min() > 0 and known.max() > _SPIKY * np.median(known))
+    return _figure(run, "loss", "Loss", series, notes, unit="cross-entropy in nats", log=log)
 
 
-def norm_chart(run: RunData, marks: Marks) -> Chart | None:
+def _norm_figure(run: RunData, points: int) -> Figure | None:
     """The gradient's norm before clipping, and the level it is clipped to."""
     import numpy as np
 
@@ -349,12 +347,12 @@ def norm_chart(run: RunData, marks: Marks) -> Chart | None:
     notes = [
         f"The median is {number(np.median(norms))}, the largest {number(norms[top])} at update {count(updates[top])}."
     ]
-    series, legend, faint = _averaged(updates, _positive(norms))
     clip = run.header["config"].get("clip") or None
-    clipped = run.columns["clipped"]
-    known = clipped[~np.isnan(clipped)]
+    marks = []
     if clip:
-        legend.append(("level", f"clipped to {number(clip)}"))
+        marks.append(Mark(position=clip, label=f"clipped to {number(clip)}", kind="level"))
+        clipped = run.columns["clipped"]
+        known = clipped[~np.isnan(clipped)]
         many = of(int(known.sum()), len(known)) + " updates" if len(known) else NOT_RECORDED
         notes.append(f"Clipped to {number(clip)}: {many}.")
     else:
@@ -362,11 +360,11 @@ def norm_chart(run: RunData, marks: Marks) -> Chart | None:
     missing = len(run.columns["update"]) - len(norms)
     if missing:
         notes.append(f"Not recorded or not finite at {of(missing, len(run.columns['update']))} updates.")
-    how: dict[str, Any] = {"log": True, "level": clip, "faint": faint}
-    return _chart(run, "norm", "Gradient norm", series, legend, notes, marks, **how)
+    series = averaged(updates, _positive(norms), points)
+    return _figure(run, "norm", "Gradient norm", series, notes, marks=marks, log=True)
 
 
-def ratio_chart(run: RunData, marks: Marks) -> Chart | None:
+def _ratio_figure(run: RunData, points: int) -> Figure | None:
     """How far an update moves the weights, as a share of their size."""
     import numpy as np
 
@@ -378,12 +376,12 @@ def ratio_chart(run: RunData, marks: Marks) -> Chart | None:
         f"Measured at {of(len(ratios), len(run.columns['update']))} updates: the median is {number(np.median(ratios))},"
         f" the largest {number(ratios[top])} at update {count(updates[top])}."
     ]
-    series, legend, faint = _averaged(updates, _positive(ratios))
-    how: dict[str, Any] = {"unit": "norm of the change over norm of the weights", "faint": faint, "log": True}
-    return _chart(run, "ratio", "Update-to-weight ratio", series, legend, notes, marks, **how)
+    series = averaged(updates, _positive(ratios), points)
+    unit = "norm of the change over norm of the weights"
+    return _figure(run, "ratio", "Update-to-weight ratio", series, notes, unit=unit, log=True)
 
 
-def critical_chart(run: RunData, marks: Marks) -> Chart | None:
+def _critical_figure(run: RunData, points: int) -> Figure | None:
     """The rate beyond which the loss would rise along the update, where it was measured, against the one used."""
     import numpy as np
 
@@ -400,60 +398,38 @@ def critical_chart(run: RunData, marks: Marks) -> Chart | None:
     ]
     if not used.all():
         notes.append("Rates of 0 have no place on this axis and are left out.")
-    measured_at = "critical, where it was measured"
-    series = {"used": thinned(run.columns["update"], _positive(used)), measured_at: thinned(updates, critical)}
-    legend = [("line c1", "used"), ("dot c2", measured_at)]
-    how: dict[str, Any] = {"log": True, "points": [measured_at]}
-    return _chart(run, "critical", "Critical learning rate", series, legend, notes, marks, **how)
+    x, y = thinned(run.columns["update"], _positive(used), points)
+    at, rates = thinned(updates, critical, points)
+    series = (
+        Series(label="used", role="used", x=x, y=y),
+        Series(label="critical, where it was measured", role="critical", x=at, y=rates, style="points"),
+    )
+    return _figure(run, "critical", "Critical learning rate", series, notes, log=True)
 
 
-def _chart(
+def _figure(
     run: RunData,
     name: str,
     title: str,
-    series: dict[str, Any],
-    legend: Sequence[tuple[str, str]],
-    notes: list[str],
-    marks: Marks,
+    series: Sequence[Series],
+    notes: Sequence[str],
+    *,
+    marks: Sequence[Mark] = (),
     unit: str = "",
-    reach: int | None = None,
     log: bool = False,
-    level: float | None = None,
-    borders: Sequence[int] = (),
-    **how: Any,
-) -> Chart:
-    """A chart as a drawing and to look into. The legend's words name its series; they are no part of the drawing."""
-    reach = reach or run.done
-    log = log and any(value > 0 for _, values in series.values() for value in values)
-    words = {style: text for style, text in legend if style in ("border", "level")}
-    options = report_options(
-        series, marks=marks.drawn, reach=reach, log=log, level=(words.get("level", ""), level),
-        borders=(words.get("border", ""), borders), **how,
-    )  # fmt: skip
-    how |= {"level": level, "borders": borders, "marks": list(marks.drawn.values()), "log": log}
-    figure = plot_series(series, ylabel="", legend=False, **how)
-    # The same axis at the same place in all of them, so that an update stands below itself.
-    figure.axes[0].set_xlim(-0.02 * reach, 1.02 * reach)
-    figure.axes[0].set_position(_PLACE)
-    figure.set_size_inches(*_SIZE)
-    svg = inline_svg(figure, prefix=name, label=f"{title}. {notes[0]}")
-    unit = ", ".join(part for part in (unit, "logarithmic axis" if log else "") if part)
-    return Chart(name, title, unit, svg, [*legend, *marks.legend], notes, options)
-
-
-def _averaged(updates: Column, values: Column) -> tuple[dict[str, Any], list[tuple[str, str]], list[str]]:
-    """A noisy curve: series, legend, and what is faint: the values, where there are enough for a mean before them."""
-    import numpy as np
-
-    each = "each update"
-    if len(values) < FEW:
-        return {each: thinned(updates, values)}, [("line c1", each)], []
-    width = mean_width(len(values))
-    means, mean = running_mean(values, width), f"mean of {count(width)}"
-    chosen = np.union1d(thin(values), thin(means))  # for both: each is known where the other is looked at
-    at = updates[chosen].tolist()
-    series = {each: (at, values[chosen].tolist()), mean: (at, means[chosen].tolist())}
-    return series, [("faint c1", each), ("line c2", mean)], [each]
+    events: bool = True,
+) -> Figure:
+    """A figure whose axis of updates is that of all of the run's, so that an update stands below itself."""
+    log = log and any(value > 0 for one in series for value in one.y)
+    return Figure(
+        name=name,
+        title=title,
+        x=Axis(title="update", high=max(run.total, run.done)),
+        y=Axis(title=title.lower(), unit=unit, log=log),
+        series=tuple(series),
+        marks=(*marks, *(marks_of(run.events) if events else ())),
+        notes=tuple(notes),
+    )
 
 
 def _positive(values: Column) -> Column:
@@ -482,7 +458,7 @@ def write_run_report(folder: str | os.PathLike[str]) -> Path:
 
     Raises:
         RunError: if the folder is no run, of another format, or a file in it is damaged.
-        MissingExtraError: if matplotlib or Jinja2 is not installed.
+        MissingExtraError: if Jinja2 is not installed.
     """
     page = render(read_run(Path(folder)))
     path = Path(folder) / NAME
@@ -493,15 +469,15 @@ def write_run_report(folder: str | os.PathLike[str]) -> Path:
 
 def render(run: RunData) -> str:
     """The page as text."""
-    charts, missing = draw_charts(run, marks_of(run.events))
+    figures, missing = figures_of(run)
     return fill(
         "preheat.lab.training/report.html.jinja",
         name=run.path.resolve().name,
         run=run,
         state=_state(run),
         tiles=_tiles(run),
-        charts=charts,
-        drawn=drawings(charts),
+        figures=figures,
+        drawn=figures,
         missing=missing,
         speed=_speed(run),
         events=event_rows(run),
@@ -545,7 +521,7 @@ def _tiles(run: RunData) -> list[tuple[str, str, str]]:
     updates, rates = run.numbers("lr")
     if len(rates):
         top = int(rates.argmax())
-        tiles.append(("Largest learning rate", words.number(rates[top]), f"at update {words.count(updates[top])}"))
+        tiles.append(("Largest learning rate", number(rates[top]), f"at update {words.count(updates[top])}"))
     seconds = run.result.get("seconds") if run.result else _sum(run, "seconds")
     tiles.append(("Time", words.duration(seconds), "as measured at the end" if run.result else "of recorded updates"))
     return tiles
@@ -563,8 +539,8 @@ def _speed(run: RunData) -> str:
 
     _, speeds = run.numbers("tokens_per_second")
     if not len(speeds):
-        return f"Tokens a second: {words.NOT_RECORDED}."
-    slow, usual, fast = (words.number(part, 3) for part in np.quantile(speeds, [0.05, 0.5, 0.95]))
+        return f"Tokens a second: {NOT_RECORDED}."
+    slow, usual, fast = (number(part, 3) for part in np.quantile(speeds, [0.05, 0.5, 0.95]))
     tokens = _sum(run, "tokens")
     return (
         f"Tokens a second: {usual} at the median, between {slow} and {fast} at nine updates of ten;"
@@ -576,7 +552,7 @@ def _schedule(run: RunData) -> dict[str, str]:
     schedule = run.schedule
     waits = schedule.waits_for
     described = f"waits for {waits}" if waits else schedule.describe(run.lr, run.total)
-    return {"text": str(schedule), "words": described, "plan": str(run.header.get("plan", words.NOT_RECORDED))}
+    return {"text": str(schedule), "words": described, "plan": str(run.header.get("plan", NOT_RECORDED))}
 
 
 def _best(run: RunData) -> int | None:

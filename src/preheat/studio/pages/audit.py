@@ -16,16 +16,15 @@ from nicegui import run, ui
 from preheat.auditing import recognise_log
 from preheat.auditing.audits import audit
 from preheat.auditing.logs import Log, read_log
-from preheat.auditing.report import audit_html, recognized_page
+from preheat.auditing.report import audit_figure, audit_html, logged_figure, recognized_figure, recognized_page
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.schedule import Schedule
 from preheat.schedule.named import get_schedule, usual_warmup
-from preheat.studio.charts import chart
+from preheat.studio.charts import chart, told
 from preheat.studio.chinese import AUDITS
 from preheat.studio.design import MOST_UPDATES, in_words, parse_foreign
 from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
-from preheat.view.echarts import chart_options
-from preheat.view.samples import thinned
+from preheat.view import Figure
 
 if TYPE_CHECKING:
     from nicegui.events import UploadEventArguments
@@ -51,34 +50,24 @@ class Part:
 
     Attributes:
         group: the log's name for it.
-        kind: of the finding; empty where there is no plan.
         equal: whether it is the plan; None where there is none.
         sentence: what happened, or what it looks like.
         cause: what that usually comes from.
         evidence: the numbers behind it.
-        series: to draw: name (a key of the page's words) to (updates, rates).
+        figure: the report's; None where there is nothing to draw.
     """
 
     group: str
-    kind: str
     equal: bool | None
     sentence: str
     cause: str
     evidence: tuple[str, ...]
-    series: dict[str, tuple[list[float], list[float]]] = field(repr=False, default_factory=dict)
+    figure: Figure | None = field(repr=False, default=None)
 
     def title(self, words: Mapping[str, str]) -> str:
         """The verdict in two words, and the group."""
         key = "audit.looks" if self.equal is None else "audit.equal" if self.equal else "audit.other"
         return f"{words[key]} ({self.group})"
-
-    def chart(self, words: Mapping[str, str]) -> dict[str, Any] | None:
-        """The log, and the plan behind it if there is one; None where there is nothing to draw."""
-        if all(len(updates) < 2 for updates, _ in self.series.values()):
-            return None
-        named = {words[key]: series for key, series in self.series.items()}
-        points = [words["audit.log"]] if len(named) > 1 else []
-        return chart_options(named, xlabel=words["axis.update"], ylabel=words["rate"], points=points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +125,12 @@ def _verdict(path: Path, asked: Asked) -> Verdict:
 def _held(log: Log, asked: Asked) -> tuple[list[Part], Callable[[], str]]:
     updates = _number("updates", asked.updates, int)
     lr = _number("lr", asked.lr, float)
-    found = audit(log, _plan(asked, updates or log.total, lr), lr=lr, total=updates)
+    audited = audit(log, _plan(asked, updates or log.total, lr), lr=lr, total=updates)
     parts = [
-        Part(
-            one.group, one.kind, one.equal, one.sentence, one.cause, one.evidence,
-            {"planned": thinned(one.updates, one.planned), "audit.log": thinned(one.updates, one.rates)},
-        )
-        for one in found.findings
-    ]  # fmt: skip
-    return parts, lambda: audit_html(found)
+        Part(one.group, one.equal, one.sentence, one.cause, one.evidence, audit_figure(audited.schedule, one))
+        for one in audited.findings
+    ]
+    return parts, lambda: audit_html(audited)
 
 
 def _plan(asked: Asked, updates: int | None, lr: float | None) -> Schedule:
@@ -161,14 +147,15 @@ def _plan(asked: Asked, updates: int | None, lr: float | None) -> Schedule:
 def _recognized(log: Log) -> tuple[list[Part], Callable[[], str]]:
     parts, known = [], recognise_log(log)
     for series in log.series:
-        found = known[series.name]
-        drawn = {"audit.log": thinned(series.steps, series.rates)}
-        if found is None:
-            parts.append(Part(series.name, "", None, "too few rates above zero to say", "", (), drawn))
+        one = known[series.name]
+        if one is None:
+            figure = logged_figure(replace(log, series=(series,))) if len(series) > 1 else None
+            parts.append(Part(series.name, None, "too few rates above zero to say", "", (), figure))
             continue
-        agrees = "every logged rate agrees" if found.exact else "nearest known shape"
-        evidence = (f"peak {found.base_lr:g}, {agrees}", *found.notes)
-        parts.append(Part(series.name, "", None, str(found.schedule), "", evidence, drawn))
+        agrees = "every logged rate agrees" if one.exact else "nearest known shape"
+        evidence = (f"peak {one.base_lr:g}, {agrees}", *one.notes)
+        figure = recognized_figure(series, one, log.first or 0)
+        parts.append(Part(series.name, None, str(one.schedule), "", evidence, figure))
     return parts, lambda: recognized_page(log, known)
 
 
@@ -243,44 +230,45 @@ class AuditPage:
             ui.spinner()
             text("p", self._visit.words["audit.working"]).classes("ph-quiet")
         try:
-            found = await run.io_bound(verdict_on, *self._log, asked)
+            verdict = await run.io_bound(verdict_on, *self._log, asked)
         except PreheatError as error:
             self._refuse(str(error))
             return
-        if found is not None:
-            self._show(found)
+        if verdict is not None:
+            self._show(verdict)
 
     def _refuse(self, message: str) -> None:
         self._place.clear()
         with self._place:
             refusal_box(message)
 
-    def _show(self, found: Verdict) -> None:
+    def _show(self, verdict: Verdict) -> None:
         words = self._visit.words
         self._place.clear()
         with self._place:
             with text("p", f"{words['audit.log']}{words['colon']}").classes("ph-quiet"):
-                say(text("span"), found.log, words, AUDITS)
-            for part in found.parts:
+                say(text("span"), verdict.log, words, AUDITS)
+            for part in verdict.parts:
                 with Section(part.title(words), "finding"):
                     say(text("p").classes("ph-verdict"), part.sentence, words, AUDITS)
                     if part.cause:
                         with text("p", f"{words['audit.cause']}{words['colon']}"):
                             say(text("span"), part.cause, words, AUDITS)
-                    options = part.chart(words)
-                    if options is not None:
-                        chart(options, words["chart"], "chart-audit")
+                    if part.figure is not None:
+                        chart(told(part.figure, self._visit.language), words["chart"], "chart-audit")
                     with ui.element("ul"):
                         for line in part.evidence:
                             say(text("li"), line, words, AUDITS)
-            ui.button(words["audit.report"], on_click=partial(self._download, found)).props("flat dense").mark("report")
-            for note in found.notes:
+            ui.button(words["audit.report"], on_click=partial(self._download, verdict)).props("flat dense").mark(
+                "report"
+            )
+            for note in verdict.notes:
                 with text("p", f"{words['note']}{words['colon']}").classes("ph-quiet"):
                     say(text("span"), note, words, AUDITS)
 
-    async def _download(self, found: Verdict) -> None:
+    async def _download(self, verdict: Verdict) -> None:
         try:
-            page = await run.io_bound(found.report)
+            page = await run.io_bound(verdict.report)
         except PreheatError as error:  # what draws it may not be installed
             ui.notify(str(error))
             return

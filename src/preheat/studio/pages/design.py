@@ -1,20 +1,23 @@
-"""The design page: schedules drawn while they are written, by the functions that train."""
+"""The design page: schedules drawn while they are written, by the functions that train.
+
+:class:`DesignPage` holds the design and its history. Each part of the page (the list of schedules, the phases with
+their strip, the run, the text to copy, the numbers) reads the design from it, hands a changed one to
+:meth:`DesignPage.change`, and is asked to ``show`` the one that comes of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nicegui import run, ui
 
-from preheat.errors import ConfigError, PreheatError, refusal
+from preheat.errors import PreheatError
 from preheat.schedule import Schedule
-from preheat.schedule.base import VERSION
 from preheat.studio import design as editing
 from preheat.studio.charts import chart, redraw
 from preheat.studio.chinese import CHECKS, SCHEDULES
@@ -24,23 +27,184 @@ from preheat.studio.design import (
     MOST_CURVES,
     MOVING,
     STARTS,
+    Copy,
     Design,
-    Figures,
     History,
+    Numbers,
     Row,
-    figures_of,
+    copy_as,
+    figure_of,
+    numbers_of,
     rows_of,
+    targets,
 )
-from preheat.studio.drawing import chart_of, marked
-from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, say, table, text
 
 if TYPE_CHECKING:
     from nicegui.events import KeyEventArguments
 
-    from preheat.studio.design import Design
+    from preheat.view import Figure
 
 
-# --- The schedules of a design: each in words, with its refusal below it --------------------------------------------
+_QUIET = 0.35  # seconds without a change before the slower parts follow
+
+
+class DesignPage:
+    """One opened design: its history, and the parts that show it.
+
+    Attributes:
+        visit: how it was opened.
+        history: of the design.
+        schedules: the curves that can be drawn, by number.
+        refusals: why the others cannot.
+    """
+
+    def __init__(self, visit: Visit, design: Design) -> None:
+        self.visit = visit
+        self.words = visit.words
+        self.history = History(design)
+        self.schedules: dict[int, Schedule] = {}
+        self.refusals: dict[int, str] = {}
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def design(self) -> Design:
+        """What is shown."""
+        return self.history.now
+
+    def build(self) -> None:
+        """Make the page."""
+        self._resolve()
+        self._toolbar()
+        self.chart = chart(self._figure(), self.words["chart"], "chart", bold=self._bold)
+        self.phases = PhaseEditor(self)
+        with ui.element("div").classes("ph-columns"):
+            with ui.element("div"):
+                self.curves = CurveList(self)
+                self.settings = RunSettings(self)
+                self.copying = CopyPanel(self)
+            self.numbers = NumbersPanel(self)
+        ui.keyboard(self._key, ignore=["input", "select", "textarea"])
+        ui.timer(0.0, self.numbers.show, once=True)
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def change(self, design: Design, kind: str = "") -> None:
+        """Show another design; changes of one kind in quick succession are one step of the history."""
+        self._show(self.history.change(design, at=time.monotonic(), kind=kind))
+
+    def undo(self) -> None:
+        """Show the design before."""
+        self._show(self.history.undo())
+
+    def redo(self) -> None:
+        """Show the design that was undone last."""
+        self._show(self.history.redo())
+
+    def _show(self, design: Design) -> None:
+        self._resolve()
+        redraw(self.chart, self._figure(), bold=self._bold)
+        for part in (self.phases, self.curves, self.settings):
+            part.show()
+        self._undo.set_enabled(self.history.can_undo)
+        self._redo.set_enabled(self.history.can_redo)
+        if self._axis.value != design.axis:
+            self._axis.value = design.axis
+        if self._log.value != design.log:
+            self._log.value = design.log
+        if self._following is not None:
+            self._following.cancel()
+        self._following = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """What need not keep up with a slider: the address, the numbers, the text to copy."""
+        await asyncio.sleep(_QUIET)
+        with self.chart.client:
+            query = self.design.to_query()
+            ui.navigate.history.replace(self.visit.link("design", query))
+            for kind, link in self._downloads.items():
+                link.props["href"] = f"/design/curve.{kind}?{query}"
+                link.update()
+            await self.copying.show()
+            await self.numbers.show()
+
+    def _resolve(self) -> None:
+        self.schedules, self.refusals = {}, {}
+        for index in range(len(self.design.curves)):
+            try:
+                self.schedules[index] = self.design.schedule(index)
+                self.schedules[index](0)  # what a function of the user's refuses, it refuses here
+            except PreheatError as error:
+                self.schedules.pop(index, None)
+                self.refusals[index] = str(error)
+
+    def _figure(self) -> Figure:
+        return figure_of(self.design, self.schedules, self.words)
+
+    @property
+    def _bold(self) -> int | None:
+        """Which drawn curve is the edited one, where there are several."""
+        drawn = [*self.schedules]
+        return drawn.index(self.design.on) if len(drawn) > 1 and self.design.on in drawn else None
+
+    # --- the toolbar -------------------------------------------------------------------------------------------------
+
+    def _toolbar(self) -> None:
+        words, query = self.words, self.design.to_query()
+        with ui.element("div").classes("ph-line"):
+            self._undo = ui.button(words["undo"], on_click=self.undo).props("flat dense").mark("undo")
+            self._redo = ui.button(words["redo"], on_click=self.redo).props("flat dense").mark("redo")
+            self._undo.disable()
+            self._redo.disable()
+            self._log = ui.switch(words["log"], value=self.design.log, on_change=self._set_log).mark("log")
+            self._axis = ui.select(
+                {axis: words[f"axis.{axis}"] for axis in AXES},
+                value=self.design.axis, label=words["axis"], on_change=self._set_axis,
+            ).props("dense options-dense").mark("axis")  # fmt: skip
+            ui.button(words["link"], on_click=self._copy_link).props("flat dense").classes("ph-copy-link")
+            ui.label(words["download"])
+            self._downloads = {
+                kind: ui.link(kind.upper(), f"/design/curve.{kind}?{query}").props(f'download="curve.{kind}"')
+                for kind in ("png", "svg", "csv")
+            }
+
+    def _set_log(self) -> None:
+        self.change(replace(self.design, log=self._log.value))
+
+    def _set_axis(self) -> None:
+        try:
+            self.change(replace(self.design, axis=self._axis.value))
+        except PreheatError as error:  # an axis of epochs, and nobody has said how long one is
+            ui.notify(str(error))
+            self._axis.value = self.design.axis
+
+    def _copy_link(self) -> None:
+        ui.clipboard.write(f"{self.visit.base}{self.visit.link('design', self.design.to_query())}")
+        ui.notify(self.words["copied"])
+
+    def _key(self, event: KeyEventArguments) -> None:
+        if event.action.keydown and (event.modifiers.ctrl or event.modifiers.meta) and event.key.name.lower() == "z":
+            if event.modifiers.shift:
+                self.redo()
+            else:
+                self.undo()
+
+
+def design_page(visit: Visit) -> None:
+    """The page at ``/``."""
+    refusal = ""
+    try:
+        design = Design.from_query(visit.pairs)
+    except PreheatError as error:
+        design, refusal = Design(), str(error)
+    with framed(visit, design.to_query()):
+        text("h1", visit.words["design"])
+        if refusal:
+            refusal_box(refusal)
+        DesignPage(visit, design).build()
+
+
+# --- The schedules: each in words, with its refusal below it ----------------------------------------------------------
 
 
 class CurveList:
@@ -143,219 +307,7 @@ class CurveList:
             self._change(self._page.design.on, curves)
 
 
-# --- Beside the drawing: what the edited schedule does in numbers, what may be wrong with it, and how all score
-
-
-class NumbersPanel:
-    """Three parts, worked out beside the server's loop."""
-
-    def __init__(self, page: DesignPage) -> None:
-        self._page = page
-        words = page.words
-        with ui.element("div"):
-            with Section(words["numbers"], "numbers"):
-                self._describe = text("pre").mark("describe")
-            with Section(words["findings"], "findings"):
-                self._findings = ui.element("div").mark("findings")
-            with Section(words["score"], "score"):
-                ui.label(words["score.help"]).classes("ph-quiet")
-                self._scores = ui.element("div").classes("ph-wide").mark("scores")
-
-    async def show(self) -> None:
-        """Keep in step with the design."""
-        page = self._page
-        design, schedules = page.design, dict(page.schedules)
-        found = await run.io_bound(figures_of, design, schedules)
-        if found is None or design != page.design:
-            return
-        refusal = page.refusals.get(design.on)
-        say(self._describe, refusal or found.describe, page.words, SCHEDULES)
-        self._show_findings(found)
-        self._show_scores(found)
-
-    def _show_findings(self, found: Figures) -> None:
-        words = self._page.words
-        self._findings.clear()
-        with self._findings:
-            if not found.findings:
-                ui.label(words["findings.none"]).classes("ph-quiet")
-                return
-            with ui.element("ul"):
-                for finding in found.findings:
-                    with text("li", f"{words[finding.severity]}{words['colon']}"):
-                        say(text("span"), f"{finding.message}. {finding.advice}", words, CHECKS)
-
-    def _show_scores(self, found: Figures) -> None:
-        words = self._page.words
-        self._scores.clear()
-        with self._scores:
-            if found.too_long:
-                ui.label(words["score.long"]).classes("ph-quiet")
-                return
-            rows = [
-                (str(index + 1), "–", score) if isinstance(score, PreheatError) else
-                (str(index + 1), f"{score.ratio:.4f}", f"{score.peak_ratio:.4f}")
-                for index, score in found.scores.items()
-            ]  # fmt: skip
-            table(("", words["score.bound"], words["score.peak"]), rows, (1, 2))
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()) -> None:
-    """A plain table whose first column is its rows' heads; ``numbers`` are columns set to the right."""
-    with ui.element("table"):
-        with ui.element("thead"), ui.element("tr"):
-            for at, head in enumerate(heads):
-                text("th", head).classes("n" if at in numbers else "").props('scope="col"')
-        with ui.element("tbody"):
-            for row in rows:
-                with ui.element("tr"):
-                    for at, value in enumerate(row):
-                        text("td" if at else "th", value).classes("n" if at in numbers else "")
-
-
-# --- What surrounds the schedules: the run's length, the peak, epochs, tokens and checkpoints -----------------------
-
-
-# Field of a design: its label, and whether it counts whole things.
-_FIELDS = {
-    "updates": ("updates", True),
-    "lr": ("peak", False),
-    "epoch": ("per.epoch", False),
-    "tokens": ("per.update", False),
-    "every": ("every", True),
-}
-_OPTIONAL = ("epoch", "tokens", "every")
-
-
-class RunSettings:
-    """Five numbers; three of them may be left empty."""
-
-    def __init__(self, page: DesignPage) -> None:
-        self._page = page
-        self._fields: dict[str, ui.input] = {}
-        with Section(page.words["run"], "run"), ui.element("div").classes("ph-fields"):
-            for name, (key, _) in _FIELDS.items():
-                field = ui.input(page.words[key], value=_text(page.design, name), on_change=partial(self._set, name))
-                field.props(f"dense debounce=250 inputmode={'numeric' if _FIELDS[name][1] else 'decimal'}").mark(name)
-                field.without_auto_validation()
-                if name in _OPTIONAL:
-                    field.props(f'hint="{page.words["optional"]}"')
-                self._fields[name] = field
-
-    def show(self) -> None:
-        """Keep in step with the design."""
-        for name, field in self._fields.items():
-            if _value(name, field.value) != getattr(self._page.design, name):
-                field.value = _text(self._page.design, name)
-
-    def _set(self, name: str) -> None:
-        field = self._fields[name]
-        value = _value(name, field.value)
-        if value == getattr(self._page.design, name):
-            field.error = None
-            return
-        try:
-            if value is None and name not in _OPTIONAL:
-                value = field.value  # what is no number is refused by its name, with what was written
-            new: dict[str, Any] = {name: value}
-            design = replace(self._page.design, **new)
-        except PreheatError as error:
-            field.error = str(error)
-            return
-        field.error = None
-        self._page.change(design, f"set-{name}")
-
-
-def _value(name: str, text: str) -> float | str | None:
-    """The number in a field, the text where it is none; None for an empty one."""
-    word = (text or "").strip().replace(",", "").replace("_", "")
-    if not word:
-        return None
-    try:
-        number = float(word)
-    except ValueError:
-        return word
-    return int(number) if _FIELDS[name][1] and number.is_integer() else number
-
-
-def _text(design: Design, name: str) -> str:
-    value = getattr(design, name)
-    return "" if value is None else f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
-
-
-# --- A strip of phases over the run: every border can be dragged, or moved by the arrow keys ------------------------
-
-
-# The handle follows the pointer until it is let go; what is sent is the share of the strip left of it.
-_DRAG = """(event) => {
-  const handle = event.currentTarget;
-  if (event.type === 'pointerdown') { handle.setPointerCapture(event.pointerId); return; }
-  if (!handle.hasPointerCapture(event.pointerId)) return;
-  const box = handle.closest('.ph-strip').getBoundingClientRect();
-  emit((event.clientX - box.left) / box.width);
-}"""
-_KEYS = {"ArrowLeft": -1, "ArrowRight": 1, "ArrowDown": -1, "ArrowUp": 1}
-
-
-class Strip:
-    """Segments as wide as their phases, kept in place while one is dragged."""
-
-    def __init__(self, resize: Callable[[int, int], None], words: Mapping[str, str]) -> None:
-        self._resize = resize
-        self._words = words
-        self._box = ui.element("div").classes("ph-strip").mark("strip")
-        self._segments: list[tuple[ui.element, ui.element, ui.label]] = []
-        self._rows: list[Row] = []
-        self._updates = 1
-        self._shape: Any = None
-
-    def show(self, rows: list[Row], updates: int, curve: int) -> None:
-        """The phases of a run of ``updates``."""
-        self._rows, self._updates = rows, updates
-        self._box.set_visibility(bool(rows))
-        shape = (curve, [row.kind for row in rows])
-        if shape != self._shape:
-            self._shape = shape
-            self._build()
-        for (segment, handle, label), row in zip(self._segments, rows, strict=True):
-            taken = self._taken(row)
-            segment.style(f"width: {100 * taken / updates:.4f}%")
-            label.text = f"{self._words[f'kind.{row.kind}']} {row.length if row.length != 'rest' else f'{taken:,.0f}'}"
-            end = row.first + taken
-            handle.set_visibility(row is not rows[-1] or row.length.isdigit())  # the end of the run stays where it is
-            handle.props(f'aria-valuenow={end:.0f} aria-valuemax={updates} aria-valuetext="{end:,.0f}"')
-
-    def _taken(self, row: Row) -> float:
-        left = max(0.0, self._updates - row.first)
-        return left if row.updates is None else min(row.updates, left)
-
-    def _build(self) -> None:
-        self._box.clear()
-        self._segments = []
-        with self._box:
-            for at in range(len(self._rows)):
-                with ui.element("div").classes("ph-segment") as segment:
-                    label = ui.label("")
-                    handle = ui.element("div").classes("ph-handle").props(
-                        f'role="slider" tabindex="0" aria-valuemin=0 aria-label="{self._words["border"]} {at + 1}"'
-                    )  # fmt: skip
-                    handle.mark(f"border-{at}")
-                    handle.on("pointerdown", js_handler=_DRAG)
-                    handle.on("pointermove", partial(self._drag, at), throttle=0.03, js_handler=_DRAG)
-                    for key in _KEYS:
-                        handle.on(f"keydown.{key.replace('Arrow', '').lower()}.prevent", partial(self._press, at, key))
-                self._segments.append((segment, handle, label))
-
-    def _drag(self, at: int, event: Any) -> None:
-        share = min(1.0, max(0.0, float(event.args)))
-        self._resize(at, round(share * self._updates - self._rows[at].first))
-
-    def _press(self, at: int, key: str) -> None:
-        step = max(1, self._updates // 100)
-        self._resize(at, round(self._taken(self._rows[at]) + _KEYS[key] * step))
-
-
-# --- The phases of the edited schedule: a strip whose borders can be dragged, and a row for each phase --------------
+# --- The phases of the edited schedule: a strip whose borders can be dragged, and a row for each ----------------------
 
 
 class PhaseEditor:
@@ -475,7 +427,7 @@ class PhaseEditor:
         button.tooltip(words[key]).mark(f"{key}-{at}")
         button.set_enabled(enabled)
 
-    # --- changes -----------------------------------------------------------------------------------------------------
+    # --- changes ---------------------------------------------------------------------------------------------------
 
     def _put(self, words: str, kind: str = "") -> None:
         design = self._page.design
@@ -546,89 +498,146 @@ def _is_rest(row: Row, value: float, page: DesignPage) -> bool:
     return row.updates is None and value == min(page.design.updates, page.design.updates - row.first)
 
 
-# --- A design as text to paste: words, a file, Python, other frameworks' configurations; and as a file to keep
+# The handle follows the pointer until it is let go; what is sent is the share of the strip left of it.
+_DRAG = """(event) => {
+  const handle = event.currentTarget;
+  if (event.type === 'pointerdown') { handle.setPointerCapture(event.pointerId); return; }
+  if (!handle.hasPointerCapture(event.pointerId)) return;
+  const box = handle.closest('.ph-strip').getBoundingClientRect();
+  emit((event.clientX - box.left) / box.width);
+}"""
+_KEYS = {"ArrowLeft": -1, "ArrowRight": 1, "ArrowDown": -1, "ArrowUp": 1}
 
 
-MOST_CHECKED = 10_000_000  # updates over which a copy is compared with the design
+class Strip:
+    """Segments as wide as their phases, kept in place while one is dragged."""
+
+    def __init__(self, resize: Callable[[int, int], None], words: Mapping[str, str]) -> None:
+        self._resize = resize
+        self._words = words
+        self._box = ui.element("div").classes("ph-strip").mark("strip")
+        self._segments: list[tuple[ui.element, ui.element, ui.label]] = []
+        self._rows: list[Row] = []
+        self._updates = 1
+        self._shape: Any = None
+
+    def show(self, rows: list[Row], updates: int, curve: int) -> None:
+        """The phases of a run of ``updates``."""
+        self._rows, self._updates = rows, updates
+        self._box.set_visibility(bool(rows))
+        shape = (curve, [row.kind for row in rows])
+        if shape != self._shape:
+            self._shape = shape
+            self._build()
+        for (segment, handle, label), row in zip(self._segments, rows, strict=True):
+            taken = self._taken(row)
+            segment.style(f"width: {100 * taken / updates:.4f}%")
+            label.text = f"{self._words[f'kind.{row.kind}']} {row.length if row.length != 'rest' else f'{taken:,.0f}'}"
+            end = row.first + taken
+            handle.set_visibility(row is not rows[-1] or row.length.isdigit())  # the end of the run stays where it is
+            handle.props(f'aria-valuenow={end:.0f} aria-valuemax={updates} aria-valuetext="{end:,.0f}"')
+
+    def _taken(self, row: Row) -> float:
+        left = max(0.0, self._updates - row.first)
+        return left if row.updates is None else min(row.updates, left)
+
+    def _build(self) -> None:
+        self._box.clear()
+        self._segments = []
+        with self._box:
+            for at in range(len(self._rows)):
+                with ui.element("div").classes("ph-segment") as segment:
+                    label = ui.label("")
+                    handle = ui.element("div").classes("ph-handle").props(
+                        f'role="slider" tabindex="0" aria-valuemin=0 aria-label="{self._words["border"]} {at + 1}"'
+                    )  # fmt: skip
+                    handle.mark(f"border-{at}")
+                    handle.on("pointerdown", js_handler=_DRAG)
+                    handle.on("pointermove", partial(self._drag, at), throttle=0.03, js_handler=_DRAG)
+                    for key in _KEYS:
+                        handle.on(f"keydown.{key.replace('Arrow', '').lower()}.prevent", partial(self._press, at, key))
+                self._segments.append((segment, handle, label))
+
+    def _drag(self, at: int, event: Any) -> None:
+        share = min(1.0, max(0.0, float(event.args)))
+        self._resize(at, round(share * self._updates - self._rows[at].first))
+
+    def _press(self, at: int, key: str) -> None:
+        step = max(1, self._updates // 100)
+        self._resize(at, round(self._taken(self._rows[at]) + _KEYS[key] * step))
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Text to paste.
-
-    Attributes:
-        text: what is copied.
-        notes: how far it is the design: exact, or how much off, and what else to know.
-    """
-
-    text: str
-    notes: tuple[str, ...] = ()
+# --- What surrounds the schedules: the run's length, the peak, epochs, tokens and checkpoints -------------------------
 
 
-def targets() -> dict[str, str]:
-    """What a design can be copied as: name to what people call it.
-
-    >>> list(targets())[:7]
-    ['words', 'yaml', 'python', 'transformers', 'torch', 'keras', 'optax']
-    """
-    from preheat.dialects import DIALECTS, dialect
-
-    written = {name: dialect(name).title for name in DIALECTS if dialect(name).write is not None}
-    return {"words": "preheat: words", "yaml": "preheat: YAML", "python": "preheat: Python", **written}
-
-
-def copy_as(design: Design, index: int, target: str) -> Copy:
-    """A curve of a design as text.
-
-    Args:
-        design: what is shown.
-        index: which of its curves.
-        target: one of :func:`targets`.
-
-    Raises:
-        ScheduleError, PlanError: if the curve is no schedule over this run.
-        ConfigError: for an unknown target, one that has nothing near the curve, and runs too long to compare.
-    """
-    schedule = design.schedule(index)
-    if target == "words":
-        return Copy(design.curves[index])
-    if target == "yaml":
-        return Copy(_yaml(schedule, design))
-    if target == "python":
-        return Copy(_python(schedule, design))
-    if design.updates > MOST_CHECKED:
-        rule = f"at most {MOST_CHECKED} to compare a copy with the design"
-        raise ConfigError(refusal("updates", rule, design.updates, "Use preheat's own words."))
-    from preheat.dialects import write
-
-    done = write(schedule, target, total=design.updates, base_lr=design.lr)
-    off = f"nearest: off by {done.error:.4g} at most, at update {done.error_at:,}"
-    notes = ("exact: the same rate at every update" if done.exact else off, *done.notes)
-    return Copy(_arguments(done.config) if target == "transformers" else done.text, notes)
+# Field of a design: its label, and whether it counts whole things.
+_FIELDS = {
+    "updates": ("updates", True),
+    "lr": ("peak", False),
+    "epoch": ("per.epoch", False),
+    "tokens": ("per.update", False),
+    "every": ("every", True),
+}
+_OPTIONAL = ("epoch", "tokens", "every")
 
 
-def _yaml(schedule: Schedule, design: Design) -> str:
-    return f"# the peak learning rate is {design.lr!r}\nversion: {VERSION}\nschedule: {json.dumps(str(schedule))}\n"
+class RunSettings:
+    """Five numbers; three of them may be left empty."""
+
+    def __init__(self, page: DesignPage) -> None:
+        self._page = page
+        self._fields: dict[str, ui.input] = {}
+        with Section(page.words["run"], "run"), ui.element("div").classes("ph-fields"):
+            for name, (key, _) in _FIELDS.items():
+                field = ui.input(page.words[key], value=_text(page.design, name), on_change=partial(self._set, name))
+                field.props(f"dense debounce=250 inputmode={'numeric' if _FIELDS[name][1] else 'decimal'}").mark(name)
+                field.without_auto_validation()
+                if name in _OPTIONAL:
+                    field.props(f'hint="{page.words["optional"]}"')
+                self._fields[name] = field
+
+    def show(self) -> None:
+        """Keep in step with the design."""
+        for name, field in self._fields.items():
+            if _value(name, field.value) != getattr(self._page.design, name):
+                field.value = _text(self._page.design, name)
+
+    def _set(self, name: str) -> None:
+        field = self._fields[name]
+        value = _value(name, field.value)
+        if value == getattr(self._page.design, name):
+            field.error = None
+            return
+        try:
+            if value is None and name not in _OPTIONAL:
+                value = field.value  # what is no number is refused by its name, with what was written
+            new: dict[str, Any] = {name: value}
+            design = replace(self._page.design, **new)
+        except PreheatError as error:
+            field.error = str(error)
+            return
+        field.error = None
+        self._page.change(design, f"set-{name}")
 
 
-def _python(schedule: Schedule, design: Design) -> str:
-    return (
-        "import preheat\nimport torch\n\n"
-        f"schedule = preheat.parse({json.dumps(str(schedule))})\n"
-        f"optimizer = torch.optim.AdamW(model.parameters(), lr={design.lr!r})\n"
-        "scheduler = preheat.torch.Scheduler(optimizer, schedule)\n"
-    )
+def _value(name: str, text: str) -> float | str | None:
+    """The number in a field, the text where it is none; None for an empty one."""
+    word = (text or "").strip().replace(",", "").replace("_", "")
+    if not word:
+        return None
+    try:
+        number = float(word)
+    except ValueError:
+        return word
+    return int(number) if _FIELDS[name][1] and number.is_integer() else number
 
 
-def _arguments(config: dict[str, Any]) -> str:
-    """TrainingArguments as code: what people have in their scripts."""
-    lines = "".join(f"    {name}={value!r},\n" for name, value in config.items())
-    return (
-        f'from transformers import TrainingArguments\n\narguments = TrainingArguments(\n    output_dir="out",\n{lines})'
-    )
+def _text(design: Design, name: str) -> str:
+    value = getattr(design, name)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
-# --- The edited schedule as text to paste ---------------------------------------------------------------------------
+# --- The edited schedule as text to paste -----------------------------------------------------------------------------
 
 
 class CopyPanel:
@@ -651,171 +660,71 @@ class CopyPanel:
         """Keep in step with the design."""
         design, target = self._page.design, str(self._target.value)
         try:
-            found = await run.io_bound(copy_as, design, design.on, target)
+            copy = await run.io_bound(copy_as, design, design.on, target)
         except PreheatError as error:
-            found = Copy("", (str(error),))
-        if found is not None and design == self._page.design and target == self._target.value:
-            self._text.text = found.text
+            copy = Copy("", (str(error),))
+        if copy is not None and design == self._page.design and target == self._target.value:
+            self._text.text = copy.text
             language = self._page.words.language
-            self._notes.text = ". ".join(SCHEDULES.told(note, language) for note in found.notes)
+            self._notes.text = ". ".join(SCHEDULES.told(note, language) for note in copy.notes)
 
     def _copy(self) -> None:
         ui.clipboard.write(self._text.text)
         ui.notify(self._page.words["copied"])
 
 
-# --- The design page: schedules drawn while they are written, by the functions that train ---------------------------
+# --- Beside the drawing: what the edited schedule does in numbers, what may be wrong with it, and how all score -------
 
 
-_QUIET = 0.35  # seconds without a change before the slower parts follow
+class NumbersPanel:
+    """Three parts, worked out beside the server's loop."""
 
+    def __init__(self, page: DesignPage) -> None:
+        self._page = page
+        words = page.words
+        with ui.element("div"):
+            with Section(words["numbers"], "numbers"):
+                self._describe = text("pre").mark("describe")
+            with Section(words["findings"], "findings"):
+                self._findings = ui.element("div").mark("findings")
+            with Section(words["score"], "score"):
+                ui.label(words["score.help"]).classes("ph-quiet")
+                self._scores = ui.element("div").classes("ph-wide").mark("scores")
 
-class DesignPage:
-    """One opened design: its history, and the parts that show it.
+    async def show(self) -> None:
+        """Keep in step with the design."""
+        page = self._page
+        design, schedules = page.design, dict(page.schedules)
+        numbers = await run.io_bound(numbers_of, design, schedules)
+        if numbers is None or design != page.design:
+            return
+        refusal = page.refusals.get(design.on)
+        say(self._describe, refusal or numbers.describe, page.words, SCHEDULES)
+        self._show_findings(numbers)
+        self._show_scores(numbers)
 
-    Attributes:
-        visit: how it was opened.
-        history: of the design.
-        schedules: the curves that can be drawn, by number.
-        refusals: why the others cannot.
-    """
+    def _show_findings(self, numbers: Numbers) -> None:
+        words = self._page.words
+        self._findings.clear()
+        with self._findings:
+            if not numbers.findings:
+                ui.label(words["findings.none"]).classes("ph-quiet")
+                return
+            with ui.element("ul"):
+                for finding in numbers.findings:
+                    with text("li", f"{words[finding.severity]}{words['colon']}"):
+                        say(text("span"), f"{finding.message}. {finding.advice}", words, CHECKS)
 
-    def __init__(self, visit: Visit, design: Design) -> None:
-        self.visit = visit
-        self.words = visit.words
-        self.history = History(design)
-        self.schedules: dict[int, Schedule] = {}
-        self.refusals: dict[int, str] = {}
-        self._following: asyncio.Task[None] | None = None
-
-    @property
-    def design(self) -> Design:
-        """What is shown."""
-        return self.history.now
-
-    def build(self) -> None:
-        """Make the page."""
-        self._resolve()
-        self._toolbar()
-        self.chart = chart(self._chart(), self.words["chart"], "chart")
-        self._marked = text("p", marked(self.design, self.words)).classes("ph-quiet ph-marked")
-        self.phases = PhaseEditor(self)
-        with ui.element("div").classes("ph-columns"):
-            with ui.element("div"):
-                self.curves = CurveList(self)
-                self.settings = RunSettings(self)
-                self.copying = CopyPanel(self)
-            self.numbers = NumbersPanel(self)
-        ui.keyboard(self._key, ignore=["input", "select", "textarea"])
-        ui.timer(0.0, self.numbers.show, once=True)
-
-    # --- changes -----------------------------------------------------------------------------------------------------
-
-    def change(self, design: Design, kind: str = "") -> None:
-        """Show another design; changes of one kind in quick succession are one step of the history."""
-        self._show(self.history.change(design, at=time.monotonic(), kind=kind))
-
-    def undo(self) -> None:
-        """Show the design before."""
-        self._show(self.history.undo())
-
-    def redo(self) -> None:
-        """Show the design that was undone last."""
-        self._show(self.history.redo())
-
-    def _show(self, design: Design) -> None:
-        self._resolve()
-        redraw(self.chart, self._chart())
-        self._marked.text = marked(design, self.words)
-        for part in (self.phases, self.curves, self.settings):
-            part.show()
-        self._undo.set_enabled(self.history.can_undo)
-        self._redo.set_enabled(self.history.can_redo)
-        if self._axis.value != design.axis:
-            self._axis.value = design.axis
-        if self._log.value != design.log:
-            self._log.value = design.log
-        if self._following is not None:
-            self._following.cancel()
-        self._following = asyncio.create_task(self._follow())
-
-    async def _follow(self) -> None:
-        """What need not keep up with a slider: the address, the numbers, the text to copy."""
-        await asyncio.sleep(_QUIET)
-        with self.chart.client:
-            query = self.design.to_query()
-            ui.navigate.history.replace(self.visit.link("design", query))
-            for kind, link in self._downloads.items():
-                link.props["href"] = f"/design/curve.{kind}?{query}"
-                link.update()
-            await self.copying.show()
-            await self.numbers.show()
-
-    def _resolve(self) -> None:
-        self.schedules, self.refusals = {}, {}
-        for index in range(len(self.design.curves)):
-            try:
-                self.schedules[index] = self.design.schedule(index)
-                self.schedules[index](0)  # what a function of the user's refuses, it refuses here
-            except PreheatError as error:
-                self.schedules.pop(index, None)
-                self.refusals[index] = str(error)
-
-    def _chart(self) -> dict[str, Any]:
-        return chart_of(self.design, self.schedules, self.words)
-
-    # --- the toolbar -------------------------------------------------------------------------------------------------
-
-    def _toolbar(self) -> None:
-        words, query = self.words, self.design.to_query()
-        with ui.element("div").classes("ph-line"):
-            self._undo = ui.button(words["undo"], on_click=self.undo).props("flat dense").mark("undo")
-            self._redo = ui.button(words["redo"], on_click=self.redo).props("flat dense").mark("redo")
-            self._undo.disable()
-            self._redo.disable()
-            self._log = ui.switch(words["log"], value=self.design.log, on_change=self._set_log).mark("log")
-            self._axis = ui.select(
-                {axis: words[f"axis.{axis}"] for axis in AXES},
-                value=self.design.axis, label=words["axis"], on_change=self._set_axis,
-            ).props("dense options-dense").mark("axis")  # fmt: skip
-            ui.button(words["link"], on_click=self._copy_link).props("flat dense").classes("ph-copy-link")
-            ui.label(words["download"])
-            self._downloads = {
-                kind: ui.link(kind.upper(), f"/design/curve.{kind}?{query}").props(f'download="curve.{kind}"')
-                for kind in ("png", "svg", "csv")
-            }
-
-    def _set_log(self) -> None:
-        self.change(replace(self.design, log=self._log.value))
-
-    def _set_axis(self) -> None:
-        try:
-            self.change(replace(self.design, axis=self._axis.value))
-        except PreheatError as error:  # an axis of epochs, and nobody has said how long one is
-            ui.notify(str(error))
-            self._axis.value = self.design.axis
-
-    def _copy_link(self) -> None:
-        ui.clipboard.write(f"{self.visit.base}{self.visit.link('design', self.design.to_query())}")
-        ui.notify(self.words["copied"])
-
-    def _key(self, event: KeyEventArguments) -> None:
-        if event.action.keydown and (event.modifiers.ctrl or event.modifiers.meta) and event.key.name.lower() == "z":
-            if event.modifiers.shift:
-                self.redo()
-            else:
-                self.undo()
-
-
-def design_page(visit: Visit) -> None:
-    """The page at ``/``."""
-    refusal = ""
-    try:
-        design = Design.from_query(visit.pairs)
-    except PreheatError as error:
-        design, refusal = Design(), str(error)
-    with framed(visit, design.to_query()):
-        text("h1", visit.words["design"])
-        if refusal:
-            refusal_box(refusal)
-        DesignPage(visit, design).build()
+    def _show_scores(self, numbers: Numbers) -> None:
+        words = self._page.words
+        self._scores.clear()
+        with self._scores:
+            if numbers.too_long:
+                ui.label(words["score.long"]).classes("ph-quiet")
+                return
+            rows = [
+                (str(index + 1), "–", score) if isinstance(score, PreheatError) else
+                (str(index + 1), f"{score.ratio:.4f}", f"{score.peak_ratio:.4f}")
+                for index, score in numbers.scores.items()
+            ]  # fmt: skip
+            table(("", words["score.bound"], words["score.peak"]), rows, (1, 2))

@@ -1,31 +1,28 @@
-"""The page of runs: learning rate, loss and gradient norm while they are written, with what happened on the way."""
+"""The page of runs: the figures of a run's report while it is written, with what happened on the way."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
-from preheat.lab.training.records import RunData, read_run
-from preheat.lab.training.report import FEW, MOST_MARKS, SPIKY, EventRow, event_rows
-from preheat.studio.charts import chart, redraw
+from preheat.lab.training.records import read_run
+from preheat.lab.training.report import EventRow, event_rows, figures_of
+from preheat.studio.charts import chart, redraw, told
 from preheat.studio.chinese import RUNS
-from preheat.studio.frame import Section, Visit, framed, refusal_box, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, table, text
 from preheat.studio.pages.choosing import Chooser, inside, runs_in
-from preheat.studio.pages.design import table
-from preheat.studio.words import Words
-from preheat.view.echarts import chart_options
-from preheat.view.samples import mean_width, running_mean, sample, thinned
+from preheat.view import Figure
 
-# --- A run as it is, finished or not: read anew only when its records have grown, and drawn as charts ---------------
+FIRST = "preheat train --data synthetic --out runs/first"  # what to begin with, where there is no run
 
-
-_POINTS = 600
+_EVERY = 1.0  # seconds between looks at a run that goes on
+_PATIENCE = 4  # times as long as a look took, the next one waits: a million updates are read in seconds
+_POINTS = 600  # of a curve, which travels to the browser at every look
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +33,26 @@ class Look:
         done: updates made.
         total: updates planned.
         finished: whether it has a result.
-        charts: by name, each an option of ECharts: ``rate``, ``loss`` and ``norm``, where there are numbers.
+        figures: those of its report, in the page's language.
         events: newest last.
     """
 
     done: int
     total: int
     finished: bool
-    charts: dict[str, dict[str, Any]]
+    figures: list[Figure]
     events: list[EventRow]
+
+
+def look_at(folder: Path, language: str) -> Look:
+    """Read a run, finished or not.
+
+    Raises:
+        RunError: if the folder is none, or a file in it is damaged.
+    """
+    data = read_run(folder)
+    figures = [told(figure, language) for figure in figures_of(data, _POINTS)[0]]
+    return Look(data.done, data.total, data.result is not None, figures, event_rows(data))
 
 
 def stamp(folder: Path) -> tuple[int, ...]:
@@ -58,85 +66,6 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return -1
-
-
-def look_at(folder: Path, words: Words) -> Look:
-    """Read a run.
-
-    Raises:
-        RunError: if the folder is none, or a file in it is damaged.
-    """
-    run = read_run(folder)
-    charts = {"rate": _rates(run, words), "loss": _losses(run, words), "norm": _norms(run, words)}
-    known = {name: chart for name, chart in charts.items() if chart is not None}
-    return Look(run.done, run.total, run.result is not None, known, event_rows(run))
-
-
-def _rates(run: RunData, words: Words) -> dict[str, Any] | None:
-    updates, used = run.numbers("lr")
-    if not len(used):
-        return None
-    series: dict[str, Any] = {words["used"]: thinned(updates, used, _POINTS)}
-    borders: dict[float, str] = {}
-    if not run.schedule.waits_for:
-        (planned,) = sample(run.schedule, max(1, run.total), run.lr, _POINTS)
-        series[words["planned"]] = (planned.positions, planned.values)
-        borders = {border: f"{border:,}" for border in planned.borders if 0 < border < run.total}
-    return _chart(run, series, words["rate"], words, borders=borders, dashed=[words["planned"]])
-
-
-def _losses(run: RunData, words: Words) -> dict[str, Any] | None:
-    import numpy as np
-
-    updates, losses = run.numbers("loss")
-    if not len(losses):
-        return None
-    series = _averaged(updates, losses, words)
-    held = [line for line in run.validation if line.get("loss") is not None]
-    if held:
-        series[words["validation"]] = ([line["update"] for line in held], [line["loss"] for line in held])
-    log = bool(losses.min() > 0 and losses.max() > SPIKY * np.median(losses))
-    return _chart(run, series, words["loss"], words, log=log, faint=[words["each"]] if len(losses) >= FEW else [])
-
-
-def _norms(run: RunData, words: Words) -> dict[str, Any] | None:
-    updates, norms = run.numbers("grad_norm")
-    if not len(norms):
-        return None
-    series = _averaged(updates, norms, words)
-    clip = run.header["config"].get("clip") or None
-    faint = [words["each"]] if len(norms) >= FEW else []
-    return _chart(run, series, words["norm"], words, log=bool((norms > 0).all()), level=clip, faint=faint)
-
-
-def _averaged(updates: Any, values: Any, words: Words) -> dict[str, Any]:
-    series = {words["each"]: thinned(updates, values, _POINTS)}
-    if len(values) >= FEW:
-        series[words["mean"]] = thinned(updates, running_mean(values, mean_width(len(values))), _POINTS)
-    return series
-
-
-def _chart(run: RunData, series: dict[str, Any], ylabel: str, words: Words, **how: Any) -> dict[str, Any]:
-    """All charts of a run share their axis, and show where its events were."""
-    marks: dict[str, list[float]] = {}
-    for event in run.events:
-        if isinstance(event.get("update"), int):
-            kind = RUNS.told(str(event.get("event")), words.language)
-            marks.setdefault(kind, []).append(event["update"])
-    some = {kind: at[:: -(-len(at) // MOST_MARKS)] for kind, at in marks.items()}
-    return chart_options(
-        series, xlabel=words["axis.update"], ylabel=ylabel, marks=some, reach=max(run.total, run.done), **how
-    )
-
-
-# --- The page of runs: learning rate, loss and gradient norm while they are written, with what happened on the way
-
-
-_EVERY = 1.0  # seconds between looks at a run that goes on
-_PATIENCE = 4  # times as long as a look took, the next one waits: a million updates are read in seconds
-
-
-FIRST = "preheat train --data synthetic --out runs/first"  # what to begin with, where there is no run
 
 
 class RunsPage:
@@ -186,7 +115,7 @@ class RunsPage:
             seen = stamp(place)
             if seen == self._seen:
                 return
-            look = await run.io_bound(look_at, place, self._visit.words)
+            look = await run.io_bound(look_at, place, self._visit.language)
         except PreheatError as error:
             self._refuse(str(error))
             return
@@ -203,12 +132,12 @@ class RunsPage:
         words = self._visit.words
         made = f"{look.done:,} / {look.total:,} {words['state.running']}"
         self._state.text = f"{words['state.done']}{words['colon']}{made}" if look.finished else made
-        for name, options in look.charts.items():
-            if name not in self._charts:
-                with self._place, Section(str(options["yAxis"]["name"]), name):
-                    self._charts[name] = chart(options, str(options["yAxis"]["name"]), f"chart-{name}")
+        for figure in look.figures:
+            if figure.name in self._charts:
+                redraw(self._charts[figure.name], figure)
             else:
-                redraw(self._charts[name], options)
+                with self._place, Section(figure.title, figure.name):
+                    self._charts[figure.name] = chart(figure, figure.title, f"chart-{figure.name}")
         self._events.clear()
         with self._events:
             if not look.events:

@@ -10,23 +10,28 @@ from urllib.parse import urlencode
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
-from preheat.lab.studies.findings import Estimate, Horizon, Point, analyze_study
-from preheat.lab.studies.report import CellSummary, cost_of, summarize_cells
+from preheat.lab.studies.findings import Estimate, Findings, Horizon, analyze_study
+from preheat.lab.studies.report import (
+    CellSummary,
+    accuracy_figure,
+    cost_of,
+    drawn_lines,
+    loss_figure,
+    summarize_cells,
+)
 from preheat.lab.studies.table import read_study
-from preheat.studio.charts import chart
+from preheat.studio.charts import chart, told
 from preheat.studio.chinese import STUDIES
-from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
+from preheat.studio.frame import Section, Visit, framed, refusal_box, say, table, text
 from preheat.studio.pages.choosing import Chooser, inside, studies_in
-from preheat.studio.pages.design import table
-from preheat.studio.words import Words
-from preheat.view.echarts import chart_options
-from preheat.view.image import CURVES
-
-# --- A study as its page shows it: findings, cells, and lines over their peaks as charts ----------------------------
-
+from preheat.view import Figure
 
 MEASURES = ("loss", "accuracy")
-_APART = 1.02  # lines are set a little beside one another, so that their intervals can be told apart
+# What to begin with, where there is no study.
+FIRST = "preheat study run --data synthetic --warmup 0 --warmup 10% --lr 1e-3 --lr 1e-2 --horizon 200"
+
+
+# --- What is shown of a study ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,25 @@ class StudyLook:
     Attributes:
         question: what it is to answer.
         cost: what was trained, against brute force.
-        horizons: findings by the length of runs; none before any run has begun.
+        findings: what it says; None before any run has begun.
         summaries: every cell.
     """
 
     question: str
     cost: str
-    horizons: tuple[Horizon, ...]
+    findings: Findings | None
     summaries: list[CellSummary]
+
+    @property
+    def horizons(self) -> tuple[Horizon, ...]:
+        """The findings by the length of runs."""
+        return () if self.findings is None else self.findings.horizons
+
+    def figure(self, horizon: Horizon, measure: str) -> Figure | None:
+        """The report's figure of a measure over the peaks; None where no line has a best one."""
+        if self.findings is None or not drawn_lines(horizon):
+            return None
+        return loss_figure(horizon, self.findings) if measure == "loss" else accuracy_figure(horizon)
 
     def cells(self, horizon: int) -> list[tuple[str, ...]]:
         """The cells of one horizon as a table has them."""
@@ -73,58 +89,19 @@ def study_look(folder: Path) -> StudyLook:
     Raises:
         RunError: if the folder is none.
     """
-    table = read_study(folder)
-    found = analyze_study(table)
-    horizons = () if found is None else found.horizons
-    return StudyLook(table.question, cost_of(table), horizons, summarize_cells(table))
+    study = read_study(folder)
+    return StudyLook(study.question, cost_of(study), analyze_study(study), summarize_cells(study))
 
 
-def over_peaks(horizon: Horizon, measure: str, words: Words) -> dict[str, Any]:
-    """A measure of every line over its peaks, with intervals over seeds."""
-    lines = [one.line for one in horizon.compared][: len(CURVES)]
-    series: dict[str, tuple[list[float], list[float]]] = {}
-    bars: dict[str, list[tuple[float, float, float]]] = {}
-    for place, line in enumerate(lines):
-        shift = _APART ** (place - (len(lines) - 1) / 2)
-        known = [(point.lr * shift, found) for point in line.points if (found := _measured(point, measure))]
-        name = STUDIES.told(line.name, words.language)
-        series[name] = ([at for at, _ in known], [found.mean for _, found in known])
-        bars[name] = [(at, found.mean, found.margin) for at, found in known if found.margin]
-    options = chart_options(series, xlabel=words["peak"], ylabel=words[measure], log_x=True, from_zero=False)
-    options["tooltip"]["trigger"] = "item"  # the points of several lines never lie above one another
-    for line, (name, margins) in zip([*options["series"]], bars.items(), strict=True):
-        options["series"].append(_bars(name, margins, line["lineStyle"]["color"]))
-    return options
-
-
-def _measured(point: Point, measure: str) -> Estimate | None:
-    return point.loss if measure == "loss" else point.accuracy
-
-
-def _bars(name: str, margins: list[tuple[float, float, float]], color: str) -> dict[str, Any]:
-    """Intervals as pieces of a line of the same name, which the legend hides with it."""
-    data: list[list[float | None]] = []
-    for at, mean, margin in margins:
-        data += [[at, mean - margin], [at, mean + margin], [at, None]]
-    return {
-        "type": "line", "name": name, "data": data, "symbol": "none", "silent": True, "tooltip": {"show": False},
-        "lineStyle": {"color": color, "width": 1}, "itemStyle": {"color": color},
-    }  # fmt: skip
-
-
-def _words(found: Estimate | None) -> str:
-    return "–" if found is None else found.words(4)
+def _words(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else estimate.words(4)
 
 
 def _number(value: float | None, digits: int = 4) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-# --- The page of studies: what the report says, with the horizon and the measure to choose --------------------------
-
-
-# What to begin with, where there is no study.
-FIRST = "preheat study run --data synthetic --warmup 0 --warmup 10% --lr 1e-3 --lr 1e-2 --horizon 200"
+# --- The page -------------------------------------------------------------------------------------------------------
 
 
 class StudiesPage:
@@ -188,9 +165,11 @@ class StudiesPage:
         words = self._visit.words
         horizon = next(one for one in look.horizons if one.updates == self._horizon)
         title = words["peaks"].format(measure=words[self._measure], updates=f"{horizon.updates:,}")
-        with Section(title, "peaks"):
-            chart(over_peaks(horizon, self._measure, words), words[self._measure], "chart-peaks")
-            text("p", words["interval"]).classes("ph-quiet")
+        figure = look.figure(horizon, self._measure)
+        if figure is not None:
+            with Section(title, "peaks"):
+                chart(told(figure, self._visit.language, STUDIES), words[self._measure], "chart-peaks")
+                text("p", words["interval"]).classes("ph-quiet")
         with Section(words["advice"], "advice"), ui.element("ul"):
             for sentence in horizon.advice:
                 say(text("li"), sentence, words, STUDIES)
