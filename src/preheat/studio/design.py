@@ -26,10 +26,11 @@ from preheat.advice import Bound, bound
 from preheat.checking import Finding, check
 from preheat.errors import ConfigError, PreheatError, ScheduleError, refusal
 from preheat.schedule import Phase, PhaseSchedule, Schedule
+from preheat.schedule.base import VERSION
 from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
 from preheat.schedule.lengths import Length, as_length, count, lr, positive, rest
 from preheat.schedule.named import get_schedule, is_text, usual_warmup
-from preheat.schedule.text import VERSION, parse
+from preheat.schedule.text import parse
 from preheat.view import Axis, Figure, Mark, Series
 from preheat.view.samples import sample
 
