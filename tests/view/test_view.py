@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import preheat
 from preheat.view import Axis, Figure, Mark, Series, draw, plot, to_csv, to_echarts, to_image, to_svg, to_terminal
 from preheat.view.figure import LIGHT, ticks
-from preheat.view.samples import sample
+from preheat.view.sampling import sample
 
 LINEAR = preheat.get_schedule("warmuplinear", warmup=100, total=3600)
 COSINE = preheat.get_schedule("warmupcosine", warmup=250, total=3600)

@@ -18,7 +18,7 @@ from preheat.auditing.recognition import Recognized
 from preheat.schedule import Schedule
 from preheat.view.figure import POINTS, Axis, Figure, Mark, Series, number, thinned
 from preheat.view.report import count, fill, listing
-from preheat.view.samples import sample
+from preheat.view.sampling import sample
 
 if TYPE_CHECKING:
     from preheat.auditing.logs import Series as LogSeries

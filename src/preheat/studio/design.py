@@ -31,8 +31,9 @@ from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
 from preheat.schedule.lengths import Length, as_length, count, lr, positive, rest
 from preheat.schedule.named import get_schedule, is_text, usual_warmup
 from preheat.schedule.text import parse
+from preheat.studio.words import Words
 from preheat.view import Axis, Figure, Mark, Series
-from preheat.view.samples import sample
+from preheat.view.sampling import sample
 
 # --- The design -------------------------------------------------------------------------------------------------------
 
@@ -226,7 +227,7 @@ def label(design: Design, index: int) -> str:
     return f"{index + 1}. {words if len(words) <= _LETTERS else words[: _LETTERS - 3] + '...'}"
 
 
-def figure_of(design: Design, schedules: Mapping[int, Schedule], words: Mapping[str, str]) -> Figure:
+def figure_of(design: Design, schedules: Mapping[int, Schedule], words: Words) -> Figure:
     """The curves that are schedules, as learning rates over the axis that was chosen.
 
     Args:
@@ -250,7 +251,7 @@ def figure_of(design: Design, schedules: Mapping[int, Schedule], words: Mapping[
     )
 
 
-def _borders(design: Design, schedule: Schedule | None, words: Mapping[str, str]) -> list[Mark]:
+def _borders(design: Design, schedule: Schedule | None, words: Words) -> list[Mark]:
     """The borders of the edited curve, the end of its warm-up by name; they need no legend."""
     marks = []
     for border in () if schedule is None else schedule.borders[:_MOST_LINES]:
@@ -261,7 +262,7 @@ def _borders(design: Design, schedule: Schedule | None, words: Mapping[str, str]
     return marks
 
 
-def _divisions(design: Design, words: Mapping[str, str]) -> list[Mark]:
+def _divisions(design: Design, words: Words) -> list[Mark]:
     """Where epochs end and checkpoints are written; evenly chosen ones where there are many."""
     marks = []
     for kind, name, every in (("grid", "epoch", design.epoch), ("event", "checkpoint", design.every)):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from preheat.view.figure import Series as Series
     from preheat.view.image import plot as plot
     from preheat.view.image import to_image as to_image
-    from preheat.view.samples import Curves as Curves
-    from preheat.view.samples import schedule_figure as schedule_figure
+    from preheat.view.sampling import Curves as Curves
+    from preheat.view.sampling import schedule_figure as schedule_figure
     from preheat.view.svg import to_html as to_html
     from preheat.view.svg import to_svg as to_svg
     from preheat.view.table import to_csv as to_csv
@@ -28,7 +28,7 @@ _HOMES = {
     **dict.fromkeys(("to_echarts",), "preheat.view.echarts"),
     **dict.fromkeys(("Axis", "Figure", "Mark", "Series"), "preheat.view.figure"),
     **dict.fromkeys(("plot", "to_image"), "preheat.view.image"),
-    **dict.fromkeys(("Curves", "schedule_figure"), "preheat.view.samples"),
+    **dict.fromkeys(("Curves", "schedule_figure"), "preheat.view.sampling"),
     **dict.fromkeys(("to_html", "to_svg"), "preheat.view.svg"),
     **dict.fromkeys(("to_csv",), "preheat.view.table"),
     **dict.fromkeys(("draw", "to_terminal"), "preheat.view.terminal"),

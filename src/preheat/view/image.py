@@ -12,7 +12,7 @@ from preheat.errors import ConfigError, missing_extra, refusal
 from preheat.files import replacing
 from preheat.view import figure as values
 from preheat.view.figure import FEW, LIGHT, Axis, Series, number, ticks
-from preheat.view.samples import Curves, schedule_figure
+from preheat.view.sampling import Curves, schedule_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from html import escape
 
 from preheat.view.figure import FEW, LIGHT, Figure, Mark, Series, number, ticks
-from preheat.view.samples import Curves, named, schedule_figure
+from preheat.view.sampling import Curves, named, schedule_figure
 
 # Beside the axes, in pixels of the view box: numbers as wide as "0.00025" to the left, and below them the title.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 22.0, 20.0, 42.0

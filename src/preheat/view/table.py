@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from preheat.view.samples import Curves, sample
+from preheat.view.sampling import Curves, sample
 
 
 def to_csv(curves: Curves, *, updates: int | None = None, lr: float = 1.0) -> str:

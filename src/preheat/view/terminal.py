@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, TextIO
 
-from preheat.view.samples import Curves, sample
+from preheat.view.sampling import Curves, sample
 
 if TYPE_CHECKING:
     from preheat.view.figure import Figure

@@ -34,7 +34,7 @@ from preheat.view.figure import (
     thinned,
 )
 from preheat.view.report import count, fill, listing, of, value
-from preheat.view.samples import border_mark, sample
+from preheat.view.sampling import border_mark, sample
 
 if TYPE_CHECKING:
     from preheat.view.figure import Column

@@ -1,10 +1,14 @@
-"""The audit page: a log is dropped, the verdict is read."""
+"""The audit page: a log is dropped, the verdict is read.
+
+The log is written to a file of its own for the time it takes to read it, held against a plan or recognized, and shown
+with the report's figures; the report itself can be downloaded.
+"""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,13 +28,14 @@ from preheat.studio.charts import chart, told
 from preheat.studio.chinese import AUDITS
 from preheat.studio.design import MOST_UPDATES, in_words, parse_foreign
 from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
+from preheat.studio.words import Words
 from preheat.view import Figure
 
 if TYPE_CHECKING:
     from nicegui.events import UploadEventArguments
 
 
-# --- A dropped log audited: read from a file of its own, held against a plan or recognized --------------------------
+# --- A dropped log audited -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Part:
     evidence: tuple[str, ...]
     figure: Figure | None = field(repr=False, default=None)
 
-    def title(self, words: Mapping[str, str]) -> str:
+    def title(self, words: Words) -> str:
         """The verdict in two words, and the group."""
         key = "audit.looks" if self.equal is None else "audit.equal" if self.equal else "audit.other"
         return f"{words[key]} ({self.group})"
@@ -172,9 +177,10 @@ def _number(name: str, text: str, kind: Any) -> Any:
     return value
 
 
-# --- The audit page: a log is dropped, the verdict is read ----------------------------------------------------------
+# --- The page --------------------------------------------------------------------------------------------------------
 
 
+# A million updates at 200 bytes a line; longer logs are for the command line.
 MOST_BYTES = 200_000_000  # of a log
 _HEADER = '<label class="ph-pick">{label} <q-uploader-add-trigger></q-uploader-add-trigger></label>'
 

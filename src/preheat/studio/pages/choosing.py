@@ -18,11 +18,9 @@ from preheat.lab.studies.folder import STAGES, STUDY
 from preheat.lab.training.records import RECORDS
 from preheat.studio.frame import Visit, text
 
-# --- The runs and studies below a folder ----------------------------------------------------------------------------
-
-
+# A folder of projects, each with a folder of runs, is three deep.
 _DEEP = 3  # folders below the one that is served
-_MOST = 500  # that are listed
+_MOST = 500  # that are listed: nobody reads on in a longer list, and each is a line of the page
 _MOST_LOOKED_AT = 20_000  # folders: somebody's home may have more, and a page waits for them
 
 
@@ -57,9 +55,9 @@ def _newest(folder: Path, places: Iterable[Path], holds: str) -> list[str]:
     written: dict[Path, float] = {}
     for place in places:
         with suppress(OSError):  # it is no such folder, or was removed meanwhile
-            found = (place / holds).stat()
-            if stat.S_ISREG(found.st_mode):
-                written[place] = found.st_mtime
+            known = (place / holds).stat()
+            if stat.S_ISREG(known.st_mode):
+                written[place] = known.st_mtime
     newest = sorted(written, key=lambda place: -written[place])[:_MOST]
     return [str(place.relative_to(folder)) for place in newest]
 
@@ -71,9 +69,6 @@ def _folders(folder: Path) -> Iterator[Path]:
         depth = len(place.relative_to(folder).parts)
         names[:] = [] if depth >= _DEEP else sorted(name for name in names if not name.startswith("."))
         yield place
-
-
-# --- What the pages of runs and of studies begin with: one of the folders below the one that is served, and its report
 
 
 class Chooser:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ from preheat.studio.design import (
     targets,
 )
 from preheat.studio.frame import Section, Visit, framed, refusal_box, say, table, text
+from preheat.studio.words import Words
 
 if TYPE_CHECKING:
     from nicegui.events import KeyEventArguments
@@ -512,7 +513,7 @@ _KEYS = {"ArrowLeft": -1, "ArrowRight": 1, "ArrowDown": -1, "ArrowUp": 1}
 class Strip:
     """Segments as wide as their phases, kept in place while one is dragged."""
 
-    def __init__(self, resize: Callable[[int, int], None], words: Mapping[str, str]) -> None:
+    def __init__(self, resize: Callable[[int, int], None], words: Words) -> None:
         self._resize = resize
         self._words = words
         self._box = ui.element("div").classes("ph-strip").mark("strip")
