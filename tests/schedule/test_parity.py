@@ -80,7 +80,7 @@ def test_values_equal_transformers(name):
         if theirs == "warmup_stable_decay":
             options["num_decay_steps"] = draw.randint(0, total - warmup)
         schedule = preheat.get_schedule(name.upper(), warmup=warmup, total=total, lr=1e-3, **options)
-        # cosine_warmup_with_min_lr ends at update T - 1, and transformers climbs again at T already
+        # cosine_warmup_with_min_lr ends at update T - 1, and transformers rises again at T already
         last = total if theirs == "cosine_warmup_with_min_lr" else total + 1
         expected = oracle(theirs, warmup, total, options)[:last]
 

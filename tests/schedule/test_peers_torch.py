@@ -35,12 +35,12 @@ def walk(make: Callable[..., Any], read: Callable[[dict], float] = lambda group:
     def values(o: Any) -> list[float]:
         optimizer = optimizer_of(getattr(o, "lr", 1.0))
         scheduler = make(optimizer, o)
-        found = []
+        rates = []
         for _ in range(o.updates):
-            found.append(read(optimizer.param_groups[0]))
+            rates.append(read(optimizer.param_groups[0]))
             optimizer.step()
             scheduler.step()
-        return found
+        return rates
 
     return values
 
@@ -50,11 +50,11 @@ def closed(make: Callable[..., Any]) -> Callable[..., Any]:
 
     def values(o: Any) -> list[float]:
         scheduler = make(optimizer_of(o.lr), o)
-        found = []
+        rates = []
         for position in range(o.updates):
             scheduler.last_epoch = position
-            found.append(scheduler._get_closed_form_lr()[0])
-        return found
+            rates.append(scheduler._get_closed_form_lr()[0])
+        return rates
 
     return values
 
@@ -89,7 +89,7 @@ def polynomial(draw):
 
 def cosine(draw):
     lr, total = rate(draw), draw.randint(1, 140)
-    # torch climbs again past T_max; ours holds
+    # torch rises again past T_max; ours holds
     return {"lr": lr, "total": total, "least": lr * draw.choice([0.0, draw.random()]), "updates": total + 1}
 
 
@@ -123,7 +123,7 @@ def one_cycle(three_phase, draw):
         "three_phase": three_phase,
         "base_momentum": draw.uniform(0.5, 0.85),
         "max_momentum": draw.uniform(0.85, 0.99),
-        "updates": total,  # torch climbs again at T and raises past it; ours holds
+        "updates": total,  # torch rises again at T and raises past it; ours holds
     }
 
 
@@ -373,13 +373,13 @@ def dampened(make):
     def values(o):
         optimizer = optimizer_of(1.0, betas=(0.9, o.beta2))
         dampener = make(optimizer, o)
-        found = []
+        rates = []
         for _ in range(o.updates):
-            found.append(optimizer.param_groups[0]["lr"])
+            rates.append(optimizer.param_groups[0]["lr"])
             optimizer.step()
             with dampener.dampening():
                 pass
-        return found
+        return rates
 
     return values
 
@@ -425,7 +425,7 @@ WARMUPS = [
 
 @pytest.mark.parametrize("peer", WARMUPS, ids=ids(WARMUPS))
 def test_equals_pytorch_warmup_at_every_update(peer):
-    """Its dampening of a constant rate is our climb, within 1e-12 of the peak."""
+    """Its dampening of a constant rate is our warm-up, within 1e-12 of the peak."""
     assert worst(peer, 10) <= TOLERANCE
 
 
@@ -438,16 +438,16 @@ def test_untuned_warmup_is_one_update_longer_than_pytorch_warmup_makes_it():
 
 def metrics(draw):
     """A falling, noisy loss with stretches where nothing moves, and the options of a rule."""
-    checks, value, found = 150, draw.uniform(0.5, 5), []
+    checks, value, metrics = 150, draw.uniform(0.5, 5), []
     for _ in range(checks):
         value = draw.choice([value, value, value * draw.uniform(0.8, 1.01), value + draw.uniform(-0.1, 0.2)])
-        found.append(value)
+        metrics.append(value)
     if draw.random() < 0.5:  # round ones, as accuracies are: differences equal to the threshold happen
-        found = [round(value, 2) for value in found]
+        metrics = [round(value, 2) for value in metrics]
     mode = draw.choice(["min", "max"])
     return {
         "lr": rate(draw),
-        "metrics": found if mode == "min" else [-value for value in found],
+        "metrics": metrics if mode == "min" else [-value for value in metrics],
         "mode": mode,
         "factor": draw.uniform(0.1, 0.95),
         "patience": draw.randint(0, 8),

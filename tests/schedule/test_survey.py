@@ -1,6 +1,6 @@
 """Shapes of libraries that are not installed here, as text, beside the formula their code has.
 
-n is the update, W = 10 the climb, T = 100 the run, P = 1; x is what is done of the climb, p of the fall.
+n is the update, W = 10 the warm-up, T = 100 the run, P = 1; x is what is done of the warm-up, p of the fall.
 """
 
 from math import cos, exp, log, pi, sqrt, tanh
@@ -13,9 +13,9 @@ import preheat
 W, T = 10, 100
 
 
-def fall(shape, climb=lambda n: n / W):
-    """The climb, then ``shape`` of the share of the fall that is done."""
-    return lambda n: climb(n) if n < W else shape((n - W) / (T - W))
+def fall(shape, warmup=lambda n: n / W):
+    """The warm-up, then ``shape`` of the share of the fall that is done."""
+    return lambda n: warmup(n) if n < W else shape((n - W) / (T - W))
 
 
 def wave(x):
@@ -44,7 +44,7 @@ def hyperbolic(n, upper=250.0):
     return 1 + f(n) - f(0)
 
 
-CLIMBS = {
+WARMUPS = {
     "n / W: most": ("transformers: warmup 10 > hold forever", lambda n: min(1, n / W)),
     "(n + 1) / W: torchtitan, fairseq fixed, OLMo": ("warmup 10 > hold forever", lambda n: min(1, (n + 1) / W)),
     "(n + 1) / (W + 1): NeMo": ("warmup 11 > hold forever", lambda n: min(1, (n + 1) / (W + 1))),
@@ -130,7 +130,7 @@ FALLS = {
         "transformers: hyperbolic(upper_bound=250) 100 to 0",
         hyperbolic,
     ),
-    "a climb in every cycle: CosineAnnealingWarmupRestarts": (
+    "a warm-up in every cycle: CosineAnnealingWarmupRestarts": (
         "repeat(transformers: warmup 5 from 0.1 > cosine 20 to 0.1)",
         lambda n: 0.1 + 0.9 * ((n % 25) / 5 if n % 25 < 5 else wave((n % 25 - 5) / 20)),
     ),
@@ -142,15 +142,15 @@ FALLS = {
         "max((transformers: warmup 10 > cosine 90), (transformers: warmup 10 > inverse_sqrt(timescale=10) forever))",
         lambda n: n / W if n < W else max(wave((n - W) / 90), sqrt(W / n)),
     ),
-    "a climb bolted on: OLMo": (
+    "a warm-up bolted on: OLMo": (
         "hold 20 at 0 > (transformers: linear 10 from 0 to 0.7) > shift(transformers: linear 100, updates=30)",
         lambda n: 0 if n < 20 else (n - 20) * 0.07 if n < 30 else 1 - n / T,
     ),
 }
 
 
-@pytest.mark.parametrize(("text", "formula"), CLIMBS.values(), ids=CLIMBS)
-def test_every_climb_of_the_field_can_be_written(text, formula):
+@pytest.mark.parametrize(("text", "formula"), WARMUPS.values(), ids=WARMUPS)
+def test_every_warmup_of_the_field_can_be_written(text, formula):
     """Each step convention and each bend, at every update."""
     assert np.abs(preheat.parse(text).over(None)(range(30)) - [formula(n) for n in range(30)]).max() <= 1e-14
 

@@ -140,7 +140,7 @@ def test_cycles_that_end_between_two_updates_end_at_their_end(curve):
     factors = preheat.parse(f"repeat({curve} 5 from 1 to 0.2, times=6, growth=1.5)")(np.arange(120))
     assert factors.min() == 0.2
     assert factors.max() < 1.0
-    one_cycle = preheat.get_schedule("one_cycle", total=15, pct_start=0.3, convention="native")  # a climb of 3.5
+    one_cycle = preheat.get_schedule("one_cycle", total=15, pct_start=0.3, convention="native")  # a warm-up of 3.5
     assert one_cycle(3) == 1.0 == max(one_cycle(range(15)))
 
 

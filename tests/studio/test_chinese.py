@@ -21,7 +21,8 @@ NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 WRITTEN = {
     "checks": {"checking.py": "_nothing_trained _first_update _warmup_length _run_length _end_value _jumps _levels"
                " _metrics _floors_above"},
-    "schedules": {"schedule/description.py": "_phases _values _sums _mismatch", "studio/design.py": "copy_as"},
+    "schedules": {"schedule/base.py": "_described_values _described_sums _described_mismatch",
+                  "schedule/sequence.py": "_described", "studio/design.py": "copy_as"},
     "plans": {"plan.py": "explain _batches _per_epoch _updates _passes _by_epochs _by_steps _shown"},
     "audits": {"auditing/causes.py": "_equal _late _ahead _fast _slow _skipped _horizon _warmup _floor _group"
                " _frozen _rising _jump _shape _unexplained _updates",

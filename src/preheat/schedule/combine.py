@@ -213,6 +213,7 @@ class Shift(Schedule):
         return max(0, self.of.warmup_updates - self.updates)
 
     def _value(self, position: Any, xp: Any) -> Any:
+        # Before its beginning a schedule has no values: a negative shift waits at the first one.
         moved = position + self.updates
         return self.of._value(xp.where(moved < 0, 0 * position, moved) if self.updates < 0 else moved, xp)
 
@@ -412,6 +413,7 @@ class Product(Several):
     __slots__ = ()
 
     def _value(self, position: Any, xp: Any) -> Any:
+        # From the left, as the text reads: another order rounds differently.
         return math.prod(part._value(position, xp) for part in self.of)
 
     def _multiplied(self) -> tuple[Schedule, ...]:
@@ -468,6 +470,7 @@ class Clip(_Around):
         for name in ("floor", "ceiling"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, as_factor(name, getattr(self, name)))
+        # A share and a learning rate cannot be compared before the base is known.
         if isinstance(self.floor, float) and isinstance(self.ceiling, float) and self.floor > self.ceiling:
             raise ScheduleError(refusal("floor", f"at most ceiling={self.ceiling}", self.floor, "Lower it."))
 

@@ -184,7 +184,7 @@ class Constant(Curve):
     endless: ClassVar[bool] = True
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
-        return 1.0
+        return 1.0  # a number for arrays too: whoever asks for an array broadcasts it
 
 
 @curve("linear", "1 - u")
@@ -340,6 +340,7 @@ class Geometric(Curve):
     )
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
+        # Drawn down to 0 and not to ratio: the phase says where it ends, as for every other curve.
         return (self.ratio ** (done / length) - self.ratio) / (1.0 - self.ratio)
 
 
@@ -411,6 +412,7 @@ class Hyperbolic(Curve):
         bound = self.upper_bound or length
         if bound < length:
             raise ScheduleError(refusal("upper_bound", f">= {length}", bound, "It bounds the length of the phase."))
+        # The height at the end of a shorter run is lifted off the start, so that the fall begins at 1 under any bound.
         begin = (length / bound * (2.0 - length / bound)) ** 0.5
         return 1.0 - begin + xp.sqrt(left / bound * (2.0 - (length + done) / bound))
 
@@ -543,6 +545,7 @@ def name_of(curve: Curve) -> tuple[str, dict[str, Any]]:
     >>> name_of(Polynomial(power=2.0)), name_of(Rex(beta=0.9))
     (('square', {}), ('rex', {'beta': 0.9}))
     """
+    # 1-sqrt says more than 1-power(power=0.5); a text has one canonical form, so the shorter always wins.
     for name, fixed in curve.facts.names.items():
         if all(getattr(curve, given) == value for given, value in fixed.items()):
             return name, _given(curve, fixed)

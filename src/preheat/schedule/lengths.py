@@ -174,6 +174,7 @@ def _not_negative(name: str, value: Any, advice: str) -> float:
 # No sign, and no second unit: what is not plainly a length is refused instead of guessed.
 _NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _TEXT = re.compile(rf"({_NUMBER})\s*(%|[A-Za-z]+)?")
+# People write "1 epoch" and "2 epochs".
 _SINGULAR = {unit[:-1]: unit for unit in ("updates", "epochs", "samples", "tokens")}
 _ADVICE = 'Give whole updates (100), a percent text ("10%"), a fraction in (0, 1), or a unit as in "2 epochs".'
 

@@ -136,6 +136,7 @@ class MetricFactor(Schedule):
         return metric < least if self.mode == "min" else metric > most
 
     def _cut(self) -> float:
+        # torch's min_lr, as a share of the peak: the same rule then serves groups of any base value.
         return max(self.latest * self.factor, self.least)
 
 

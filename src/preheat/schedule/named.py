@@ -303,6 +303,7 @@ def _left(total: Count, **taken: Count) -> Count:
     left = total - sum(taken.values())
     if left < 0:
         sums = " + ".join(f"{length:g} {name}" for name, length in taken.items())
+        # The last one named is the one to shorten: warm-up and lengths before it are what the rest is fitted around.
         name = list(taken)[-1]
         advice = f"{sums} = {sum(taken.values()):g}, more than {total:g}. Shorten a phase."
         raise ScheduleError(
@@ -777,6 +778,7 @@ def noam(warmup: Count, total: Count | None = None) -> PhaseSchedule:
 
     allennlp's and Paddle's classes put d_model into the rate itself; NeMo multiplies both.
     """
+    # Without a warm-up its formula has no value at update 0, and no peak.
     return inverse_sqrt(int(count("warmup", warmup, 1, advice="noam's time scale is its warm-up.")), total)
 
 
@@ -812,7 +814,7 @@ def inverse_sqrt_cooldown(
 
     Zhai et al. 2021, arXiv:2106.04560; llm-foundry. big_vision and timm multiply the two instead.
     """
-    curve = PowerLaw(timescale=timescale or warmup or 10_000)
+    curve = PowerLaw(timescale=timescale or warmup or 10_000)  # as inverse_sqrt has it
     return PhaseSchedule(
         (
             *_warmup(warmup),

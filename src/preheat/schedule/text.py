@@ -93,6 +93,7 @@ class _Reader:
 
     def take(self, word: str) -> bool:
         """Step over ``word`` if it is next."""
+        # What stands in quotes is a value, even if it reads like a word of the grammar.
         if self.word != word or self.kind == "string":
             return False
         self.advance()
