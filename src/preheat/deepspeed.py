@@ -24,6 +24,8 @@ from preheat.schedule.lengths import Timeline
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["Scheduler", "scheduler"]
+
 
 class Scheduler(driver.Scheduler):
     """A :class:`preheat.torch.Scheduler` whose clock is its owner's calls of :meth:`step`, one after each update."""
@@ -35,6 +37,7 @@ class Scheduler(driver.Scheduler):
         earlier = driver.driver_of(self.optimizer)
         if earlier is not None:
             earlier.detach()
+        # No hook after the update: there are as many calls as groups, and the clock is step()'s.
         self._handles = [
             self.optimizer.register_step_pre_hook(self._before_update),
             self.optimizer.register_load_state_dict_post_hook(self._after_load),
@@ -44,6 +47,7 @@ class Scheduler(driver.Scheduler):
     def _before_update(self, *_: Any) -> None:
         """Once a group or sub-group: look whether somebody else has written, and whether there is a value at all."""
         self._stepping = self._seen = True
+        # The groups in the engine's hands are ours, one at a time: they are read from the targets, not from the list.
         self._check_foreign()
         if self._position >= self._last_shown:
             self._write()
@@ -57,6 +61,7 @@ class Scheduler(driver.Scheduler):
             ScheduleError: if ``epoch`` is given, or another scheduler has taken the optimizer over.
         """
         self._refuse_to_step(epoch)
+        # Where the torch optimizer was never stepped, every call has to be believed.
         if self._seen and not self._stepping:
             return
         self._updating, self._stepping = True, False
@@ -113,6 +118,7 @@ def scheduler(
             raise ScheduleError(refusal(name, "left out with DeepSpeed", options[name], advice))
     resolved = given if total is None else given.over(total)
 
+    # A function of the optimizer, since the engine makes its own out of what it is given.
     def make(optimizer: Any) -> Scheduler:
         while hasattr(optimizer, "optimizer"):  # DeepSpeed's own, and Accelerate's around it
             optimizer = optimizer.optimizer

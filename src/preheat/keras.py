@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 from preheat._driver.traced import refuse_floats, traceable
-from preheat.errors import MissingExtraError, ScheduleError, refusal
+from preheat.errors import MissingExtraError, ScheduleError, refusal, unknown_name
 from preheat.schedule import Schedule as Value
 from preheat.schedule.lengths import Timeline, count
 
@@ -22,11 +22,13 @@ try:
     import keras
     from keras import ops
 except ImportError as error:
-    found = str(error.name).split(".")[0]
-    missing = "keras" if found == "keras" else f"{found}, the backend of keras,"
+    # Keras without a backend fails on the backend's name (TensorFlow's, unless told otherwise).
+    absent = str(error.name).split(".")[0]
+    missing = "keras" if absent == "keras" else f"{absent}, the backend of keras,"
     advice = "pip install 'keras>=3.12' jax, and set KERAS_BACKEND to jax (or torch)"
     raise MissingExtraError(f"{missing} is not installed: {advice}") from error
 
+__all__ = ["Schedule", "use"]
 
 _NAMESPACES = {"jax": "jax.numpy", "torch": "torch", "numpy": "numpy"}
 
@@ -67,10 +69,11 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     def __call__(self, step: Any) -> Any:
         """The learning rate of the batch after ``step`` batches, in Keras' default float type."""
         namespace = _namespace()
+        # float32 has no numbers of its own beyond 2 ** 24 updates, whatever floatx is.
         with _float64():
             position = ops.convert_to_tensor(step)
             refuse_floats(keras.backend.standardize_dtype(position.dtype), step)
-            if self.accumulation > 1:
+            if self.accumulation > 1:  # batches to updates, while it is an integer
                 position = position // self.accumulation
             value = self.base * self.schedule(ops.cast(position, "float64"), namespace)
             return ops.cast(value, keras.config.floatx())
@@ -112,7 +115,7 @@ def use(optimizer: Any, schedule: Value | str, *, total: int | Timeline | None =
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
     if not isinstance(inner, keras.optimizers.Optimizer):
         raise ScheduleError(refusal("optimizer", "a Keras optimizer", optimizer, "Give the one that is to train."))
-    held = inner._learning_rate
+    held = inner._learning_rate  # learning_rate itself would give the value that a schedule has now
     if callable(held) and not isinstance(held, keras.Variable):
         both = f"{type(held).__name__} beside {schedule}"
         raise ScheduleError(refusal("optimizer", "without a schedule of its own", both, "Give it a plain rate."))
@@ -122,14 +125,15 @@ def use(optimizer: Any, schedule: Value | str, *, total: int | Timeline | None =
 
 
 def _namespace() -> Any:
-    """The backend's own arrays: ``keras.ops`` takes the waves of float64 numbers in float32."""
+    """The backend's own arrays."""
+    # Not keras.ops, which takes the waves of float64 numbers in float32.
     name = keras.backend.backend()
     if name == "tensorflow":
         return _tensorflow()
     if name not in _NAMESPACES:
-        advice = "Set KERAS_BACKEND to one of these."
-        known = ", ".join((*_NAMESPACES, "tensorflow"))
-        raise ScheduleError(refusal("backend", f"one of {known}", name, advice))
+        advice = "Set KERAS_BACKEND to one of them."
+        known = (*_NAMESPACES, "tensorflow")
+        raise ScheduleError(unknown_name("backend", "one with arrays of float64", name, known, advice))
     return import_module(_NAMESPACES[name])
 
 

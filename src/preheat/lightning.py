@@ -25,6 +25,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("lightning is not installed: pip install 'lightning>=2.6.6'") from error
 
+__all__ = ["Guard", "Schedules"]
+
 
 class Schedules(Callback):
     """Drives every optimizer of a Lightning run: ``Trainer(callbacks=[Schedules("warmup 10% > cosine to 0.1")])``.
@@ -64,6 +66,7 @@ class Schedules(Callback):
         refuse_unknown_options(options)
         self._options = options
         self._tokens_per_sample = tokens_per_sample
+        # A checkpoint's callbacks are loaded before its optimizers are there.
         self._saved: list[dict[str, Any]] = []
         self._attempted: set[int] = set()
         self.schedulers: list[Scheduler] = []
@@ -118,9 +121,9 @@ class Schedules(Callback):
             return []
         states = self._saved or [scheduler.state_dict() for scheduler in self.schedulers]
         if len(states) != len(trainer.optimizers):
-            found = f"{len(states)} for {len(trainer.optimizers)} optimizers"
+            counts = f"{len(states)} for {len(trainer.optimizers)} optimizers"
             advice = "Load the weights alone, or a checkpoint that was saved with this callback."
-            raise StateError(refusal("checkpoint", "one with a state for every optimizer", found, advice))
+            raise StateError(refusal("checkpoint", "one with a state for every optimizer", counts, advice))
         return states
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:  # noqa: ARG002
@@ -129,6 +132,7 @@ class Schedules(Callback):
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Show the rates of the coming updates, for whoever logs before them."""
+        # Only of those stepped in this batch: with accumulation most batches have no update.
         for scheduler in self.schedulers:
             if id(scheduler.optimizer) in self._attempted:
                 scheduler.step()
@@ -173,6 +177,7 @@ def _run(trainer: Any, automatic: bool) -> Run:
     )
     if estimate in (math.inf, -1):
         return Run("Lightning", None, arithmetic)
+    # global_step, which max_steps ends, counts every optimizer's updates there.
     if not automatic and len(trainer.optimizers) > 1 and estimate == trainer.max_steps:
         return Run("Lightning", None, f"{arithmetic}; max_steps counts the updates of all optimizers together")
     changes = _accumulation_changes(trainer)
@@ -196,7 +201,9 @@ def _plan(trainer: Any, tokens_per_sample: float | None) -> Plan | None:
         return None
     if trainer.max_epochs == trainer.max_steps == -1 or _accumulation_changes(trainer):
         return None
+    # On several processes the sampler is Lightning's own and holds one process's share already.
     rows = len(loader.sampler) if trainer.world_size == 1 else len(loader.dataset)  # type: ignore[arg-type]
+    # A limit counts batches: as many rows as fill them come to the same.
     if trainer.limit_train_batches != 1.0 or trainer.overfit_batches:
         rows = int(trainer.num_training_batches) * loader.batch_size * trainer.world_size
     return Plan.lightning(

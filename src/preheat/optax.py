@@ -20,6 +20,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("jax is not installed: pip install 'optax>=0.2.6' 'jax>=0.8'") from error
 
+__all__ = ["schedule"]
+
 
 def schedule(schedule: Schedule | str, lr: float, *, total: int | Timeline | None = None) -> Callable[[Any], jax.Array]:
     """The learning rate as a function of completed updates, wherever optax takes a schedule.
@@ -45,10 +47,11 @@ def schedule(schedule: Schedule | str, lr: float, *, total: int | Timeline | Non
     resolved, base = traceable(schedule, "lr", lr, total)
 
     def rate(count: Any) -> jax.Array:
-        default = jnp.result_type(float)
+        default = jnp.result_type(float)  # asked outside of the float64 part, where it would be float64
         refuse_floats(str(getattr(count, "dtype", type(count).__name__)), count)
         if not isinstance(count, jax.Array):  # plain and NumPy's numbers: looking at them costs nothing
             resolved(count)
+        # Set inside the trace, so that it holds however the function around is compiled.
         with jax.enable_x64(True):
             position = jnp.asarray(count).astype(jnp.float64)
             value: jax.Array = (base * resolved(position, jnp)).astype(default)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from preheat.torch import Scheduler
 
+__all__ = ["use"]
 
 _LOG = logging.getLogger("preheat")
 
@@ -57,6 +58,7 @@ def use(trainer: Trainer, schedule: Schedule | str, *, tokens_per_sample: float 
         owner = f"{type(trainer.lr_scheduler).__name__} beside {chosen}"
         advice = "Leave the scheduler out of optimizers=(...), or use() out."
         raise ScheduleError(refusal("trainer", "without a scheduler of its own", owner, advice))
+    # Now, and not an hour later when the data is loaded and training begins.
     refuse_unknown_options(options)
     trainer.create_scheduler = _Creator(trainer, chosen, tokens_per_sample, options)  # type: ignore[method-assign]
 
@@ -97,6 +99,7 @@ class _Creator:
         from preheat.torch import Scheduler
 
         stepped = innermost(optimizer)
+        # Layer-wise optimizers (GaLore) step one real optimizer a parameter in its backward hook; this one is a dummy.
         if hasattr(stepped, "optimizer_dict"):
             advice = "Take an optim of TrainingArguments that is not layer-wise."
             raise ScheduleError(refusal("optim", "one optimizer for all layers", type(stepped).__name__, advice))
@@ -105,6 +108,7 @@ class _Creator:
 
 def _run(trainer: Any, updates: int, tokens_per_sample: float | None) -> Run:
     """The Trainer's count with its arithmetic, and our plan from its arguments."""
+    # _train_batch_size is what auto_find_batch_size has come to, which the arguments do not tell.
     args, rows, size = trainer.args, _length(trainer.train_dataset), trainer._train_batch_size
     accumulation = args.gradient_accumulation_steps
     processes = trainer.get_total_train_batch_size(args) // (size * accumulation)
@@ -122,6 +126,7 @@ def _run(trainer: Any, updates: int, tokens_per_sample: float | None) -> Run:
         size,
         None if rows is None else args.num_train_epochs,
         accumulation=accumulation,
+        # With split_batches the size is that of all processes together.
         world_size=1 if trainer.accelerator.split_batches else processes,
         drop_last=args.dataloader_drop_last,
         max_steps=args.max_steps if args.max_steps > 0 else None,

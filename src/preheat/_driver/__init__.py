@@ -1,1 +1,1 @@
-"""Floor 3: thin drivers, one file a framework. No maths here: they write what a schedule says."""
+"""What the framework modules share: targets, runs, traced schedules, layers, pace, and transformers' functions."""

@@ -3,6 +3,8 @@
 Change the import line and a script runs on: ``from preheat import get_linear_schedule_with_warmup``. The values over
 0..num_training_steps are transformers'; past them the end value is held. Counts may be floats, as in transformers
 (``0.1 * total_steps``). ``lr_end`` and ``min_lr`` refer to ``optimizer.defaults["lr"]``. Source: transformers 5.23.
+
+Each is a name of :func:`preheat.get_schedule` with its options, on a :class:`preheat.torch.Scheduler`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ def _scheduler(
         name,
         warmup,
         total,
+        # Not the groups' own: transformers turns lr_end and min_lr into shares of this one for every group.
         lr=float(optimizer.defaults["lr"]),
         whole=False,
         warmup_name="num_warmup_steps",
@@ -40,14 +43,14 @@ def get_constant_schedule(optimizer: Optimizer, last_epoch: int = -1) -> Schedul
 
 
 def get_constant_schedule_with_warmup(optimizer: Optimizer, num_warmup_steps: Count, last_epoch: int = -1) -> Scheduler:
-    """A climb from 0 over ``num_warmup_steps`` updates, then constant."""
+    """A warm-up from 0 over ``num_warmup_steps`` updates, then constant."""
     return _scheduler("constant_with_warmup", optimizer, num_warmup_steps, None, last_epoch)
 
 
 def get_linear_schedule_with_warmup(
     optimizer: Optimizer, num_warmup_steps: Count, num_training_steps: Count, last_epoch: int = -1
 ) -> Scheduler:
-    """A climb from 0 over ``num_warmup_steps`` updates, then a straight line to 0 at ``num_training_steps``.
+    """A warm-up from 0 over ``num_warmup_steps`` updates, then a straight line to 0 at ``num_training_steps``.
 
     >>> import torch
     >>> optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=1e-4)
@@ -65,7 +68,7 @@ def get_cosine_schedule_with_warmup(
     num_cycles: float = 0.5,
     last_epoch: int = -1,
 ) -> Scheduler:
-    """A climb from 0, then ``num_cycles`` cosine waves; 0.5 is one descent to 0."""
+    """A warm-up from 0, then ``num_cycles`` cosine waves; 0.5 is one descent to 0."""
     return _scheduler("cosine", optimizer, num_warmup_steps, num_training_steps, last_epoch, num_cycles=num_cycles)
 
 
@@ -76,7 +79,7 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
     num_cycles: int = 1,
     last_epoch: int = -1,
 ) -> Scheduler:
-    """A climb from 0, then ``num_cycles`` cosine descents, each from the peak."""
+    """A warm-up from 0, then ``num_cycles`` cosine descents, each from the peak."""
     return _scheduler(
         "cosine_with_restarts", optimizer, num_warmup_steps, num_training_steps, last_epoch, num_cycles=num_cycles
     )
@@ -90,7 +93,7 @@ def get_polynomial_decay_schedule_with_warmup(
     power: float = 1.0,
     last_epoch: int = -1,
 ) -> Scheduler:
-    """A climb from 0, then a power of what is left, down to ``lr_end``."""
+    """A warm-up from 0, then a power of what is left, down to ``lr_end``."""
     return _scheduler(
         "polynomial", optimizer, num_warmup_steps, num_training_steps, last_epoch, lr_end=lr_end, power=power
     )
@@ -99,7 +102,7 @@ def get_polynomial_decay_schedule_with_warmup(
 def get_inverse_sqrt_schedule(
     optimizer: Optimizer, num_warmup_steps: Count, timescale: float | None = None, last_epoch: int = -1
 ) -> Scheduler:
-    """A climb from 0, then the inverse square root, without end."""
+    """A warm-up from 0, then the inverse square root, without end."""
     return _scheduler("inverse_sqrt", optimizer, num_warmup_steps, None, last_epoch, timescale=timescale)
 
 
@@ -112,7 +115,7 @@ def get_cosine_with_min_lr_schedule_with_warmup(
     min_lr: float | None = None,
     min_lr_rate: float | None = None,
 ) -> Scheduler:
-    """A climb from 0, then a cosine to a floor: ``min_lr`` (a rate) or ``min_lr_rate`` (a share of the peak)."""
+    """A warm-up from 0, then a cosine to a floor: ``min_lr`` (a rate) or ``min_lr_rate`` (a share of the peak)."""
     return _scheduler(
         "cosine_with_min_lr",
         optimizer,
@@ -135,7 +138,7 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     min_lr_rate: float | None = None,
     warmup_lr_rate: float | None = None,
 ) -> Scheduler:
-    """As above, but the climb starts at ``warmup_lr_rate`` of the peak and everything is one update earlier."""
+    """As above, but the warm-up starts at ``warmup_lr_rate`` of the peak and everything is one update earlier."""
     return _scheduler(
         "cosine_warmup_with_min_lr",
         optimizer,
@@ -161,7 +164,7 @@ def get_wsd_schedule(
     num_cycles: float = 0.5,
     last_epoch: int = -1,
 ) -> Scheduler:
-    """A climb, a plateau and a descent over ``num_decay_steps``."""
+    """A warm-up, a plateau and a descent over ``num_decay_steps``."""
     return _scheduler(
         "warmup_stable_decay",
         optimizer,

@@ -1,7 +1,7 @@
 """Layer-wise learning-rate decay: parameter groups with real ``lr`` values, lower the further from the output.
 
 Howard & Ruder 2018 (arXiv:1801.06146, discriminative fine-tuning); Clark et al. 2020 (arXiv:2003.10555) and Bao et al.
-2021 (arXiv:2106.08254) in the form built here.
+2021 (arXiv:2106.08254) in the form built here: the peak times ``decay`` to the number of layers above.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Group = dict[str, Any]
-_BLOCK = re.compile(r"(.*?)\.(\d+)\.")
+_BLOCK = re.compile(r"(.*?)\.(\d+)\.")  # the outermost number: "h.3.mlp.0.weight" is in block 3 of h
 
 
 def layer_groups(
@@ -99,6 +99,7 @@ def group_table(groups: Sequence[Group], schedule: Schedule, updates: int | None
         count = sum(parameter.numel() for parameter in group["params"])
         rates = [f"{base * own(moment):.4g}" for moment in moments]
         rows.append((str(group.get("name", index)), f"{count:,}", *rates))
+    # Names to the left, numbers to the right.
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(word.ljust(width) if not column else word.rjust(width) for column, (word, width) in cells)
@@ -110,21 +111,22 @@ def _layer_rule(names: Sequence[str]) -> Callable[[str], int]:
     """From names to layers, by the longest numbered list in them."""
     blocks: dict[str, set[int]] = {}
     for name in names:
-        found = _BLOCK.match(name)
-        if found:
-            blocks.setdefault(found[1], set()).add(int(found[2]))
+        block = _BLOCK.match(name)
+        if block:
+            blocks.setdefault(block[1], set()).add(int(block[2]))
     if not blocks:
         advice = "Say where its layers are: layer_of=lambda name: ..."
         raise ScheduleError(refusal("model", "one with numbered blocks", ", ".join(names[:3]), advice))
+    # The longest: models have short lists besides, such as the two layers of a head.
     stem = max(blocks, key=lambda key: len(blocks[key]))
     depth = max(blocks[stem]) + 1
     first = next(index for index, name in enumerate(names) if name.startswith(f"{stem}."))
     before = set(names[:first])
 
     def layer(name: str) -> int:
-        found = _BLOCK.match(name)
-        if found and found[1] == stem:
-            return int(found[2]) + 1
+        block = _BLOCK.match(name)
+        if block and block[1] == stem:
+            return int(block[2]) + 1
         return 0 if name in before else depth + 1
 
     return layer

@@ -13,7 +13,9 @@ from preheat.errors import ScheduleError, refusal
 from preheat.schedule.lengths import count
 
 _LOG = logging.getLogger("preheat")
-_FACTOR = 2  # off by more than this is said
+# Off by more than this is said. Plans are off by a few per cent; the slips meant here (epochs for updates, steps on
+# micro-batches or once a process) are off by two at least.
+_FACTOR = 2
 # Shapes that are meant for a whole run, with what torch calls their length.
 _LENGTHS = {"OneCycleLR": "total_steps", "CosineAnnealingLR": "T_max", "PolynomialLR": "total_iters"}
 
@@ -48,7 +50,7 @@ class Pace:
     def __init__(self, scheduler: Any, run: int | None = None, *, after: int = 50) -> None:
         from torch.optim.lr_scheduler import LRScheduler
 
-        inner = getattr(scheduler, "scheduler", scheduler)
+        inner = getattr(scheduler, "scheduler", scheduler)  # of Accelerate's wrapper
         if not isinstance(inner, LRScheduler):
             raise ScheduleError(refusal("scheduler", "a torch scheduler", scheduler, "Give the one to watch."))
         self.run = None if run is None else int(count("run", run, 1))
@@ -87,11 +89,12 @@ class Pace:
     def _after_update(self, *_: Any) -> None:
         self.updates += 1
         if self.updates == self._judged_at:
+            # Again later: one that is stepped at the end of every epoch has not moved at all in the first.
             self._judged_at *= 2
-            found = self.verdict()
-            if found:
-                self.remove()
-                _LOG.warning("%s. Step it once an update, or count its length in the steps it makes.", found)
+            verdict = self.verdict()
+            if verdict:
+                self.remove()  # once is enough
+                _LOG.warning("%s. Step it once an update, or count its length in the steps it makes.", verdict)
 
 
 def shaped_for(scheduler: Any) -> float | None:
@@ -102,5 +105,6 @@ def shaped_for(scheduler: Any) -> float | None:
     name = _LENGTHS.get(type(scheduler).__name__)
     if name is not None:
         return float(getattr(scheduler, name))
+    # transformers' schedules are partials of a function that takes the length by this name.
     rules = [getattr(rule, "keywords", {}) for rule in getattr(scheduler, "lr_lambdas", ())]
     return next((float(rule["num_training_steps"]) for rule in rules if rule.get("num_training_steps")), None)

@@ -31,7 +31,7 @@ def as_schedule(schedule: Any) -> Schedule:
 
 def refuse_unknown_options(options: Mapping[str, Any]) -> None:
     """Refuse options that the torch driver does not take, with the nearest it does."""
-    from preheat.torch import Scheduler
+    from preheat.torch import Scheduler  # torch is there by now; keras and optax come here without it
 
     known = [name for name, item in inspect.signature(Scheduler).parameters.items() if item.kind is item.KEYWORD_ONLY]
     for name in options:
@@ -75,6 +75,7 @@ class Run:
                 self.trainer, self.updates, self.plan.updates, self.trainer,
                 self.trainer, self.arithmetic, self.plan.explain(),
             )  # fmt: skip
+        # Ours is only held against it: the trainer stops when its own count says so.
         resolved = self._over(schedule)
         horizon = resolved.for_base(1.0).horizon  # the same for every base
         if horizon is not None and self.updates is not None and horizon != self.updates:
@@ -90,6 +91,7 @@ class Run:
         try:
             return schedule.over(self)
         except ScheduleError:
+            # Of an endless run it is the length that is missing, whatever the schedule itself complains of.
             if self.updates is not None:
                 raise
             rule = f"one that needs no horizon where {self.trainer} does not know its run ({self.arithmetic})"

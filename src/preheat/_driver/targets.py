@@ -130,6 +130,7 @@ def split_key(key: str) -> tuple[str, int | None]:
 def group_names(groups: list[Group]) -> list[str]:
     """Each group's ``name``, or its index as text; no two alike."""
     names = [str(group.get("name", index)) for index, group in enumerate(groups)]
+    # Saved states and rules go by name: two alike would share a base value.
     for name in names:
         if names.count(name) > 1:
             advice = "Give every group a name of its own."
@@ -254,6 +255,7 @@ class Spec:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of what was asked for, whatever metrics have been reported since."""
+        # Reported metrics change a schedule; whether the same was asked for does not depend on them.
         data = self.map(lambda one: one.fresh()).to_data()
         return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

@@ -12,6 +12,7 @@ from preheat.schedule.combine import Repeat, Strict, UserFunction, everything_in
 from preheat.schedule.lengths import Timeline, positive
 from preheat.schedule.metric import MetricFactor
 
+# What is in a schedule but cannot be in a compiled function, each with the way out.
 _REFUSED: tuple[tuple[Callable[[Schedule], bool], str], ...] = (
     (lambda part: isinstance(part, MetricFactor), "No report reaches it there: use the framework's own plateau rule."),
     (lambda part: isinstance(part, UserFunction), "A Python function runs on plain integers: write it with phases."),
