@@ -28,9 +28,11 @@ SUBMODULES = (
     "keras",
     "dialects",
     "advice",
+    "lab",
     "lab.training",
     "lab.finding",
     "lab.studies",
+    "lab.data",
 )
 
 
@@ -65,15 +67,12 @@ def parameters(value):
 
 def surface():
     """The whole of it as plain data."""
-    names = {name: parameters(getattr(preheat, name)) for name in preheat.__all__ if name not in (*SUBMODULES, "lab")}
+    names = {name: parameters(getattr(preheat, name)) for name in preheat.__all__ if name not in SUBMODULES}
     for module in SUBMODULES:
         inside = import_module(f"preheat.{module}")
         public = [name for name in getattr(inside, "__all__", dir(inside)) if not name.startswith("_")]
         own = [name for name in public if getattr(getattr(inside, name), "__module__", "").startswith("preheat")]
         names |= {f"{module}.{name}": parameters(getattr(inside, name)) for name in own}
-    for module in ("lab.training", "lab.studies"):  # names that load late
-        inside = import_module(f"preheat.{module}")
-        names |= {f"{module}.{name}": parameters(getattr(inside, name)) for name in inside._HOMES}
     flags = {name: flags_of(command) for name, command in commands().items()}
     settings = {name: repr(field.default) for name, field in TrainConfig.model_fields.items()}
     return {"names": names, "commands": flags, "settings": settings}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import preheat
 from preheat.lab.data.batches import Batches, DataPosition, Examples, Order, Split, TokenDropout, seeded_draws
-from preheat.lab.data.tokens import TokenCache, Tokens
+from preheat.lab.data.token_cache import TokenCache, Tokens
 
 LENGTHS = [(number * 37) % 90 + 1 for number in range(333)]
 

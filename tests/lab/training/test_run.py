@@ -67,7 +67,7 @@ def test_harness_equals_the_articles_loop_with_transformers_scheduler(tmp_path, 
     from transformers import get_linear_schedule_with_warmup
 
     from preheat.lab.data.batches import Collate, Order
-    from preheat.lab.data.tokens import TokenCache
+    from preheat.lab.data.token_cache import TokenCache
     from preheat.lab.training.model import build_model, build_tokenizer
 
     config = tiny(warmup=5, accumulation=accumulation, precision="fp32").filled()  # whatever this processor has
@@ -185,7 +185,7 @@ def test_model_that_cannot_be_loaded_is_one_line(tmp_path, tiny):
 
 def test_double_head_reads_the_last_token(run, tiny, tmp_path):
     """Padding on the right changes no score; mc_token_ids may be given."""
-    from preheat.lab.data.tokens import TokenCache
+    from preheat.lab.data.token_cache import TokenCache
     from preheat.lab.training.model import build_model, build_tokenizer
 
     config = tiny(head="double")
@@ -459,7 +459,7 @@ def test_compiled_run_trains(tmp_path, tiny):
 
 def test_estimate_knows_the_run_before_it_is_made(tmp_path, tiny):
     """Updates, batches and the bytes of activations, against the real run and a real forward pass."""
-    from preheat.lab.data.tokens import TokenCache
+    from preheat.lab.data.token_cache import TokenCache
     from preheat.lab.training.model import build_model, build_tokenizer
 
     config = tiny(precision="fp32")

@@ -24,7 +24,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from preheat.errors import DataError, refusal
-from preheat.lab.data.tokens import Tokens
+from preheat.lab.data.token_cache import Tokens
 
 # --- Which rows make which batch -------------------------------------------------------------------------------------
 

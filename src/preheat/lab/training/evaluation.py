@@ -162,7 +162,7 @@ class Classifier:
 
     def _outputs(self, texts: Sequence[str], labels: Sequence[int]) -> Outputs:
         from preheat.lab.data.batches import Split
-        from preheat.lab.data.tokens import TokenCache
+        from preheat.lab.data.token_cache import TokenCache
 
         # Without a cache: these texts come once.
         tokens = TokenCache(None).encode(self.tokenizer, texts, self.config.max_tokens)

@@ -43,7 +43,7 @@ from transformers.models.gpt2.modeling_gpt2 import GPT2Model, GPT2SequenceSummar
 from transformers.utils import logging as hf_logging
 
 from preheat.errors import ConfigError, refusal
-from preheat.lab.data.tokens import TokenCache, content_key
+from preheat.lab.data.token_cache import TokenCache, content_key
 from preheat.lab.training.config import TrainConfig
 
 # As configurations of transformers name their probabilities: attn_pdrop, hidden_dropout_prob, dropout, ...

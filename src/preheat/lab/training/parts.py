@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.lab.data import SPLITS, NewsData
 from preheat.lab.data.batches import DataPosition, Order
-from preheat.lab.data.tokens import TokenCache, Tokens
+from preheat.lab.data.token_cache import TokenCache, Tokens
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.folder import RunFolder
 from preheat.plan import Plan

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 
-# --- What a worker of a cluster does: see whether it can train a study at all, and train one stage of it ------------
+# --- On a worker -----------------------------------------------------------------------------------------------------
 
 
 _ALONE = threading.Lock()  # one stage at a time in a process, also where Dask has forgotten the one before
@@ -97,7 +97,7 @@ def _went_wrong(study: Path, stage: str) -> bool:
     return result is not None and result["failed"] is not None
 
 
-# --- Workers of a Dask cluster, on any number of machines that share the study's folder -----------------------------
+# --- On the study's side ---------------------------------------------------------------------------------------------
 
 
 RESOURCE = "stage"
