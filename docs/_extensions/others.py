@@ -63,13 +63,13 @@ def _of_phase(phase: Phase, first: bool) -> tuple[str, ...]:
 
 @cache
 def _examples() -> list[tuple[str, str, Curves, Schedule, int]]:
-    rows = []
+    examples = []
     for one in map(dialect, DIALECTS):
         for example in one.examples:
             imported = read(example.config, one.name, **example.context)
             total = imported.total or example.context.get("total", 100)
-            rows.append((one.name, example.name, curves_of(imported.schedule), imported.schedule, total))
-    return rows
+            examples.append((one.name, example.name, curves_of(imported.schedule), imported.schedule, total))
+    return examples
 
 
 def rows(schedule: Schedule) -> Iterator[list[str]]:
