@@ -20,17 +20,17 @@ _MOST_STEPS = 8  # a staircase of more is a curve sampled once an epoch
 
 
 def curves_of(schedule: Schedule) -> Curves:
-    """The curves after the climb, in order, with what is held at the end left out; levels in a row are ``steps``."""
-    found = _flat(schedule)
-    if found is None:
+    """The curves after the warm-up, in order, with what is held at the end left out; levels in a row are ``steps``."""
+    curves = _flat(schedule)
+    if curves is None:
         return None
     names: list[str] = []
-    for name, same in groupby(found, lambda name: "constant" if name == "for ever" else name):
+    for name, same in groupby(curves, lambda name: "constant" if name == "for ever" else name):
         count = len(list(same))
         if name == "constant" and count > _MOST_STEPS:
             return None
         names += ["steps" if count > 1 else name] if name == "constant" else [name] * count
-    held = found[-1:] == ("for ever",) and names[-1] == "constant" and len(names) > 1
+    held = curves[-1:] == ("for ever",) and names[-1] == "constant" and len(names) > 1
     return tuple(names[:-1] if held else names)
 
 
@@ -42,42 +42,42 @@ def _flat(schedule: Schedule) -> Curves:
         return None if inner is None else ("again", *inner)
     if not isinstance(schedule, PhaseSchedule):
         return None
-    found: list[str] = []
+    curves: list[str] = []
     for number, part in enumerate(schedule.phases):
         names = _of_phase(part, number == 0) if isinstance(part, Phase) else _flat(part)
         if names is None:
             return None
-        found += names
-    return tuple(found)
+        curves += names
+    return tuple(curves)
 
 
 def _of_phase(phase: Phase, first: bool) -> tuple[str, ...]:
-    """The phase's curve; nothing for a plain climb at the beginning, and for what is held for an update at most."""
+    """The phase's curve; nothing for a plain warm-up at the beginning, and for what is held for an update at most."""
     name = name_of(phase.curve)[0]
     rises = isinstance(phase.start, float) and isinstance(phase.end, float) and phase.start < phase.end
     short = name == "constant" and phase.length is not None and phase.length <= 1
-    if short or (first and rises and name != "cosine"):  # a cosine climb is one cycle's
+    if short or (first and rises and name != "cosine"):  # a rising cosine is one cycle's
         return ()
     return ("for ever",) if name == "constant" and phase.length is None else (_SAME.get(name, name),)
 
 
 @cache
 def _examples() -> list[tuple[str, str, Curves, Schedule, int]]:
-    found = []
+    examples = []
     for one in map(dialect, DIALECTS):
         for example in one.examples:
             imported = read(example.config, one.name, **example.context)
             total = imported.total or example.context.get("total", 100)
-            found.append((one.name, example.name, curves_of(imported.schedule), imported.schedule, total))
-    return found
+            examples.append((one.name, example.name, curves_of(imported.schedule), imported.schedule, total))
+    return examples
 
 
 def rows(schedule: Schedule) -> Iterator[list[str]]:
     """Dialect, its name, and shares of the peak at update 0, at the last one and after it, for each that fits."""
     wanted = curves_of(schedule)
     seen = set()
-    for name, called, curves, found, total in _examples():
+    for name, called, curves, other, total in _examples():
         if wanted and curves == wanted and (name, called) not in seen:
             seen.add((name, called))
-            values = (f"{found(update):.4g}" for update in (0, total - 1, total))
+            values = (f"{other(update):.4g}" for update in (0, total - 1, total))
             yield [f"``{name}``", f"``{called}``", *values]

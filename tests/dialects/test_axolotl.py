@@ -242,6 +242,14 @@ MEASURED = [
 ]
 
 
+@pytest.mark.parametrize("name", ["linear", "constant_with_warmup", "polynomial", "inverse_sqrt"])
+def test_names_of_transformers_are_its_schedules(name):
+    """axolotl hands them on."""
+    own = read({"lr_scheduler": name, "learning_rate": 0.1, "warmup_steps": 10}, "axolotl", total=100)
+    theirs = {"lr_scheduler_type": name, "learning_rate": 0.1, "warmup_steps": 10}
+    assert own.schedule == read(theirs, "transformers", total=100).schedule
+
+
 @pytest.mark.parametrize(("config", "rates"), MEASURED)
 def test_the_rates_are_those_that_axolotl_set(config, rates):
     found = read({"learning_rate": 0.1, "micro_batch_size": 2, **config}, total=100)

@@ -136,7 +136,7 @@ def detect(config: Any) -> str:
     best = max(sure.values())
     likeliest = [name for name, score in sure.items() if score == best]
     if not best:
-        advice = f"Say which with dialect= (--from): {', '.join(DIALECTS)}."
+        advice = f"Say which with dialect_name= (--from): {', '.join(DIALECTS)}."
         raise ConfigError(refusal("config", "of a dialect known here", _short(data), advice))
     if len(likeliest) > 1:
         raise ConfigError(refusal("config", "of one dialect", _short(data), f"It could be {' or '.join(likeliest)}."))

@@ -60,8 +60,7 @@ def read(fields: Fields, context: Context) -> Imported:
     arguments = _Arguments(inner, own or [context.known_rate("lr")], total, context)
     schedule, base = _SHAPES[name](arguments)
     if nested:
-        # A section of hydra is closed, so an unknown field is a slip; flags hold the whole of a command
-        # line.
+        # A section of hydra is closed, so an unknown field is a slip; flags hold the whole of a command line.
         for ignored in ("_name", *general):
             inner.value(str(ignored).replace("-", "_"), None)
         inner.finish()

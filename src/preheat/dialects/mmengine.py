@@ -348,8 +348,7 @@ def _multistep(one: _Scheduler) -> Schedule:
 
 
 def _cosine(one: _Scheduler) -> Schedule:
-    # T_max counts from begin; one after the last step when it is left out, so that the floor is not quite
-    # reached.
+    # T_max counts from begin; one after the last step when it is left out, so that the floor is not quite reached.
     length = one.fields.count("T_max", None, low=0) or one.steps
     if one.end is not None and length < one.steps - 1:
         one.notes.append("past T_max mmengine's cosine climbs again; here the end value is held")

@@ -170,8 +170,7 @@ def _falling(curve: Curve) -> Callable[[_Part], Schedule]:
         given = part.own.count("t_max", None, low=1)
         shaped = part if given is None else replace(part, total=float(given))
         total, floor = shaped.updates(shaped.run()), part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
-        # OLMo-core's half cosine is the second half of a cosine: it begins in the middle between peak and
-        # floor.
+        # OLMo-core's half cosine is the second half of a cosine: it begins in the middle between peak and floor.
         top = (1.0 + floor) / 2.0 if isinstance(curve, HalfCosine) else 1.0
         rise, warmup = shaped.warm_up(top)
         part.refuse_warmup(warmup, total)

@@ -541,8 +541,7 @@ def _fitted(asked: Outline) -> Iterator[str]:
             for floor in asked.floors:
                 for total in (asked.total, asked.total - 1):
                     end = f"decay_steps={total}, end_value={floor * peak!r}"
-                    # Where no function is the curve, a power of the cosine comes near most of
-                    # them.
+                    # Where no function is the curve, a power of the cosine comes near most of them.
                     for exponent in (1.0, 1.5, 2.0, 3.0) if floor <= 1 else ():
                         yield f"optax.warmup_cosine_decay_schedule({rates}, {end}, exponent={exponent!r})"
                     rise = f"optax.linear_schedule({start * peak!r}, {peak!r}, {warmup})"

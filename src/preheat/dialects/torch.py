@@ -215,8 +215,7 @@ def _cosine(fields: Fields, reading: _Reading) -> _Part:
         wave = _single(Cosine(cycles=1.0), 2 * updates, 1.0, floor)
         return _Part(wave.repeat(), reading.base)
     reading.notes.append("past T_max torch climbs again; here the end value is held")
-    # Its recursive form multiplies what the group holds only while the floor is 0; with one it pulls towards the
-    # floor.
+    # Its recursive form multiplies what the group holds only while the floor is 0; with one it pulls towards the floor.
     return _Part(_single(Cosine(), updates, 1.0, floor), reading.base, multiplies=not floor)
 
 
@@ -236,8 +235,7 @@ def _constant(fields: Fields, reading: _Reading) -> _Part:
     if factor == 0:
         raise fields.refusal("factor", "> 0", "torch divides by it at the end.")
     if not updates:
-        # Stepped without an epoch it never comes to the update that takes the factor off; stepped with one
-        # it does.
+        # Stepped without an epoch it never comes to the update that takes the factor off; stepped with one it does.
         raise fields.refusal("total_iters", ">= 1", "With 0 torch keeps the factor in one way of stepping only.")
     return _Part(PhaseSchedule((hold(updates, factor), hold(None))), reading.base, multiplies=True)
 
@@ -332,8 +330,7 @@ def _sequential(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _P
 
 
 def _chained(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _Part:
-    # Each step torch lets every member change the rate that the one before left, so only multipliers are a
-    # product.
+    # Each step torch lets every member change the rate that the one before left, so only multipliers are a product.
     if not all(part.multiplies for part in parts):
         rule = "made of schedulers that multiply the rate"
         advice = "Those with a floor, and CyclicLR, OneCycleLR, LambdaLR and warm restarts, overwrite it."
@@ -455,8 +452,7 @@ def _one_cycle_saved(fields: Fields, reading: _Reading) -> _Part:
     if final is None:
         reading.notes.append("final_div_factor is taken as torch's own 1e4: the state does not hold it")
         final = start / 1e4
-    # torch keeps the knot as pct_start * total_steps - 1, one update before where a reader would look for the
-    # peak.
+    # torch keeps the knot as pct_start * total_steps - 1, one update before where a reader would look for the peak.
     options = {"pct_start": (knot + 1) / total, "shape": _shape(fields, "_anneal_func_type", "cos")}
     options["three_phase"] = len(phases) == 3
     if final <= 0:
@@ -598,8 +594,7 @@ def saved(
     if name is None:
         advice = "It is recognized by keys such as T_max, _milestones or lr_lambdas."
         raise ConfigError(refusal("state", "that of a torch scheduler", ", ".join(map(str, state)), advice))
-    # Each group has rates of its own, and so may have a schedule of its own: a floor is another share of each
-    # base.
+    # Each group has rates of its own, and so may have a schedule of its own: a floor is another share of each base.
     count = len(_base_rates(Fields(state)))
     each: list[tuple[_Part, _Reading]] = []
     for index in range(count):

@@ -160,7 +160,7 @@ DIALECT = Dialect(
     examples=(
         *(_example(name) for name in _CURVES),
         *(_example(name, decay_ratio=0.2, min_lr_factor=0.1) for name in _CURVES),
-        Example("constant_with_warmup", _example("linear", decay_ratio=0.0).config),
+        Example("no decay", _example("linear", decay_ratio=0.0).config),
     ),
     write=write,
     render=as_toml,
