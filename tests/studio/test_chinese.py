@@ -23,8 +23,8 @@ WRITTEN = {
                " _metrics _floors_above"},
     "schedules": {"schedule/description.py": "_phases _values _sums _mismatch", "studio/pages/design.py": "copy_as"},
     "plans": {"plan.py": "explain _batches _per_epoch _updates _passes _by_epochs _by_steps _shown"},
-    "audits": {"auditing/causes.py": "_equal _late _ahead _fast _slow _skipped _horizon _warmup _floor _group"
-               " _frozen _rising _jump _shape _unexplained _updates",
+    "audits": {"auditing/causes.py": "_say_equal _say_late _say_ahead _say_fast _say_slow _say_skipped _say_horizon _say_warmup"
+               " _say_floor _say_group _say_frozen _say_rising _say_jump _say_shape _say_unexplained _updates",
                "auditing/audits.py": "worded clock_evidence _counted recognise_log _named_groups",
                "auditing/recognition.py": "_with_notes",
                "auditing/logs.py": "read_json_lines from_records _lines _records",
