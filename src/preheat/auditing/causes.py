@@ -308,27 +308,10 @@ def _more_lag(seen: Observed, plan: Reference, at: int, lag: int) -> int | None:
 
 _POINTS = 150  # looked at during a search; all of them decide
 _STARTS = 3  # of all starts: a search is made from those where the plan comes nearest
+# Of the planned horizon, to begin at: totals mistaken by processes, accumulation, epochs or a rounding.
 _STRETCHES = (
-    0.1,
-    0.15,
-    0.2,
-    0.25,
-    0.33,
-    0.5,
-    0.67,
-    0.75,
-    0.8,
-    0.9,
-    1.0,
-    1.1,
-    1.25,
-    1.33,
-    1.5,
-    2.0,
-    3.0,
-    4.0,
-    6.0,
-    10.0,
+    *(0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.67, 0.75, 0.8, 0.9),
+    *(1.0, 1.1, 1.25, 1.33, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0),
 )
 
 

@@ -32,9 +32,9 @@ from preheat.schedule.curves import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from numpy.typing import NDArray
 
-    from preheat.auditing.observed import Counts, Floats, Observed
+    from preheat.auditing.observed import Counts, Floats
 
 
 # --- The curves a recognizer knows: a straight climb, a plateau, a descent along one of the field's curves ----------
@@ -305,23 +305,27 @@ def descend(
     >>> descend(lambda p: (p[0] - 37) ** 2 + (p[1] - p[0]) ** 2, (1, 1), (0, 0), (100, 100))
     ((37, 37), 0)
     """
-    known: dict[Point, float] = {}
+    return descend_together(lambda points: [cost(point) for point in points], start, low, high)
 
-    def cost_of(point: Point) -> float:
-        if point not in known:
-            known[point] = cost(point)
-        return known[point]
 
+def descend_together(
+    costs: Callable[[list[Point]], Sequence[float]], start: Point, low: Sequence[int], high: Sequence[int]
+) -> tuple[Point, float]:
+    """As :func:`descend`, with the costs of all neighbors of a point asked for at once."""
     best = tuple(min(max(at, least), most) for at, least, most in zip(start, low, high, strict=True))
+    known = {best: float(costs([best])[0])}
     steps = [max(1, at // 4) for at in best]
     while True:
-        better = min(_around(best, steps, low, high), key=cost_of, default=best)
-        if cost_of(better) < cost_of(best) and len(known) < _MOST:
+        around = list(dict.fromkeys(_around(best, steps, low, high)))
+        new = [point for point in around if point not in known]
+        known.update(zip(new, map(float, costs(new)) if new else (), strict=True))
+        better = min(around, key=known.__getitem__, default=best)
+        if known[better] < known[best] and len(known) < _MOST:
             best, steps = better, [2 * step for step in steps]
         elif any(step > 1 for step in steps):
             steps = [max(1, step // 2) for step in steps]
         else:
-            return best, cost_of(best)
+            return best, known[best]
 
 
 def _around(point: Point, steps: Sequence[int], low: Sequence[int], high: Sequence[int]) -> Iterable[Point]:
@@ -348,6 +352,7 @@ _LONGEST = 64  # times the log: a horizon beyond that cannot be told from it
 _LIKELY = 0.02  # of the peak: the family is worth a closer look
 _FLOORS = (0.1, 0.01, 0.05, 0.2, 0.5)
 _GOOD = 2e-3  # of the peak, root mean square: near enough to try whether it is exact
+_SOUND = 1e-8  # smallest eigenvalue of scaled normal equations: below, columns are nearly one, and lstsq is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,15 +425,61 @@ def _nearest(family: Family, few: Observed, total: int | None) -> tuple[float, P
         for point in family.start_of(warmup, top, end)
     ]
 
-    def cost(point: Point) -> float:
-        fitted = _fit(family, point, few)
-        return float("inf") if fitted is None else fitted[0]
+    def costs(points: list[Point]) -> list[float]:
+        return _distances(family, points, few)
 
-    best: tuple[float, Point] = (float("inf"), starts[0])
-    for start in sorted(dict.fromkeys(starts), key=cost)[:2]:
-        point, least = descend(cost, start, [0] * len(start), [_LONGEST * last] * len(start))
+    best: tuple[float, Point] = (math.inf, starts[0])
+    starts = list(dict.fromkeys(starts))
+    nearest = sorted(zip(costs(starts), range(len(starts)), starts, strict=True))
+    for _, _, start in nearest[:2]:
+        point, least = descend_together(costs, start, [0] * len(start), [_LONGEST * last] * len(start))
         best = min(best, (least, point))
     return best
+
+
+def _distances(family: Family, points: list[Point], seen: Observed) -> list[float]:
+    """The distance of the fit at each point, as :func:`_fit` gives it; infinite where lengths cannot be.
+
+    All at once by normal equations: one solver call for the 18 neighbors of a point instead of 18, which was four
+    fifths of an audit that nothing explains.
+    """
+    distances = [math.inf] * len(points)
+    bases = {index: basis for index, point in enumerate(points) if (basis := family.basis(seen.updates, point))}
+    if not bases:
+        return distances
+    columns = np.array([*bases.values()])  # (points, 3, updates)
+    if not family.floors:
+        columns[:, 1] = 0.0
+    if not family.starts:
+        columns[:, 2] = 0.0
+    solved, sound = _solved_together(columns, seen.rates)
+    negative = sound & (solved[:, 1:].min(axis=1) < 0)
+    if negative.any():
+        kept = columns[negative]
+        kept[:, 1:] *= (solved[negative, 1:] > 0)[:, :, None]
+        solved[negative], sound[negative] = _solved_together(kept, seen.rates)
+        columns[negative] = kept
+    apart = seen.rates - np.einsum("pc,pcu->pu", solved, columns)
+    sizes = np.sqrt(np.square(apart).mean(axis=1)) / seen.peak
+    for index, size, well in zip(bases, sizes.tolist(), sound.tolist(), strict=True):
+        fitted = None if well else _fit(family, points[index], seen)
+        distances[index] = size if fitted is None else fitted[0]
+    return distances
+
+
+def _solved_together(columns: Floats, rates: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Least squares for each stack of columns, and whether it can be trusted: normal equations square the condition."""
+    products = columns @ columns.transpose(0, 2, 1)
+    sizes = np.sqrt(np.diagonal(products, axis1=1, axis2=2))
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    scaled = products / (sizes[:, :, None] * sizes[:, None, :])
+    # A column of zeros takes no part: a 1 on its diagonal makes its coefficient 0.
+    empty = np.diagonal(scaled, axis1=1, axis2=2) == 0
+    scaled += empty[:, :, None] * np.eye(columns.shape[1])
+    sound = np.linalg.eigvalsh(scaled)[:, 0] > _SOUND
+    scaled[~sound] = np.eye(columns.shape[1])
+    right = (columns @ rates) / sizes
+    return np.linalg.solve(scaled, right[:, :, None])[:, :, 0] / sizes, sound
 
 
 def _fit(family: Family, point: Point, seen: Observed) -> tuple[float, float, float, float] | None:
