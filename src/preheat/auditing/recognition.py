@@ -92,37 +92,44 @@ class Family:
             for held in (top, (top + end) // 2, end * 9 // 10):
                 yield warmup, max(held, warmup), max(end, held + 1, warmup + 1)
 
-    def basis(self, updates: Counts, point: Point) -> tuple[Floats, Floats, Floats] | None:
-        """How much of peak, floor and start is in the factor of each update; None for lengths that cannot be."""
-        warmup, held, descent = self.lengths(point)
-        if min(warmup, held) < 0 or (descent < 1 and not self.endless):
-            return None
-        clock = np.asarray(updates + self.native, dtype=np.float64)
-        climbed = self._climbed(clock, warmup)
-        done = np.maximum(clock - warmup - held, 0.0)
-        fallen = 1.0 - self._height(done, descent, warmup)
-        climbing = clock < warmup
-        return (
-            np.where(climbing, climbed, 1.0 - fallen),
-            np.where(climbing, 0.0, fallen),
-            np.where(climbing, 1.0 - climbed, 0.0),
-        )
+    def basis(self, updates: Counts, points: Sequence[Point]) -> tuple[list[int], Floats]:
+        """How much of peak, floor and start is in the factor of each update, for several points at once.
 
-    def _climbed(self, clock: Floats, warmup: int) -> Floats:
-        if not warmup:
-            return np.ones(len(clock))
-        done = np.clip(clock, 0.0, warmup)
-        risen: Floats = self.rise.fall(warmup - done, done, warmup, np) + 0.0 * done
-        return risen
+        Returns:
+            The indices of the points whose lengths can be, and their parts, shape (those, 3, updates).
+        """
+        lengths = [self.lengths(point) for point in points]
+        kept = [
+            index
+            for index, (warmup, held, descent) in enumerate(lengths)
+            if min(warmup, held) >= 0 and (descent >= 1 or self.endless)
+        ]
+        parts = np.zeros((len(kept), 3, len(updates)))
+        if kept:
+            # Lengths as columns against updates as a row: a curve's formula takes them all in one call.
+            warmup, held, descent = np.array([lengths[index] for index in kept], dtype=np.float64).T[:, :, None]
+            clock = np.asarray(updates + self.native, dtype=np.float64)[None]
+            climbing = clock < warmup
+            whole = np.maximum(warmup, 1.0)  # without a warm-up nothing climbs, and 0 / 0 would warn
+            done = np.clip(clock, 0.0, whole)
+            climbed = self.rise.fall(whole - done, done, whole, np)
+            fallen = 1.0 - self._height(np.maximum(clock - warmup - held, 0.0), descent, warmup)
+            parts[:, 0] = np.where(climbing, climbed, 1.0 - fallen)
+            parts[:, 1] = np.where(climbing, 0.0, fallen)
+            parts[:, 2] = np.where(climbing, 1.0 - climbed, 0.0)
+        return kept, parts
 
-    def _height(self, done: Floats, descent: int, warmup: int) -> Any:
+    def _height(self, done: Floats, descent: Floats, warmup: Floats) -> Any:
+        """What is left of the descent, by row; each argument has a row for every point."""
         if self.curve is None:
-            return np.ones(len(done))
-        curve = self._timed(warmup)
+            return np.ones(done.shape)
         if self.endless:
-            return curve.fall(done, done, None, np)
+            if not self.waits:
+                return self.curve.fall(done, done, None, np)
+            curves = [self._timed(int(one)) for one in warmup[:, 0]]
+            return np.stack([curve.fall(row, row, None, np) for curve, row in zip(curves, done, strict=True)])
         done = np.minimum(done, descent)
-        return curve.fall(done, descent - done, descent, np)
+        return self.curve.fall(done, descent - done, descent, np)
 
     def _timed(self, warmup: int) -> Curve:
         assert self.curve is not None
@@ -444,10 +451,9 @@ def _distances(family: Family, points: list[Point], seen: Observed) -> list[floa
     fifths of an audit that nothing explains.
     """
     distances = [math.inf] * len(points)
-    bases = {index: basis for index, point in enumerate(points) if (basis := family.basis(seen.updates, point))}
-    if not bases:
+    kept, columns = family.basis(seen.updates, points)
+    if not kept:
         return distances
-    columns = np.array([*bases.values()])  # (points, 3, updates)
     if not family.floors:
         columns[:, 1] = 0.0
     if not family.starts:
@@ -455,13 +461,13 @@ def _distances(family: Family, points: list[Point], seen: Observed) -> list[floa
     solved, sound = _solved_together(columns, seen.rates)
     negative = sound & (solved[:, 1:].min(axis=1) < 0)
     if negative.any():
-        kept = columns[negative]
-        kept[:, 1:] *= (solved[negative, 1:] > 0)[:, :, None]
-        solved[negative], sound[negative] = _solved_together(kept, seen.rates)
-        columns[negative] = kept
+        left = columns[negative]
+        left[:, 1:] *= (solved[negative, 1:] > 0)[:, :, None]
+        solved[negative], sound[negative] = _solved_together(left, seen.rates)
+        columns[negative] = left
     apart = seen.rates - np.einsum("pc,pcu->pu", solved, columns)
     sizes = np.sqrt(np.square(apart).mean(axis=1)) / seen.peak
-    for index, size, well in zip(bases, sizes.tolist(), sound.tolist(), strict=True):
+    for index, size, well in zip(kept, sizes.tolist(), sound.tolist(), strict=True):
         fitted = None if well else _fit(family, points[index], seen)
         distances[index] = size if fitted is None else fitted[0]
     return distances
@@ -484,10 +490,10 @@ def _solved_together(columns: Floats, rates: Floats) -> tuple[Floats, NDArray[np
 
 def _fit(family: Family, point: Point, seen: Observed) -> tuple[float, float, float, float] | None:
     """Distance, peak, floor and start of the least-squares fit; a floor or start below 0 is 0."""
-    basis = family.basis(seen.updates, point)
-    if basis is None:
+    kept, parts = family.basis(seen.updates, [point])
+    if not kept:
         return None
-    columns = list(basis)
+    columns = [*parts[0]]
     if not family.floors:
         columns[1] = np.zeros(len(seen))
     if not family.starts:
