@@ -53,11 +53,11 @@ class Family:
 
     Attributes:
         curve: what it descends along; None stays at the peak.
-        plateau: whether a plateau comes between climb and descent.
+        plateau: whether a plateau comes between warm-up and descent.
         rise: what it climbs along.
         native: the step convention: False is transformers'.
-        waits: whether the curve's own time scale is the length of the climb.
-        starts: whether the climb begins above 0.
+        waits: whether the curve's own time scale is the length of the warm-up.
+        starts: whether the warm-up begins above 0.
         floors: whether the descent ends above 0.
     """
 
@@ -75,7 +75,7 @@ class Family:
         return self.curve is None or self.curve.endless
 
     def lengths(self, point: Point) -> tuple[int, int, int]:
-        """Climb, plateau and descent in updates, from the numbers searched (climb, end of the plateau, horizon)."""
+        """Warm-up, plateau and descent in updates, from the numbers searched (warm-up, end of the plateau, horizon)."""
         warmup = point[0]
         held = point[1] - warmup if self.plateau else 0
         return warmup, held, 0 if self.endless else point[-1] - warmup - held
@@ -217,7 +217,7 @@ def _exponentials(seen: Observed) -> Iterator[Family]:
 
 
 _MOST_PLATEAUS = 6
-_LEAST_STAIRS = 4
+_LEAST_STEPS = 4
 
 
 def first_of_each(seen: Observed) -> Counts:
@@ -227,22 +227,22 @@ def first_of_each(seen: Observed) -> Counts:
 
 
 def plateaus(seen: Observed) -> PhaseSchedule | None:
-    """A few constant stretches, or falls by equal ratios in equal steps, perhaps after a climb; None for anything else.
+    """A few constant stretches, or falls by equal ratios in equal steps, perhaps after a warm-up; else None.
 
     Its factors are shares of the highest rate.
     """
     top = int(seen.rates.argmax())
-    climb = _climb(seen, top)
-    stretches = seen.part(slice(top, None)) if climb is not None else seen
-    begun = climb.length if climb is not None else 0
+    warmup = _straight_warmup(seen, top)
+    stretches = seen.part(slice(top, None)) if warmup is not None else seen
+    begun = warmup.length if warmup is not None else 0
     begins = first_of_each(stretches)
     sizes = np.diff(np.append(begins, len(stretches)))
     if len(begins) < 2 or (sizes[:-1] < 2).any():
         return None
     factors = [float(f"{rate / seen.peak:.6g}") for rate in stretches.rates[begins]]
     lengths = np.diff([begun, *(int(stretches.updates[index]) for index in begins[1:])]).tolist()
-    phases = (climb,) if climb is not None else ()
-    if len(begins) > _LEAST_STAIRS and factors[0] == 1.0:
+    phases = (warmup,) if warmup is not None else ()
+    if len(begins) > _LEAST_STEPS and factors[0] == 1.0:
         usual = int(np.median(lengths))
         # Rows that miss move the borders.
         for steps, convention in product((usual, usual - 1, usual + 1), ("transformers", "native")):
@@ -260,8 +260,8 @@ def plateaus(seen: Observed) -> PhaseSchedule | None:
     return whole if seen.agrees(seen.peak * whole(seen.updates)).all() else None
 
 
-def _climb(seen: Observed, top: int) -> Phase | None:
-    """A straight climb from 0 to the point ``top``, in either step convention."""
+def _straight_warmup(seen: Observed, top: int) -> Phase | None:
+    """A straight warm-up from 0 to the point ``top``, in either step convention."""
     if top < 1 or seen.rates[top] <= seen.rates[0]:
         return None
     slope = float((seen.rates[top] - seen.rates[0]) / (seen.updates[top] - seen.updates[0]))
@@ -283,7 +283,7 @@ def every(seen: Observed) -> int | None:
     if len(seen) < 2 or np.median(np.diff(seen.updates)) > 1:
         return None
     begins = seen.updates[first_of_each(seen)][1:]
-    if len(begins) < _LEAST_STAIRS:
+    if len(begins) < _LEAST_STEPS:
         return None
     shared = int(np.gcd.reduce(np.diff(begins)))
     return shared if shared > 1 else None
@@ -409,15 +409,15 @@ def recognize(seen: Observed, total: int | None = None) -> Recognized | None:
             cost, point = _nearest(family, few, total)
             tried.append((cost, len(tried), family, point))
             if cost < _GOOD:
-                digits, found = _rounded(family, point, seen, total)
-                if found is not None and found.exact:
-                    exact.append((digits, len(exact), found))
+                digits, near = _rounded(family, point, seen, total)
+                if near is not None and near.exact:
+                    exact.append((digits, len(exact), near))
         if exact:
             return _with_notes(min(exact)[2], seen)
     for _, _, family, point in sorted(tried, key=lambda one: one[:2]):
-        found = _rounded(family, point, seen, total)[1]
-        if found is not None:
-            return _with_notes(found, seen)
+        near = _rounded(family, point, seen, total)[1]
+        if near is not None:
+            return _with_notes(near, seen)
     return None
 
 
@@ -527,11 +527,9 @@ def _rounded(family: Family, point: Point, seen: Observed, total: int | None) ->
     """The fit with the shortest numbers that still explain the points, or as it is; and how many digits it takes."""
     calm = seen.without_odd()
     likely = dict.fromkeys(_likely(family, point, calm, total))
-    fits = [found for lengths in likely for found in _fits(family, lengths, seen, calm)]
+    fits = [near for lengths in likely for near in _fits(family, lengths, seen, calm)]
     exact = [
-        (digits, _digits_of(*found.schedule.borders), index)
-        for index, (digits, found) in enumerate(fits)
-        if found.exact
+        (digits, _digits_of(*near.schedule.borders), index) for index, (digits, near) in enumerate(fits) if near.exact
     ]
     if exact:
         return fits[min(exact)[-1]]
@@ -546,7 +544,7 @@ def _fits(family: Family, lengths: Point, seen: Observed, calm: Observed) -> Ite
     _, peak, floor, start = fitted
     for digits, low, begin in _short(floor / peak, start / peak):
         if begin > 1.0 - 1e-6 and lengths[0]:
-            continue  # a climb that climbs nowhere
+            continue  # a warm-up that climbs nowhere
         schedule = family.schedule(lengths, begin, low)
         base = _base(schedule, calm, peak)
         error, at = seen.distance(base * schedule(seen.updates))
@@ -568,9 +566,9 @@ def _likely(family: Family, point: Point, seen: Observed, total: int | None) -> 
     """
     last = int(seen.updates[-1]) + 1
     if family.curve is None and point[0] > last:
-        yield (last,)  # still climbing: any longer climb to a higher peak is the same so far
+        yield (last,)  # still climbing: any longer warm-up to a higher peak is the same so far
     if family.plateau and point[0] <= seen.updates[0]:
-        point = (0, *point[1:])  # nobody has seen a climb
+        point = (0, *point[1:])  # nobody has seen a warm-up
     if family.floors and isinstance(family.curve, (Linear, OneMinusPower)):
         ends = [(*point[:-1], end) for end in (total, last) if end is not None]
         yield from ends
@@ -619,17 +617,17 @@ def _base(schedule: Schedule, seen: Observed, peak: float) -> float:
     return shortest_between(low, high) if 0 < low <= high else peak
 
 
-def _with_notes(found: Recognized, seen: Observed) -> Recognized:
+def _with_notes(near: Recognized, seen: Observed) -> Recognized:
     notes: list[str] = []
-    last, horizon = int(seen.updates[-1]), found.schedule.horizon
-    if 0 < found.schedule.warmup_updates <= seen.updates[0]:
+    last, horizon = int(seen.updates[-1]), near.schedule.horizon
+    if 0 < near.schedule.warmup_updates <= seen.updates[0]:
         notes.append(f"the log begins at update {seen.updates[0]}: what climbed before it is a guess")
-    if found.schedule.warmup_updates > last:
+    if near.schedule.warmup_updates > last:
         notes.append("the log ends while the rate climbs: peak, warm-up and horizon cannot be told")
     elif horizon is None and seen.rates[-1] >= seen.peak * (1 - 1e-6):
         notes.append("the log ends at the peak: whether a descent follows cannot be told")
     elif horizon is not None and horizon > last + 1:
         notes.append(f"the log ends at update {last}: the horizon is where the curve points to, for a floor as given")
-    if not found.exact:
-        notes.append(f"the nearest of the known shapes; off by {found.error:.3g} at update {found.error_at}")
-    return Recognized(found.schedule, found.base_lr, found.exact, found.error, found.error_at, tuple(notes))
+    if not near.exact:
+        notes.append(f"the nearest of the known shapes; off by {near.error:.3g} at update {near.error_at}")
+    return Recognized(near.schedule, near.base_lr, near.exact, near.error, near.error_at, tuple(notes))
