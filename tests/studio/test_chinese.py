@@ -1,6 +1,7 @@
 """Everything the floors below say on the studio's pages has a Chinese form, with the same numbers."""
 
 import ast
+import fnmatch
 import re
 from collections import Counter
 from pathlib import Path
@@ -24,8 +25,7 @@ WRITTEN = {
     "schedules": {"schedule/base.py": "_described_values _described_sums _described_mismatch",
                   "schedule/sequence.py": "_described", "studio/design.py": "copy_as"},
     "plans": {"plan.py": "explain _batches _per_epoch _updates _passes _by_epochs _by_steps _shown"},
-    "audits": {"auditing/causes.py": "_equal _late _ahead _fast _slow _skipped _horizon _warmup _floor _group"
-               " _frozen _rising _jump _shape _unexplained _updates",
+    "audits": {"auditing/causes.py": "_say_* _updates",
                "auditing/audits.py": "worded clock_evidence _counted recognise_log _named_groups",
                "auditing/recognition.py": "_with_notes",
                "auditing/logs.py": "read_json_lines from_records _lines _records",
@@ -89,8 +89,13 @@ def test_every_sentence_in_the_sources_was_spoken(spoken, speaker):
 
 
 def pieces(source, names):
-    """Texts of two words or more in functions and methods of these names; documentation and refusals left out."""
+    """Texts of two words or more in functions and methods of these names; documentation and refusals left out.
+
+    A name may be a pattern: of modules where what is said is told by how its functions are called.
+    """
     whole = ast.parse(source)
+    called = [node.name for node in ast.walk(whole) if isinstance(node, ast.FunctionDef)]
+    names = [match for name in names for match in fnmatch.filter(called, name) or [name]]
     alone = {node.name for node in whole.body if isinstance(node, ast.FunctionDef)}
     functions = [
         node

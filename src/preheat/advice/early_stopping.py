@@ -22,36 +22,10 @@ from preheat.view.figure import mean_width, running_mean
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-# --- Rank correlation, with equal values sharing their ranks --------------------------------------------------------
-
-
-if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
-
-def spearman(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> float:
-    """Spearman's rank correlation, in [-1, 1]; 0 where one side is all equal, since it orders nothing.
-
-    >>> spearman([1, 2, 3], [10, 20, 15]), spearman([1, 1, 1], [1, 2, 3])
-    (0.5, 0.0)
-    """
-    first, second = (_ranks(np.asarray(side, dtype=np.float64)) for side in (one, other))
-    first, second = first - first.mean(), second - second.mean()
-    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum()) / size if size else 0.0
-
-
-def _ranks(values: Floats) -> Floats:
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - 0.5 * (counts - 1))[which], dtype=np.float64)
-
-
-# --- Whether runs may be stopped early: does the loss on the way order runs as their final losses do? ---------------
-
-
 RUNGS = (0.2, 0.5, 0.8, 0.9, 0.95)
-LEAST = 0.8
+LEAST = 0.8  # the public runs above reach it at 95 % of training only
 _FEWEST = 6  # runs: of fewer, a perfect order is no proof of any
 _FEWEST_IN_GROUP = 3
 _SAME_LENGTH = 0.01
@@ -192,6 +166,7 @@ def check_early_stopping(
     refuse_mixed((run.name, run.held_out) for run in runs)
     for run in runs:
         run.refuse_diverged()
+    # Logs of one length may end a row apart.
     ends = [int(run.updates[-1]) for run in runs]
     if max(ends) - min(ends) > _SAME_LENGTH * max(ends):
         advice = "Losses at one share of runs of different length are no rungs: compare runs of one horizon."
@@ -201,9 +176,9 @@ def check_early_stopping(
         raise ScheduleError(refusal("shares", "one or more", [*shares], "Name a rung, such as 0.5."))
     names = [""] * len(runs) if groups is None else [*groups]
     used, notes = _quiet(runs)
-    found = tuple(_rung(used, share, names) for share in wanted)
+    rungs = tuple(_rung(used, share, names) for share in wanted)
     lost = [note for run in runs for note in run.notes]
-    return EarlyStoppingCheck(tuple(run.name for run in runs), max(ends), found, least, len({*names}), (*lost, *notes))
+    return EarlyStoppingCheck(tuple(run.name for run in runs), max(ends), rungs, least, len({*names}), (*lost, *notes))
 
 
 def _quiet(runs: Sequence[RunLog]) -> tuple[Sequence[RunLog], tuple[str, ...]]:
@@ -227,6 +202,7 @@ def _noise(losses: Floats) -> float:
     """The standard deviation of one loss, from second differences: trends and a few kinks do not count."""
     if len(losses) < _FEWEST_NOISY:
         return 0.0
+    # 0.6745 makes a median deviation a standard one; a second difference of noise has 1 + 4 + 1 times its variance.
     return float(np.median(np.abs(np.diff(losses, 2))) / (0.6745 * math.sqrt(6.0)))
 
 
@@ -254,3 +230,22 @@ def _rung(runs: Sequence[RunLog], share: float, groups: list[str]) -> Rung:
         within = float(np.average(agreements, weights=[len(one) for one in large]))
     regret = float(final[there == there.min()].max() - final.min())  # of equal leaders the worst
     return Rung(share, spearman(there, final), within, regret)
+
+
+def spearman(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> float:
+    """Spearman's rank correlation, in [-1, 1]; equal values share their ranks.
+
+    0 where one side is all equal, since it orders nothing.
+
+    >>> spearman([1, 2, 3], [10, 20, 15]), spearman([1, 1, 1], [1, 2, 3])
+    (0.5, 0.0)
+    """
+    first, second = (_ranks(np.asarray(side, dtype=np.float64)) for side in (one, other))
+    first, second = first - first.mean(), second - second.mean()
+    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return float((first * second).sum()) / size if size else 0.0
+
+
+def _ranks(values: Floats) -> Floats:
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - 0.5 * (counts - 1))[which], dtype=np.float64)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.advice.last_iterate import Answer, factors, resolved, warmup_of
-from preheat.advice.laws import LAWS, Fitted, changes, fit
+from preheat.advice.laws import BLOCKS, LAWS, Fitted, changes, fit
 from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import DataError, refusal
 from preheat.schedule import Schedule
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_COVER = 0.9
+_COVER = 0.9  # of the truths, that an interval is to hold
 _BLOCK = 10  # residuals next to each other go together: they are not independent
-_DRAWS = 20
+_DRAWS = 20  # refits to resampled residuals: enough for a 90 % width, and each costs a whole fit
 # With few runs the left-out error flatters the law with fewer parameters: of seven sets of public 124M runs the
 # multi-power law predicted finals better in six, and had the lower left-out error in two.
 _HANDICAP = {"tissue": 2.0}
-_LONG_WARMUP = 0.3  # of the run
+_LONG_WARMUP = 0.3  # of the run: no run the laws were held to warmed up as long
 ASSUMES = (
     "assumes: one model, data, batch and peak; every text seen once; the same loss on the same batches in all runs.",
     "measured: finals of 124M runs up to twice as long to 0.007 to 0.017; near-tied schedules are not told apart. The"
@@ -125,16 +125,16 @@ def forecast(
     rates = lr * factors(known, total + 1)
     used = [one.settled() for one in runs]
     refuse_unfit(used, total, float(rates.max()))
-    chosen, found, errors, left_out = fit_runs(used, law)
+    chosen, fitted_law, errors, left_out = fit_runs(used, law)
     at = np.unique(np.linspace(min(one.updates[0] for one in used), total, points).round().astype(np.int64))
-    curve = _predict(found.law, rates, at)
+    curve = _predict(fitted_law.law, rates, at)
     refuse_below_zero(float(curve[-1]), chosen)
-    low, high = _interval(chosen, used, found, rates, total, left_out)
+    low, high = _interval(chosen, used, fitted_law, rates, total, left_out)
     return LossForecast(
         str(schedule), total, lr, tuple(zip(at.tolist(), curve.tolist(), strict=True)), float(curve[-1]),
         max(low, 0.0), high,
-        chosen, {name: float(value) for name, value in _parameters(found.law).items()}, errors,
-        float(np.abs(found.residuals).mean()), tuple(one.name for one in runs),
+        chosen, {name: float(value) for name, value in _parameters(fitted_law.law).items()}, errors,
+        float(np.abs(fitted_law.residuals).mean()), tuple(one.name for one in runs),
         (*_choice_notes(chosen, errors), *_notes(used, total), *_shape_notes(rates[:total])),
     )  # fmt: skip
 
@@ -172,13 +172,14 @@ def _fit(name: str, runs: Sequence[ShortRun]) -> Fitted:
 
 
 def _predict(law: Law, rates: Floats, at: NDArray[np.int64]) -> Floats:
-    return law(rates, at, blocks=256)
+    return law(rates, at, blocks=BLOCKS)
 
 
 def _left_out(name: str, runs: Sequence[ShortRun]) -> Floats:
     """Measured minus predicted losses of what a fit has not seen: every run in turn, of two runs every second half."""
     errors = []
     for out, one in enumerate(runs):
+        # One run alone cannot be fitted to (the other is of one shape), so of two only halves are left out.
         half = len(one.losses) // 2 if len(runs) == 2 else len(one.losses)
         unseen = one.part(len(one.losses) - half, len(one.losses))
         kept = [other for index, other in enumerate(runs) if index != out]
@@ -189,19 +190,19 @@ def _left_out(name: str, runs: Sequence[ShortRun]) -> Floats:
 
 
 def _interval(
-    name: str, runs: Sequence[ShortRun], found: Fitted, rates: Floats, total: int, left_out: Floats
+    name: str, runs: Sequence[ShortRun], fitted_law: Fitted, rates: Floats, total: int, left_out: Floats
 ) -> tuple[float, float]:
     """Refits to resampled residuals, widened by what the law errs on runs it has not seen."""
-    draw = np.random.default_rng(0)
+    draw = np.random.default_rng(0)  # the same question has the same answer
     sizes = np.cumsum([len(one.losses) for one in runs])[:-1]
-    residuals = np.split(found.residuals, sizes)
+    residuals = np.split(fitted_law.residuals, sizes)
     last = np.array([total])
     seen = [changes(one.rates, one.updates) for one in runs]
     finals = []
     for _ in range(_DRAWS):
         losses = [one.losses - left + _resampled(left, draw) for one, left in zip(runs, residuals, strict=True)]
-        finals.append(float(_predict(fit(name, seen, losses, found.law).law, rates, last)[0]))
-    final = float(_predict(found.law, rates, last)[0])
+        finals.append(float(_predict(fit(name, seen, losses, fitted_law.law).law, rates, last)[0]))
+    final = float(_predict(fitted_law.law, rates, last)[0])
     unseen = float(np.quantile(np.abs(left_out), _COVER))
     wide = float(np.quantile(np.abs(np.array(finals) - final), _COVER))
     return final - wide - unseen, final + wide + unseen

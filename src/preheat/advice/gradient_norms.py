@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_WIDTH = 0.1  # of the run, under the median
+_WIDTH = 0.1  # of the run, under the median; the paper's choice
 _CAP = 10.0  # times the median weight
 _LEAST = 20  # norms, below which a tenth of the run is no more than one
 _KNOTS = 100  # the median over a tenth of the run leaves nothing finer
-_STRETCHES = 1000
+_STRETCHES = 1000  # means of the norms: a hundred to the width of the median
 ASSUMES = (
     "assumes: norms before clipping, logged evenly; the next run's norms will be like this one's.",
     "measured: on a 124M run the warm-up this gives peaks at 5 % of training; the authors saw it fail on some tasks.",
@@ -107,6 +107,7 @@ def from_gradient_norms(
     at = (np.arange(len(smooth)) + 0.5) * updates / len(smooth)
     filtered = np.interp(np.arange(updates), at, smooth)
     weights = filtered**-2.0 if optimizer == "sgd" else 1.0 / filtered
+    # A stretch of tiny norms, as after convergence, would take nearly the whole schedule.
     limit = _CAP * float(np.median(weights))
     capped = float((weights > limit).mean())
     weights = np.minimum(weights, limit)

@@ -1,5 +1,7 @@
-"""Laws fitted to curves by variable projection: what is linear is solved for, what is not is searched.
+"""Laws of loss curves: a loss from the learning rates so far; and their fit to curves.
 
+Laws      the Multi-Power Law (Luo et al. 2025, arXiv:2503.12811) and Tissue's (Tissue et al. 2024, arXiv:2408.11029).
+Fit       by variable projection: what is linear is solved for, what is not is searched.
 Weights   residuals over 1e-3 of the loss: runs log it to about as much.
 Prior     normal in the logarithm of every exponent, as each law has it; a few curves do not fix them all.
 """
@@ -18,6 +20,8 @@ from preheat.errors import DataError, refusal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 
 # --- Learning rates as the loss-curve laws see them: sums so far, and changes gathered into few blocks --------------
 # A law adds something for every update at which the rate changed, at every update where a loss is wanted: millions of
@@ -25,10 +29,7 @@ if TYPE_CHECKING:
 # that a loss lies inside of counts with the changes made so far.
 
 
-if TYPE_CHECKING:
-    Floats = NDArray[np.float64]
-
-BLOCKS = 256
+BLOCKS = 256  # for up to 70,000 changes: 4e-4 off at the worst point, a tenth of the laws' own error
 _LOWEST = 1e-12  # of the peak: a rate of 0 has no power of its own
 
 
@@ -165,13 +166,13 @@ class MultiPowerLaw:
 
     def __call__(self, rates: Floats, at: NDArray[np.int64], *, blocks: int = 0) -> Floats:
         """The loss at updates ``at`` of a run with these rates; ``blocks`` gathers changes, 0 takes each by itself."""
-        found = np.empty(len(at))
+        losses = np.empty(len(at))
         step = len(at) if blocks else max(1, _AT_ONCE // len(rates))
         for begin in range(0, len(at), step):
             part = changes(rates, at[begin : begin + step], warmup=self.warmup, blocks=blocks)
             columns = self.columns(part, (self.power, self.speed, self.fade, self.bend))
-            found[begin : begin + step] = columns @ (self.floor, self.scale, self.gain)
-        return found
+            losses[begin : begin + step] = columns @ (self.floor, self.scale, self.gain)
+        return losses
 
     @classmethod
     def columns(cls, seen: Changes, shape: tuple[float, ...] | Floats) -> Floats:
@@ -222,7 +223,7 @@ class TissueLaw:
     name: ClassVar[str] = "tissue"
     shape: ClassVar[dict[str, tuple[float, float]]] = {"power": (0.45, 2.0)}
 
-    def __call__(self, rates: Floats, at: NDArray[np.int64], *, blocks: int = 256) -> Floats:
+    def __call__(self, rates: Floats, at: NDArray[np.int64], *, blocks: int = BLOCKS) -> Floats:
         """The loss at updates ``at`` of a run with these rates."""
         seen = changes(rates, at, blocks=blocks)
         return np.asarray(self.columns(seen, (self.power,), self.decay) @ (self.floor, self.scale, self.gain))
@@ -241,7 +242,7 @@ class TissueLaw:
         return cls(floor=floor, scale=scale, power=float(shape[0]), gain=gain)
 
 
-# --- Laws fitted to curves by variable projection: what is linear is solved for, what is not is searched ------------
+# --- The fit ----------------------------------------------------------------------------------------------------------
 
 
 if TYPE_CHECKING:
@@ -315,11 +316,11 @@ def not_negative(columns: Floats, targets: Floats) -> Floats:
     for size in range(many, 0, -1):
         for chosen in combinations(range(many), size):
             part = scaled[:, chosen]
-            found = np.linalg.lstsq(part, targets, rcond=None)[0]
-            left = float(((part @ found - targets) ** 2).sum())
-            if (found >= 0).all() and left < least:
+            solved = np.linalg.lstsq(part, targets, rcond=None)[0]
+            left = float(((part @ solved - targets) ** 2).sum())
+            if (solved >= 0).all() and left < least:
                 best = np.zeros(many)
-                best[list(chosen)], least = found, left
+                best[list(chosen)], least = solved, left
         if best.any() and size == many:
             break  # nothing with fewer columns is nearer
     return np.asarray(best / np.where(sizes == 0.0, 1.0, sizes))

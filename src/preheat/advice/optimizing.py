@@ -18,6 +18,7 @@ import numpy as np
 
 from preheat.advice.forecasting import fit_runs, refuse_below_zero
 from preheat.advice.last_iterate import Answer, factors, resolved
+from preheat.advice.laws import BLOCKS
 from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import ScheduleError, refusal
 from preheat.schedule import Schedule, parse
@@ -159,8 +160,8 @@ def optimize(
     name, fitted, errors, _ = fit_runs(used, law)
 
     def final(schedule: Schedule) -> float:
-        rates = lr * factors(schedule, total + 1)
-        return float(fitted.law(rates, np.array([total]), blocks=256)[0])
+        rates = lr * factors(schedule, total + 1)  # one more: the loss after the last update
+        return float(fitted.law(rates, np.array([total]), blocks=BLOCKS)[0])
 
     tried = [
         (Candidate(start, power, floor, final(one)), one)
@@ -172,6 +173,7 @@ def optimize(
     refuse_below_zero(best.loss, name)
     there = final(known)
     promised = there - best.loss
+    # Below its own error a law cannot tell the two apart, and a choice of the best of many flatters the best.
     gain = None if promised <= errors[name] else (SHRUNK[0] * promised, SHRUNK[1] * promised)
     within = tuple(one for one, _ in tried if one.loss <= best.loss + errors[name])
     return Optimized(schedule, updates, lr, best.loss, str(reference), there, gain, errors[name], name, within)
@@ -180,6 +182,7 @@ def optimize(
 def _member(updates: int, warmup: int, start: float, power: float, floor: float) -> Schedule | None:
     """One schedule of the family; None where its decay would begin within the warm-up."""
     begin = max(warmup, round(start * updates))
+    # Starts within the warm-up are all one: that of 0 stands for them.
     if start and begin <= warmup:
         return None
     words = [f"warmup {warmup}"] if warmup else []

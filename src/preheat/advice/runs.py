@@ -199,10 +199,10 @@ def _arrays(column: dict[int, float]) -> tuple[NDArray[np.int64], Floats]:
 
 
 def _in_folder(folder: Path) -> Path:
-    found = log_in(folder)
-    if found is None:
+    log = log_in(folder)
+    if log is None:
         raise DataError(refusal("run", "a folder with a log", str(folder), f"Looked for {', '.join(IN_FOLDERS)}."))
-    return found
+    return log
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
@@ -234,7 +234,7 @@ def _column(
 
     Of a step that comes again the last value counts: a resume writes over.
     """
-    found: dict[int, float] = {}
+    by_step: dict[int, float] = {}
     for row in rows if name is not None else ():
         value = row.get(str(name))
         try:
@@ -242,6 +242,6 @@ def _column(
         except (KeyError, TypeError, ValueError):
             continue
         if at == int(at):
-            found[int(at)] = value
-    kept = {at: value for at, value in sorted(found.items()) if math.isfinite(value)}
-    return kept, sorted({*found} - {*kept})
+            by_step[int(at)] = value
+    kept = {at: value for at, value in sorted(by_step.items()) if math.isfinite(value)}
+    return kept, sorted({*by_step} - {*kept})

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-FURTHEST = 3.0  # times the longest run
-LEAST_LOSSES = 50  # in all runs
+FURTHEST = 3.0  # times the longest run: as far as public runs have been predicted
+LEAST_LOSSES = 50  # in all runs: seven parameters are fitted to them
 _LEAST_IN_RUN = 10
 _MOST_IN_RUN = 400  # more are averaged: the law is smooth, the losses of single batches are not
 _FEWEST_MEANS = 40  # of a noisy run: as few as that, if their noise is still above the next number
 _NOISE = 0.05  # of the loss, in a mean: laws are fitted to logarithms, which large noise pulls down
 _SKIPPED = 0.04  # of a run: the first losses fall faster than any power
-_SAME_PEAK = 0.01
+_SAME_PEAK = 0.01  # of the peak asked about: logs round rates
 _SAME_SHAPE = 0.1  # of the peak, at one share of the run
 _APART = 2  # updates, by which two logs may number one
 

@@ -143,8 +143,8 @@ def fit_surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
 
     >>> shapes = ("hold 80% > linear to 0", "linear to 0")
     >>> made = [FinishedRun(shapes[0], peak, 3 + 1e-4 / peak + 30 * peak) for peak in (1e-4, 1e-3, 1e-2)]
-    >>> found = fit_surface([*made, FinishedRun(shapes[0], 2e-3, 3.11)], updates=1000)
-    >>> round(found.best(shapes[1])[0] / found.best(shapes[0])[0], 2)
+    >>> fitted = fit_surface([*made, FinishedRun(shapes[0], 2e-3, 3.11)], updates=1000)
+    >>> round(fitted.best(shapes[1])[0] / fitted.best(shapes[0])[0], 2)
     1.95
     """
     updates = int(count("updates", updates, 2))
@@ -158,17 +158,17 @@ def fit_surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
     if np.linalg.matrix_rank(rows / np.abs(rows).max(axis=0), tol=1e-6) < 3:
         advice = "Three different peaks are needed."
         raise DataError(refusal("runs", "different enough to tell three numbers apart", len({*peaks}), advice))
-    found = not_negative(rows, losses)
-    if found[1] <= 0 or found[2] <= 0 or not _on_both_sides(shapes, peaks, found):
+    numbers = not_negative(rows, losses)
+    if numbers[1] <= 0 or numbers[2] <= 0 or not _on_both_sides(shapes, peaks, numbers):
         advice = "Where the loss only falls, or only rises, with the peak there is no best: go to the other side."
         raise DataError(refusal("peaks", "on both sides of the best", sorted({*peaks}), advice))
     left_out = _left_out(rows, losses) if len(runs) > _LEAST else None
-    error = float(np.abs(rows @ found - losses).mean())
+    error = float(np.abs(rows @ numbers - losses).mean())
     usual = float(np.median(np.abs(losses - np.median(losses))))  # one diverged run must not hide behind its own size
     if error > usual:
         advice = f"The losses differ by {usual:.4g} as a rule: the formula does not hold. Leave out runs that diverged."
         raise DataError(refusal("error of the fit", "below what the losses differ by", float(f"{error:.4g}"), advice))
-    floor, far, noise = (float(one) for one in found)
+    floor, far, noise = (float(one) for one in numbers)
     return Surface(updates, floor, far, noise, error, left_out, tuple(runs))
 
 
@@ -179,8 +179,8 @@ def _left_out(rows: Floats, losses: Floats) -> float:
     return float(np.abs(errors).mean())
 
 
-def _on_both_sides(shapes: Sequence[Terms], peaks: Sequence[float], found: Floats) -> bool:
-    scale = float(np.sqrt(found[1] / found[2]))
+def _on_both_sides(shapes: Sequence[Terms], peaks: Sequence[float], numbers: Floats) -> bool:
+    scale = float(np.sqrt(numbers[1] / numbers[2]))
     ratios = [peak / (scale * shape.best_peak) for shape, peak in zip(shapes, peaks, strict=True)]
     return min(ratios) < 1.0 < max(ratios)
 

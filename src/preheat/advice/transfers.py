@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _FLOOR = 0.01  # of the peak: a run that ends above it ends on a floor
-_NEAR = 0.9  # of the peak
+_NEAR = 0.9  # of the peak: a highest rate above it is that of a decay whose first update is a step below already
 _LONG = 4.0  # times as many updates: beyond, measured runs leave the rule
 ASSUMES = (
     "assumes: the source rate is the best of its own shape and horizon; same model, data, batch, weight decay.",
@@ -135,8 +135,8 @@ def transfer(
     Raises:
         ScheduleError: for rates <= 0, runs without end, and norms that do not fit.
 
-    >>> found = transfer(1e-3, "hold 80% > linear to 0", "linear to 0", updates=4000)
-    >>> round(found.ratio, 2)
+    >>> there = transfer(1e-3, "hold 80% > linear to 0", "linear to 0", updates=4000)
+    >>> round(there.ratio, 2)
     1.95
     >>> round(transfer(1e-3, "linear to 0", "linear to 0", updates=1000, target_updates=4000).ratio, 2)
     0.5
@@ -176,13 +176,14 @@ def transfer_horizon(
     peak = float(values.max())
     at_peak = np.flatnonzero(values >= peak * (1.0 - 1e-12))
     warmup, left = int(at_peak[0]), int(at_peak[-1]) + 1
+    # Restarts come back to the peak, and what rises after it is no cool-down.
     if len(at_peak) < left - warmup or (np.diff(values[left - 1 :]) > 1e-12).any():
         advice = "A cool-down comes after the peak; of restarts there is more than one."
         raise ScheduleError(refusal("schedule", "one that stays at its peak, then falls", str(schedule), advice))
     rise, warmup = _rise(known, warmup, left)
     wanted = _best(values, None)
     if left == 1 and _NEAR < peak < 1.0:
-        peak = 1.0  # a decay whose first update is a step below it already
+        peak = 1.0
 
     def longer(at: int) -> Schedule:
         fall = decay(shape, to - at, 0.0)
@@ -190,6 +191,7 @@ def transfer_horizon(
             return hold(at - warmup, at=peak) >> fall if rise is None else rise >> hold(at - warmup, at=peak) >> fall
         return fall if rise is None else rise >> fall
 
+    # The best peak falls the later the cool-down begins: the latest start that still allows the old peak.
     begins = _latest(lambda at: _best(factors(longer(at), to), None) >= wanted, warmup, to - 2)
     ratio = 1.0 if begins is not None else _best(factors(longer(warmup), to), None) / wanted
     at = warmup if begins is None else begins

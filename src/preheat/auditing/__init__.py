@@ -1,7 +1,7 @@
 """What a run's learning rate really did, from its log: held against a plan, or recognized by itself.
 
-``logs`` reads the files, ``observed`` compares rates to the digits written, ``hypotheses`` are what may
-have happened, ``recognition`` finds a schedule in a curve, ``audits`` puts them in order, ``report`` makes a page of it.
+``logs`` reads the files, ``observed`` compares rates to the digits they are written with, ``causes`` has what may have
+happened to a plan, ``recognition`` finds a schedule in a curve, ``audits`` asks them, ``report`` makes a page of it.
 """
 
 from preheat.auditing.audits import Audit as Audit

@@ -1,34 +1,27 @@
 """What a run's learning rate really did, from its log: held against a plan, or recognized by itself.
 
-Against a plan, hypotheses are tried from the plainest to the strangest, and the first that explains the logged rates to
-the digits they are written with is the finding: the plan itself; the plan on another clock (late, fast, slow, behind by
-skipped updates); the plan with other lengths, another floor, another peak; a run that left the plan at some update.
+Against a plan, the hypotheses of :mod:`preheat.auditing.causes` are tried from the plainest to the strangest, and the
+first that explains the logged rates to the digits they are written with is the finding: the plan itself; the plan on
+another clock (late, fast, slow, behind by skipped updates); the plan with other lengths, another floor, another peak; a
+run that left the plan at some update.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.auditing.causes import clock_words_for, words_for
-from preheat.auditing.hypotheses import (
+from preheat.auditing.causes import (
     Explanation,
     Reference,
-    base_of_beginning,
-    fast,
+    clock_explanations,
+    clock_words_for,
+    explanations,
     fitted_base,
-    frozen,
-    in_pieces,
-    other_base,
-    other_floor,
-    other_lengths,
-    shifted,
-    skipped,
-    slow,
+    words_for,
 )
 from preheat.auditing.logs import Log, Series, read_log
 from preheat.auditing.observed import Observed, observed
@@ -41,8 +34,7 @@ from preheat.schedule.lengths import positive
 if TYPE_CHECKING:
     from preheat.auditing.observed import Counts, Floats
 
-
-# --- What is found of one group's rates, with its words and its evidence --------------------------------------------
+_LONGEST = 2**40  # updates: longer than any run, so that a clock never reaches its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,120 +78,6 @@ class Finding:
     def parts(self) -> int | None:
         """The first update whose rate is not the plan's; None where all are."""
         return None if self.agrees.all() else int(self.updates[self.agrees.argmin()])
-
-
-def worded(series: Series, seen: Observed, plan: Reference, found: Explanation, first: int) -> Finding:
-    """The finding for one series: the words and the evidence of an explanation."""
-    planned = plan.rates(seen.updates, seen)
-    sentence, cause = words_for(found.kind, found.numbers)
-    evidence = [_counted(seen, found.predicted, planned, found.kind), *clock_evidence(found)]
-    if found.kind != "equal":
-        at = int(np.abs(seen.rates - planned).argmax())
-        both = f"{seen.rates[at]:.6g} instead of {planned[at]:.6g}"
-        evidence.append(f"furthest from the plan at update {seen.updates[at]}: {both}")
-    if plan.base is None:
-        evidence.append(f"peak taken from the rates: {_peak(seen, plan, found):.6g}")
-    evidence.append(f"step {first} of the log is the first update")
-    return Finding(series.name, found.kind, sentence, cause, tuple(evidence), found.scale, found.offset,
-                   seen.updates, seen.rates, planned, found.numbers, seen.agrees(planned))  # fmt: skip
-
-
-def clock_evidence(found: Explanation) -> tuple[str, ...]:
-    """The clock that explains what was seen."""
-    if found.kind in ("logged-late", "ahead", "fast-clock"):
-        sign = "+" if found.offset >= 0 else "-"
-        return (f"position = {found.scale:g} x update {sign} {abs(found.offset):g}",)
-    if found.kind == "slow-clock":
-        return (f"position = (update + {found.numbers['offset']}) // {found.numbers['every']}",)
-    return ()
-
-
-def _counted(seen: Observed, predicted: Floats, planned: Floats, kind: str) -> str:
-    many = len(seen)
-    span = f"updates {seen.updates[0]} to {seen.updates[-1]}"
-    agree = int(seen.agrees(planned).sum())
-    if kind == "equal":
-        return f"{many} of {many} rates agree to the digits they are written with ({span})"
-    explained = int(seen.agrees(predicted).sum())
-    return f"explains {explained} of {many} rates, the plan itself {agree} ({span})"
-
-
-def _peak(seen: Observed, plan: Reference, found: Explanation) -> float:
-    factors = plan.schedule(seen.updates)
-    if found.kind == "equal":
-        return fitted_base(seen, factors)
-    return float(found.predicted.max())
-
-
-# --- The hypotheses in order: which of them explains what was seen --------------------------------------------------
-
-
-_LONGEST = 2**40  # updates: longer than any run
-
-
-def explanations(seen: Observed, plan: Reference, epoch: float | None, total: int | None) -> Iterator[Explanation]:
-    """Whatever explains the log, the plainest first."""
-    # Where the peak is left to the log: hypotheses that keep the plan's beginning take it from there.
-    begun = plan if plan.base is not None else Reference(plan.schedule, base_of_beginning(seen, plan))
-    yield from _first_found(
-        lambda: frozen(seen, plan),
-        lambda: shifted(seen, plan),
-        lambda: other_base(seen, plan),
-        lambda: other_floor(seen, begun, round_only=True),
-        lambda: fast(seen, plan),
-        lambda: slow(seen, plan, epoch),
-        lambda: other_lengths(seen, plan),
-        lambda: other_floor(seen, begun),
-        lambda: skipped(seen, begun),
-        lambda: in_pieces(seen, begun),
-    )
-    known = recognize(seen, total)
-    if known is not None and known.exact:
-        rates = known.base_lr * known.schedule(seen.updates)
-        yield Explanation("other-schedule", rates, numbers={"text": str(known), "schedule": known.schedule})
-
-
-def _first_found(*hypotheses: Callable[[], Explanation | None]) -> Iterator[Explanation]:
-    for hypothesis in hypotheses:
-        found = hypothesis()
-        if found is not None:
-            yield found
-
-
-def clock_finding(updates: Counts, positions: Floats) -> Finding:
-    """What a scheduler's clock did: its position at each update, where every update should move it by one.
-
-    The curve is of no account here, so this can be said of any scheduler whose positions are known.
-    """
-    clock = PhaseSchedule((Phase(curve=Linear(), length=_LONGEST, start=0.0, end=1.0),))
-    plan = Reference(clock, float(_LONGEST))
-    seen = Observed(updates, positions, np.full(len(updates), 1e-3))
-    planned = plan.rates(updates, seen)
-    found = Explanation("equal", planned)
-    if not seen.agrees(planned).all():
-        hypotheses = _first_found(
-            lambda: frozen(seen, plan),
-            lambda: shifted(seen, plan),
-            lambda: fast(seen, plan),
-            lambda: slow(seen, plan, None),
-            lambda: skipped(seen, plan),
-            lambda: in_pieces(seen, plan),
-        )
-        found = next(hypotheses, unexplained(seen, plan))
-    kind = "ahead" if found.kind == "logged-late" else found.kind
-    sentence, cause = clock_words_for(kind, found.numbers)
-    return Finding("clock", kind, sentence, cause, clock_evidence(found), found.scale, found.offset,
-                   updates, positions, planned, found.numbers, seen.agrees(planned))  # fmt: skip
-
-
-def unexplained(seen: Observed, plan: Reference) -> Explanation:
-    """What is left to say: where the rates leave the plan."""
-    predicted = plan.rates(seen.updates, seen)
-    apart = np.flatnonzero(~seen.agrees(predicted))
-    return Explanation("unexplained", predicted, numbers={"at": int(seen.updates[apart[0]])})
-
-
-# --- What a run's learning rate really did, from its log: held against a plan, or recognized by itself --------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,15 +137,15 @@ def audit(
 
     Raises:
         DataError: if the log cannot be read.
-        ConfigError: if the plan waits for something that is not given.
+        ConfigError: if the plan waits for something that is not given, or ``first`` leaves no rates.
 
     >>> import tempfile, pathlib, preheat
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.csv"
     >>> plan = preheat.get_schedule("linear", warmup=10, total=100)
     >>> rows = "".join(f"{k},{1e-4 * plan(4 * k)}\n" for k in range(100))
     >>> _ = path.write_text("update,lr\n" + rows)
-    >>> found = audit(path, plan, lr=1e-4).findings[0]
-    >>> found.kind, found.sentence, found.scale
+    >>> finding = audit(path, plan, lr=1e-4).findings[0]
+    >>> finding.kind, finding.sentence, finding.scale
     ('fast-clock', 'the schedule moves 4 times per update', 4.0)
     """
     whole = log if isinstance(log, Log) else read_log(log, column)
@@ -282,23 +160,57 @@ def audit(
 def recognise_log(
     log: Log | str | os.PathLike[str], *, column: str | None = None, first: int | None = None
 ) -> dict[str, Recognized | None]:
-    """The schedule of every series of a log, from its curve alone.
+    r"""The schedule of every series of a log, from its curve alone.
 
-    Arguments as :func:`audit`. None stands for a series with too few points, or rates that are all zero.
+    Args:
+        log: the file, or what :func:`read_log` made of it.
+        column: the log's column of the learning rate, where its name does not say so.
+        first: the log's step number of the first update, 0 or 1; None takes what its kind of log does.
+
+    Returns:
+        By the series' names; None for one with too few points, or rates that are all zero.
+
+    Raises:
+        DataError: if the log cannot be read.
+
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.csv"
+    >>> _ = path.write_text("update,lr\n" + "".join(f"{k},{1e-4 * (1 - k / 100)}\n" for k in range(100)))
+    >>> str(recognise_log(path)["lr"])
+    'transformers: linear 100 to 0, peak 0.0001'
     """
     whole = log if isinstance(log, Log) else read_log(log, column)
-    found: dict[str, Recognized | None] = {}
+    by_name: dict[str, Recognized | None] = {}
     for series in whole.series:
         seen = observed(series, _firsts(series, whole, first, None)[0])
         interval = every(seen)
+        # A curve that moves once an epoch is known by the points at which it moves; plateaus are their own shape.
         if interval is None or plateaus(seen) is not None:
             known = recognize(seen, whole.total)
         else:
             known = recognize(seen.part(first_of_each(seen)))
             note = f"the rate moves only once every {interval} updates: this is the curve through its steps"
             known = known and replace(known, exact=False, notes=(note, *known.notes))
-        found[series.name] = known
-    return found
+        by_name[series.name] = known
+    return by_name
+
+
+def clock_finding(updates: Counts, positions: Floats) -> Finding:
+    """What a scheduler's clock did: its position at each update, where every update should move it by one.
+
+    The curve is of no account here, so this can be said of any scheduler whose positions are known.
+    """
+    # A straight line whose rate is the position itself, so that the hypotheses about logs do for clocks.
+    clock = PhaseSchedule((Phase(curve=Linear(), length=_LONGEST, start=0.0, end=1.0),))
+    plan = Reference(clock, float(_LONGEST))
+    seen = Observed(updates, positions, np.full(len(updates), 1e-3))
+    planned = plan.rates(updates, seen)
+    equal = Explanation("equal", planned)
+    told = equal if seen.agrees(planned).all() else next(clock_explanations(seen, plan))
+    kind = "ahead" if told.kind == "logged-late" else told.kind  # positions are not logged, so nothing logs them late
+    sentence, cause = clock_words_for(kind, told.numbers)
+    return Finding("clock", kind, sentence, cause, clock_evidence(told), told.scale, told.offset,
+                   updates, positions, planned, told.numbers, seen.agrees(planned))  # fmt: skip
 
 
 def _resolved(against: Schedule | str, total: int | None, base: float | None) -> Schedule:
@@ -328,8 +240,8 @@ def _finding(series: Series, plan: Reference, log: Log, first: int | None, epoch
     if not len(seen):
         raise ConfigError(refusal("first", "below the log's step numbers", firsts[0], "Give 0 or 1."))
     updates_per_epoch = epoch if epoch is not None else _epoch_of(series)
-    explanation = next(explanations(seen, plan, updates_per_epoch, log.total), None)
-    return worded(series, seen, plan, explanation or unexplained(seen, plan), firsts[0])
+    explanation = next(explanations(seen, plan, updates_per_epoch, log.total))
+    return worded(series, seen, plan, explanation, firsts[0])
 
 
 def _firsts(series: Series, log: Log, asked: int | None, horizon: Any) -> tuple[int, ...]:
@@ -370,3 +282,46 @@ def _named_groups(findings: list[Finding]) -> list[Finding]:
             finding = replace(finding, kind="equal", sentence=sentence, cause="")
         plain.append(finding)
     return plain
+
+
+def worded(series: Series, seen: Observed, plan: Reference, told: Explanation, first: int) -> Finding:
+    """The finding for one series: the words and the evidence of an explanation."""
+    planned = plan.rates(seen.updates, seen)
+    sentence, cause = words_for(told.kind, told.numbers)
+    evidence = [_counted(seen, told.predicted, planned, told.kind), *clock_evidence(told)]
+    if told.kind != "equal":
+        at = int(np.abs(seen.rates - planned).argmax())
+        both = f"{seen.rates[at]:.6g} instead of {planned[at]:.6g}"
+        evidence.append(f"furthest from the plan at update {seen.updates[at]}: {both}")
+    if plan.base is None:
+        evidence.append(f"peak taken from the rates: {_peak(seen, plan, told):.6g}")
+    evidence.append(f"step {first} of the log is the first update")
+    return Finding(series.name, told.kind, sentence, cause, tuple(evidence), told.scale, told.offset,
+                   seen.updates, seen.rates, planned, told.numbers, seen.agrees(planned))  # fmt: skip
+
+
+def clock_evidence(told: Explanation) -> tuple[str, ...]:
+    """The clock that explains what was seen."""
+    if told.kind in ("logged-late", "ahead", "fast-clock"):
+        sign = "+" if told.offset >= 0 else "-"
+        return (f"position = {told.scale:g} x update {sign} {abs(told.offset):g}",)
+    if told.kind == "slow-clock":
+        return (f"position = (update + {told.numbers['offset']}) // {told.numbers['every']}",)
+    return ()
+
+
+def _counted(seen: Observed, predicted: Floats, planned: Floats, kind: str) -> str:
+    many = len(seen)
+    span = f"updates {seen.updates[0]} to {seen.updates[-1]}"
+    agree = int(seen.agrees(planned).sum())
+    if kind == "equal":
+        return f"{many} of {many} rates agree to the digits they are written with ({span})"
+    explained = int(seen.agrees(predicted).sum())
+    return f"explains {explained} of {many} rates, the plan itself {agree} ({span})"
+
+
+def _peak(seen: Observed, plan: Reference, told: Explanation) -> float:
+    factors = plan.schedule(seen.updates)
+    if told.kind == "equal":
+        return fitted_base(seen, factors)
+    return float(told.predicted.max())

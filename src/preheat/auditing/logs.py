@@ -1,4 +1,9 @@
-"""Logs of other people's runs, read for their learning rates."""
+"""Logs of other people's runs, read for their learning rates: what they say, and how finely it is written.
+
+A log becomes series of rates by step number. Rates stay decimals until their rounding is known: how many digits a log
+was written with decides what can be told from it. Read are tables (CSV, JSON Lines, JSON), the Trainer's state and
+TensorBoard's event files; ``read_log`` at the end finds out which.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 # --- What a log says about learning rates: series of rates by step number, and how finely they are written ----------
 
 
-_EXACT_DIGITS = 15  # a float64 that was not rounded on purpose has as many, mostly
+_EXACT_DIGITS = 15  # and more: a float64 that was not rounded on purpose has as many, mostly
 _FEW = 8  # distinct values, below which digits say little about rounding
 _AT_LEAST = 2  # significant digits assumed then
 _CLEARLY = 0.1  # shares of rates that tell digits from decimals
@@ -154,6 +159,7 @@ def rounding(rates: Sequence[Decimal], *, float32: bool = False) -> NDArray[np.f
     values = np.array([float(rate) for rate in rates])
     least = arithmetic(values, float32=float32)
     digits = max((_digits(rate) for rate in rates), default=0)
+    # float32 values print with digits they do not have: their rounding is that of the arithmetic.
     half = np.zeros(len(values)) if digits >= _EXACT_DIGITS or float32 else _half_units(rates, digits)
     return np.maximum(half, least)
 
@@ -277,22 +283,21 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     >>> flat({"step": 1, "optim": {"lr": [0.1, 0.2]}})
     {'step': 1, 'optim/lr/0': 0.1, 'optim/lr/1': 0.2}
     """
-    found: dict[str, Any] = {}
+    joined: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, list) and len(value) <= 64:
             value = {str(index): item for index, item in enumerate(value)}
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}/")
+            joined |= flat(value, f"{prefix}{name}/")
         else:
-            found[f"{prefix}{name}"] = value
-    return found
+            joined[f"{prefix}{name}"] = value
+    return joined
 
 
 # --- Logs that are tables: CSV (Lightning's, W&B's, anybody's), JSON Lines (ours, W&B's) and lists of records in JSON
 
 
 _LIGHTNING = re.compile(r"lr-[A-Z]\w*")  # LearningRateMonitor: lr-AdamW, lr-AdamW/pg1
-_LARGEST_STEP = 2**53
 
 
 def read_csv(path: Path, column: str | None = None) -> Log:
@@ -317,7 +322,7 @@ def from_records(path: Path, kind: str, records: Iterable[Mapping[str, Any]], co
     Raises:
         DataError: if there is no column of steps or of learning rates, or nothing in them.
     """
-    found: dict[str, Rows] = {}
+    by_column: dict[str, Rows] = {}
     seen: dict[str, None] = {}
     steps: tuple[str, int | None] | None = None
     dropped = 0
@@ -330,12 +335,14 @@ def from_records(path: Path, kind: str, records: Iterable[Mapping[str, Any]], co
         epoch = epoch_column(row)
         for name in rate_columns(row, column):
             if row[name] not in (None, ""):
-                taken = found.setdefault(name, Rows(name)).add(row[steps[0]], row[name], row[epoch] if epoch else None)
+                taken = by_column.setdefault(name, Rows(name)).add(
+                    row[steps[0]], row[name], row[epoch] if epoch else None
+                )
                 dropped += not taken
     if seen and steps is None:
         advice = f"It holds {', '.join([*seen][:12])}. Name the step numbers step, update or global_step."
         raise DataError(refusal("log", "one with step numbers", str(path), advice))
-    kept = [rows for rows in found.values() if rows.steps]
+    kept = [rows for rows in by_column.values() if rows.steps]
     if not kept:
         raise refuse_without_rates(path, seen)
     notes = (f"{dropped} rows whose step or rate is no number were left out",) if dropped else ()
@@ -417,18 +424,18 @@ def log_in(folder: Path) -> Path | None:
 
 def read_events(paths: list[Path], folder: Path, column: str | None = None) -> Log:
     """The learning rates in event files, which are taken in the order of their names (they begin with the time)."""
-    found: dict[str, Rows] = {}
+    by_tag: dict[str, Rows] = {}
     seen: dict[str, None] = {}
     notes: list[str] = []
     for path in sorted(paths):
         for step, tag, value in _values(path, notes):
             seen[tag] = None
             if rate_columns([tag], column):
-                found.setdefault(tag, Rows(tag)).add(step, value)
-    if not found:
+                by_tag.setdefault(tag, Rows(tag)).add(step, value)
+    if not by_tag:
         raise refuse_without_rates(folder, seen)
-    series = tuple(rows.series(float32=True) for rows in found.values())
-    return Log(folder, "TensorBoard", series, _numbering([*found]), notes=tuple(notes))
+    series = tuple(rows.series(float32=True) for rows in by_tag.values())
+    return Log(folder, "TensorBoard", series, _numbering([*by_tag]), notes=tuple(notes))
 
 
 def _numbering(tags: list[str]) -> int | None:
@@ -469,6 +476,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[bytes]:
     with path.open("rb") as file:
         while header := file.read(12):
             length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else -1
+            # No event is a gigabyte: what says so is no length, and reading on would fill the memory.
             if length > 1 << 30:
                 advice = "It is damaged, or no event file."
                 raise DataError(refusal("log", "a TensorBoard event file", str(path), advice))
@@ -476,7 +484,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[bytes]:
             if len(body) < length + 4 or length < 0:
                 notes.append(f"the last record of {path.name} is unfinished and was left out")
                 return
-            yield body[:-4]
+            yield body[:-4]  # checksums are not held: a rate with a flipped bit shows by itself
 
 
 def _scalar(tensor: Any) -> float | None:
@@ -490,7 +498,7 @@ def _scalar(tensor: Any) -> float | None:
     return None
 
 
-# --- Logs of other people's runs, read for their learning rates -----------------------------------------------------
+# --- Any of them, by its name -----------------------------------------------------------------------------------------
 
 
 def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
@@ -507,7 +515,7 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
     given = Path(path)
     try:
         if given.is_dir():
-            events = [found for found in given.rglob("*tfevents*") if found.is_file()]
+            events = [path for path in given.rglob("*tfevents*") if path.is_file()]
             known = log_in(given) or next(iter(sorted(given.glob("**/metrics.csv"))[-1:]), None)
             if known is None and events:
                 return read_events(events, given, column)
