@@ -1,35 +1,51 @@
 """Every example in the Markdown pages runs: Python blocks, and the ``$ preheat`` lines of console blocks."""
 
-import os
 import shlex
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
+from support.warm_process import WarmProcess
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 WRITTEN = [page for page in sorted(DOCS.rglob("*.md")) if not {"_build", "_generated"} & set(page.parts)]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *WRITTEN]
 # Nothing on them can be run in seconds: what was measured with which command, and how the code is laid out.
-WITHOUT = {"architecture.md", "warmup.md", "warmup-advice.md", "forecast.md"}
+WITHOUT = {"architecture.md", "versioning.md", "warmup.md", "warmup-advice.md", "forecast.md"}
 TRANSLATED = [ROOT / "README.md", *(page.with_suffix("").with_suffix(".md") for page in DOCS.glob("*.zh.md"))]
+
+
+CONSOLE = []  # the process that runs the commands, while there is one
+
+
+@pytest.fixture(autouse=True, scope="module")
+def warm():
+    """The process that runs the commands in forks of itself."""
+    process = WarmProcess(
+        "preheat.cli.main", "preheat.lab.training.session", "preheat.lab.studies", "matplotlib.pyplot"
+    )
+    CONSOLE.append(process)
+    yield
+    CONSOLE.remove(process)
+    process.close()
 
 
 def run_console(example):
     """Each ``$ preheat ...`` has to succeed; output shown under a command has to be its own."""
     for command in example.parsed.split("$ ")[1:]:
         line, _, shown = command.partition("\n")
-        words = shlex.split(line)
-        assert words[0] == "preheat", f"only preheat commands are run: {line}"
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
-        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stderr
-        if shown.strip():
-            assert done.stdout.rstrip() == shown.rstrip()
+        program, *words = shlex.split(line)
+        assert program == "preheat", f"only preheat commands are run: {line}"
+        with tempfile.TemporaryDirectory() as folder:
+            output, errors = Path(folder) / "output", Path(folder) / "errors"
+            code = CONSOLE[0].run(program, words, folder=Path.cwd(), output=output, errors=errors)
+            assert code == 0, errors.read_text(encoding="utf-8")
+            if shown.strip():
+                assert output.read_text(encoding="utf-8").rstrip() == shown.rstrip()
 
 
 SYBIL = Sybil(parsers=[PythonCodeBlockParser(), CodeBlockParser(language="console", evaluator=run_console)])

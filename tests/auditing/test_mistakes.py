@@ -11,7 +11,7 @@ import pytest
 from preheat.auditing.audits import audit, recognise_log
 from preheat.watching import read_record, report
 from support.scripts_with_mistakes.table import LINEAR, MISTAKES
-from support.warm_watching import WarmProcess
+from support.warm_process import WarmProcess
 
 SCRIPTS = Path(__file__).parent.parent / "support" / "scripts_with_mistakes"
 RATE = 1e-3
@@ -24,7 +24,7 @@ ALONE = "four_processes"
 @pytest.fixture(scope="module")
 def warm():
     """The process that runs the other scripts in forks of itself."""
-    process = WarmProcess()
+    process = WarmProcess("torch", "transformers.optimization", "accelerate", "lightning", watched=True)
     yield process
     process.close()
 

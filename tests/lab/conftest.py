@@ -24,3 +24,10 @@ def tiny(settings):
     return lambda **changes: read_config(
         flags={key: value for key, value in {**settings, **changes}.items() if value is not None}
     )
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Runs draw nothing at their end and write no report, which takes longer than a tiny run itself."""
+    monkeypatch.setattr("preheat.lab.training.loop.draw_run", lambda _folder: None)
+    monkeypatch.setattr("preheat.lab.training.loop.write_run_report", lambda _folder: None)

@@ -96,13 +96,6 @@ def contents_of(run):
     return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def without_pictures(monkeypatch):
-    """Runs draw nothing at their end, which takes longer than their last updates."""
-    monkeypatch.setattr("preheat.lab.training.loop.draw_run", lambda _folder: None)
-    monkeypatch.setattr("preheat.lab.training.loop.write_report", lambda _folder: None)
-
-
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory, config):
     """Copies of a run's folder in every state that a kill in a save after update 10 can leave, by number of the point.

@@ -18,6 +18,9 @@ from preheat.lab.training.lock import LOCK, FolderLock
 from preheat.lab.training.session import train
 from support.runs import Child, child_train, lines_of, quiet, same_run
 
+# What is compared is what the run computed; its pictures are test_run's and test_report's.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.mark.parametrize("options", [{}, {"force": True}, {"resume": True}], ids=str)
 def test_second_run_in_a_folder_names_the_first(tmp_path, tiny, options):

@@ -13,6 +13,9 @@ from preheat.lab.training.run_logger import SpikeWatch, nearest_event
 from preheat.lab.training.session import train
 from support.runs import checkpoints_of, quiet, read_lines, records_of, same_run
 
+# What is compared is what the run computed; its pictures are test_run's and test_report's.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture
 def poison(monkeypatch):

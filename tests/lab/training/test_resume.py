@@ -19,6 +19,9 @@ from preheat.lab.training.run_logger import StopRequest
 from preheat.lab.training.session import train
 from support.runs import Child, checkpoints_of, child_train, lines_of, quiet, records_of, same_run, weights_of
 
+# What is compared is what the run computed; its pictures are test_run's and test_report's.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 def jitter(tokens, label):
     """An augmentation that draws from all three generators."""

@@ -8,6 +8,9 @@ from preheat.lab.training.records import read_lines
 from preheat.lab.training.session import train, train_stretch, weights_digest
 from support.runs import checkpoints_of, quiet, records_of
 
+# What is compared is what the run computed; its pictures are test_run's and test_report's.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 TRUNK, COOLED = "warmup 4 > hold", "warmup 4 > hold 20 > linear rest to 0"
 
 
