@@ -42,7 +42,7 @@ COMMANDS = {
     "study": ("study", "Compare schedules, peaks and warm-up lengths over seeds."),
 }
 # What only the extra train brings, wherever a command comes to need it first.
-TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm")
+TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm", "pydantic")
 COMPLETE = "_PREHEAT_COMPLETE"  # set by the scripts that Click makes for shells
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
