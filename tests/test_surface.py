@@ -41,7 +41,9 @@ def flags_of(command):
     flags = {}
     for parameter in command.params:
         needed = " required" if parameter.required else ""
-        default = parameter.default if isinstance(parameter.default, str | int | float | bool) else None
+        # Click has a value of its own for "not given", which is False to a flag and None to the function.
+        nothing = False if getattr(parameter, "is_flag", False) and parameter.default is not None else None
+        default = parameter.default if isinstance(parameter.default, str | int | float | bool) else nothing
         flags[parameter.name] = f"{'/'.join(parameter.opts)}{needed} = {default}"
     return flags
 

@@ -438,16 +438,18 @@ def rung_check(
 def _logs(paths: Sequence[Path], updates: int | None, loss: str | None) -> tuple[list[RunLog], list[str] | None]:
     """The runs and, where a study knows them, their shapes."""
     from preheat.advice import read_run
-    from preheat.lab.studies.findings import is_study, study_logs
+    from preheat.lab.studies.folder import StudyFolder
 
     twice = [path for index, path in enumerate(paths) if path.resolve() in {one.resolve() for one in paths[:index]}]
     if twice:
         raise ConfigError(
             refusal("runs", "each named once", str(twice[0]), "A run that counts twice agrees with itself.")
         )
-    if len(paths) == 1 and is_study(paths[0]):
+    studies = [str(path) for path in paths if StudyFolder(path).exists]
+    if studies and len(paths) == 1:
+        from preheat.lab.studies.findings import study_logs
+
         return study_logs(paths[0], updates)
-    studies = [str(path) for path in paths if is_study(path)]
     if studies:
         raise ConfigError(refusal("runs", "one study, or runs", studies[0], "Ask about one study at a time."))
     if updates is not None:

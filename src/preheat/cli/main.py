@@ -42,7 +42,7 @@ COMMANDS = {
     "study": ("study", "Compare schedules, peaks and warm-up lengths over seeds."),
 }
 # What only the extra train brings, wherever a command comes to need it first.
-TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm")
+TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm", "pydantic")
 COMPLETE = "_PREHEAT_COMPLETE"  # set by the scripts that Click makes for shells
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
@@ -136,6 +136,7 @@ def _answered(words: list[str]) -> int:
     try:
         with root.make_context("preheat", [*words]) as context:
             root.invoke(context)
+        sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as misuse:
@@ -154,7 +155,6 @@ def run(arguments: list[str] | None = None) -> None:
     _never_fail_on_letters()
     try:
         code = _answered(words)
-        sys.stdout.flush()
     except Exception as error:
         if "--debug" in words:
             raise
