@@ -1,12 +1,12 @@
 """The one exception tree, and the sentence every refusal is written in.
 
 PreheatError
-├── ScheduleError (ValueError)        a schedule, length or option that cannot be
-├── PlanError (ValueError)            a plan that cannot be, or counts no update
+├── ScheduleError (ValueError)        a schedule, length or option that is not valid
+├── PlanError (ValueError)            a plan that is not valid, or counts no update
 ├── ConfigError (ValueError)          a configuration file or flag that does not fit
 ├── DataError (ValueError)            a data file or row that cannot be trained on
 ├── RunError (RuntimeError)           a run folder that is in use, missing or of another run
-│   ├── BadNumbersError               a loss or gradient that is no finite number
+│   ├── BadNumbersError               a loss or gradient that is NaN or infinite
 │   └── RunStoppedError               a run that was asked to stop, and has saved itself
 ├── StateError (ValueError)           a saved state that does not belong to this schedule
 └── MissingExtraError (ImportError)   an optional dependency that is not installed
@@ -22,11 +22,11 @@ class PreheatError(Exception):
 
 
 class ScheduleError(PreheatError, ValueError):
-    """A schedule, a length or an option that cannot be."""
+    """A schedule, a length or an option that is not valid."""
 
 
 class PlanError(PreheatError, ValueError):
-    """A plan that cannot be, or does not count to at least one update."""
+    """A plan that is not valid, or does not count to at least one update."""
 
 
 class ConfigError(PreheatError, ValueError):
@@ -42,7 +42,7 @@ class RunError(PreheatError, RuntimeError):
 
 
 class BadNumbersError(RunError):
-    """A loss or a gradient that is no finite number; the update was not made."""
+    """A loss or a gradient that is NaN or infinite; the update was not made."""
 
 
 class RunStoppedError(RunError):

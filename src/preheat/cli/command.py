@@ -18,6 +18,8 @@ from preheat.errors import near_miss
 if TYPE_CHECKING:
     from pathlib import Path
 
+COMPLETE = "_PREHEAT_COMPLETE"  # the variable in which the scripts that Click makes for shells ask
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 

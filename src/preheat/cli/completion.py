@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from preheat.cli.command import COMPLETE
 from preheat.errors import ConfigError, refusal
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ def dialect_names(ctx: Any, parameter: Any, incomplete: str) -> list[str]:
 def script(root: click.Command, shell: str | None = None) -> str:
     """The script that makes a shell ask; None takes the shell that preheat was called from."""
     from click.shell_completion import get_completion_class
-
-    from preheat.cli.main import COMPLETE
 
     kind = get_completion_class(shell or calling_shell())
     assert kind is not None

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from preheat import __version__
-from preheat.cli.command import Group
+from preheat.cli.command import COMPLETE, Group
 from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError, missing_extra
 
 # Every command in the order of the help page: its module, and the first sentence of its help (a test compares them).
@@ -43,7 +43,6 @@ COMMANDS = {
 }
 # What only the extra train brings, wherever a command comes to need it first.
 TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm", "pydantic")
-COMPLETE = "_PREHEAT_COMPLETE"  # set by the scripts that Click makes for shells
 _MISUSE = (ConfigError, DataError, PlanError, ScheduleError)
 
 
