@@ -1,5 +1,6 @@
 """Every example in the Markdown pages runs: Python blocks, and the ``$ preheat`` lines of console blocks."""
 
+import re
 import shlex
 import tempfile
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
+import preheat
 from support.warm_process import WarmProcess
 
 ROOT = Path(__file__).parent.parent
@@ -71,3 +73,18 @@ def test_translations_hold_the_same_examples(page):
         return [[line.split("#")[0].rstrip() for line in block.splitlines()] for block in blocks]
 
     assert code(page) == code(page.with_suffix(".zh.md"))
+
+
+def test_architecture_names_every_module_and_no_other():
+    """One finds every file of the source in its table; dialects and pages, one like the other, are told together."""
+    rooms = Path(preheat.__file__).parent
+    told = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    table = told[told.index("## The rooms") : told.index("## Where do I change")]
+    named = set(re.findall(r"`([a-z_]+)/?`", table))
+    together = {path for folder in ("dialects", "studio/pages") for path in (rooms / folder).glob("*.py")}
+    modules = {path for path in rooms.rglob("*.py") if not path.name.startswith("_") and path.parent.name != "attach"}
+    shared = {"fields", "definition", "phases", "loading", "writing"}
+    missing = {path.stem for path in modules - together} | shared
+    assert missing - named == set()
+    folders = {path.name for path in rooms.rglob("*") if path.is_dir()}
+    assert named - {path.stem for path in modules} - folders - {"plot"} == set()

@@ -15,7 +15,7 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
-from preheat.watching.verdict import ATTACHED
+from preheat.watching.verdict import _ATTACH
 
 
 class WarmProcess:
@@ -58,7 +58,7 @@ class WarmProcess:
 
 def attached_recorder():
     """Attach a recorder as a watched interpreter does when it starts."""
-    sys.path.insert(0, str(ATTACHED))
+    sys.path.insert(0, str(_ATTACH))
     import preheat_attach
 
     made = []
