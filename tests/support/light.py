@@ -15,8 +15,8 @@ TESTS = Path(__file__).resolve().parent.parent
 CORE = {"numpy", "pytest", "hypothesis", "preheat", "support"}
 BROUGHT = {
     "core": CORE,
-    "cli": CORE | {"cli", "typer", "click", "pydantic", "plotext", "yaml", "matplotlib", "jinja2", "PIL"},
-    "studio": CORE | {"cli", "typer", "click", "pydantic", "plotext", "yaml", "nicegui", "httpx", "studio"},
+    "cli": CORE | {"cli", "click", "yaml", "matplotlib", "jinja2", "PIL"},
+    "studio": CORE | {"cli", "click", "yaml", "studio", "nicegui", "httpx"},
 }
 # What modules of preheat need to be imported or used; the others need NumPy at most.
 PARTS = {
