@@ -27,7 +27,11 @@ def tiny(settings):
 
 
 @pytest.fixture
-def without_pictures(monkeypatch):
-    """Runs draw nothing at their end and write no report, which takes longer than a tiny run itself."""
-    monkeypatch.setattr("preheat.lab.training.loop.draw_run", lambda _folder: None)
-    monkeypatch.setattr("preheat.lab.training.loop.write_run_report", lambda _folder: None)
+def without_pictures(request, monkeypatch):
+    """Runs draw nothing at their end and write no report, which takes longer than a tiny run itself.
+
+    In a file that uses it, a test that looks at them is marked ``pictures``.
+    """
+    if request.node.get_closest_marker("pictures") is None:
+        monkeypatch.setattr("preheat.lab.training.loop.draw_run", lambda _folder: None)
+        monkeypatch.setattr("preheat.lab.training.loop.write_run_report", lambda _folder: None)

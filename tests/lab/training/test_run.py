@@ -14,6 +14,9 @@ from preheat.lab.training.records import Records, read_lines
 from preheat.lab.training.session import train
 from support.runs import checkpoints_of, quiet, records_of, same_run, weights_of
 
+# Only of the runs of tests marked so are there pictures and a report.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture
 def run(tmp_path, tiny):
@@ -23,6 +26,7 @@ def run(tmp_path, tiny):
     return tmp_path / "run", result, lines
 
 
+@pytest.mark.pictures
 def test_run_writes_everything_about_itself(run):
     """Configuration, a line an update, checkpoints in save_pretrained form, pictures, result."""
     folder, result, lines = run
@@ -302,10 +306,11 @@ def test_schedule_in_words_takes_epochs_and_learning_rates():
     assert schedule == preheat.parse("warmup 11 > hold 6 > 1-sqrt 5 to 0.001")
     with pytest.raises(preheat.ConfigError, match="Did you mean 'cosine'"):
         read_config(None, {"schedule": "warmup 10% > cosin"})
-    with pytest.raises(preheat.ConfigError, match="The text says how it climbs"):
+    with pytest.raises(preheat.ConfigError, match="The text says how it warms up"):
         read_config(None, {"schedule": "warmup 10% > cosine", "warmup": 10})
 
 
+@pytest.mark.pictures
 def test_callbacks_see_the_run_and_may_end_it(tmp_path, tiny):
     """Everything as it is written; an end that is asked for is an end in order: saved, scored, reported."""
     seen = []
@@ -400,6 +405,7 @@ def test_measurements_are_of_the_real_update(tmp_path, tiny):
     assert [record["loss"] for record in records] == [record["loss"] for record in records_of(tmp_path / "none")]
 
 
+@pytest.mark.pictures
 def test_critical_learning_rate_is_recorded_and_changes_nothing(tmp_path, tiny):
     """Every so many updates, none after one at a rate of 0; weights and random numbers are as without it."""
     train(tiny(critical_every=4, epochs=1, precision="fp32"), tmp_path / "run", say=quiet)
