@@ -16,11 +16,7 @@ CORE = {"numpy", "pytest", "hypothesis", "preheat", "support"}
 BROUGHT = {
     "core": CORE,
     "cli": CORE | {"cli", "click", "yaml", "matplotlib", "jinja2", "PIL"},
-<<<<<<< HEAD
-    "studio": CORE | {"cli", "click", "yaml", "nicegui", "httpx", "studio"},
-=======
     "studio": CORE | {"cli", "click", "yaml", "studio", "nicegui", "httpx"},
->>>>>>> work-d
 }
 # What modules of preheat need to be imported or used; the others need NumPy at most.
 PARTS = {
