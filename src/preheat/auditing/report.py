@@ -85,6 +85,7 @@ def logged_figure(log: Log, name: str = "rates", points: int = POINTS) -> Figure
 
 def base_of(schedule: Schedule, finding: Finding) -> float:
     """The peak that the plan's rates of a finding were made with; 0 where all of them are 0."""
+    # Where the plan is highest, the quotient has the most digits; a warm-up's first factor may be 0.
     top = int(finding.planned.argmax())
     factor = float(schedule(int(finding.updates[top])))
     return float(finding.planned[top]) / factor if factor else 0.0
@@ -92,6 +93,7 @@ def base_of(schedule: Schedule, finding: Finding) -> float:
 
 def _logged_series(updates: Counts, rates: Floats, points: int) -> Series:
     x, y = thinned(updates, rates, points)
+    # Dots: a log may have a row in a hundred, and a line between them would claim what nobody logged.
     return Series(label="log", role="log", x=x, y=y, style="points")
 
 
@@ -168,6 +170,7 @@ def audit_html(audited: Audit) -> str:
         groups.append(_group(finding.group, finding.sentence, figure) | {
             "evidence": finding.evidence, "cause": finding.cause, "numbers": _numbers(finding), "kind": finding.kind,
         })  # fmt: skip
+    # Without a peak in the plan its words need one: the largest that was found in the log.
     fitted = max(base_of(audited.schedule, finding) for finding in audited.findings)
     return _page(
         audited.log,
@@ -257,6 +260,7 @@ def _verdict(audited: Audit) -> str:
         return "As planned: every logged rate is the plan's, to the digits it is written with."
     if len(audited.findings) == 1:
         return f"Not as planned: {wrong[0].sentence}."
+    # Three sentences can be read at a glance; every group has its own section below.
     names = "; ".join(f"{finding.group}: {finding.sentence}" for finding in wrong[:3])
     more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
     return f"Not as planned, {len(wrong)} of {len(audited.findings)} groups. {names}{more}."
@@ -272,6 +276,7 @@ def _recognized_verdict(groups: Sequence[Mapping[str, Any]]) -> str:
 def _tiles(audited: Audit) -> list[tuple[str, str, str]]:
     """The numbers people look for first, of the group that is furthest from the plan."""
     wrong = [finding for finding in audited.findings if not finding.equal]
+    # One group's numbers, since tiles that mix groups would belong to none.
     shown = max(wrong or audited.findings, key=lambda one: float(np.abs(one.rates - one.planned).max()))
     many = len(audited.findings)
     groups = f"{len(wrong)} of {many} groups differ" if many > 1 else "one group in the log"
@@ -294,6 +299,7 @@ def _numbers(finding: Finding) -> list[tuple[str, str]]:
     rows = [(_CLOCK["scale"], f"{finding.scale:g}"), (_CLOCK["offset"], f"{finding.offset:g}")]
     for name, value in finding.numbers.items():
         if name in _NAMES and isinstance(value, (int, float)) and name not in _CLOCK:
+            # As many digits as a log of a trainer usually has.
             rows.append((_NAMES[name], number(value, 6)))
         elif name == "updates":
             rows.append(("updates concerned", listing(value)))

@@ -38,9 +38,10 @@ from preheat.view.sampling import sample
 # --- The design -------------------------------------------------------------------------------------------------------
 
 
+# As many as there are colors; words are read at every keystroke, and a link may come from anybody.
 MOST_CURVES = 8
 MOST_LETTERS = 2000  # of one schedule
-MOST_UPDATES = 10**9
+MOST_UPDATES = 10**9  # far beyond any run
 AXES = ("update", "epoch", "token")
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "updates": int, "lr": float, "epoch": float, "tokens": float, "every": int, "on": int
@@ -216,6 +217,7 @@ _DEFAULT = Design()
 # --- Its figure -------------------------------------------------------------------------------------------------------
 
 
+# Half a point a pixel of a wide screen.
 POINTS = 400  # of a curve, besides those at its borders: every one travels at every move of a slider
 _MOST_LINES = 40  # borders, epochs or checkpoints that are marked
 _LETTERS = 60  # of a schedule's words in the legend
@@ -282,6 +284,7 @@ def _divisions(design: Design, words: Words) -> list[Mark]:
 
 _CENTS, _SHARES = Decimal("0.01"), Decimal("0.0001")  # to which dragged epochs and shares are rounded
 KINDS = ("warmup", "hold", "decay")
+# The page has fields for lengths and ends, and none for options.
 _BY_OPTIONS = ("exponential", "step", "rectification")  # whose shape is in their options: written in words
 MOVING = tuple(name for name in CURVE_NAMES if name not in ("constant", *_BY_OPTIONS))
 
@@ -413,6 +416,7 @@ def dragged(design: Design, index: int, at: int, updates: int) -> str:
     """
     words, rows = design.curves[index], rows_of(design, index)
     assert rows is not None
+    # What is dragged is the border to the next phase; the last phase has only the one before it.
     neighbor = at + 1 if at + 1 < len(rows) else at - 1
     rest = next((place for place, row in enumerate(rows) if row.length == "rest"), None)
     known = rows[at].updates
@@ -538,6 +542,7 @@ def _score(schedule: Schedule, updates: int) -> Bound | PreheatError:
 # --- Text to paste ----------------------------------------------------------------------------------------------------
 
 
+# A comparison evaluates both at every update, which takes seconds for ten million.
 MOST_CHECKED = 10_000_000  # updates over which a copy is compared with the design
 
 
@@ -645,6 +650,7 @@ STARTS = {
 Value = TypeVar("Value")
 
 _MOST = 200  # steps that are kept
+# Longer than between two moves of a drag, shorter than between two thoughts.
 _TOGETHER = 0.8  # seconds between changes of one kind that are one step: a slider on its way
 
 

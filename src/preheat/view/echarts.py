@@ -15,6 +15,7 @@ from typing import Any
 
 from preheat.view.figure import FEW, Axis, Figure, Mark, Series
 
+# The data are most of a page's size, and every digit of a float would double them.
 _DIGITS = 7  # of a value in a report: more than a screen can show or a hint tells
 _MANY = 20  # marks of one label from which on they are pale, and let the curves be seen
 _DIM = 0.25
@@ -53,6 +54,7 @@ def to_echarts(figure: Figure, *, legend: bool = False, digits: int | None = _DI
         "animation": False,
         "grid": {
             "left": 72 if titled else 64, "right": 40 if legend else 20, "top": 44 if legend else 20,
+            # ECharts would move the axes to fit their numbers, and then an update would not stand below itself.
             "bottom": (56 if legend else 44) if figure.x.title else 16, "outerBoundsMode": "none",
         },
         "textStyle": {"fontFamily": "system-ui, sans-serif"},
@@ -106,6 +108,7 @@ def _y_axis(figure: Figure, digits: int | None, *, titled: bool) -> dict[str, An
     axis = figure.y
     option = {**_axis(axis), "name": axis.words if titled else "", "nameGap": 52}
     ends = {"min": axis.low, "max": axis.high}
+    # ECharts fits an axis to curves alone: a norm that is never clipped would hide the level it is clipped to.
     low, high = figure.y_span()
     values = [point[1] for one in figure.series for point in one.drawn(figure.x, axis) if point is not None]
     for mark in figure.of("level") if values else ():
@@ -150,6 +153,7 @@ def _series(figure: Figure, series: Series, digits: int | None) -> dict[str, Any
         data[index].append(_value(margin, digits))  # a third number, for the hint
     for index in series.crossed:
         data[index] = {"value": data[index], "symbol": _CROSS, "symbolSize": 13}
+    # Dots of a plan would hide the used rates above it.
     few = len(data) < FEW and series.style in ("line", "faint")
     option = {
         "type": "line",
@@ -160,7 +164,7 @@ def _series(figure: Figure, series: Series, digits: int | None) -> dict[str, Any
         "symbolSize": 4 if series.style == "points" else 6,
         "itemStyle": {"color": color, "opacity": style["opacity"]},
         "lineStyle": {"color": color, **style},
-        "emphasis": {"disabled": True},
+        "emphasis": {"disabled": True},  # a hovered curve would fade the others
         "z": _ORDER.get(series.style, 3),
     }
     if any(series.margins):

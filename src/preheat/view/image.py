@@ -87,6 +87,7 @@ def to_image(figure: values.Figure, path: str | os.PathLike[str] | None = None) 
         from matplotlib.figure import Figure
     except ImportError:
         raise missing_extra("matplotlib", "plot") from None
+    # The object itself and not pyplot: no window, no backend chosen for the whole process, nothing to close.
     image = Figure(figsize=_SIZE, dpi=_DOTS, layout="constrained")
     axes = image.add_subplot()
     for index, one in enumerate(figure.series):
@@ -131,7 +132,7 @@ def _draw_marks(axes: Axes, figure: values.Figure) -> None:
         if mark.kind != "event":
             axes.axvline(mark.position, color=color, linestyle=":" if mark.kind == "border" else "-", linewidth=1)
         else:
-            low = 0.94 if labels.count(mark.label) > _MANY else 0
+            low = 0.94 if labels.count(mark.label) > _MANY else 0  # short, so that the curve is seen
             style: dict[str, Any] = {"linestyle": _DASHES[mark.dash], "linewidth": 1, "alpha": 0.7, "zorder": 1.4}
             axes.axvline(mark.position, low, 1, color=color, label=first, **style)
         if index in texts:

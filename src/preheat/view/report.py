@@ -132,6 +132,7 @@ def as_data(option: Mapping[str, Any]) -> str:
     '{"name":"\\u003c/script\\u003e\\u003c!-- \\u0026 \\u00e9"}'
     """
     text = json.dumps(option, allow_nan=False, separators=(",", ":"))
+    # A browser ends a script element at the first "</script", whatever JSON makes of it.
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
@@ -166,6 +167,7 @@ def duration(seconds: Any) -> str:
     """
     if seconds is None or not math.isfinite(seconds):
         return number(seconds)
+    # Rounded first: 59.7 seconds are a minute and not "60 s".
     if seconds < 59.5:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

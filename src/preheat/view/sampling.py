@@ -73,6 +73,7 @@ def _horizon(schedules: list[Schedule]) -> int:
 
 def _sampled(label: str, schedule: Schedule, last: int, lr: float, points: int | None) -> Sampled:
     borders = [math.ceil(border) for border in schedule.borders if border < last]
+    # Both sides of a border, so that a jump is upright and a corner sharp.
     near = [position for border in borders for position in (border - 1, border)]
     many = min(points or last + 1, last + 1)
     if many <= _ONE_BY_ONE:

@@ -16,6 +16,7 @@ from preheat.view.sampling import Curves, named, schedule_figure
 # Beside the axes, in pixels of the view box: numbers as wide as "0.00025" to the left, and below them the title.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 22.0, 20.0, 42.0
 _LINE = 14  # from one line of the legend to the next
+# A run with hundreds of skipped updates would else be a wall of lines.
 _MANY = 20  # marks of one label from which on they are short, and let the curves be seen
 _SHORT = 0.06  # of the height: how long those are
 _STROKES = {"line": "stroke-width:2", "faint": "stroke-width:1;stroke-opacity:.5",
@@ -50,6 +51,8 @@ class _Drawing:
         self.width, self.height = size
         self.right, self.bottom = self.width - _RIGHT, self.height - (_BOTTOM if figure.x.title else _LINE)
         self.x_span, self.y_span = figure.x_span(), figure.y_span()
+
+    # A tenth of a pixel is finer than any screen, and keeps a page with thousands of points small.
 
     def x(self, place: float) -> str:
         return f"{_LEFT + (self.right - _LEFT) * self.figure.x.share(place, self.x_span):.1f}"
@@ -144,6 +147,7 @@ class _Drawing:
             return
         yield from self._margins(series, places, color)
         if series.style == "points":
+            # A line of no length with round ends is a dot, in a third of the text of a circle.
             yield _path(" ".join(f"M {x} {y} h 0" for x, y, _ in known), color + _STROKES["points"], round_ends=True)
             return
         yield _path(_polyline(points), color + _STROKES[series.style], round_ends=False)
@@ -169,6 +173,9 @@ class _Drawing:
         for index, one in enumerate(self.figure.series if len(self.figure.series) > 1 else ()):
             top = self.top + _LINE * (index + 1)
             yield _text(self.right, top, escape(one.label), "end", f' style="fill:{_color(one.color)}"')
+
+
+# In styles, not in attributes: not everything that draws SVG resolves variables there.
 
 
 def _color(of: int) -> str:

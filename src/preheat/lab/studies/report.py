@@ -28,6 +28,7 @@ from preheat.view.report import duration, fill
 # --- The figures of a study -----------------------------------------------------------------------------------------
 
 
+# Symbols of eight lines at one peak then cover a third of the way to a peak twice as high.
 _APART = 1.03  # between the peaks of neighboring lines, so that their intervals can be told apart
 _ROOM = 0.06  # of the values, above and below them
 _POINTS = 600  # of a curve: eight of them are in a picture
@@ -55,6 +56,7 @@ def drawn_lines(horizon: Horizon) -> list[Line]:
 def loss_figure(horizon: Horizon, findings: Findings) -> Figure:
     """The final validation loss of every line over its peaks, with intervals over seeds."""
     lines, top = drawn_lines(horizon), findings.initial
+    # The upper end is the loss of an untrained model: nothing counts as worse, so nothing is cut off.
     low = min(_low(point.loss) for line in lines for point in line.points if point.loss)
     room = _ROOM * max(top - low, _ROOM)
     note = (
@@ -107,6 +109,7 @@ def _sensitivity_figure(horizon: Horizon, lines: Sequence[Line], findings: Findi
         " evenly in their logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers."
     )
     top = max((estimate.mean + (estimate.margin or 0.0) for _, _, estimate in known), default=1.0)
+    # Half a place of room on both sides, so that symbols do not touch the frame.
     beside = Axis(low=0.4, high=len(known) + 0.6)  # places without numbers: the lines stand beside each other
     axis = Axis(title="LR sensitivity", unit="nats", low=0.0, high=1.05 * top)
     return Figure(
@@ -125,6 +128,7 @@ def _curve_figures(table: StudyTable, horizon: Horizon, lines: Sequence[Line], f
         if not runs:
             continue
         name = f"{line.name}, peak {best.lr:g}"
+        # Seeds of a cell share their schedule, so one run has the rates of all; their losses are averaged.
         records = table.records(runs[0].name)
         rates.append(_curve(name, index, [record["lr"] for record in records]))
         means = zip(*(findings.losses[row.name] for row in runs), strict=False)
@@ -202,6 +206,7 @@ def summarize_cells(table: StudyTable) -> list[CellSummary]:
     summaries.sort(key=lambda cell: (cell.horizon, math.inf if cell.loss is None else cell.loss))
     best: dict[int, CellSummary] = {}
     for cell in summaries:
+        # A cell in which a seed went wrong is never the best, however low its others end.
         if cell.loss is not None and not cell.wrong:
             best.setdefault(cell.horizon, cell)
     return [_judged(cell, best.get(cell.horizon)) for cell in summaries]
@@ -235,6 +240,7 @@ def _verdict(cell: CellSummary, best: CellSummary | None) -> str:
         return "not trained yet"
     if cell is best:
         return "lowest mean"
+    # Intervals that touch do not rank: the order of two means would be that of their seeds.
     if cell.margin is None or best.margin is None or cell.loss - cell.margin <= best.loss + best.margin:
         least = min(cell.seeds, best.seeds)
         return f"not distinguishable with {least} seed{'s' * (least > 1)}"
@@ -302,6 +308,7 @@ def cost_of(table: StudyTable) -> str:
 
 
 NAME, PICTURES = "report.html", "pictures"
+# A table of more is not read, and is what makes a page large; index.sqlite has every cell.
 _MOST_CELLS = 400  # of a table
 
 

@@ -153,6 +153,7 @@ def worst_pairs(confusion: Sequence[Sequence[int]], most: int) -> list[tuple[int
 # With a color of their own; any other is one of "other events". Where room is little, the first have their numbers.
 _KINDS = ("spike", "skip", "resume", "stop")
 MOST_MARKS = 100  # of a kind: more would be a block of color
+# As many rows as people scroll through; the file beside the report has all of them.
 MOST_ROWS = 200  # of the table
 _NUMBERED = 5  # events of a kind that have their update above them; of more, numbers would be noise
 
@@ -234,6 +235,7 @@ def _nearest_border(run: RunData, update: int | None) -> str:
 
 
 _MOST_BORDERS = 60  # of a schedule: more phases are drawn, but not marked
+# A usual first loss is 2 to 5 times the median; a spike worth a logarithmic axis is far beyond that.
 _SPIKY = 20  # a largest loss so many times the median hides the rest of the curve on a linear axis
 
 
@@ -267,6 +269,7 @@ def rate_figure(run: RunData, points: int = POINTS) -> Figure | None:
     at = updates[chosen]
     series = [Series(label="used", role="used", x=at.tolist(), y=used[chosen].tolist())]
     top, last = int(used.argmax()), len(used) - 1
+    # In words as well: it describes the drawing to those who do not see it.
     notes = [
         f"Update {count(updates[0])} used {number(used[0])}, update {count(updates[top])} the most,"
         f" {number(used[top])}, and update {count(updates[last])}, the last one recorded, {number(used[last])}."
@@ -292,6 +295,7 @@ def _group_figure(run: RunData, points: int) -> Figure | None:
     names = list(run.groups)
     if len(names) < 2:
         return None
+    # Evenly chosen: groups are usually layers in order, so the first eight would all be of the lowest.
     shown = names[:: max(1, -(-len(names) // COLORS))]
     series = []
     for index, name in enumerate(shown, 1):
@@ -360,6 +364,7 @@ def _norm_figure(run: RunData, points: int) -> Figure | None:
     missing = len(run.columns["update"]) - len(norms)
     if missing:
         notes.append(f"Not recorded or not finite at {of(missing, len(run.columns['update']))} updates.")
+    # Norms and ratios range over decades: always logarithmic, so that two runs can be compared.
     series = averaged(updates, _positive(norms), points)
     return _figure(run, "norm", "Gradient norm", series, notes, marks=marks, log=True)
 
@@ -390,6 +395,7 @@ def _critical_figure(run: RunData, points: int) -> Figure | None:
     updates, critical = run.columns["update"][measured], run.columns["critical_lr"][measured]
     if not len(critical):
         return None
+    # Above 1 the update overshot: the loss rose along it.
     share = used[measured] / critical
     top = int(share.argmax())
     notes = [
@@ -420,6 +426,7 @@ def _figure(
     events: bool = True,
 ) -> Figure:
     """A figure whose axis of updates is that of all of the run's, so that an update stands below itself."""
+    # A logarithmic axis without a positive value has no range.
     log = log and any(value > 0 for one in series for value in one.y)
     return Figure(
         name=name,
@@ -443,6 +450,7 @@ def _positive(values: Column) -> Column:
 
 
 NAME = "report.html"
+# A matrix of 25 is as wide as a page; a browser lays out 200 rows of a table at once without a pause.
 _MOST_CLASSES = 25  # in the matrix; of more classes the most frequent mistakes are listed
 _MOST_LINES = 200  # of a table
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from preheat.view import Figure
 
 
+# A drag sends a move every 30 ms: what takes 100 ms to work out waits until it rests.
 _QUIET = 0.35  # seconds without a change before the slower parts follow
 
 
@@ -113,6 +114,7 @@ class DesignPage:
             self._axis.value = design.axis
         if self._log.value != design.log:
             self._log.value = design.log
+        # Only the last of many changes is followed up.
         if self._following is not None:
             self._following.cancel()
         self._following = asyncio.create_task(self._follow())

@@ -22,6 +22,7 @@ FIRST = "preheat train --data synthetic --out runs/first"  # what to begin with,
 
 _EVERY = 1.0  # seconds between looks at a run that goes on
 _PATIENCE = 4  # times as long as a look took, the next one waits: a million updates are read in seconds
+# About two pixels a point; the report has all it can draw.
 _POINTS = 600  # of a curve, which travels to the browser at every look
 
 
@@ -119,6 +120,7 @@ class RunsPage:
         except PreheatError as error:
             self._refuse(str(error))
             return
+        # Another run may have been chosen while this one was read.
         if look is not None and name == self._chooser.chosen:
             self._seen = seen
             self._refuse("")
