@@ -24,7 +24,8 @@ WRITTEN = {
                " _metrics _floors_above"},
     "schedules": {"schedule/base.py": "_described_values _described_sums _described_mismatch",
                   "schedule/sequence.py": "_described", "studio/design.py": "copy_as"},
-    "plans": {"plan.py": "explain _batches _per_epoch _updates _passes _by_epochs _by_steps _shown"},
+    "plans": {"plan.py": "Plan.explain _explain_batches _explain_updates_per_epoch _explain_updates _explain_epochs"
+              " _explain_max_steps _shown"},
     "audits": {"auditing/causes.py": "_say_* _updates",
                "auditing/audits.py": "worded clock_evidence _counted recognise_log _named_groups",
                "auditing/recognition.py": "_with_notes",
@@ -91,9 +92,14 @@ def test_every_sentence_in_the_sources_was_spoken(spoken, speaker):
 def pieces(source, names):
     """Texts of two words or more in functions and methods of these names; documentation and refusals left out.
 
-    A name may be a pattern: of modules where what is said is told by how its functions are called.
+    A name may be a pattern: of modules where what is said is told by how its functions are called. ``Class.name`` is
+    the method of that class alone.
     """
     whole = ast.parse(source)
+    for kind in [node for node in whole.body if isinstance(node, ast.ClassDef)]:
+        for node in kind.body:
+            if isinstance(node, ast.FunctionDef) and f"{kind.name}.{node.name}" in names:
+                node.name = f"{kind.name}.{node.name}"
     called = [node.name for node in ast.walk(whole) if isinstance(node, ast.FunctionDef)]
     names = [match for name in names for match in fnmatch.filter(called, name) or [name]]
     alone = {node.name for node in whole.body if isinstance(node, ast.FunctionDef)}
