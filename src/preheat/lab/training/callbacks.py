@@ -218,15 +218,13 @@ _NUMBERS = ("lr", "loss", "grad_norm", "update_ratio", "critical_lr", "tokens_pe
 class Trackers(Callback):
     """A callback that sends a run's numbers to one tracker or several.
 
-    Step     the number of an update, from 0, as in ``records.jsonl``; scores have the number of updates made.
-    Names    ``lr``, ``lr/<group>``, ``loss``, ``grad_norm``, ``update_ratio``, ``critical_lr``,
-             ``tokens_per_second``; ``validation/accuracy``, ``test/accuracy``, ... . What is null or not finite is left
-             out.
-    Failure  one that cannot be started is refused before the first update. One that fails later is named once and left
-             out for the rest of the run: a server that is down must not lose a run, whose own files have every number
-             anyway.
-    Resume   TensorBoard is told where the run goes on, and hides what it has from there on. Others get a new run of
-             theirs, named ``<run>-from-<update>``, so that no curve holds an update twice.
+    - Steps are the numbers of updates, from 0, as in ``records.jsonl``; scores have the number of updates made.
+    - Names: ``lr``, ``lr/<group>``, ``loss``, ``grad_norm``, ``update_ratio``, ``critical_lr``, ``tokens_per_second``;
+      ``validation/accuracy``, ``test/accuracy``, ... . What is null or not finite is left out.
+    - A tracker that cannot be started is refused before the first update. One that fails later is named once and left
+      out for the rest of the run: a server that is down must not lose a run, whose own files have every number anyway.
+    - At a resume TensorBoard is told where the run goes on, and hides what it has from there on. Others get a new run
+      of theirs, named ``<run>-from-<update>``, so that no curve holds an update twice.
 
     Args:
         names: of trackers, as Accelerate knows them: ``["tensorboard", "trackio"]``.
