@@ -43,6 +43,8 @@ def needs(path):
     """Top-level names of what a file imports outside the standard library, and ``cli`` or ``studio``."""
     source = path.read_text(encoding="utf-8")
     wanted = {"yaml"} if "yaml" in source else set()  # which is read where a configuration is a file
+    if "_extensions" in source:  # those of the documentation, which load what it is built with
+        wanted.add("sphinx")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             modules = [name.name for name in node.names]
