@@ -126,10 +126,12 @@ def test_kill_after_every_write_of_a_save(tmp_path, config, uncut, copies, witho
 
 def test_a_kill_leaves_what_a_copy_has(tmp_path, config, uncut, copies):
     """Processes that are really killed, inside a checkpoint and after its renaming; resumed, pictures and all."""
-    for point in (15, 34):
+    for point, inside in ((15, True), (31, False)):
         run = tmp_path / f"killed-{point}"
         child = Child(tmp_path / f"{point}.log", acting_after_every_write, kill_at(point), config, run)
         assert child.end() == -signal.SIGKILL, child.log.read_text()
+        assert bool([*run.glob(".update-000010.part")]) == inside
+        assert (run / "update-000010").exists() != inside
         copy = copies[max(state for state in copies if state <= point)]
         assert set(contents_of(run)) == set(contents_of(copy))
         assert records_of(run) == records_of(copy)
