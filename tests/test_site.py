@@ -69,14 +69,14 @@ def test_the_names_of_a_module_are_the_frozen_ones():
     frozen = json.loads((ROOT / "tests" / "surface.json").read_text(encoding="utf-8"))["names"]
     modules = set(names.modules()) - {"dialects"}  # whose frozen names are all it imports
     found = {f"{module}.{name}" for module in modules for name in names.public(module)}
-    assert {name for name in frozen if name.partition(".")[0] in modules} - found == set()
+    assert {name for name in frozen if name.rpartition(".")[0] in modules} - found == set()
 
 
 def test_every_command_and_flag_is_in_the_inventory(inventory):
     """Each with the program it belongs to."""
     commands = extension("commands")
     for words, function in commands.commands().items():
-        for one in commands._parsed(function).params:
+        for one in function.params:
             if one.param_type_name == "option" and not one.hidden:
                 assert f"preheat-{words.replace(' ', '-')}.{one.opts[0]}" in inventory["std:cmdoption"]
 

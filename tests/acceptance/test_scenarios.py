@@ -263,7 +263,7 @@ def test_s10_spellings_of_a_warmup():
     for name, spelling, message in (
         ("linear", 1.0, "Write 1 for one update"),
         ("linear", 1.5, "warmup must be a whole number"),
-        ("constant", 20, "This schedule has no climb"),
+        ("constant", 20, "This schedule has no warm-up"),
         ("linear", 1000, "no update would come higher than 0.299 of it"),
     ):
         with pytest.raises(preheat.ScheduleError, match=message):

@@ -310,7 +310,7 @@ def descend(
         high: largest value of each number.
 
     >>> descend(lambda p: (p[0] - 37) ** 2 + (p[1] - p[0]) ** 2, (1, 1), (0, 0), (100, 100))
-    ((37, 37), 0)
+    ((37, 37), 0.0)
     """
     return descend_together(lambda points: [cost(point) for point in points], start, low, high)
 

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from nicegui import app, ui
+from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, refusal
+
+try:
+    from nicegui import app, ui
+except ImportError as error:
+    raise missing_extra("nicegui", "studio") from error
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, refusal
 from preheat.studio.design import Design, label
 from preheat.studio.frame import PAGES, visit
 from preheat.studio.pages.audit import audit_page
@@ -216,11 +220,6 @@ def serve(folder: Path, *, port: int = 8321, show: bool = True) -> None:
         ConfigError: for a port that cannot be had, and a folder that is not there.
         MissingExtraError: if NiceGUI is not installed.
     """
-    try:
-        from nicegui import ui
-    except ImportError:
-        raise missing_extra("nicegui", "studio") from None
-
     if not folder.is_dir():
         raise ConfigError(refusal("folder", "a folder that is there", str(folder), "Name the one that holds runs."))
     chosen = _free(port)

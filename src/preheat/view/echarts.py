@@ -135,9 +135,13 @@ def _axis(axis: Axis) -> dict[str, Any]:
     }
 
 
+# Whole numbers up to here have no point, which is shorter in a page; JSON writers refuse those above 2^63.
+_LARGEST_WHOLE = 2**53
+
+
 def _rounded(value: float, digits: int | None) -> float:
-    if value == int(value):
-        return int(value)  # an update as a whole number, which is shorter in a page
+    if abs(value) <= _LARGEST_WHOLE and value == int(value):
+        return int(value)
     return value if digits is None else float(f"{value:.{digits}g}")
 
 
@@ -173,7 +177,7 @@ def _series(figure: Figure, series: Series, digits: int | None) -> dict[str, Any
 
 
 def _place(place: float) -> float:
-    return int(place) if place == int(place) else place
+    return int(place) if abs(place) <= _LARGEST_WHOLE and place == int(place) else place
 
 
 def _value(value: float, digits: int | None) -> float:
