@@ -16,7 +16,7 @@ from pathlib import Path
 
 from measuring import Case, Cost, Costs, Verdict, measure, report, table
 
-from preheat.watching.verdict import ATTACHED
+from preheat.watching.verdict import _ATTACH
 
 _WORKER = """
 import sys, time, torch
@@ -56,7 +56,7 @@ _UPDATES = {"two layers of 64": 400, "six layers of 256": 150, "a small GPT-2": 
 def _worker(model: str, folder: str | None) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if folder is not None:
-        environment |= {"PREHEAT_WATCH": folder, "PYTHONPATH": str(ATTACHED)}
+        environment |= {"PREHEAT_WATCH": folder, "PYTHONPATH": str(_ATTACH)}
     child = subprocess.Popen(
         [sys.executable, "-c", _WORKER, model],
         stdin=subprocess.PIPE,
