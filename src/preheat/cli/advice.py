@@ -100,7 +100,7 @@ def score(
 @click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of that run.")
 @click.option("--lr", type=float, metavar="RATE", help="Its best peak learning rate.")
 @click.option("--to", metavar="SCHEDULE", help="What to run; left out, the same schedule with a new cool-down.")
-@click.option("--to-updates", type=int, metavar="UPDATES", help="Updates of the new run, if others.")
+@click.option("--to-updates", type=int, metavar="UPDATES", help="Updates of the new run, if different.")
 @warmup_flag
 @json_flag("the answer")
 def transfer(
@@ -157,7 +157,7 @@ def _print_with_peak(answer: Transfer | LongerRun, lr: float, *, as_json: bool) 
 @click.option("--updates", type=int, required=True, metavar="UPDATES", help="Length of the next run.")
 @click.option("--optimizer", default="sgd", metavar="NAME", help="Whose weights: sgd or adam.")
 @click.option("--save", type=PATH, metavar="FILE", help="Write the schedule to a .json or .toml file.")
-@click.option("--force", is_flag=True, help="Replace the file after --save.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @json_flag("the schedule and all numbers")
 def refine(run: Path, updates: int, optimizer: str, save: Path | None, force: bool, as_json: bool) -> None:
     """Make a schedule from the gradient norms that a run logged. Warm-up and decay both come out of them.

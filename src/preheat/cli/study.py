@@ -113,7 +113,7 @@ def plan(
 @study.command()
 @design_flags
 @click.option("--out", type=PATH, metavar="FOLDER", help="New, or this very study's; without it studies/<name>-<date>.")
-@flag("--extend", "Take this design in the place of --out's own, with more seeds say.")
+@flag("--extend", "Take this design in place of --out's own, with more seeds, say.")
 @processes_flag
 @scheduler_flag
 @alone_flag

@@ -125,7 +125,7 @@ def _print_result(result: dict[str, Any], folder: Path, *, as_json: bool) -> Non
 @click.option("--spacing", default="log", metavar="log|linear", help="Equal factors, or equal differences.")
 @click.option("--smoothing", default=0.8, metavar="NUMBER", help="Weight of one update over its neighbor's, in [0, 1).")
 @click.option("--save", type=PATH, metavar="FILE", help="Draw the test: .png, .svg or .pdf.")
-@flag("--force", "Write over the picture's file.")
+@flag("--force", "Replace the file if it exists.")
 @json_flag("the whole test")
 @setting_flags()
 def find_lr(

@@ -78,7 +78,7 @@ class Settings:
     ] = None
     data_seed: Annotated[int | None, Setting("Synthetic data: which rows, whatever the run's seed; 0.", ge=0)] = None
     text_column: Annotated[
-        list[str], Setting("Column(s) with the text, joined by a blank.", min_length=1, metavar="COLUMN")
+        list[str], Setting("Column(s) with the text, joined by a space.", min_length=1, metavar="COLUMN")
     ] = ["text"]
     label_column: Annotated[str, Setting("Column with the class.", metavar="COLUMN")] = "label"
     split_column: Annotated[
