@@ -252,7 +252,7 @@ def _probes(schedules: list[Schedule], begin: int, end: int) -> list[int]:
 
 
 def _has_level(one: _Scheduler) -> bool:
-    """Whether it moves towards a value of its own instead of multiplying what it finds."""
+    """Whether it moves toward a value of its own instead of multiplying what it finds."""
     if one.kind in ("CosineRestart", "OneCycle"):
         return True
     if one.kind not in ("CosineAnnealing", "Poly"):

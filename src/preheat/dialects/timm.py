@@ -277,7 +277,7 @@ def _wsd(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
             raise fields.refusal("lr_stable_timescale", "> 0", "Without a warm-up timm has none of its own.")
         if floor:
             raise fields.refusal(
-                "min_lr", "0 for rsqrt", "A plateau that falls towards a floor is no product of curves."
+                "min_lr", "0 for rsqrt", "A plateau that falls toward a floor is no product of curves."
             )
         plateau = (hold(warmup),) if warmup else ()
         shape = shape * PhaseSchedule((*plateau, Phase(curve=PowerLaw(timescale=scale), length=None, start=1.0)))

@@ -215,7 +215,7 @@ def _cosine(fields: Fields, reading: _Reading) -> _Part:
         wave = _single(Cosine(cycles=1.0), 2 * updates, 1.0, floor)
         return _Part(wave.repeat(), reading.base)
     reading.notes.append("past T_max torch climbs again; here the end value is held")
-    # Its recursive form multiplies what the group holds only while the floor is 0; with one it pulls towards the floor.
+    # Its recursive form multiplies what the group holds only while the floor is 0; with one it pulls toward the floor.
     return _Part(_single(Cosine(), updates, 1.0, floor), reading.base, multiplies=not floor)
 
 

@@ -175,7 +175,7 @@ def _last_lengths(schedule: Schedule) -> list[int]:
 
 
 def _ends(schedule: Schedule) -> list[float]:
-    """Factors that the phases move towards, also where the run stops before."""
+    """Factors that the phases move toward, also where the run stops before."""
     return [phase.end for phase in _phases(schedule) if isinstance(phase.end, float) and phase.end < 1]
 
 

@@ -257,7 +257,7 @@ class Blend(Schedule):
         if not self.updates or self.start is None:
             return value
         gap = self.start - self.of._at(0)
-        # The line alone would overshoot where the schedule moves towards the start by itself: hence the middle one.
+        # The line alone would overshoot where the schedule moves toward the start by itself: hence the middle one.
         left = self.updates - position
         start, value = self.start + 0.0 * position, value + 0.0 * position
         line = value + gap * xp.where(left > 0, left / self.updates, 0.0 * position)

@@ -359,7 +359,7 @@ def cosine(warmup: Count, total: Count, *, num_cycles: float = 0.5) -> PhaseSche
 
 @_called(BUILDERS)
 def cosine_with_restarts(warmup: Count, total: Count, *, num_cycles: float = 1) -> PhaseSchedule:
-    """k / W, then num_cycles equal cosine descents from 1 towards 0; exactly 0 from T on.
+    """k / W, then num_cycles equal cosine descents from 1 toward 0; exactly 0 from T on.
 
     A fractional count stops its last descent midway, as transformers does. Loshchilov & Hutter 2017, arXiv:1608.03983.
     """

@@ -45,7 +45,7 @@ class Phase:
             (``"10%"``, ``"2 epochs"``, ``"rest"``), which :meth:`Schedule.over` turns into updates.
         start: factor where the phase begins, >= 0 (1.0 is the peak); None goes on from where the phase before
             arrived (from 1.0 in a first phase). A learning rate as :func:`preheat.lr`.
-        end: factor the phase moves towards, >= 0; None is 0. A constant phase has its start for an end.
+        end: factor the phase moves toward, >= 0; None is 0. A constant phase has its start for an end.
         skip: updates of the curve left out at its beginning, in [0, length].
         convention: ``"transformers"``: update j of the phase stands at j / length, so that its first update is at
             ``start`` and ``end`` is reached one update after its last. ``"native"``: it stands at (j + 1) / length, so
@@ -232,7 +232,7 @@ class Phase:
             words.append(f"from {_factor_words(start)}" if start != 0.0 else "")
         else:
             words = [curve, length, f"from {_factor_words(start)}" if start is not None else ""]
-            # An endless curve goes towards 0 unless told otherwise, and never arrives.
+            # An endless curve goes toward 0 unless told otherwise, and never arrives.
             words.append("" if self.curve.endless and end == 0.0 else f"to {_factor_words(end)}")
         return " ".join(filter(None, [*words, f"skip {self.skip}" if self.skip else ""]))
 
