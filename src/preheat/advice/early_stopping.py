@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+# The shares that the table above was measured at, so that runs of one's own can be held against it.
 RUNGS = (0.2, 0.5, 0.8, 0.9, 0.95)
 LEAST = 0.8  # the public runs above reach it at 95 % of training only
+# Chance puts six runs into one order once in 720 times, and three once in 6: groups count in a mean only.
 _FEWEST = 6  # runs: of fewer, a perfect order is no proof of any
 _FEWEST_IN_GROUP = 3
 _SAME_LENGTH = 0.01
 _FEWEST_NOISY = 20  # losses of a run, to tell its noise from its trend
 _NOISE = 0.2  # of what the finals differ by: beyond, single losses order runs by chance
+# The last default rungs lie 5 % apart: an older loss would be another rung's.
 _LATE = 0.05  # of a run: how long before a rung its last logged loss may lie
 ASSUMES = (
     "assumes: runs of one model, data and horizon, each logged on the same batches; the next runs will be like these.",
@@ -82,6 +85,7 @@ class EarlyStoppingCheck(Answer):
             ScheduleError: if it was not asked about.
         """
         for one in self.rungs:
+            # Shares come from arithmetic too, and 0.1 + 0.2 is not 0.3.
             if math.isclose(one.share, share):
                 return one
         known = ", ".join(f"{one.share:g}" for one in self.rungs)
@@ -120,6 +124,7 @@ class EarlyStoppingCheck(Answer):
             f"  {one.regret:>19.4f}"
             for one in self.rungs
         ]
+        # A good rung before a bad one is luck: safe is where every later rung is good as well.
         doubtful = [one.share for one in self.rungs if one.agreement < self.least]
         safe = [one.share for one in self.rungs if not doubtful or one.share > max(doubtful)]
         verdict = f"safe from {min(safe):.0%} on" if safe else "safe at none of these"
@@ -183,6 +188,7 @@ def check_early_stopping(
 
 def _quiet(runs: Sequence[RunLog]) -> tuple[Sequence[RunLog], tuple[str, ...]]:
     """The runs, with running means for losses whose noise would order them by chance, and what is to be said of it."""
+    # Held against what the finals differ by, not against the losses: it is their order that noise would change.
     noise = float(np.median([_noise(run.losses) for run in runs]))
     if noise <= _NOISE * float(np.std([run.final for run in runs])):
         return runs, ()
@@ -225,6 +231,7 @@ def _rung(runs: Sequence[RunLog], share: float, groups: list[str]) -> Rung:
     members = [[index for index, group in enumerate(groups) if group == name] for name in sorted({*groups})]
     large = [one for one in members if len(one) >= _FEWEST_IN_GROUP]
     within = None
+    # Of one group alone this would be the agreement over all runs once more.
     if large and len(members) > 1:
         agreements = [spearman(there[one], final[one]) for one in large]
         within = float(np.average(agreements, weights=[len(one) for one in large]))
@@ -247,5 +254,6 @@ def spearman(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> 
 
 
 def _ranks(values: Floats) -> Floats:
+    # Equal values share the mean of the ranks they take together.
     _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - 0.5 * (counts - 1))[which], dtype=np.float64)

@@ -122,10 +122,12 @@ def forecast(
     lr = positive("lr", lr, "It is the peak learning rate.")
     points = int(count("points", points, 2))
     known, total = resolved(schedule, updates, lr)
+    # One more than there are updates: the loss after the last one is asked for.
     rates = lr * factors(known, total + 1)
     used = [one.settled() for one in runs]
     refuse_unfit(used, total, float(rates.max()))
     chosen, fitted_law, errors, left_out = fit_runs(used, law)
+    # From where the runs' own losses begin: the law was fitted to none before.
     at = np.unique(np.linspace(min(one.updates[0] for one in used), total, points).round().astype(np.int64))
     curve = _predict(fitted_law.law, rates, at)
     refuse_below_zero(float(curve[-1]), chosen)
@@ -150,6 +152,7 @@ def fit_runs(runs: Sequence[ShortRun], law: str | None = None) -> tuple[str, Fit
     errors = {name: float(np.abs(one).mean()) for name, one in left_out.items()}
     chosen = min(errors, key=lambda name: errors[name] * _HANDICAP.get(name, 1.0))
     spread = float(np.concatenate([one.losses for one in runs]).std())
+    # A law that errs by more than the losses differ says less than their mean does.
     if errors[chosen] > spread:
         advice = f"The losses differ by {spread:.4g}: the law does not fit these runs."
         raise DataError(refusal("error on a run left out", "below their spread", round(errors[chosen], 4), advice))
@@ -200,11 +203,13 @@ def _interval(
     seen = [changes(one.rates, one.updates) for one in runs]
     finals = []
     for _ in range(_DRAWS):
+        # Each refit begins at the law fitted to all, which is near its answer.
         losses = [one.losses - left + _resampled(left, draw) for one, left in zip(runs, residuals, strict=True)]
         finals.append(float(_predict(fit(name, seen, losses, fitted_law.law).law, rates, last)[0]))
     final = float(_predict(fitted_law.law, rates, last)[0])
     unseen = float(np.quantile(np.abs(left_out), _COVER))
     wide = float(np.quantile(np.abs(np.array(finals) - final), _COVER))
+    # Added up, which is wider than the root of their squares: for the 100M runs even this is too narrow.
     return final - wide - unseen, final + wide + unseen
 
 
@@ -212,6 +217,7 @@ def _resampled(residuals: Floats, draw: np.random.Generator) -> Floats:
     """Residuals in blocks, drawn with replacement."""
     many = len(residuals)
     size = min(_BLOCK, many)
+    # One block more where they do not come out even, cut at the end: each run keeps its number of losses.
     begins = draw.integers(0, many - size + 1, -(-many // size))
     return np.concatenate([residuals[begin : begin + size] for begin in begins])[:many]
 
@@ -249,6 +255,7 @@ def _notes(runs: Sequence[ShortRun], total: int) -> tuple[str, ...]:
     if len(runs) == 2:
         notes.append("of two runs, half a one is left out at a time: errors on a whole run may be larger")
     for one in runs:
+        # Means of fifths: single losses rise and fall by noise.
         tail = len(one.losses) // 5
         if tail > 1 and one.losses[-tail:].mean() > one.losses[-2 * tail : -tail].mean():
             notes.append(f"{one.name}: the loss rises at the end; these laws know no over-fitting")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _WIDTH = 0.1  # of the run, under the median; the paper's choice
+# Of the median: a few huge weights would raise a mean, and with it the limit they are held to.
 _CAP = 10.0  # times the median weight
 _LEAST = 20  # norms, below which a tenth of the run is no more than one
 _KNOTS = 100  # the median over a tenth of the run leaves nothing finer
@@ -104,6 +105,7 @@ def from_gradient_norms(
     updates = int(count("updates", updates, 2))
     known = _even(norms)
     smooth = _median(known)
+    # A norm stands for a stretch of the run, and sits in its middle.
     at = (np.arange(len(smooth)) + 0.5) * updates / len(smooth)
     filtered = np.interp(np.arange(updates), at, smooth)
     weights = filtered**-2.0 if optimizer == "sgd" else 1.0 / filtered
@@ -114,8 +116,10 @@ def from_gradient_norms(
     shape = weights * np.cumsum(weights[::-1])[::-1]
     shape /= shape.max()
     schedule = _through(shape)
+    # Both at the filtered norms, which the shape was made for: of raw ones a spike would decide the ratio.
     own = bound(schedule, updates=updates, grad_norms=filtered)
     linear = bound("transformers: linear to 0", updates=updates, grad_norms=filtered)
+    # With D = 1, as the bounds above have it.
     rate = 1.0 / float(np.sqrt((filtered**-2.0).sum()))
     notes = [*norms.notes] if isinstance(norms, RunLog) else []
     if capped:
@@ -151,6 +155,7 @@ def _means(norms: Floats) -> Floats:
 def _median(norms: Floats) -> Floats:
     """The running median over a tenth of the norms, the first and the last repeated beyond the ends."""
     half = max(1, int(_WIDTH * len(norms) / 2))
+    # An odd width: the median is then one of the norms, and stays in the middle.
     padded = np.pad(norms, half, mode="edge")
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1))
 
@@ -159,6 +164,7 @@ def _through(shape: Floats) -> Schedule:
     """A schedule through the values at evenly spaced knots and at the peak, and 0 after the last update."""
     updates, peak = len(shape), int(np.argmax(shape))
     even = np.linspace(0, updates, min(_KNOTS, updates) + 1).round().astype(int)[:-1]
+    # The peak has a knot of its own: between two even ones it would be cut off.
     knots = sorted({0, peak, *even.tolist()})
     values = [float(shape[knot]) for knot in knots]
     return get_schedule("piecewise", total=updates, milestones=[*knots, updates], values=[*values, 0.0])

@@ -79,6 +79,7 @@ def terms(shape: Floats, norms: Floats | float = 1.0, distance: float = 1.0) -> 
     # Suffix sums taken from the end: a total minus a prefix cancels where the rates are small.
     ahead, squares_ahead = (np.cumsum(part[::-1])[::-1] for part in (shape, squares))
     total = ahead[0]
+    # The last update has no such part: nothing comes after it, and the formula would divide by 0.
     last_parts = np.zeros(len(shape))
     last_parts[:-1] = 0.5 * (shape[:-1] / ahead[1:]) * (squares_ahead[:-1] / ahead[:-1])
     noise_parts = squares / (2.0 * total)
@@ -179,6 +180,7 @@ def same_warmup(one: Floats, other: Floats) -> bool:
     length = max(warmup_of(one), warmup_of(other))
     if not length:
         return True
+    # On a straight rise one update is 1 / length of the peak; half as much again is left for rounding.
     apart = np.abs(one[:length] / one.max() - other[:length] / other.max()).max()
     return abs(warmup_of(one) - warmup_of(other)) <= 1 and bool(apart <= 1.5 / length)
 
@@ -186,6 +188,7 @@ def same_warmup(one: Floats, other: Floats) -> bool:
 def linear_after(values: Floats) -> Floats:
     """The same warm-up, then the line that reaches 0 right after the last update: what a shape is held to."""
     warmup, length = warmup_of(values), len(values)
+    # After the same warm-up: what that costs would else count against every shape but those without one.
     line = np.arange(length - warmup, 0, -1) / (length - warmup)
     return np.concatenate([values[:warmup] / values.max(), line])
 
@@ -201,6 +204,7 @@ def norms_over(given: Sequence[float] | Floats | None, updates: int) -> Floats:
     if not np.isfinite(norms).all() or (norms <= 0).any():
         bad = norms[~(np.isfinite(norms) & (norms > 0))][0].item()
         raise ScheduleError(refusal("grad_norms", "finite and > 0", bad, "Leave out updates that were not made."))
+    # In whole numbers: shares in floating point would put a border one update off now and then.
     return norms[np.arange(updates) * len(norms) // updates]
 
 
@@ -385,6 +389,7 @@ def bound(
     values = factors(known, length)
     norms = norms_over(grad_norms, length)
     kept = values > 0
+    # Without updates at 0: where the last is one, the sum that the last iterate's term divides by would be 0.
     own = terms(values[kept], norms[kept], distance)
     line = linear_after(values)
     reference = terms(line[line > 0], norms[line > 0], distance)
@@ -446,6 +451,7 @@ def _by_phase(borders: Sequence[float], kept: NDArray[np.bool_], own: Terms) -> 
     slow = own.noise + own.last
     parts[:, kept] = own.start_parts, own.noise_parts / own.noise, own.last_parts / (own.last or 1.0)
     sums = np.add.reduceat(parts, begins, axis=1)
+    # At the best peak T1 / peak and peak (T2 + T3) are equal: each makes half of the bound.
     shares = 0.5 * sums[0] + 0.5 * (sums[1] * own.noise + sums[2] * own.last) / slow
     ends = [*(begin - 1 for begin in begins[1:]), length - 1]
     return tuple(
@@ -458,6 +464,7 @@ def _along(values: Floats, norms: Floats, distance: float, peak: float, points: 
     if not points:
         return ()
     trained = np.flatnonzero(values > 0) + 1
+    # Closer together early on, where the bound falls fastest.
     ends = sorted({int(end) for end in np.geomspace(trained[1], trained[-1], max(2, points)).round()})
     points_of_run = []
     for end in ends:
@@ -473,6 +480,7 @@ def _notes(values: Floats, norms: Floats, distance: float, own: Terms, measured:
         notes.append(f"{np.count_nonzero(~kept)} of {len(values)} updates at 0 change nothing and are left out")
     if warmup_of(values) and not measured:
         notes.append("constant gradient norms: a warm-up can only cost here, and the line it is held to has the same")
+    # A handful of ends instead of all: each costs as much as the whole score.
     lowest, ends = min((_without(values[kept], norms[kept], distance, left), left) for left in (0, 1, 2, 8, 64))
     if own.best > lowest * (1.0 + _HANGS):
         notes.append(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 STARTS = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.84, 0.88, 0.9, 0.95)  # of the run; dense near the end, where it matters
+# Above 1 the fall is convex, as the schedules are that Luo et al. 2025 optimized freely; below 1 it comes late.
 POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 SHRUNK = (0.3, 0.6)  # of a promised gain, on public data
 ASSUMES = (
@@ -152,6 +153,7 @@ def optimize(
     if not floors:
         raise ScheduleError(refusal("floors", "one or more", floors, "0 lets a run end at 0."))
     known, total = resolved(reference, updates, lr)
+    # A share of the run need not be a whole number of updates; the words of the planned run take one.
     warmup = math.ceil(known.warmup_updates) if warmup is None else int(count("warmup", warmup))
     if warmup >= updates:
         raise ScheduleError(refusal("warmup", f"below updates={updates}", warmup, "Leave updates for the peak."))
@@ -163,6 +165,7 @@ def optimize(
         rates = lr * factors(schedule, total + 1)  # one more: the loss after the last update
         return float(fitted.law(rates, np.array([total]), blocks=BLOCKS)[0])
 
+    # All of them, 210 with the usual floors: the optimum is flat, and a search would give one point of the set.
     tried = [
         (Candidate(start, power, floor, final(one)), one)
         for start, power, floor in product(STARTS, POWERS, floors)
@@ -171,6 +174,7 @@ def optimize(
     tried.sort(key=lambda pair: pair[0].loss)
     best, schedule = tried[0]
     refuse_below_zero(best.loss, name)
+    # By the law too, even if the reference has been run: what it errs on both alike cancels.
     there = final(known)
     promised = there - best.loss
     # Below its own error a law cannot tell the two apart, and a choice of the best of many flatters the best.

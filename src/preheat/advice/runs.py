@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+# Whole names: logs have other numbers that are called after the loss, such as loss_scale.
 _LOSS = re.compile(r"(?:train[/_]?)?loss", re.IGNORECASE)
 _HELD_OUT = re.compile(r"(?:eval|val|valid|validation|test)[/_]?loss", re.IGNORECASE)
 _NORM = re.compile(r"(?:\w+/)?(?:grad(?:ient)?_?norm)(?:_mean)?", re.IGNORECASE)
@@ -98,6 +99,7 @@ class RunLog:
         """
         self.refuse_few_norms(1)
         end = int(self.norm_updates[-1]) + 1
+        # A log of every hundredth update ends up to a hundred early: that is no missing end.
         if updates > end + max(_MISSING * updates, *np.diff(self.norm_updates), 1):
             advice = "What the norms do later nobody knows: ask about as many updates, or log a run as long."
             raise DataError(refusal("updates", f"at most the {end} that {self.name!r} has norms of", updates, advice))
@@ -174,6 +176,7 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
         raise DataError(refusal("run", "CSV, JSON or JSON Lines", str(file), f"{error}.")) from error
     names = [*dict.fromkeys(name for row in rows for name in row)]
     steps = step_column(names)
+    # Training losses first: they are logged far more often, and a law needs fifty.
     wanted = loss if loss in names else None if loss else _first(names, _LOSS) or _first(names, _HELD_OUT)
     if steps is None or wanted is None:
         advice = f"It holds {', '.join(names[:12]) or 'nothing'}. Name the columns step and loss, or say which loss."
@@ -181,6 +184,7 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
     # In our own records null is a number that JSON has not; elsewhere it is nothing.
     losses, lost = _column(rows, steps[0], wanted, null=math.nan if file.name == "records.jsonl" else None)
     all_norms, no_norms = _column(rows, steps[0], _first(names, _NORM))
+    # The schedule weighs with powers of 1 / norm: one of 0 would take all of it.
     norms = {step: norm for step, norm in all_norms.items() if norm > 0}
     rates, _ = _column(rows, steps[0], next(iter(rate_columns(names)), None))
     if not losses:
@@ -206,6 +210,7 @@ def _in_folder(folder: Path) -> Path:
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
+    # Spreadsheets begin a UTF-8 file with a mark that would become part of the first column's name.
     text = file.read_text(encoding="utf-8-sig")
     if file.suffix.lower() == ".json":
         data = json.loads(text)
@@ -241,6 +246,7 @@ def _column(
             at, value = float(row[step]), float(null if value is None else value)  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError):
             continue
+        # Steps may be written 10.0, as in tables with gaps; half a step belongs to no update.
         if at == int(at):
             by_step[int(at)] = value
     kept = {at: value for at, value in sorted(by_step.items()) if math.isfinite(value)}

@@ -110,6 +110,7 @@ class ShortRun:
 
     def settled(self) -> ShortRun:
         """Without the losses of the warm-up and of the first 4 % of the run, and with many or noisy losses averaged."""
+        # These laws know no warm-up: its losses would bend the fit of all that come after.
         keep = self.updates >= max(warmup_of(self.rates), _SKIPPED * self.total)
         updates, losses = self.updates[keep], self.losses[keep]
         most = _means_of(losses)
@@ -124,6 +125,7 @@ def _means_of(losses: Floats) -> int:
     """Into how many means losses are to be put."""
     if len(losses) < 2:
         return _MOST_IN_RUN
+    # The difference of two losses has twice the variance of one, and a mean of n has 1 / n of it.
     noise = float(np.diff(losses).std() / np.sqrt(2) / np.median(losses))  # neighbors differ by little else
     quiet = len(losses) / max(1.0, (noise / _NOISE) ** 2)
     return int(min(_MOST_IN_RUN, max(_FEWEST_MEANS, quiet)))
@@ -143,10 +145,12 @@ def _refuse_other_rates(log: RunLog, rates: Floats, said: str) -> None:
     at, logged = log.rate_updates, log.logged_rates
     if not len(at):
         return
+    # Only the numbering is forgiven: the nearest of five shifts counts at each point, whatever the others say.
     apart = np.min(
         [np.abs(rates[np.clip(at + shift, 0, len(rates) - 1)] - logged) for shift in range(-_APART, _APART + 1)], axis=0
     )
     worst = int(np.argmax(apart))
+    # A law would be fitted to rates nobody used, and its error need not show it.
     if apart[worst] > _SAME_SHAPE * rates.max():
         where = min(int(at[worst]), len(rates) - 1)
         advice = f"At update {where} that would be {rates[where]:.6g}. Say what it followed, or take the logged rates."
@@ -169,6 +173,7 @@ def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
     if len(probes) < 2:
         advice = "Two short runs with different cool-downs, of 20 % and of 90 % say, are enough."
         raise DataError(refusal("runs", "2 or more", len(probes), advice))
+    # Before any number is compared: held-out losses differ from training ones by more than schedules do.
     refuse_mixed((one.name, one.held_out) for one in probes)
     for one in probes:
         if abs(one.peak - peak) > _SAME_PEAK * peak:
@@ -196,6 +201,7 @@ def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
 
 def _alike(one: ShortRun, other: ShortRun) -> bool:
     """Whether two runs decay alike, at the same shares of the run."""
+    # Shares of the run: the same cool-down at another length is the same shape (see the docs, "Runs alike").
     begin = max(warmup_of(one.rates) / one.total, warmup_of(other.rates) / other.total)
     shares = np.linspace(begin, 1.0, 200)
     both = [
