@@ -77,6 +77,7 @@ class Finding:
     @property
     def parts(self) -> int | None:
         """The first update whose rate is not the plan's; None where all are."""
+        # Of equal ones argmin takes the first: the first False.
         return None if self.agrees.all() else int(self.updates[self.agrees.argmin()])
 
 
@@ -152,6 +153,7 @@ def audit(
     base = None if lr is None else positive("lr", lr, "It is the peak learning rate.")
     schedule = _resolved(against, total if total is not None else whole.total, base)
     findings = [_finding(series, Reference(schedule, base), whole, first, epoch) for series in whole.series]
+    # With the peak left to the log every group has its own, and none of them is the plan's.
     if base is not None and len(findings) > 1:
         findings = _named_groups(findings)
     return Audit(whole, schedule, base, tuple(findings))
@@ -202,10 +204,12 @@ def clock_finding(updates: Counts, positions: Floats) -> Finding:
     """
     # A straight line whose rate is the position itself, so that the hypotheses about logs do for clocks.
     clock = PhaseSchedule((Phase(curve=Linear(), length=_LONGEST, start=0.0, end=1.0),))
+    # The base is the length, so that the rate at a position is that position.
     plan = Reference(clock, float(_LONGEST))
     seen = Observed(updates, positions, np.full(len(updates), 1e-3))
     planned = plan.rates(updates, seen)
     equal = Explanation("equal", planned)
+    # Positions are exact: a single one off the line needs an explanation.
     told = equal if seen.agrees(planned).all() else next(clock_explanations(seen, plan))
     kind = "ahead" if told.kind == "logged-late" else told.kind  # positions are not logged, so nothing logs them late
     sentence, cause = clock_words_for(kind, told.numbers)
@@ -230,9 +234,11 @@ def _resolved(against: Schedule | str, total: int | None, base: float | None) ->
 
 def _finding(series: Series, plan: Reference, log: Log, first: int | None, epoch: float | None) -> Finding:
     firsts = _firsts(series, log, first, plan.schedule.horizon)
+    # The plan itself first, under every numbering of steps: only what is not the plan needs a cause.
     for number in firsts:
         seen = observed(series, number)
         predicted = plan.rates(seen.updates, seen)
+        # A peak left to the log may come out as 0, and a plan times 0 agrees with rates of 0: that explains nothing.
         trained = len(seen) and (predicted.any() or not plan.schedule(seen.updates).any())
         if trained and seen.agrees(predicted).all():
             return worded(series, seen, plan, Explanation("equal", predicted), number)
@@ -252,6 +258,7 @@ def _firsts(series: Series, log: Log, asked: int | None, horizon: Any) -> tuple[
         return (log.first,)
     if series.steps[0] == 0:
         return (0,)
+    # Steps that count from 0 end one before the horizon.
     if horizon is not None and series.steps[-1] >= horizon:
         return (1, 0)
     return (0, 1)
@@ -268,6 +275,7 @@ def _epoch_of(series: Series) -> float | None:
     if np.all(series.epochs == np.round(series.epochs)):  # counts of whole epochs: where the count moves
         borders = series.steps[whole + 1]
         return float(np.diff(borders).mean()) if len(borders) > 1 else None
+    # Epochs with fractions, as the Trainer logs them: the first and the last row tell.
     return float(series.steps[-1] - series.steps[0]) / passed
 
 
@@ -290,6 +298,7 @@ def worded(series: Series, seen: Observed, plan: Reference, told: Explanation, f
     sentence, cause = words_for(told.kind, told.numbers)
     evidence = [_counted(seen, told.predicted, planned, told.kind), *clock_evidence(told)]
     if told.kind != "equal":
+        # The furthest point and not the first: the first may be off by a last digit.
         at = int(np.abs(seen.rates - planned).argmax())
         both = f"{seen.rates[at]:.6g} instead of {planned[at]:.6g}"
         evidence.append(f"furthest from the plan at update {seen.updates[at]}: {both}")

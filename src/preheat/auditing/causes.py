@@ -148,6 +148,7 @@ def fitted_base(seen: Observed, factors: Floats) -> float:
 
     Where none fits them all, the median of the ratios.
     """
+    # Near 0 the rounding of a rate covers every ratio: such points say nothing of the base.
     large = factors > 0.05 * factors.max() if len(factors) and factors.max() > 0 else np.zeros(len(factors), bool)
     if not large.any():
         return 0.0
@@ -166,12 +167,14 @@ def base_of_beginning(seen: Observed, plan: Reference) -> float:
         agreeing = int(wrong[0]) if len(wrong) else len(seen)
         if base and agreeing > best:
             best, chosen = agreeing, base
+        # Where the log leaves the plan nobody knows yet: ever shorter beginnings are asked, by a quarter each.
         size = size * 3 // 4
     return fitted_base(seen.part(slice(0, best)), plan.schedule(seen.updates[:best])) if chosen else 0.0
 
 
 def levels(seen: Observed) -> int:
     """How many different rates there are, to their rounding."""
+    # A grid twice as wide as one rate can scatter: two spellings of one rate rarely count as two.
     return len(np.unique(np.round(seen.rates / (4 * seen.rounding.max())))) if len(seen) else 0
 
 
@@ -194,6 +197,8 @@ _SKIPS_AT_ONCE = 40  # skipped updates in a row; more is a jump
 def shifted(seen: Observed, plan: Reference) -> Explanation | None:
     """The same curve some updates earlier or later."""
     few = seen.thinned()
+    # The nearest first, since a slow curve agrees with several shifts to the digits it is written with. A few points
+    # refuse nearly all of them; only what passes is held against the whole log.
     for offset in chain.from_iterable((step, -step) for step in range(1, _SHIFTS + 1)):
         if believable(few, plan.rates(np.maximum(few.updates + offset, 0), few)):
             predicted = plan.rates(np.maximum(seen.updates + offset, 0), seen)
@@ -228,6 +233,7 @@ def _paces() -> Iterator[tuple[int, int]]:
     """Scales with the offsets that are usual: none, the last micro-batch of an update, logged after it; then others."""
     for scale in range(2, _SCALES + 1):
         yield from ((scale, offset) for offset in (0, scale - 1, scale))
+    # Up to _SCALES all offsets would be half a million pairs.
     for scale in range(2, _OFFSETS_UP_TO + 1):
         yield from ((scale, offset) for offset in range(1, scale - 1))
 
@@ -259,6 +265,7 @@ def _intervals(seen: Observed, epoch: float | None) -> Iterable[int]:
     """Numbers of updates between two scheduler steps: an epoch first, what the changes of the rate share, then all."""
     likely: list[int] = []
     if epoch is not None:
+        # Logs count epochs in fractions, and an incomplete last batch makes one longer or shorter.
         likely += [round(epoch) + near for near in (0, 1, -1)]
     changes = seen.updates[1:][np.abs(np.diff(seen.rates)) > 2 * seen.rounding[1:]]
     if len(changes) > 1:
@@ -283,6 +290,7 @@ def skipped(seen: Observed, plan: Reference) -> Explanation | None:
             break
         at += int(wrong[0])
         more = _more_lag(seen, plan, at, lag)
+        # A lag at every tenth point is another clock or curve, which skips could imitate point by point.
         if more is None or len(lost) >= max(3, len(seen) // 10):
             return None
         lost.append((int(seen.updates[at]), more - lag))
@@ -341,6 +349,7 @@ def other_floor(seen: Observed, plan: Reference, *, round_only: bool = False) ->
     # A descent is linear in its end value: two ends tell how much each point moves with it.
     at_zero, at_one = (base * _with_end(schedule, index, end)(seen.updates) for end in (0.0, 1.0))
     lever = at_one - at_zero
+    # Points that hardly move with the floor would bound it by their rounding alone.
     touched = lever > 0.05 * base
     if not touched.any():
         return None
@@ -364,12 +373,14 @@ def other_lengths(seen: Observed, plan: Reference) -> Explanation | None:
         return None
     few = seen.thinned(_POINTS)
     nearest: list[tuple[float, Point, bool]] = []
+    # A mistaken total stretches every phase, or leaves a cool-down given in updates as long as it was.
     for keep in (False, True):
         costs = [(_cost(few, plan, keep, point), point) for point in _starts(few, plan)]
         for cost, start in sorted(costs)[:_STARTS]:
             if cost < np.inf:
                 best, least = descend(partial(_cost, few, plan, keep), start, (0, 1), (2**40, 2**41))
                 nearest.append((least, best, keep))
+    # Two, since the nearest on few points need not be the one that all of them agree with.
     for _, (warmup, horizon), keep in sorted(nearest)[:2]:
         shaped = reshaped(plan.schedule, warmup, horizon, keep)
         if shaped is not None:
@@ -388,6 +399,7 @@ def _lengths(planned: Schedule, shaped: Schedule, predicted: Floats) -> Explanat
         "planned_horizon": planned.horizon,
         "schedule": shaped,
     }
+    # The plan's own lengths explain nothing: it was held against the log before.
     if (warmup, horizon) == (planned.warmup_updates, planned.horizon):
         return None
     kind = "other-warm-up" if horizon == planned.horizon else "other-horizon"
@@ -472,6 +484,7 @@ def _timed(phase: Phase, planned: Any, warmup: int) -> Phase:
 
 def _shared(lengths: list[int], total: int, keep: bool) -> list[int] | None:
     """``total`` updates over phases in proportion to ``lengths``; with ``keep`` the last moving one keeps its own."""
+    # What lies before it has to give way: without a length there, or with too few updates, it cannot.
     if keep:
         moving = max((index for index, length in enumerate(lengths) if length), default=0)
         if not any(lengths[:moving]) or total < lengths[moving]:
@@ -481,6 +494,7 @@ def _shared(lengths: list[int], total: int, keep: bool) -> list[int] | None:
     whole = sum(lengths)
     if total < 0 or (not whole and total):
         return None
+    # Borders are rounded and not lengths: rounded lengths need not add up to the total.
     borders = [round(sum(lengths[: index + 1]) * total / whole) if whole else 0 for index in range(len(lengths))]
     return [after - before for before, after in zip([0, *borders], borders, strict=False)]
 
@@ -526,6 +540,7 @@ def in_pieces(seen: Observed, plan: Reference) -> Explanation | None:
     if not plan.base:
         return None
     best: tuple[int, int, Floats] | None = None
+    # A log one update late leaves the plan at once: both are tried, and the longer beginning counts.
     for late in (0, 1):
         predicted = plan.rates(seen.updates + late, seen)
         left = _left_at(seen, predicted)
@@ -538,6 +553,7 @@ def in_pieces(seen: Observed, plan: Reference) -> Explanation | None:
         return _odd(seen, predicted, odd, late)
     if left < _LEAST_PREFIX or left == len(seen):
         return None
+    # From what says most to what says least: a frozen tail begins with a step as well.
     for what in (_frozen, _rising, _moved, _shorter, _scaled, _elsewhere):
         explanation = what(seen, plan, left, late, predicted)
         if explanation is not None:
@@ -551,6 +567,7 @@ def frozen(seen: Observed, plan: Reference) -> Explanation | None:
         return None
     factors = plan.schedule(seen.updates)
     base = plan.base if plan.base is not None else 1.0
+    # A plan that stands still itself cannot be frozen.
     if np.ptp(factors) * base <= 2 * seen.rounding.max():
         return None
     numbers = {"at": int(seen.updates[0]), "rate": float(np.median(seen.rates)), "base": plan.base}
@@ -589,6 +606,7 @@ def _constant_from(seen: Observed, left: int) -> int:
     moving = np.abs(seen.rates - seen.rates[-1]) > 2 * seen.rounding
     last = np.flatnonzero(moving)
     begin = int(last[-1]) + 1 if len(last) else 0
+    # Where the rate comes to rest only later, it went on moving after it left the plan: that is no freezing.
     return begin if begin <= left + 1 else left
 
 
@@ -610,9 +628,11 @@ def _moved(seen: Observed, plan: Reference, left: int, late: int, predicted: Flo
         return None
     few = tail.thinned(60)
     last = int(min(_FAR, (plan.schedule.horizon or 0) + few.updates[-1]))
+    # One table for all offsets: asking the schedule for each would be up to 200,000 calls.
     every = plan.schedule(np.arange(last + int(few.updates[-1]) + 1)) * (plan.base or 0.0)
     nearest = sorted(range(-int(few.updates[0]), last), key=abs) if last <= _FAR else []
     for offset in nearest:
+        # A plateau agrees with every offset: it takes several different rates.
         if few.agrees(every[np.maximum(few.updates + offset, 0)][: len(few)]).all() and levels(few) >= _RUN:
             rates = plan.rates(np.maximum(tail.updates + offset, 0), tail)
             if tail.share(rates) > 1 - _FEW_ODD:
@@ -647,6 +667,7 @@ def _elsewhere(seen: Observed, _plan: Reference, left: int, late: int, predicted
     """No curve of ours, but a step larger than the plan's own around it."""
     step = abs(float(seen.rates[left] - seen.rates[left - 1]))
     usual = float(np.abs(np.diff(predicted[max(0, left - _RUN) : left + _RUN])).max()) if len(seen) > 1 else 0.0
+    # A missing row makes a step of two: a jump is more than three of the plan's own, or of the rounding's.
     if step <= 3 * usual + 4 * float(seen.rounding[left]):
         return None
     whole = np.where(np.arange(len(seen)) < left, predicted, seen.rates)

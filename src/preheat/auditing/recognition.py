@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from preheat.auditing.observed import Counts, Floats
 
 
-# --- The curves a recognizer knows: a straight climb, a plateau, a descent along one of the field's curves ----------
+# --- The curves a recognizer knows: a warm-up, a plateau, a descent along one of the field's curves -----------------
 
 
+# Rates per step as people write them; any other is taken as the fit has it.
 _RATES = (0.1, 0.5, 0.9, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9999)
 _LINE = Linear()
 _COMMON = ("polynomial", "cosine_restarts", "cosine")  # of two curves that both fit, the one people use more
+# A curve of any family goes through three points: the fourth is the first that can object.
 _LEAST = 4
 _NEAR = 1e-3
 
@@ -85,6 +87,7 @@ class Family:
         if self.endless:
             yield (warmup,)
             return
+        # The log's end; beyond it for runs that were cut off or go on; before it for those trained past theirs.
         for end in (last, round(1.3 * last), 2 * last, max(top + 2, last * 2 // 3)):
             if not self.plateau:
                 yield warmup, max(end, warmup + 1)
@@ -110,7 +113,7 @@ class Family:
             warmup, held, descent = np.array([lengths[index] for index in kept], dtype=np.float64).T[:, :, None]
             clock = np.asarray(updates + self.native, dtype=np.float64)[None]
             climbing = clock < warmup
-            whole = np.maximum(warmup, 1.0)  # without a warm-up nothing climbs, and 0 / 0 would warn
+            whole = np.maximum(warmup, 1.0)  # without a warm-up 0 / 0 would warn
             done = np.clip(clock, 0.0, whole)
             climbed = self.rise.fall(whole - done, done, whole, np)
             fallen = 1.0 - self._height(np.maximum(clock - warmup - held, 0.0), descent, warmup)
@@ -160,6 +163,7 @@ def families(seen: Observed) -> Iterator[list[Family]]:
     for family in chain(_plain(), _exponentials(seen), _rare()):
         yield [
             replace(family, native=native, starts=starts, floors=floors)
+            # The freest fit first: where even that is far off, none of the others is tried.
             for floors in ((False,) if family.endless else (True, False))
             for starts in (True, False)
             for native in (False, True)
@@ -200,6 +204,7 @@ def _exponentials(seen: Observed) -> Iterator[Family]:
     """Falls by equal ratios, with a rate people write and the updates it takes; for those that look like one."""
     tail = seen.part(slice(int(seen.rates.argmax()), None))
     above = tail.part(tail.rates > 0)
+    # Equal ratios never reach 0: a tail that does is another curve.
     if len(above) < _LEAST or len(above) < len(tail):
         return
     slope, level = np.polyfit(above.updates, np.log(above.rates), 1)
@@ -210,12 +215,14 @@ def _exponentials(seen: Observed) -> Iterator[Family]:
         steps = math.log(rate) / slope
         if round(steps) >= 1 and abs(steps - round(steps)) < _NEAR * steps:
             yield Family(Exponential(rate, float(round(steps))))
+    # The shortest rate within a millionth of the slope's: a fit has all sixteen digits.
     yield Family(Exponential(shortest_between(math.exp(slope * (1 + 1e-6)), math.exp(slope * (1 - 1e-6)))))
 
 
 # --- Rates that stay and jump: a few plateaus, or a curve that moves only every so many updates ---------------------
 
 
+# With more levels it is mostly a curve that moves once an epoch, and its shape says more than a list.
 _MOST_PLATEAUS = 6
 _LEAST_STEPS = 4
 
@@ -237,6 +244,7 @@ def plateaus(seen: Observed) -> PhaseSchedule | None:
     begun = warmup.length if warmup is not None else 0
     begins = first_of_each(stretches)
     sizes = np.diff(np.append(begins, len(stretches)))
+    # A level of one point is a point of a curve; only the last may be cut short by the end of the log.
     if len(begins) < 2 or (sizes[:-1] < 2).any():
         return None
     factors = [float(f"{rate / seen.peak:.6g}") for rate in stretches.rates[begins]]
@@ -321,6 +329,7 @@ def descend_together(
     """As :func:`descend`, with the costs of all neighbors of a point asked for at once."""
     best = tuple(min(max(at, least), most) for at, least, most in zip(start, low, high, strict=True))
     known = {best: float(costs([best])[0])}
+    # A quarter to begin with: starts are guesses of the right size, not of the right digits.
     steps = [max(1, at // 4) for at in best]
     while True:
         around = list(dict.fromkeys(_around(best, steps, low, high)))
@@ -395,10 +404,12 @@ def recognize(seen: Observed, total: int | None = None) -> Recognized | None:
     """
     if len(seen) < _LEAST or seen.peak <= 0:
         return None
+    # Before any curve: through a few levels none goes exactly, and saying so takes the whole search.
     steps = plateaus(seen)
     if steps is not None:
         error, at = seen.distance(seen.peak * steps(seen.updates))
         return Recognized(steps, seen.peak, exact=True, error=error, error_at=at)
+    # A point far off, as the first update after a resume, would keep every family from being exact.
     few = seen.without_odd().thinned(_POINTS)
     tried: list[tuple[float, int, Family, Point]] = []
     for alike in families(few):
@@ -413,6 +424,7 @@ def recognize(seen: Observed, total: int | None = None) -> Recognized | None:
                 if near is not None and near.exact:
                     exact.append((digits, len(exact), near))
         if exact:
+            # Of those that fit the one with the fewest digits: a floor of 0.1, and not 0.0998 with a horizon to match.
             return _with_notes(min(exact)[2], seen)
     for _, _, family, point in sorted(tried, key=lambda one: one[:2]):
         near = _rounded(family, point, seen, total)[1]
@@ -438,6 +450,7 @@ def _nearest(family: Family, few: Observed, total: int | None) -> tuple[float, P
     best: tuple[float, Point] = (math.inf, starts[0])
     starts = list(dict.fromkeys(starts))
     nearest = sorted(zip(costs(starts), range(len(starts)), starts, strict=True))
+    # Two, since the nearest start may lie in another valley than the best lengths.
     for _, _, start in nearest[:2]:
         point, least = descend_together(costs, start, [0] * len(start), [_LONGEST * last] * len(start))
         best = min(best, (least, point))
@@ -461,6 +474,7 @@ def _distances(family: Family, points: list[Point], seen: Observed) -> list[floa
     solved, sound = _solved_together(columns, seen.rates)
     negative = sound & (solved[:, 1:].min(axis=1) < 0)
     if negative.any():
+        # A floor or start below 0 is none: its column goes, and the others are solved for anew.
         left = columns[negative]
         left[:, 1:] *= (solved[negative, 1:] > 0)[:, :, None]
         solved[negative], sound[negative] = _solved_together(left, seen.rates)
@@ -597,6 +611,7 @@ def _short(floor: float, start: float) -> list[tuple[int, float, float]]:
 
 def _digits(value: float) -> Iterator[tuple[int, float]]:
     """``value`` with ever more significant digits."""
+    # 0 is what most schedules end at: it is tried first, and costs no digit.
     if value < 1e-3:
         yield 0, 0.0
     if value:
@@ -608,6 +623,7 @@ def _digits(value: float) -> Iterator[tuple[int, float]]:
 def _base(schedule: Schedule, seen: Observed, peak: float) -> float:
     """The shortest base value with which the schedule fits every point; the fit's own if none does."""
     factors = schedule(seen.updates)
+    # Near 0 the rounding of a rate covers every base.
     large = factors > 0.05
     if not large.any():
         return peak
