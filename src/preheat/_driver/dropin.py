@@ -29,6 +29,7 @@ def _scheduler(
         total,
         # Not the groups' own: transformers turns lr_end and min_lr into shares of this one for every group.
         lr=float(optimizer.defaults["lr"]),
+        # transformers takes counts such as 0.1 * total_steps, and does not round them.
         whole=False,
         warmup_name="num_warmup_steps",
         total_name="num_training_steps",
@@ -89,6 +90,7 @@ def get_polynomial_decay_schedule_with_warmup(
     optimizer: Optimizer,
     num_warmup_steps: Count,
     num_training_steps: Count,
+    # Defaults are transformers' throughout: scripts rely on them without a word.
     lr_end: float = 1e-7,
     power: float = 1.0,
     last_epoch: int = -1,
@@ -193,6 +195,7 @@ def get_scheduler(
     take is refused.
     """
     options = dict(scheduler_specific_kwargs or {})
+    # Scripts pass their counts whatever the name is: of these schedules they are not even looked at.
     if not takes_warmup(name):
         return _scheduler(name, optimizer, 0, None, -1, **options)
     return _scheduler(name, optimizer, num_warmup_steps, num_training_steps, -1, **options)

@@ -66,6 +66,7 @@ def layer_groups(
     for name, parameter in named:
         if not parameter.requires_grad:
             continue
+        # By dimension: what a bias or a norm is called differs from model to model.
         layer, plain = layers[name], parameter.ndim <= 1
         group = groups.setdefault(
             (layer, plain),
@@ -77,6 +78,7 @@ def layer_groups(
             },
         )
         group["params"].append(parameter)
+    # In one order always: an optimizer's saved state knows its groups by their place.
     return [groups[key] for key in sorted(groups)]
 
 

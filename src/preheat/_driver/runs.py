@@ -78,6 +78,7 @@ class Run:
         # Ours is only held against it: the trainer stops when its own count says so.
         resolved = self._over(schedule)
         horizon = resolved.for_base(1.0).horizon  # the same for every base
+        # A warning and no refusal: a plateau at the end value, or a run cut short, may be meant.
         if horizon is not None and self.updates is not None and horizon != self.updates:
             shape = "the rest runs at its end value" if horizon < self.updates else "its end is never reached"
             _LOG.warning(
