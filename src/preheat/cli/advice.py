@@ -77,14 +77,17 @@ def score(
 
     Example: preheat score linear cosine "warmup 10% > hold > linear 20% to 0" --updates 4000
     """
+    # Inside, as in every command: help and completion answer without NumPy.
     from preheat.advice import rank, read_run
 
+    # A peak of 1, since the bound judges shapes.
     values = [schedule_as_said(words, updates, warmup, 1.0, schedule_options) for words in schedules]
     norms = None
     if grad_norms is not None:
         log = read_run(grad_norms)
         norms = log.norms_over(updates)
         for note in log.notes:
+            # On standard error: with --json standard output is for programs.
             say(f"note: {note}")
     ranking = rank(values, updates=updates, grad_norms=norms)
     if as_json:
@@ -134,6 +137,7 @@ def transfer(
     if to_updates is None:
         advice = "Give --to for another schedule, --to-updates for a longer run, or both."
         raise ConfigError(refusal("to", "given, or to-updates", None, advice))
+    # The peak stays: the cool-down can be told without knowing what it is.
     lengthened = transfer_horizon(named(source, updates), to_updates, updates=updates)
     if lr is None:
         print_answer(lengthened, as_json=as_json)
@@ -199,6 +203,7 @@ def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> 
     log = read_run(Path(path), loss=loss)
     if not said:
         return ShortRun.from_log(log)
+    # From the right: the length is the last word, whatever the schedule's own words are.
     text, at, length = followed.rpartition("@")
     if not at or not length.strip().isdigit():
         advice = "For example --run 'a.csv=warmup 300 > hold > linear 20% to 0@25000'."
@@ -288,6 +293,7 @@ def optimize(
 
     probes = read_probes(runs, study, lr, warmup, loss)
     known = schedule_as_said(reference, updates, warmup, lr)
+    # Left out where none is said: the usual ones are the function's own.
     options: dict[str, Any] = {"floors": list(floors)} if floors else {}
     answer = search(probes, known, lr=lr, updates=updates, warmup=planned_warmup, law=law, **options)
     print_answer(answer, as_json=as_json)
@@ -340,6 +346,7 @@ def surface(
     fitted = fit(finished, updates=updates)
     wanted = {words: schedule_as_said(words, updates, warmup, 1.0) for words in ask}
     best = {words: fitted.best(schedule) for words, schedule in wanted.items()}
+    # Everything is worked out before the first line is printed: a refusal comes alone.
     schedule, peak = _next(fitted, [*wanted.values()], peaks)
     if as_json:
         answers = [{"schedule": words, "peak": at, "loss": loss} for words, (at, loss) in best.items()]
@@ -355,6 +362,7 @@ def _finished(words: str, updates: int, warmup: str | None) -> FinishedRun:
     """One ``SCHEDULE@PEAK=LOSS``."""
     from preheat.advice import FinishedRun
 
+    # From the right: words such as polynomial(power=2) have = in them.
     left, equals, loss = words.rpartition("=")
     shape, at, peak = left.rpartition("@")
     try:
@@ -421,11 +429,13 @@ def rung_check(
     from preheat.advice import check_early_stopping as check
     from preheat.advice.early_stopping import RUNGS
 
+    # The rung to stop at is always asked about, or there would be no answer to it.
     shares = [*(at or RUNGS), *([] if prune_at is None else [prune_at])]
     logs, shapes = _logs(runs, updates, loss)
     verdict = check(logs, shares, groups=list(groups) or shapes, least=least)
     if shapes is not None:
         verdict = replace(verdict, notes=(_OF_CELLS, *verdict.notes))
+    # Before it is refused: who is not to stop early wants to see the table.
     print_answer(verdict, as_json=as_json)
     if prune_at is not None:
         try:
@@ -440,6 +450,7 @@ def _logs(paths: Sequence[Path], updates: int | None, loss: str | None) -> tuple
     from preheat.advice import read_run
     from preheat.lab.studies.folder import StudyFolder
 
+    # By where they are: one folder may be named in two ways.
     twice = [path for index, path in enumerate(paths) if path.resolve() in {one.resolve() for one in paths[:index]}]
     if twice:
         raise ConfigError(

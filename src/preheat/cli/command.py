@@ -56,6 +56,7 @@ class _Hinting(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             flags = [flag for one in self.get_params(ctx) for flag in (*one.opts, *one.secondary_opts)]
+            # Long ones only: a short flag is one letter away from every other.
             known = [flag for flag in flags if flag.startswith("--")]
             hint = near_miss(error.option_name, known)
             raise click.UsageError(f"No such option {error.option_name!r}. {hint}".rstrip(), ctx) from None
@@ -107,6 +108,7 @@ class Group(_Hinting, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first word names."""
         names = self.list_commands(ctx)
+        # While a shell completes, words are half written, and nothing is refused.
         if args[0] not in names and not ctx.resilient_parsing:
             ctx.fail(f"No such command {args[0]!r}. {near_miss(args[0], names)}".rstrip())
         return super().resolve_command(ctx, args)

@@ -50,6 +50,7 @@ def parse_length(word: str) -> int | float | str:
     >>> parse_length("100"), parse_length("0.1"), parse_length("10%")
     (100, 0.1, '10%')
     """
+    # In this order: 100 is a count of updates, 0.1 a share of the run.
     for kind in (int, float):
         try:
             return kind(word)
@@ -121,6 +122,7 @@ def print_json(data: Any) -> None:
     import json
 
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    # A terminal of another encoding would end the program at the first letter it lacks.
     every_letter = codecs.lookup(encoding).name.startswith("utf")
     print(json.dumps(data, indent=2, ensure_ascii=not every_letter))
 
@@ -164,6 +166,7 @@ def read_plan(
     from pathlib import Path
 
     path = Path(spec)
+    # By its ending too: a mistyped file should be refused as a file, and not read as words.
     if path.suffix.lower() in _FILES or path.is_file():
         return _from_file(path, updates, lr)
     from preheat.schedule import parse

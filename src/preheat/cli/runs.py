@@ -71,6 +71,7 @@ def audit(
     if against is None:
         _recognize(read, first, save, as_json)
         return
+    # The log's own total where none is said: trainer_state.json has max_steps.
     plan, peak = read_plan(against, updates or read.total, warmup, lr, schedule_options, "the log")
     result = audited(read, plan, lr=peak, total=updates, first=first)
     if save is not None:
@@ -79,6 +80,7 @@ def audit(
         print_json(_audit_data(result))
     else:
         _print_audit(result)
+    # As check and diff do, so that a script can ask.
     if not result.equal:
         sys.exit(1)
 
@@ -102,6 +104,7 @@ def _print_audit(result: Audit) -> None:
     for note in read.notes:
         say(f"note: {note}")
     for finding in result.findings:
+        # Of several groups only those that went another way are drawn.
         if len(finding.updates) > 1 and (not finding.equal or len(result.findings) == 1):
             print(to_terminal(audit_figure(result.schedule, finding)))
     print(result)
@@ -114,6 +117,7 @@ def _save_audit(result: Audit, path: Path) -> None:
     if path.suffix.lower() == _PAGE:
         write_text(audit_html(result), path)
         return
+    # A picture has room for one group: the first that is not as planned.
     finding = next((one for one in result.findings if not one.equal), result.findings[0])
     to_image(replace(audit_figure(result.schedule, finding), title=finding.sentence), path)
     say(f"wrote {path}")
@@ -218,18 +222,22 @@ def watch(
 
     plan = None
     if against is not None:
+        # Before the script starts: a mistyped plan should not cost a training run.
         plan = read_plan(against, updates, warmup, lr, schedule_options, "the command line")
     if out is not None and out.exists() and any(out.iterdir()) and not force:
         raise RunError(refusal("out", "a new or empty folder", str(out), "Name another one, or add --force."))
     with tempfile.TemporaryDirectory(prefix="preheat-watch-") as temporary:
         folder = Path(temporary) if out is None else out / "record"
         folder.mkdir(parents=True, exist_ok=True)
+        # With --force an earlier run's records would be read as processes of this one.
         for old in folder.glob("*.jsonl"):
             old.unlink()
         try:
+            # Absolute, since the script may change its working directory.
             code = run_watched(list(command), folder.resolve())
         except OSError as error:
             raise ConfigError(refusal("command", "one that can be run", command[0], f"{error.strerror}.")) from error
+        # However the script ended: by an error or a kill too.
         _say_verdict(read_record(folder), plan, out)
     sys.exit(code)
 
@@ -269,6 +277,7 @@ def _watched_figure(one: Report) -> Figure:
     from preheat.view import Axis, Figure, Series
     from preheat.view.figure import thinned
 
+    # One group again, as in the picture of an audit.
     wrong = [finding for finding in one.findings if not finding.equal] or [*one.findings]
     held = one.plan is not None and bool(wrong)
     x, y = thinned(np.asarray(one.line.updates), one.line.rates(wrong[0].group if held else one.line.groups[0]))

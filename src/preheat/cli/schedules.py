@@ -61,6 +61,7 @@ def show(
 
     Example: preheat show warmuplinear warmupcosine --warmup 100 --updates 3600 --lr 1e-4 --save curves.png
     """
+    # An end given as a rate is a share only once the peak is known.
     schedules = {name: named_schedule(name, updates, warmup, lr, schedule_options).for_base(lr) for name in names}
     if save is not None:
         from preheat.view import plot, to_csv, to_html
@@ -79,6 +80,7 @@ def show(
     elif save is None:
         from preheat.view.terminal import draw
 
+        # Whatever NO_COLOR is set to, it means no (no-color.org).
         color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         print(draw(schedules, updates=updates, lr=lr, log=log, color=color))
         for name, schedule in schedules.items():
@@ -112,6 +114,7 @@ def check(
 
     from preheat.checking import check as findings_of
 
+    # A schedule shaped for another length than the run's is one of the mistakes looked for.
     value = named_schedule(schedule, horizon or updates, warmup, lr, schedule_options)
     findings = findings_of(value, updates=updates, lr=lr)
     if as_json:
@@ -149,6 +152,7 @@ def diff(first: str, second: str, updates: int, warmup: str | None, lr: float, a
         print_json(asdict(difference))
     else:
         print(difference)
+    # As diff(1) does.
     if not difference.same:
         sys.exit(1)
 
@@ -234,6 +238,7 @@ def convert(
     )
     written = None
     if target != "preheat":
+        # A configuration holds rates, a schedule shares of the peak: without one nothing can be written.
         base = imported.base_lr if imported.base_lr is not None else lr
         if base is None:
             raise ConfigError(refusal("lr", "known to write a configuration", None, "Give it with --lr."))
@@ -247,6 +252,7 @@ def convert(
     elif save is None:
         print(text)
     if not as_json:
+        # On standard error, so that the result can be piped into a file; JSON has them as fields.
         for line in _conversion_notes(imported, written):
             say(line)
     if strict and written is not None and not written.exact:
@@ -344,6 +350,7 @@ def plan(
         accumulation,
         world_size,
         drop_last,
+        # Unsaid, both are as the trainer does it.
         tail=tail or "",
         sharding=sharding or "",
         max_steps=max_steps,

@@ -23,6 +23,7 @@ def studio(folder: Path, port: int, no_browser: bool) -> None:
 
     Example: preheat studio runs --port 8321
     """
+    # Inside: help has to answer where nicegui is not installed.
     from preheat.studio.server import serve
 
     serve(folder, port=port, show=not no_browser)

@@ -32,6 +32,7 @@ _NO_FLAGS = {
     *("lr", "warmup", "schedule", "schedule_options", "seed", "max_updates", "out", "save_every", "keep_last"),
     *("keep_models", "trackers", "workers", "bad_numbers", "spikes"),
 }
+# The axes; whatever else is given belongs to the [train] table.
 _DESIGN = ("question", "lr", "warmup", "schedule", "horizon", "seed", "shortest")
 
 design_flags = flags(
@@ -137,6 +138,7 @@ def run(
 
     asked = _design(design, settings)
     name = design.stem if design is not None else "study"
+    # With the time in it: two studies begun without --out do not meet in one folder.
     folder = out or Path(f"studies/{name}-{time.strftime('%Y%m%d-%H%M%S')}")
     executor = _executor(scheduler, processes)
     table = run_study(asked, folder, executor=executor, processes=processes, share=not alone, extend=extend)
@@ -160,6 +162,7 @@ def resume(folder: Path, processes: int | None, scheduler: str | None, as_json: 
     header = StudyFolder(folder).header()
     asked = read_design(None, header["design"])
     executor = _executor(scheduler, processes)
+    # As it was begun: --alone is for a comparison, which sharing the rest would spoil.
     table = run_study(asked, folder, executor=executor, processes=processes, share=header["share"])
     _print_report(table, as_json=as_json)
 
@@ -209,6 +212,7 @@ def warmup(config: Path | None, pilot_updates: int, sets: int, probed: int, as_j
 
     Example: preheat study warmup --lr 3e-3 --pilot-updates 100
     """
+    # Settings are checked before torch is loaded: a mistyped one is refused at once.
     checked = read_settings(config, settings)
     from preheat.lab.finding.rehearsal import advise_warmup_of_run
 
@@ -223,6 +227,7 @@ def _design(file: Path | None, given: Mapping[str, Any]) -> StudyDesign:
     own = {name: value for name, value in given.items() if name in _DESIGN}
     settings = {name: value for name, value in given.items() if name not in _DESIGN}
     axes = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
+    # What was not said comes from Click as an empty tuple: there the file's axes have to stay.
     said = {name: value for name, value in axes.items() if value not in (None, [])}
     return read_design(file, {**said, "train": given_settings(settings)})
 
@@ -244,6 +249,7 @@ def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> No
     from preheat.lab.studies.report import summarize_cells, text_of, write_page
 
     findings = analyze_study(table)
+    # Before any run has begun there is nothing to draw.
     page = write_page(table, findings) if files and findings is not None else None
     if as_json:
         cells = [cell.to_dict() for cell in summarize_cells(table)]

@@ -78,6 +78,7 @@ def train(
     checked = read_settings(config, settings)
     if resume and checked.out is None:
         raise ConfigError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
+    # Without --resume they would be ignored in silence.
     for name, value in (("checkpoint", checkpoint), ("on-conflict", on_conflict), ("bridge", bridge)):
         if value and not resume:
             raise ConfigError(refusal(name, "given with --resume only", value, "A new run has nothing to differ from."))
@@ -96,12 +97,15 @@ def train(
             on_conflict=on_conflict,  # type: ignore[arg-type]
             bridge=bridge,
             force=force,
+            # Only what was said again can differ from what was saved: a default is no wish.
             given=set(checked.model_fields_set),
         )
     except RunStoppedError as stopped:
         say(f"preheat: {stopped}")
+        # Of several processes each ends here; a single one goes on to the line after it.
         leave(STOPPED_EXIT)
         sys.exit(STOPPED_EXIT)
+    # One of several processes speaks for all.
     if is_main():
         _print_result(result, folder, as_json=as_json)
     leave(0)
@@ -183,6 +187,7 @@ def evaluate(run: Path, split: str, data: str | None, checkpoint: str, as_json: 
     else:
         rows = read_rows(classifier.config.model_copy(update={"data": data}))
         scores = classifier.evaluate_rows(rows.good)
+    # The best possible accuracy is that of the generator's own rows, not of other data.
     best = {"ceiling": classifier.ceiling} if classifier.ceiling and data is None else {}
     if as_json:
         known = {"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split}
@@ -225,6 +230,7 @@ def _lines(texts: Sequence[str], file: Path | None) -> list[str]:
     if texts and list(texts) != ["-"]:
         return list(texts)
     if file is None:
+        # At a terminal nothing would happen, and nobody would know why.
         if sys.stdin.isatty():
             say("reading one text a line; end with Ctrl-D")
         content = sys.stdin.read()
