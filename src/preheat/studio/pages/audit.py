@@ -104,6 +104,7 @@ def verdict_on(name: str, content: bytes, asked: Asked) -> Verdict:
         DataError: if the log cannot be read.
         ConfigError, ScheduleError: for a plan that cannot be.
     """
+    # Readers take a path and go by the name; in a folder of its own no other log is near it.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _plain(name)
         path.write_bytes(content)
@@ -115,6 +116,7 @@ def verdict_on(name: str, content: bytes, asked: Asked) -> Verdict:
 
 def _plain(name: str) -> str:
     """The last part of a file's name, in letters that mean nothing to a file system."""
+    # The end is kept, where the suffix is that says what kind of log it is.
     return re.sub(r"[^\w.-]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".")[-120:] or "log"
 
 
@@ -122,6 +124,7 @@ def _verdict(path: Path, asked: Asked) -> Verdict:
     log = read_log(path, asked.column.strip() or None)
     rates = sum(len(series) for series in log.series)
     head = f"{path.name} ({log.kind}), {rates:,} learning rates"
+    # The report is not to name a folder that is gone by then.
     log = replace(log, path=Path(path.name))
     parts, report = _held(log, asked) if asked.against.strip() else _recognized(log)
     return Verdict(head, parts, log.notes, report)
@@ -220,6 +223,7 @@ class AuditPage:
 
     async def _take(self, event: UploadEventArguments) -> None:
         self._log = (event.file.name, await event.file.read())
+        # With one file allowed, the next log would be refused.
         self._upload.reset()
         self._again.enable()
         await self._audit()

@@ -47,6 +47,7 @@ def planned(given: Mapping[str, str]) -> tuple[Plan, str]:
         word = given.get(name, "").strip()
         if word and name != "warmup":
             try:
+                # People write 1,000,000; and a pasted page is not to come back whole in the refusal.
                 values[name] = kind(word.replace(",", "")[:_MOST_LETTERS])
             except ValueError:
                 raise PlanError(refusal(name, "a number", word[:_MOST_LETTERS], "Correct it.")) from None
@@ -77,6 +78,7 @@ class PlanPage:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         known = dict(visit.pairs)
+        # Only a bare address begins with an example: in a link a field left out is empty.
         fresh = not known
         self._given = {name: known.get(name, first if fresh else "") for name, (_, _, first) in _FIELDS.items()}
         self._given |= {name: known.get(name, "") for name in ("trainer", "tail", "drop_last")}
@@ -106,6 +108,7 @@ class PlanPage:
         self._show()
 
     def _select(self, name: str, label: str, options: dict[str, str]) -> None:
+        # An address may name a trainer that is none.
         value = self._given[name] if self._given[name] in options else next(iter(options))
         ui.select(
             options, value=value, label=label, on_change=lambda event: self._put(name, str(event.value))
@@ -117,11 +120,13 @@ class PlanPage:
     def _put(self, name: str, value: str) -> None:
         self._given[name] = value
         self._show()
+        # The address says what the page shows, to be sent on; replaced, so that Back leaves the page.
         query = urlencode({name: value for name, value in self._given.items() if value})
         ui.navigate.history.replace(self._visit.link("plan", query))
 
     def _show(self) -> None:
         refused = ""
+        # Shown where the count is refused too: the command refuses it alike.
         self._command.text = command_of(self._given)
         try:
             plan, warmup = planned(self._given)
@@ -133,6 +138,7 @@ class PlanPage:
         self._refusal.set_visibility(bool(refused))
         self._result.set_visibility(not refused)
         self._use.set_visibility(not refused)
+        # A changed entry of props is not sent by itself.
         self._use.update()
 
 

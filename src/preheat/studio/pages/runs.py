@@ -58,6 +58,7 @@ def look_at(folder: Path, language: str) -> Look:
 
 def stamp(folder: Path) -> tuple[int, ...]:
     """Sizes of what a run writes to: equal while nothing was added."""
+    # A file that is not there counts as well: one that appears is news.
     files = (folder / name for name in ("records.jsonl", "evaluations.jsonl", "events.jsonl", "result.json"))
     return tuple(map(_size, files))
 
@@ -99,6 +100,7 @@ class RunsPage:
     async def look(self) -> None:
         """Show what was added since the last look."""
         begun = time.monotonic()
+        # A look may take longer than the timer's beat: the next one does not join it.
         if self._looking or begun < self._rest_until:
             return
         self._looking = True
@@ -113,6 +115,7 @@ class RunsPage:
         name = self._chooser.chosen
         try:
             place = inside(self._chooser.folder, name)
+            # Before the files are read: what is added meanwhile shows at the next look.
             seen = stamp(place)
             if seen == self._seen:
                 return
@@ -135,6 +138,7 @@ class RunsPage:
         made = f"{look.done:,} / {look.total:,} {words['state.running']}"
         self._state.text = f"{words['state.done']}{words['colon']}{made}" if look.finished else made
         for figure in look.figures:
+            # Drawn in place: a new chart would lose what the reader has zoomed to.
             if figure.name in self._charts:
                 redraw(self._charts[figure.name], figure)
             else:

@@ -137,6 +137,7 @@ class StudiesPage:
             self._look = await run.io_bound(study_look, place)
         except PreheatError as error:
             self._look, refusal = None, str(error)
+        # Another study need not have the length that was chosen.
         self._horizon = self._look.horizons[0].updates if self._look is not None and self._look.horizons else 0
         self._show(refusal)
 
@@ -192,6 +193,7 @@ class StudiesPage:
         ui.timer(0.0, self._read, once=True)
 
     def _set_measure(self, event: Any) -> None:
+        # Shown anew from what was read: both measures are in it.
         self._measure = str(event.value)
         self._show()
 
