@@ -34,6 +34,7 @@ class TrainConfig(Settings, BaseModel):
     3
     """
 
+    # Strict: Click has made values of flags, and files have types; "3" in one is a mistake.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     if TYPE_CHECKING:  # inherited fields are no parameters to a type checker
@@ -59,6 +60,7 @@ class TrainConfig(Settings, BaseModel):
     )
     @classmethod
     def _whole_is_fine(cls, value: Any) -> Any:
+        # Strict fields refuse 1 for a float, which TOML and JSON write for 1.0.
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @property
@@ -74,6 +76,7 @@ class TrainConfig(Settings, BaseModel):
     def filled(self) -> TrainConfig:
         """The same run with every value that depends on others written out."""
         usual = {
+            # 5e-5 is the default of transformers' Trainer; 1e-3 is for weights that start at random.
             "lr": 5e-5 if self.pretrained else 1e-3,
             "epochs": 1 if self.synthetic else 3 if self.pretrained else 8,
             **(SYNTHETIC_SETTINGS if self.synthetic else {}),
@@ -118,6 +121,7 @@ def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None 
         config = TrainConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join(where + _sentence(item, values) for item in error.errors())) from None
+    # After pydantic's, since these compare settings that have to be right each by itself.
     problems = [*_schedule_problems(config), *_pairs_that_cannot_be(config)]
     if problems:
         raise ConfigError("\n".join(where + problem for problem in problems))
@@ -132,6 +136,7 @@ def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
     if config.lm_weight and config.head != "double":
         advice = "Take --head double: the other has no language-model head."
         problems.append(refusal("lm_weight", f"0 with head={config.head!r}", config.lm_weight, advice))
+    # Said, and not only there: batch_size has a default.
     if config.batch_tokens is not None and "batch_size" in config.model_fields_set:
         advice = "Give one of them: the number of texts, or of tokens."
         problems.append(refusal("batch_tokens", "given without batch_size", config.batch_tokens, advice))
@@ -141,8 +146,8 @@ def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
         problems.append(refusal("batch_tokens", rule, config.batch_tokens, advice))
     if config.norm == "post" and (config.pretrained or config.head == "double"):
         advice = "It is of the small model with a sequence head."
-        found = f"norm='post' with model={config.model!r}, head={config.head!r}"
-        problems.append(refusal("norm", "'pre' for any other model or head", found, advice))
+        together = f"norm='post' with model={config.model!r}, head={config.head!r}"
+        problems.append(refusal("norm", "'pre' for any other model or head", together, advice))
     problems += _settings_of_other_data(config)
     if config.angles and not config.measure_every:
         problems.append(refusal("angles", "false with measure_every=0", True, "Measure at some updates."))
