@@ -306,6 +306,7 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
     # Through three points there is a curve of every family.
     if len(places) > 3 and np.isfinite(rates).all():
         known = recognize(Observed(places, rates, _rounding(rates)))
+        # Held against a curve that is only near, a run that did right would look wrong.
         if known is not None and known.exact:
             return known.schedule, "read off its scheduler's own curve", known.base_lr
     return None, "", None
@@ -366,6 +367,7 @@ def _sharpened(finding: Finding, line: Line) -> Finding:
         scale = finding.numbers["scale"]
         evidence.append(f"{backwards} backward {'pass' if backwards == 1 else 'passes'} an update")
         one = {**finding.numbers, "offset": scale - 1 if backwards == scale else 0}
+        # One pass an update: processes step the scheduler; as many as it moves: micro-batches do.
         if backwards in (1, scale):
             cause = words_for("fast-clock", one)[1]
     if finding.kind == "skipped-updates":
