@@ -138,7 +138,6 @@ class PlanPage:
         self._refusal.set_visibility(bool(refused))
         self._result.set_visibility(not refused)
         self._use.set_visibility(not refused)
-        # A changed entry of props is not sent by itself.
         self._use.update()
 
 
