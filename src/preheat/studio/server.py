@@ -15,8 +15,8 @@ from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, r
 
 try:
     from nicegui import app, ui
-except ImportError as error:
-    raise missing_extra("nicegui", "studio") from error
+except ImportError:
+    raise missing_extra("nicegui", "studio") from None
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

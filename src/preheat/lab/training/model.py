@@ -19,7 +19,6 @@ import inspect
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +49,13 @@ from preheat.lab.training.config import TrainConfig
 # As configurations of transformers name their probabilities: attn_pdrop, hidden_dropout_prob, dropout, ...
 _DROPOUT = re.compile(r"dropout|pdrop")
 _END, _PAD = "<|endoftext|>", "<|pad|>"
-
-
-@cache
-def _no_earlier_tokens() -> dict[str, Any]:
-    """What tells create_causal_mask that no keys and values are kept, under the name that its release has for them."""
-    # ``past_key_values`` up to transformers 5.23, ``cache`` from 5.24 on, which warns of the old name until 5.40. Asked
-    # for when it is needed: a module that stands in for transformers, as where the docs are built, has no signature.
-    return {"cache" if "cache" in inspect.signature(create_causal_mask).parameters else "past_key_values": None}
+try:
+    _MASK_ARGUMENTS = tuple(inspect.signature(create_causal_mask).parameters)
+except TypeError:  # what stands in for transformers where the docs are built has no signature
+    _MASK_ARGUMENTS = ()
+# What tells create_causal_mask that no keys and values are kept: ``past_key_values`` up to transformers 5.23, ``cache``
+# from 5.24 on, which warns of the old name until 5.40. A constant: a compiled model cannot trace through a cache.
+_NO_EARLIER_TOKENS: dict[str, Any] = {"cache" if "cache" in _MASK_ARGUMENTS else "past_key_values": None}
 
 
 def build_tokenizer(config: TrainConfig, texts: Sequence[str], cache: TokenCache) -> PreTrainedTokenizerBase:
@@ -303,7 +301,7 @@ def hidden_at(model: GPT2Model, ids: torch.Tensor, token: torch.Tensor) -> torch
     positions = torch.arange(ids.shape[1], device=ids.device)[None]
     hidden = model.wte(ids) + model.wpe(positions)
     mask = create_causal_mask(
-        config=settings, inputs_embeds=hidden, attention_mask=None, position_ids=positions, **_no_earlier_tokens()
+        config=settings, inputs_embeds=hidden, attention_mask=None, position_ids=positions, **_NO_EARLIER_TOKENS
     )
     hidden = model.drop(hidden)
     *blocks, last = model.h
