@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from preheat._faces import face
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
@@ -147,16 +147,4 @@ _PACKAGES = ("advice", "dialects", "lab")
 
 __all__ = [*_HOMES, *_DRIVERS, *_PACKAGES]  # noqa: PLE0604 - names, every one
 
-
-def __getattr__(name: str) -> object:
-    if name in (*_DRIVERS, *_PACKAGES):
-        return import_module(f"preheat.{name}")
-    if name in _HOMES:
-        value: object = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'preheat' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = face(__name__, _HOMES, (*_DRIVERS, *_PACKAGES))

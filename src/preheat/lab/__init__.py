@@ -10,7 +10,7 @@ Accelerate and Dask load when something of theirs is used.
 
 from __future__ import annotations
 
-from importlib import import_module
+from preheat._faces import face
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
@@ -102,16 +102,4 @@ _PACKAGES = ("training", "finding", "studies", "data")
 
 __all__ = [*_HOMES, *_PACKAGES]  # noqa: PLE0604 - names, every one
 
-
-def __getattr__(name: str) -> object:
-    if name in _PACKAGES:
-        return import_module(f"preheat.lab.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = face(__name__, _HOMES, _PACKAGES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from preheat._faces import face
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
@@ -22,14 +22,4 @@ _HOMES: dict[str, str] = {
 
 __all__ = [*_HOMES]  # noqa: PLE0604 - names, every one
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = face(__name__, _HOMES)

@@ -5,8 +5,7 @@ All measure on the model and the optimizer one trains with, and leave them as th
 
 from __future__ import annotations
 
-from importlib import import_module
-
+from preheat._faces import face
 from preheat.errors import missing_extra
 
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
@@ -35,17 +34,12 @@ _HOMES: dict[str, str] = {
 __all__ = [*_HOMES]  # noqa: PLE0604 - names, every one
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _need_torch() -> None:
+    """Its absence is told before anything of ours asks for it."""
     try:
-        import torch  # noqa: F401 - its absence is told before anything of ours asks for it
+        import torch  # noqa: F401 - asked for only
     except ImportError as error:
         raise missing_extra("torch", "train") from error
-    value: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
 
 
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = face(__name__, _HOMES, before=_need_torch)
