@@ -14,11 +14,33 @@ PreheatError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+from preheat.messages import Message, _, joined, template
 
 
 class PreheatError(Exception):
-    """Every error preheat raises on purpose."""
+    """Every error preheat raises on purpose.
+
+    Its text is English wherever Python shows it; the id and the arguments are for programs, and for showing it in the
+    reader's language (:func:`preheat.messages.languages.tell`).
+
+    >>> error = ScheduleError(refusal("warmup", _("below {total}", total=10), 12, _("Lower it.")))
+    >>> error.id, error.arguments
+    ('{name} must be below {total}; got {value!r}. Lower it.', {'total': 10, 'name': 'warmup', 'value': 12})
+    """
+
+    @property
+    def id(self) -> str:
+        """The sentence with its gaps, the same for every error of its kind."""
+        text = self.args[0] if self.args else ""
+        return text.id if isinstance(text, Message) else str(text)
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """What stands in the gaps, by name; empty for words that came from somewhere else."""
+        text = self.args[0] if self.args else ""
+        return text.arguments if isinstance(text, Message) else {}
 
 
 class ScheduleError(PreheatError, ValueError):
@@ -57,13 +79,56 @@ class MissingExtraError(PreheatError, ImportError):
     """An optional dependency that is not installed."""
 
 
-def refusal(name: str, rule: str, value: object, advice: str) -> str:
+class Refusal(Message):
+    """What :func:`refusal` makes: its id is the whole sentence, and its pieces are messages of their own."""
+
+    __slots__ = ("pieces",)
+    pieces: Mapping[str, object]
+
+    def __new__(cls, name: str, rule: str, value: object, advice: str) -> Refusal:
+        pieces = {"name": name, "rule": rule, "value": value, "advice": advice}
+        frame = _FRAME if advice else _SHORT_FRAME
+        framed = Message(frame, pieces)
+        made = str.__new__(cls, str(framed))
+        ids = {piece: getattr(text, "id", _escaped(text)) for piece, text in (("rule", rule), ("advice", advice))}
+        made.id = frame.replace("{rule}", ids["rule"]).replace("{advice}", ids["advice"])
+        made.plural = made.context = None
+        made.pieces = framed.arguments
+        made.arguments = {
+            **getattr(rule, "arguments", {}),
+            **getattr(advice, "arguments", {}),
+            "name": name,
+            "value": framed.arguments["value"],
+        }
+        return made
+
+    def in_words(self, find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
+        """The frame of the language with each piece in it."""
+        frame = Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces)
+        return frame.in_words(find, tell)
+
+
+_FRAME = template("{name} must be {rule}; got {value!r}. {advice}")
+_SHORT_FRAME = template("{name} must be {rule}; got {value!r}.")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def refusal(name: str, rule: str, value: object, advice: str) -> Refusal:
     """The sentence of a refusal: ``<name> must be <rule>; got <value>. <what to do>.``
 
-    >>> refusal("warmup", "below total", 12, "Lower it.")
+    Args:
+        name: what is refused, by its own name: a parameter, a key, a flag. It is not translated unless it is a message.
+        rule: what it must be, a message.
+        value: what was given.
+        advice: what to do, a message of whole sentences; may be empty.
+
+    >>> refusal("warmup", _("below {total}", total="total"), 12, _("Lower it."))
     'warmup must be below total; got 12. Lower it.'
     """
-    return f"{name} must be {rule}; got {value!r}. {advice}"
+    return Refusal(name, rule, value, advice)
 
 
 def near_miss(name: object, known: Iterable[str]) -> str:
@@ -72,14 +137,23 @@ def near_miss(name: object, known: Iterable[str]) -> str:
     Case is no difference: somebody who writes ``Cosin`` means ``cosine``.
 
     >>> near_miss("linaer", ["cosine", "linear"]), near_miss("zebra", ["cosine", "linear"])
-    ("Did you mean 'linear'? ", '')
+    ("Did you mean 'linear'?", '')
     """
     import difflib  # dear to load, and needed only on the way to an error
 
     # One word, and only a near one (difflib's own cut at 0.6): a wrong guess costs more than none.
     by_case = {word.lower(): word for word in known}
     near = difflib.get_close_matches(str(name).lower(), by_case, n=1)
-    return f"Did you mean {by_case[near[0]]!r}? " if near else ""
+    return _("Did you mean {near!r}?", near=by_case[near[0]]) if near else ""
+
+
+def sentences(*parts: str) -> str:
+    """Whole sentences after one another; empty ones are left out.
+
+    >>> sentences("Lower it.", "", _("Known: {names}.", names="a, b"))
+    'Lower it. Known: a, b.'
+    """
+    return joined(" ", [part for part in parts if part])
 
 
 def unknown_name(
@@ -90,7 +164,7 @@ def unknown_name(
     advice: str = "",
     *,
     groups: Mapping[str, Iterable[str]] | None = None,
-) -> str:
+) -> Refusal:
     """The refusal of a name that is not known: the nearest one first, then all there are.
 
     Args:
@@ -107,9 +181,12 @@ def unknown_name(
     "sum must be a known sum; got 'x'. Leave it out. Known: a (small); B, C (large)."
     """
     known = tuple(known)  # read twice, and callers hand over generators
-    hint = near_miss(value, known)
-    rows = [f"{', '.join(words)} ({key})" for key, words in groups.items()] if groups else [", ".join(known) or "none"]
-    return refusal(name, rule, value, f"{hint}{f'{advice} ' if advice else ''}Known: {'; '.join(rows)}.")
+    rows: str = _("none")
+    if groups:
+        rows = joined("; ", [_("{names} ({group})", names=", ".join(words), group=key) for key, words in groups.items()])
+    elif known:
+        rows = joined(", ", known)
+    return refusal(name, rule, value, sentences(near_miss(value, known), advice, _("Known: {names}.", names=rows)))
 
 
 def missing_extra(module: str, extra: str) -> MissingExtraError:
@@ -118,4 +195,5 @@ def missing_extra(module: str, extra: str) -> MissingExtraError:
     >>> print(missing_extra("matplotlib", "plot"))
     matplotlib is not installed: pip install 'preheat[plot]'
     """
-    return MissingExtraError(f"{module} is not installed: pip install 'preheat[{extra}]'")
+    install = f"pip install 'preheat[{extra}]'"
+    return MissingExtraError(_("{module} is not installed: {install}", module=module, install=install))

@@ -182,7 +182,7 @@ class Fields:
             if name not in self._read and self._values[name] is not None:
                 # Only what the reader asked for on its way: fields of another schedule would be no help.
                 known = sorted(self._read - {name})
-                advice = f"{near_miss(name, known)}Or take it out. Known: {', '.join(known) or 'none'}."
+                advice = f"{near_miss(name, known)} Or take it out. Known: {', '.join(known) or 'none'}."
                 raise self.refusal(name, "a field known here", advice)
 
 

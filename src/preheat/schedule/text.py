@@ -212,7 +212,7 @@ class _Reader:
     def curve(self) -> Any:
         if self.word not in CURVE_NAMES:
             hint = near_miss(self.word, (*CURVE_NAMES, *_CALLED, "warmup", "hold"))
-            self.fail("the name of a curve", f" {hint}".rstrip() or f" Known: {', '.join(CURVE_NAMES)}.")
+            self.fail("the name of a curve", f" {hint}" if hint else f" Known: {', '.join(CURVE_NAMES)}.")
         name = self.advance()
         options: dict[str, Any] = {}
         if self.take("("):

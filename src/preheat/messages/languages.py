@@ -1,0 +1,155 @@
+"""The reader's language: which one it is, and any text in it.
+
+A language is a file ``<code>.po`` beside this one, which any translation tool opens; the build compiles it
+(``scripts/messages compile`` in a checkout). Where a sentence lacks a translation, or the catalogue cannot be read, the
+text is English.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preheat.errors import ConfigError, unknown_name
+from preheat.messages import Message, _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Each language in its own words, for whoever looks for it.
+LANGUAGES = {"en": "English", "zh": "中文"}
+VARIABLE = "PREHEAT_LANG"
+_LOG = logging.getLogger("preheat")
+_spoken: str | None = None
+
+
+def known(name: str, value: str) -> str:
+    """The code of a language as people write it (``zh``, ``zh-CN``, ``zh_CN.UTF-8``).
+
+    Raises:
+        ConfigError: preheat does not speak it; ``name`` is who asked for it.
+
+    >>> known("language", "zh_CN.UTF-8")
+    'zh'
+    """
+    code = _code(value)
+    if code not in LANGUAGES:
+        raise ConfigError(unknown_name(name, _("a language that preheat speaks"), value, LANGUAGES))
+    return code
+
+
+def _code(value: str) -> str:
+    return value.strip().replace("-", "_").partition(".")[0].partition("_")[0].lower()
+
+
+def speak(language: str | None) -> None:
+    """Speak a language from now on in this process; None leaves it to the surroundings again.
+
+    Raises:
+        ConfigError: preheat does not speak it.
+    """
+    global _spoken
+    _spoken = None if language is None else known("language", language)
+
+
+def reader() -> str:
+    """The reader's language: the one that :func:`speak` was told, else ``PREHEAT_LANG``, else the locale's, else English.
+
+    Raises:
+        ConfigError: ``PREHEAT_LANG`` names a language that preheat does not speak. A locale of another language is
+            no mistake: it means English here.
+    """
+    if _spoken is not None:
+        return _spoken
+    if asked := os.environ.get(VARIABLE):
+        return known(VARIABLE, asked)
+    # As gettext looks for it. Python's own locale is "C" until somebody sets it, which a library must not do.
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if setting := os.environ.get(variable):
+            return _code(setting) if _code(setting) in LANGUAGES else "en"
+    return _of_the_system()
+
+
+@cache
+def _of_the_system() -> str:
+    """Where no variable is set, as on Windows: what the system was set up in."""
+    import locale
+
+    code = _code(locale.getlocale()[0] or "")
+    # Windows names languages in English.
+    return {"chinese": "zh"}.get(code.split(" ")[0], code if code in LANGUAGES else "en")
+
+
+def tell(text: object, language: str | None = None) -> str:
+    """A message in a language; anything else as it is written.
+
+    Args:
+        text: a message, an error (its message), or any value.
+        language: a code of :data:`LANGUAGES`; without it the reader's.
+
+    >>> tell(_("none"), "zh"), tell(_("none"), "en"), tell("warmup 100 > linear", "zh")
+    ('无', 'none', 'warmup 100 > linear')
+    """
+    if isinstance(text, BaseException) and len(text.args) == 1:
+        text = text.args[0]
+    if not isinstance(text, Message):
+        return str(text)
+    language = reader() if language is None else language
+    find = None if language == "en" else _templates(language)
+    if find is None:
+        return str(text)
+
+    def inside(value: object) -> object:
+        return value.in_words(find, inside) if isinstance(value, Message) else value
+
+    return text.in_words(find, inside)
+
+
+def look_up(text: str, language: str | None = None) -> str:
+    """A sentence without gaps whose literal is written somewhere else: a help text, a docstring's paragraph."""
+    return tell(Message(text.replace("{", "{{").replace("}", "}}"), {}), language)
+
+
+class _Lacking:
+    """What gettext asks for a sentence that a catalogue lacks: nothing, rather than the sentence itself."""
+
+    def gettext(self, message: str) -> None:
+        return None
+
+    def ngettext(self, one: str, many: str, n: int) -> None:
+        return None
+
+    def pgettext(self, context: str, message: str) -> None:
+        return None
+
+
+@cache
+def _templates(language: str) -> Callable[[Message], str | None] | None:
+    """How to find a message's template in a language; None, with one note, where the catalogue cannot be read."""
+    from gettext import GNUTranslations
+
+    path = Path(__file__).with_name(f"{language}.mo")
+    try:
+        with path.open("rb") as file:
+            catalogue = GNUTranslations(file)
+    # A damaged catalogue fails in whatever its reader happens to try; English is the answer to each.
+    except Exception as error:
+        _LOG.warning(
+            "%s cannot be read (%s): preheat speaks English. In a checkout, scripts/messages compile writes it.",
+            path, error,
+        )  # fmt: skip
+        return None
+    catalogue.add_fallback(_Lacking())  # type: ignore[arg-type] - typeshed asks for all of NullTranslations
+
+    def find(message: Message) -> str | None:
+        if message.plural is not None:
+            n = message.arguments["n"]
+            return catalogue.ngettext(message.id, message.plural, n)  # type: ignore[arg-type]
+        if message.context is not None:
+            return catalogue.pgettext(message.context, message.id)
+        return catalogue.gettext(message.id)
+
+    return find
