@@ -1,13 +1,18 @@
-"""The description in the package's metadata: the README without what only a checkout has.
+"""What the build does: the description in the package's metadata, and the catalogues of sentences.
 
-A package index shows the README away from its repository, where relative links and pictures lead nowhere.
+The description is the README without what only a checkout has: a package index shows it away from its repository, where
+relative links and pictures lead nowhere.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 _PICTURES = re.compile(r"^(\| *!\[.*\n\|[-|]+\n)+", re.M)  # a table of pictures, its rule below it
@@ -22,6 +27,19 @@ class DescriptionHook(MetadataHookInterface):
         """Set the field that pyproject.toml leaves open."""
         text = Path(self.root, "README.md").read_text(encoding="utf-8")
         metadata["readme"] = {"content-type": "text/markdown", "text": description(text)}
+
+
+class CatalogueHook(BuildHookInterface):
+    """Compiles the sentences of every language, for a wheel and for an editable install."""
+
+    def initialize(self, version: str, build_data: dict[str, object]) -> None:  # noqa: ARG002 - hatchling's signature
+        """A translation that does not fit its sentence fails the build."""
+        loader = SourceFileLoader("messages", str(Path(self.root, "scripts", "messages")))
+        script = module_from_spec(spec_from_loader("messages", loader))
+        kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # or scripts/ gets a cache
+        loader.exec_module(script)
+        sys.dont_write_bytecode = kept
+        script.compile_all()
 
 
 def description(readme: str) -> str:

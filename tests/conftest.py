@@ -2,6 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -9,10 +13,12 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["PREHEAT_LANG"] = "en"  # whatever the locale of whoever runs the tests
 
 import pytest
 from hypothesis import settings
 
+import preheat
 from support import balance
 
 settings.register_profile("preheat", deadline=None, derandomize=True)
@@ -22,6 +28,18 @@ settings.load_profile("preheat")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell starts what it sends to the background; children would ignore Ctrl-C as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+CATALOGUES = Path(preheat.__file__).parent / "messages"
+if not os.environ.get("PYTEST_XDIST_WORKER"):
+    # In a checkout nothing but an install compiles them; one that is older than its sentences would fail tests.
+    stale = [
+        path
+        for path in CATALOGUES.glob("*.po")
+        if not path.with_suffix(".mo").exists() or path.stat().st_mtime > path.with_suffix(".mo").stat().st_mtime
+    ]
+    if stale and find_spec("babel"):
+        subprocess.run([sys.executable, Path(__file__).parents[1] / "scripts" / "messages", "compile"], check=True)
 
 
 RECORDED = os.environ.get("PREHEAT_RECORD_TIMES")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule, parse
 from preheat.schedule.combine import everything_in
 from preheat.schedule.lengths import Absolute, count, positive
@@ -105,9 +106,9 @@ def check(
     warning first-update-at-zero
     warning mostly-near-zero
     """
-    lr = positive("lr", lr, "It is the peak learning rate.")
+    lr = positive("lr", lr, _("It is the peak learning rate."))
     given = parse(schedule) if isinstance(schedule, str) else schedule
-    bases = [positive("bases", base, "It is a learning rate.") for base in (bases or [lr])]
+    bases = [positive("bases", base, _("It is a learning rate.")) for base in (bases or [lr])]
     run = _evaluated(_over(given, updates), updates, lr, bases[0])
     findings = [finding for rule in _RULES for finding in rule(run)]
     findings += _floors_above(given, bases)
@@ -118,8 +119,8 @@ def _evaluated(schedule: Schedule, updates: int | None, lr: float, base: float) 
     known = schedule.for_base(base)
     length = known.horizon if updates is None else count("updates", updates, 1)
     if not length:
-        advice = "This schedule has no end: say how long the run is."
-        raise ScheduleError(refusal("updates", "given", updates, advice))
+        advice = _("This schedule has no end: say how long the run is.")
+        raise ScheduleError(refusal("updates", _("given"), updates, advice))
     last = math.ceil(length)
     positions = _looked_at(known, last)
     return _Run(known, last, lr, positions, known(positions), updates is not None)
@@ -172,7 +173,7 @@ def _nothing_trained(run: _Run) -> Iterator[Finding]:
 def _first_update(run: _Run) -> Iterator[Finding]:
     first, warmup = float(run.factors[0]), run.schedule.warmup_updates
     if first == 0.0 and run.peak:
-        advice = 'Take the native convention (with_convention("native")), which begins one step higher.'
+        advice = _('Take the native convention (with_convention("native")), which begins one step higher.')
         yield Finding("first-update-at-zero", "warning", "update 0 runs at 0 and trains nothing", advice)
     elif warmup and first >= run.peak:
         message = f"update 0 runs at the peak already, before a warm-up of {warmup:g} updates"
@@ -371,12 +372,14 @@ def diff(first: Schedule | str, second: Schedule | str, *, updates: int | None =
     """
     import numpy as np
 
-    lr = positive("lr", lr, "It is the peak learning rate.")
+    lr = positive("lr", lr, _("It is the peak learning rate."))
     given = [parse(one) if isinstance(one, str) else one for one in (first, second)]
     pair = [_over(one, updates).for_base(lr) for one in given]
     horizons = [math.ceil(one.horizon) for one in pair if one.horizon is not None]
     if updates is None and not horizons:
-        raise ScheduleError(refusal("updates", "given", None, "Neither schedule has an end: say how many to compare."))
+        raise ScheduleError(
+            refusal("updates", _("given"), None, _("Neither schedule has an end: say how many to compare."))
+        )
     last = max(horizons) if updates is None else int(count("updates", updates, 1))
     start, gap, gap_at, area, sums = None, 0.0, 0, 0.0, np.zeros(2)
     for begin in range(0, last, _BLOCK):  # so that a run of 10^8 updates takes no more memory than one of 10^6

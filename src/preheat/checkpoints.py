@@ -37,6 +37,7 @@ from preheat.dialects import read as read_config
 from preheat.dialects.torch import OWN_KEYS, state_class
 from preheat.dialects.torch import saved as saved_in
 from preheat.errors import ConfigError, DataError, PreheatError, refusal
+from preheat.messages import _, joined
 from preheat.schedule import Schedule, parse, resume
 from preheat.schedule.lengths import count, positive
 from preheat.schedule.operations import POLICIES, changed_fields
@@ -149,9 +150,9 @@ def check_resume(
     source = read_checkpoint(Path(checkpoint))
     notes: list[str] = []
     saved, base, position = _saved_schedule(source, notes)
-    peak = base if lr is None else positive("lr", lr, "It is the peak learning rate.")
+    peak = base if lr is None else positive("lr", lr, _("It is the peak learning rate."))
     if not peak:
-        raise ConfigError(refusal("lr", "given", None, "The checkpoint does not say what its base rate is."))
+        raise ConfigError(refusal("lr", _("given"), None, _("The checkpoint does not say what its base rate is.")))
     schedule = _resolved(asked, total, peak)
     bridge = int(count("bridge", bridge, 1))
     updates = _shown(position, saved, schedule)
@@ -187,7 +188,7 @@ def _saved_schedule(source: Checkpoint, notes: list[str]) -> tuple[Schedule | No
     bases = source.state.get("base_lrs")
     base = float(bases[0]) if isinstance(bases, list) and bases and isinstance(bases[0], (int, float)) else 0.0
     position = source.state.get("last_epoch")
-    whole = int(count("last_epoch", position, advice="The state is damaged."))
+    whole = int(count("last_epoch", position, advice=_("The state is damaged.")))
     arguments = {name: source.arguments[name] for name in _ARGUMENTS if source.arguments.get(name) is not None}
     if not arguments or source.total is None:
         notes.append("a LambdaLR does not save its function: what the run followed is not known")
@@ -203,8 +204,8 @@ def _resolved(asked: Schedule | str, total: int | None, base: float) -> Schedule
     schedule = parse(asked) if isinstance(asked, str) else asked
     if schedule.waits_for == "a plan":
         if total is None:
-            advice = "Its lengths are shares of the run: give total= (--updates)."
-            raise ConfigError(refusal("total", "given for this schedule", str(schedule), advice))
+            advice = _("Its lengths are shares of the run: give total= (--updates).")
+            raise ConfigError(refusal("total", _("given for this schedule"), str(schedule), advice))
         schedule = schedule.over(total)
     return schedule.for_base(base)
 
@@ -367,14 +368,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
-        raise DataError(refusal("checkpoint", "a file or folder that exists", str(path), "Check the path."))
+        raise DataError(refusal("checkpoint", _("a file or folder that exists"), str(path), _("Check the path.")))
     data = _data(path)
     if path.name in _OPTIMIZERS:
         return _beside(path, data)
     states = [*_states(data)]
     if not states:
-        advice = "No scheduler's state is in it. Give the file that has one, or the checkpoint's folder."
-        raise DataError(refusal("checkpoint", "one with a scheduler", str(path), advice))
+        advice = _("No scheduler's state is in it. Give the file that has one, or the checkpoint's folder.")
+        raise DataError(refusal("checkpoint", _("one with a scheduler"), str(path), advice))
     updates = data.get("global_step") if isinstance(data, Mapping) else None
     lightning = isinstance(data, Mapping) and "pytorch-lightning_version" in data
     own = {*states[0]} >= OWN_KEYS
@@ -404,20 +405,20 @@ def _folder(path: Path) -> Checkpoint:
         return _folder(max(numbered, key=lambda folder: int(folder.name.rpartition("-")[2])))
     if own or files:
         return read_checkpoint((own or files)[-1])
-    advice = f"Looked for {', '.join(_FILES)}, checkpoint-*, update-* and *.ckpt."
-    raise DataError(refusal("checkpoint", "a folder with one", str(path), advice))
+    advice = _("Looked for {FILES}, checkpoint-*, update-* and *.ckpt.", FILES=joined(", ", _FILES))
+    raise DataError(refusal("checkpoint", _("a folder with one"), str(path), advice))
 
 
 def _beside(path: Path, data: Any) -> Checkpoint:
     """A folder of transformers' Trainer or of Accelerate: the optimizer and the trainer's own state lie beside."""
     if not isinstance(data, Mapping):
-        raise DataError(refusal("checkpoint", "one with a scheduler", str(path), "Its state is no mapping."))
+        raise DataError(refusal("checkpoint", _("one with a scheduler"), str(path), _("Its state is no mapping.")))
     optimizer = path.with_name(_OPTIMIZERS[path.name])
     groups = _groups({"optimizer": _data(optimizer)}) if optimizer.is_file() else ()
     trainer = path.with_name("trainer_state.json")
     counts = _data(trainer) if trainer.is_file() else {}
     if not isinstance(counts, Mapping):
-        raise DataError(refusal("checkpoint", "one with the trainer's counts", str(trainer), "It is no mapping."))
+        raise DataError(refusal("checkpoint", _("one with the trainer's counts"), str(trainer), _("It is no mapping.")))
     arguments = path.with_name("training_args.bin")
     given = plain(read_inert(arguments)) if arguments.is_file() else {}
     transformers = path.suffix == ".pt"  # scheduler.pt is the Trainer's name, scheduler.bin Accelerate's
@@ -438,7 +439,7 @@ def _data(path: Path) -> Any:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(refusal("checkpoint", "JSON", str(path), f"{error}.")) from error
+            raise DataError(refusal("checkpoint", _("JSON"), str(path), f"{error}.")) from error
     return plain(read_inert(path))
 
 
@@ -490,7 +491,7 @@ _FORMATS = {
 }
 _REAL: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): collections.OrderedDict,
-    ("collections", "defaultdict"): lambda *_: {},  # its factory is left out
+    ("collections", "defaultdict"): lambda *_unused: {},  # its factory is left out
     ("collections", "Counter"): collections.Counter,
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
@@ -518,7 +519,7 @@ class Inert:
     args: tuple[Any, ...] = ()
     fields: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, *args: Any, **_: Any) -> None:
+    def __init__(self, *args: Any, **_unused: Any) -> None:
         self.args = args
 
     def __setstate__(self, state: Any) -> None:
@@ -579,24 +580,30 @@ def read_inert(path: Path) -> Any:
         with path.open("rb") as file:
             first = _Reader(file).load()
             if first == _LEGACY:
-                for _ in range(2):  # protocol and machine
+                for _unused in range(2):  # protocol and machine
                     _Reader(file).load()
                 return _Reader(file).load()
             return first
     except OSError as error:
-        raise DataError(refusal("checkpoint", "a file that can be read", str(path), f"{error.strerror}.")) from error
+        raise DataError(refusal("checkpoint", _("a file that can be read"), str(path), f"{error.strerror}.")) from error
     except Exception as error:  # a damaged pickle raises whatever it meets
-        advice = f"It is damaged, or nothing that torch wrote ({type(error).__name__}: {error})."
-        raise DataError(refusal("checkpoint", "what torch.save or pickle writes", str(path), advice)) from error
+        advice = _(
+            "It is damaged, or nothing that torch wrote ({kind}: {error}).", kind=type(error).__name__, error=error
+        )
+        raise DataError(refusal("checkpoint", _("what torch.save or pickle writes"), str(path), advice)) from error
 
 
 def _from_archive(path: Path) -> Any:
     with zipfile.ZipFile(path) as archive:
         name = next((name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"), None)
         if name is None:
-            raise DataError(refusal("checkpoint", "a torch archive", str(path), "It has no data.pkl."))
+            raise DataError(refusal("checkpoint", _("a torch archive"), str(path), _("It has no data.pkl.")))
         if archive.getinfo(name).file_size > _LARGEST:
-            raise DataError(refusal("checkpoint", f"below {_LARGEST:,} bytes beside its weights", str(path), "."))
+            raise DataError(
+                refusal(
+                    "checkpoint", _("below {LARGEST:,} bytes beside its weights", LARGEST=_LARGEST), str(path), _(".")
+                )
+            )
         return _Reader(io.BytesIO(archive.read(name)), archive, name.removesuffix("data.pkl")).load()
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from preheat import torch as driver
 from preheat._driver.runs import as_schedule
 from preheat.errors import ConfigError, ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import Timeline
 
@@ -44,7 +45,7 @@ class Scheduler(driver.Scheduler):
         ]
         return earlier
 
-    def _before_update(self, *_: Any) -> None:
+    def _before_update(self, *_unused: Any) -> None:
         """Once a group or sub-group: look whether somebody else has written, and whether there is a value at all."""
         self._stepping = self._seen = True
         # The groups in the engine's hands are ours, one at a time: they are read from the targets, not from the list.
@@ -114,8 +115,8 @@ def scheduler(
     _refuse_scheduler_section(config, given)
     for name in ("on_skip", "join"):
         if name in options:
-            advice = "DeepSpeed's engine counts updates that happened, in groups that stay."
-            raise ScheduleError(refusal(name, "left out with DeepSpeed", options[name], advice))
+            advice = _("DeepSpeed's engine counts updates that happened, in groups that stay.")
+            raise ScheduleError(refusal(name, _("left out with DeepSpeed"), options[name], advice))
     resolved = given if total is None else given.over(total)
 
     # A function of the optimizer, since the engine makes its own out of what it is given.
@@ -133,14 +134,16 @@ def _refuse_scheduler_section(config: Mapping[str, Any] | str | os.PathLike[str]
             with open(config, encoding="utf-8") as file:  # noqa: PTH123 - a path or its text
                 config = json.load(file)
         except (OSError, ValueError) as error:
-            advice = f"It could not be read: {error}."
-            raise ConfigError(refusal("config", "a DeepSpeed configuration or its JSON file", config, advice)) from None
+            advice = _("It could not be read: {error}.", error=error)
+            raise ConfigError(
+                refusal("config", _("a DeepSpeed configuration or its JSON file"), config, advice)
+            ) from None
     if not isinstance(config, Mapping):
-        advice = "Give the one that deepspeed.initialize gets."
-        raise ConfigError(refusal("config", "a DeepSpeed configuration or its JSON file", config, advice))
+        advice = _("Give the one that deepspeed.initialize gets.")
+        raise ConfigError(refusal("config", _("a DeepSpeed configuration or its JSON file"), config, advice))
     section = config.get("scheduler")
     if section:
         theirs = section.get("type") if isinstance(section, Mapping) else section
-        advice = "Take the section out of the configuration, or leave lr_scheduler out."
+        advice = _("Take the section out of the configuration, or leave lr_scheduler out.")
         both = f"{theirs} beside {schedule}"
-        raise ConfigError(refusal("scheduler", "the only one of the run", both, advice))
+        raise ConfigError(refusal("scheduler", _("the only one of the run"), both, advice))

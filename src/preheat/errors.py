@@ -86,6 +86,7 @@ class Refusal(Message):
     pieces: Mapping[str, object]
 
     def __new__(cls, name: str, rule: str, value: object, advice: str) -> Refusal:
+        """The English form, made of the pieces."""
         pieces = {"name": name, "rule": rule, "value": value, "advice": advice}
         frame = _FRAME if advice else _SHORT_FRAME
         framed = Message(frame, pieces)
@@ -183,7 +184,9 @@ def unknown_name(
     known = tuple(known)  # read twice, and callers hand over generators
     rows: str = _("none")
     if groups:
-        rows = joined("; ", [_("{names} ({group})", names=", ".join(words), group=key) for key, words in groups.items()])
+        rows = joined(
+            "; ", [_("{names} ({group})", names=", ".join(words), group=key) for key, words in groups.items()]
+        )
     elif known:
         rows = joined(", ", known)
     return refusal(name, rule, value, sentences(near_miss(value, known), advice, _("Known: {names}.", names=rows)))

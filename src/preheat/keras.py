@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from preheat._driver.traced import refuse_floats, traceable
 from preheat.errors import MissingExtraError, ScheduleError, refusal, unknown_name
+from preheat.messages import _
 from preheat.schedule import Schedule as Value
 from preheat.schedule.lengths import Timeline, count
 
@@ -25,7 +26,7 @@ except ImportError as error:
     # Keras without a backend fails on the backend's name (TensorFlow's, unless told otherwise).
     absent = str(error.name).split(".")[0]
     missing = "keras" if absent == "keras" else f"{absent}, the backend of keras,"
-    advice = "pip install 'keras>=3.12' jax, and set KERAS_BACKEND to jax (or torch)"
+    advice = _("pip install 'keras>=3.12' jax, and set KERAS_BACKEND to jax (or torch)")
     raise MissingExtraError(f"{missing} is not installed: {advice}") from error
 
 __all__ = ["Schedule", "use"]
@@ -63,7 +64,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     ) -> None:
         super().__init__()
         self.schedule, self.base = traceable(schedule, "learning_rate", learning_rate, total)
-        advice = "It is the optimizer's gradient_accumulation_steps."
+        advice = _("It is the optimizer's gradient_accumulation_steps.")
         self.accumulation = int(count("accumulation", accumulation, 1, advice=advice))
 
     def __call__(self, step: Any) -> Any:
@@ -114,11 +115,13 @@ def use(optimizer: Any, schedule: Value | str, *, total: int | Timeline | None =
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
     if not isinstance(inner, keras.optimizers.Optimizer):
-        raise ScheduleError(refusal("optimizer", "a Keras optimizer", optimizer, "Give the one that is to train."))
+        raise ScheduleError(
+            refusal("optimizer", _("a Keras optimizer"), optimizer, _("Give the one that is to train."))
+        )
     held = inner._learning_rate  # learning_rate itself would give the value that a schedule has now
     if callable(held) and not isinstance(held, keras.Variable):
         both = f"{type(held).__name__} beside {schedule}"
-        raise ScheduleError(refusal("optimizer", "without a schedule of its own", both, "Give it a plain rate."))
+        raise ScheduleError(refusal("optimizer", _("without a schedule of its own"), both, _("Give it a plain rate.")))
     accumulation = inner.gradient_accumulation_steps or 1
     rate = float(ops.convert_to_tensor(inner.learning_rate))
     inner.learning_rate = Schedule(schedule, rate, total=total, accumulation=accumulation)
@@ -131,9 +134,9 @@ def _namespace() -> Any:
     if name == "tensorflow":
         return _tensorflow()
     if name not in _NAMESPACES:
-        advice = "Set KERAS_BACKEND to one of them."
+        advice = _("Set KERAS_BACKEND to one of them.")
         known = (*_NAMESPACES, "tensorflow")
-        raise ScheduleError(unknown_name("backend", "one with arrays of float64", name, known, advice))
+        raise ScheduleError(unknown_name("backend", _("one with arrays of float64"), name, known, advice))
     return import_module(_NAMESPACES[name])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from preheat._driver.pace import Pace
 from preheat._driver.runs import Run, as_schedule, refuse_unknown_options
 from preheat.errors import MissingExtraError, ScheduleError, StateError, refusal
+from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Schedule
 from preheat.torch import Scheduler
@@ -89,16 +90,16 @@ class Schedules(Callback):
         """Refuse what cannot work before any data is loaded."""
         if trainer.strategy.handles_gradient_accumulation:
             kind = type(trainer.strategy).__name__
-            advice = "Give its engine preheat.deepspeed.scheduler instead."
-            raise ScheduleError(refusal("strategy", "one that steps torch optimizers itself", kind, advice))
+            advice = _("Give its engine preheat.deepspeed.scheduler instead.")
+            raise ScheduleError(refusal("strategy", _("one that steps torch optimizers itself"), kind, advice))
         foreign = [type(config.scheduler).__name__ for config in trainer.lr_scheduler_configs]
         if foreign:
             both = f"{', '.join(foreign)} beside {', '.join(map(str, self._asked))}"
-            advice = "Return the optimizers alone from configure_optimizers, or leave the callback out."
-            raise ScheduleError(refusal("scheduler", "the only one of its optimizer", both, advice))
+            advice = _("Return the optimizers alone from configure_optimizers, or leave the callback out.")
+            raise ScheduleError(refusal("scheduler", _("the only one of its optimizer"), both, advice))
         if not self._one_for_all and len(self._asked) != len(trainer.optimizers):
-            advice = "Give one for each optimizer, or a single one for all."
-            rule = f"as many as the {len(trainer.optimizers)} optimizers"
+            advice = _("Give one for each optimizer, or a single one for all.")
+            rule = _("as many as the {optimizers} optimizers", optimizers=len(trainer.optimizers))
             raise ScheduleError(refusal("schedule", rule, len(self._asked), advice))
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -122,15 +123,15 @@ class Schedules(Callback):
         states = self._saved or [scheduler.state_dict() for scheduler in self.schedulers]
         if len(states) != len(trainer.optimizers):
             counts = f"{len(states)} for {len(trainer.optimizers)} optimizers"
-            advice = "Load the weights alone, or a checkpoint that was saved with this callback."
-            raise StateError(refusal("checkpoint", "one with a state for every optimizer", counts, advice))
+            advice = _("Load the weights alone, or a checkpoint that was saved with this callback.")
+            raise StateError(refusal("checkpoint", _("one with a state for every optimizer"), counts, advice))
         return states
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:  # noqa: ARG002
         """Remember whose update is about to happen."""
         self._attempted.add(id(getattr(optimizer, "optimizer", optimizer)))
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_end(self, *_unused: Any) -> None:
         """Show the rates of the coming updates, for whoever logs before them."""
         # Only of those stepped in this batch: with accumulation most batches have no update.
         for scheduler in self.schedulers:
@@ -162,7 +163,7 @@ class Guard(Callback):
             if not config.reduce_on_plateau and not isinstance(config.scheduler, Scheduler)
         ]
 
-    def on_train_end(self, *_: Any) -> None:
+    def on_train_end(self, *_unused: Any) -> None:
         """Stop watching."""
         for pace in self.paces:
             pace.remove()

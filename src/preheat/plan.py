@@ -29,6 +29,7 @@ from fractions import Fraction
 from typing import Any
 
 from preheat.errors import PlanError, refusal
+from preheat.messages import _
 from preheat.schedule.lengths import Length, as_length, choice, count, in_updates, number
 
 TAILS = ("flush", "drop", "carry")
@@ -36,7 +37,7 @@ SHARDINGS = ("pad", "drop", "batches")
 CLOCKS = ("samples", "tokens")
 RULES = ("none", "linear", "sqrt")
 _ENDS = ("epochs", "max_steps", "max_samples", "max_tokens")
-_WHOLE = "Give a whole number, 1 or more."
+_WHOLE = _("Give a whole number, 1 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +238,8 @@ class Plan:
         if split_batches:
             rows, processes = _whole("batch_size", batch_size), _whole("world_size", world_size)
             if rows % processes:
-                rule = f"a multiple of world_size={processes} with split_batches"
-                raise PlanError(refusal("batch_size", rule, batch_size, "Each process gets an equal piece."))
+                rule = _("a multiple of world_size={processes} with split_batches", processes=processes)
+                raise PlanError(refusal("batch_size", rule, batch_size, _("Each process gets an equal piece.")))
             batch_size = rows // processes
         return cls(
             examples,
@@ -305,9 +306,11 @@ class Plan:
         for name, known, own in (("tail", TAILS, custom.tails), ("sharding", SHARDINGS, custom.shardings)):
             # Twice, so that a word nobody knows and one that this trainer does not do are refused differently.
             chosen = choice(name, getattr(self, name) or own[0], known, error=PlanError)
-            self._set(name, choice(name, chosen, own, f"{custom.title} does nothing else.", error=PlanError))
+            self._set(
+                name, choice(name, chosen, own, _("{title} does nothing else.", title=custom.title), error=PlanError)
+            )
         if self.examples is not None:
-            advice = "0 updates: the data set is empty." if self.examples == 0 else _WHOLE
+            advice = _("0 updates: the data set is empty.") if self.examples == 0 else _WHOLE
             self._set("examples", _whole("examples", self.examples, advice=advice))
         for name in ("batch_size", "accumulation", "world_size"):
             self._set(name, _whole(name, getattr(self, name)))
@@ -336,40 +339,46 @@ class Plan:
         custom = self._convention
         given = [name for name in _ENDS if getattr(self, name) is not None]
         if self.examples is None and self.epochs is not None:
-            advice = "Give max_steps, max_samples or max_tokens: nobody knows how long an epoch is."
-            raise PlanError(refusal("epochs", "left out where examples is unknown", self.epochs, advice))
+            advice = _("Give max_steps, max_samples or max_tokens: nobody knows how long an epoch is.")
+            raise PlanError(refusal("epochs", _("left out where examples is unknown"), self.epochs, advice))
         if len(given) > 1 and (custom.both == "none" or given != ["epochs", "max_steps"]):
-            advice = f"{given[0]} or {given[1]} ends the run: leave one out."
-            raise PlanError(refusal(given[1], f"left out where {given[0]} is given", getattr(self, given[1]), advice))
+            advice = _("{given} or {given2} ends the run: leave one out.", given=given[0], given2=given[1])
+            raise PlanError(
+                refusal(given[1], _("left out where {given} is given", given=given[0]), getattr(self, given[1]), advice)
+            )
         if not given and self.examples is not None:
-            advice = "Or give max_steps, max_samples or max_tokens."
-            raise PlanError(refusal("epochs", "given where nothing else ends the run", None, advice))
+            advice = _("Or give max_steps, max_samples or max_tokens.")
+            raise PlanError(refusal("epochs", _("given where nothing else ends the run"), None, advice))
         if not given and not custom.endless:
-            advice = f"{custom.title} needs it where examples is unknown."
-            raise PlanError(refusal("max_steps", "given", None, advice))
+            advice = _("{title} needs it where examples is unknown.", title=custom.title)
+            raise PlanError(refusal("max_steps", _("given"), None, advice))
         if self.max_tokens is not None and self.tokens_per_sample is None:
-            raise PlanError(refusal("tokens_per_sample", "given with max_tokens", None, "Give the tokens a row has."))
+            raise PlanError(
+                refusal("tokens_per_sample", _("given with max_tokens"), None, _("Give the tokens a row has."))
+            )
         if self.epochs is not None and custom.parts == "none" and not isinstance(self.epochs, int):
-            raise PlanError(refusal("epochs", f"whole in {custom.title}", self.epochs, "Give max_steps instead."))
+            raise PlanError(
+                refusal("epochs", _("whole in {title}", title=custom.title), self.epochs, _("Give max_steps instead."))
+            )
 
     def _refuse_no_updates(self) -> None:
         """Refuse a run of zero updates, by the number that is at fault."""
         batches = self.batches_per_epoch
         if not batches:
-            advice = "0 updates: lower batch_size or world_size, or set drop_last=False."
-            raise PlanError(refusal("examples", "enough for one full batch a process", self.examples, advice))
+            advice = _("0 updates: lower batch_size or world_size, or set drop_last=False.")
+            raise PlanError(refusal("examples", _("enough for one full batch a process"), self.examples, advice))
         if self.tail == "drop" and not self.updates_per_epoch:
-            advice = "0 updates: lower it, or set tail='flush'."
-            rule = f"at most {batches}, the batches of an epoch"
+            advice = _("0 updates: lower it, or set tail='flush'.")
+            rule = _("at most {batches}, the batches of an epoch", batches=batches)
             raise PlanError(refusal("accumulation", rule, self.accumulation, advice))
         if self.updates == 0:
-            advice = "0 updates: give more of them, lower accumulation, or set tail='flush'."
-            raise PlanError(refusal("epochs", "enough for one update", self.epochs, advice))
+            advice = _("0 updates: give more of them, lower accumulation, or set tail='flush'.")
+            raise PlanError(refusal("epochs", _("enough for one update"), self.epochs, advice))
 
     def _known_examples(self) -> int:
         if self.examples is None:
-            advice = "Count in updates, samples or tokens instead."
-            raise PlanError(refusal("examples", "known to count in epochs", None, advice))
+            advice = _("Count in updates, samples or tokens instead.")
+            raise PlanError(refusal("examples", _("known to count in epochs"), None, advice))
         return self.examples
 
     # --- counts --------------------------------------------------------------------------------------------------
@@ -432,7 +441,9 @@ class Plan:
 
     def _exact_tokens_per_update(self) -> Fraction:
         if self.tokens_per_sample is None:
-            raise PlanError(refusal("tokens_per_sample", "given to count in tokens", None, "Give tokens in a row."))
+            raise PlanError(
+                refusal("tokens_per_sample", _("given to count in tokens"), None, _("Give tokens in a row."))
+            )
         return _exact(self.tokens_per_sample) * self.samples_per_update
 
     def samples_at(self, position: int) -> int:
@@ -486,7 +497,7 @@ class Plan:
         else:
             updates = int(in_updates(name, length, self.updates, None))
         if not updates:
-            raise PlanError(refusal(name, "one update at least", str(length), "Give more of them."))
+            raise PlanError(refusal(name, _("one update at least"), str(length), _("Give more of them.")))
         return updates
 
     def warmup(self, warmup: int | float | str | Length) -> int:
@@ -505,12 +516,12 @@ class Plan:
         length = as_length("warmup", warmup)
         total = self.updates
         if isinstance(length, Length) and length.unit == "fraction" and total is None:
-            advice = "Or give max_steps, max_samples or max_tokens: a share needs a run with an end."
-            raise PlanError(refusal("warmup", "a number of updates where the run has no known end", warmup, advice))
+            advice = _("Or give max_steps, max_samples or max_tokens: a share needs a run with an end.")
+            raise PlanError(refusal("warmup", _("a number of updates where the run has no known end"), warmup, advice))
         updates = self._counted("warmup", length) if isinstance(length, Length) else length
         if total is not None and updates >= total:
-            advice = "The peak would never be used: shorten the warm-up or plan more updates."
-            raise PlanError(refusal("warmup", f"below the {total} updates of the run", warmup, advice))
+            advice = _("The peak would never be used: shorten the warm-up or plan more updates.")
+            raise PlanError(refusal("warmup", _("below the {total} updates of the run", total=total), warmup, advice))
         return updates
 
     def replan(
@@ -592,8 +603,8 @@ class Leg:
         if unit == "samples":
             return Fraction(self.samples_per_update)
         if self.tokens_per_sample is None:
-            advice = "Give the tokens a row has."
-            raise PlanError(refusal("tokens_per_sample", "given to count in tokens", None, advice))
+            advice = _("Give the tokens a row has.")
+            raise PlanError(refusal("tokens_per_sample", _("given to count in tokens"), None, advice))
         return _exact(self.tokens_per_sample) * self.samples_per_update
 
 
@@ -671,8 +682,8 @@ class Replanned:
         begin = _whole("at", at, last.start, "Updates already planned stay: give completed updates.")
         total = self.updates
         if total is not None and begin >= total:
-            rule = f"below the {total} updates of the run"
-            raise PlanError(refusal("at", rule, at, "Change the batch before the end."))
+            rule = _("below the {total} updates of the run", total=total)
+            raise PlanError(refusal("at", rule, at, _("Change the batch before the end.")))
 
         def chosen(name: str, value: Any) -> int:
             return int(getattr(last, name)) if value is None else _whole(name, value)
@@ -851,16 +862,16 @@ def _whole(name: str, value: Any, least: int = 1, advice: str = _WHOLE) -> int:
 
 def _above_zero(name: str, value: Any) -> int | float:
     """``value`` as a finite number > 0; whole floats become ints, so that 3.0 epochs are counted like 3."""
-    advice = "Give a number above zero."
+    advice = _("Give a number above zero.")
     plain = number(name, value, advice, error=PlanError)
     if plain <= 0:
-        raise PlanError(refusal(name, "> 0", value, advice))
+        raise PlanError(refusal(name, _("> 0"), value, advice))
     return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
 
 
 def _flag(name: str, value: Any, advice: str) -> None:
     if not isinstance(value, bool):
-        raise PlanError(refusal(name, "True or False", value, advice))
+        raise PlanError(refusal(name, _("True or False"), value, advice))
 
 
 def _exact(value: float) -> Fraction:

@@ -42,6 +42,7 @@ from preheat._driver.targets import (
     resumed,
 )
 from preheat.errors import ScheduleError, StateError, missing_extra, refusal
+from preheat.messages import _, joined
 from preheat.schedule import Schedule
 from preheat.schedule.combine import Strict, everything_in
 from preheat.schedule.lengths import choice, count, number
@@ -60,10 +61,10 @@ _LOG = logging.getLogger("preheat")
 _RATE = itemgetter("lr")
 _JOIN = ("current", "fresh")
 _RESUME = ("error", "keep", "replace", "rescale", "bridge", "rebase")
-_COMPOSE = "The optimizer's updates move the clock: compose schedules, or load a state, to start elsewhere."
+_COMPOSE = _("The optimizer's updates move the clock: compose schedules, or load a state, to start elsewhere.")
 _STATE_VERSION = 1
 _STATE_KEYS = {"version", "position", "previewed", "skipped", "schedules", "fingerprint", "groups"}
-_DAMAGED = "The state is damaged."
+_DAMAGED = _("The state is damaged.")
 
 
 class Scheduler(LRScheduler):
@@ -131,11 +132,13 @@ class Scheduler(LRScheduler):
         bridge: int = 0,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise ScheduleError(refusal("optimizer", "a torch optimizer", optimizer, "Give the optimizer to drive."))
+            raise ScheduleError(
+                refusal("optimizer", _("a torch optimizer"), optimizer, _("Give the optimizer to drive."))
+            )
         if not isinstance(schedule, Schedule):
-            advice = "Make one with preheat.get_schedule."
-            raise ScheduleError(refusal("schedule", "a preheat Schedule", schedule, advice))
-        start = int(count("last_epoch", last_epoch, -1, advice="-1 starts at update 0.")) + 1
+            advice = _("Make one with preheat.get_schedule.")
+            raise ScheduleError(refusal("schedule", _("a preheat Schedule"), schedule, advice))
+        start = int(count("last_epoch", last_epoch, -1, advice=_("-1 starts at update 0."))) + 1
         self.join = join if isinstance(join, Schedule) else choice("join", join, _JOIN)
         self.on_foreign = choice("on_foreign", on_foreign, ("error", "warn", "adopt"))
         self.on_skip = choice("on_skip", on_skip, ("hold", "advance"))
@@ -227,7 +230,7 @@ class Scheduler(LRScheduler):
 
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
-        raise ScheduleError(refusal("last_epoch", "left to the optimizer's updates", value, _COMPOSE))
+        raise ScheduleError(refusal("last_epoch", _("left to the optimizer's updates"), value, _COMPOSE))
 
     # --- what is driven ------------------------------------------------------------------------------------------
 
@@ -381,10 +384,10 @@ class Scheduler(LRScheduler):
 
     def _refuse_to_step(self, epoch: int | None) -> None:
         if epoch is not None:
-            raise ScheduleError(refusal("epoch", "left out of step()", epoch, _COMPOSE))
+            raise ScheduleError(refusal("epoch", _("left out of step()"), epoch, _COMPOSE))
         if not self._handles:
-            advice = "Another scheduler took the optimizer over, or detach() was called: step that one."
-            raise ScheduleError(refusal("scheduler", "attached to its optimizer", "a detached one", advice))
+            advice = _("Another scheduler took the optimizer over, or detach() was called: step that one.")
+            raise ScheduleError(refusal("scheduler", _("attached to its optimizer"), "a detached one", advice))
 
     def _warn_past_end(self) -> None:
         """Once: the schedule is over and the run is not."""
@@ -456,8 +459,10 @@ class Scheduler(LRScheduler):
             theirs, ours = float(target.read()), float(shown[0] if isinstance(shown, tuple) else shown)
             what = f"{target.key} of group {target.name}"
             if self.on_foreign == "error":
-                advice = "Change the schedule, or pass on_foreign='adopt' to go on from that value, or 'warn'."
-                raise ScheduleError(refusal(what, f"left to the scheduler, which wrote {ours:g}", theirs, advice))
+                advice = _("Change the schedule, or pass on_foreign='adopt' to go on from that value, or 'warn'.")
+                raise ScheduleError(
+                    refusal(what, _("left to the scheduler, which wrote {ours:g}", ours=ours), theirs, advice)
+                )
             _LOG.warning("%s was set to %g where the scheduler had written %g", what, theirs, ours)
             if self.on_foreign == "adopt":
                 # The base whose schedule passes through their value; where the schedule is at 0 none does.
@@ -506,7 +511,7 @@ class Scheduler(LRScheduler):
         self._handles = []
         self._usual = False  # so that step() comes to its refusal
 
-    def _after_load(self, *_: Any) -> None:
+    def _after_load(self, *_unused: Any) -> None:
         """The optimizer's state was loaded over the groups: show our values in them again."""
         self._find_groups()
         self._regroup()
@@ -579,11 +584,14 @@ class Scheduler(LRScheduler):
         state = _SavedState.read(state_dict)
         asked = self._asked
         bases = {slot: base for slot, base in state.bases.items() if slot in asked}
-        missing = {name for name, _ in state.bases} - {name for name, _ in asked}
+        missing = {name for name, _unused in state.bases} - {name for name, _unused in asked}
         if missing:
             names = ", ".join(sorted(missing))
-            advice = f"The optimizer has no such group; it has {', '.join(dict.fromkeys(name for name, _ in asked))}."
-            raise StateError(refusal("groups", "those of the saved state", f"no {names}", advice))
+            advice = _(
+                "The optimizer has no such group; it has {fromkeys}.",
+                fromkeys=joined(", ", dict.fromkeys((name for name, _unused in asked))),
+            )
+            raise StateError(refusal("groups", _("those of the saved state"), f"no {names}", advice))
         other_schedule = state.fingerprint != self._given.fingerprint
         other_base = any(base != asked[slot] for slot, base in bases.items())
         if (other_schedule or other_base) and policy == "error":
@@ -633,7 +641,7 @@ class Scheduler(LRScheduler):
             f" {base * before.for_base(base)(position):g} and would be {now * after.for_base(now)(position):g}."
             " Say what wins: resume='keep', 'replace', 'rescale', 'bridge' (with bridge=updates) or 'rebase'."
         )
-        rule = f"the saved one, {state.spec.shared}"
+        rule = _("the saved one, {shared}", shared=state.spec.shared)
         return StateError(refusal("schedule", rule, str(self._given.shared), advice))
 
 
@@ -672,7 +680,7 @@ class UsageLog:
         """Open a segment; one in which nothing happened is replaced."""
         if self.segments and not any(self.segments[-1].columns):
             self.segments.pop()
-        segment = Segment(bases, [array("d") for _ in range(columns)])
+        segment = Segment(bases, [array("d") for _unused in range(columns)])
         self.segments.append(segment)
         return segment
 
@@ -720,14 +728,16 @@ class _SavedState:
         """
         if not isinstance(state, Mapping) or set(state) != _STATE_KEYS:
             keys = sorted(map(str, state)) if isinstance(state, Mapping) else state
-            raise StateError(refusal("state_dict", "one that preheat wrote", keys, "Load the state of this scheduler."))
+            raise StateError(
+                refusal("state_dict", _("one that preheat wrote"), keys, _("Load the state of this scheduler."))
+            )
         if state["version"] != _STATE_VERSION:
-            advice = "It was written by another release of preheat."
+            advice = _("It was written by another release of preheat.")
             raise StateError(refusal("version", str(_STATE_VERSION), state["version"], advice))
         for name in ("position", "previewed"):
             value = state[name]
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise StateError(refusal(name, "an int >= 0", value, _DAMAGED))
+                raise StateError(refusal(name, _("an int >= 0"), value, _DAMAGED))
         try:
             spec = Spec.from_data(state["schedules"])
             bases = {
@@ -740,7 +750,7 @@ class _SavedState:
             if spec.of("lr", EVERY) is None:
                 raise KeyError("lr")
         except (AttributeError, TypeError, KeyError, ScheduleError) as error:
-            raise StateError(refusal("state_dict", "readable", str(error), _DAMAGED)) from None
+            raise StateError(refusal("state_dict", _("readable"), str(error), _DAMAGED)) from None
         return _SavedState(
             state["position"], state["previewed"], state["skipped"], spec, state["fingerprint"], bases, joined
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from preheat._driver.runs import Run, as_schedule, refuse_unknown_options
 from preheat._driver.targets import innermost
 from preheat.errors import ScheduleError, missing_extra, refusal
+from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Schedule
 
@@ -52,12 +53,14 @@ def use(trainer: Trainer, schedule: Schedule | str, *, tokens_per_sample: float 
     except ImportError as error:
         raise missing_extra("transformers", "train") from error
     if not isinstance(trainer, Trainer):
-        raise ScheduleError(refusal("trainer", "a transformers.Trainer", trainer, "Give the one that is to train."))
+        raise ScheduleError(
+            refusal("trainer", _("a transformers.Trainer"), trainer, _("Give the one that is to train."))
+        )
     chosen = as_schedule(schedule)
     if trainer.lr_scheduler is not None:
         owner = f"{type(trainer.lr_scheduler).__name__} beside {chosen}"
-        advice = "Leave the scheduler out of optimizers=(...), or use() out."
-        raise ScheduleError(refusal("trainer", "without a scheduler of its own", owner, advice))
+        advice = _("Leave the scheduler out of optimizers=(...), or use() out.")
+        raise ScheduleError(refusal("trainer", _("without a scheduler of its own"), owner, advice))
     # Now, and not an hour later when the data is loaded and training begins.
     refuse_unknown_options(options)
     trainer.create_scheduler = _Creator(trainer, chosen, tokens_per_sample, options)  # type: ignore[method-assign]
@@ -80,8 +83,8 @@ class _Creator:
             if getattr(trainer.lr_scheduler, "scheduler", None) is self.made is not None:
                 return trainer.lr_scheduler  # DeepSpeed's engine has asked before, and Accelerate has wrapped it
             owner = f"{type(trainer.lr_scheduler).__name__} beside {self.schedule}"
-            advice = "Take the scheduler out of DeepSpeed's configuration, or leave use() out."
-            raise ScheduleError(refusal("scheduler", "the only one of the run", owner, advice))
+            advice = _("Take the scheduler out of DeepSpeed's configuration, or leave use() out.")
+            raise ScheduleError(refusal("scheduler", _("the only one of the run"), owner, advice))
         _say_what_is_not_used(trainer.args)
         schedule = _run(trainer, num_training_steps, self.tokens_per_sample).resolve(self.schedule)
         self.made = self._scheduler(trainer.optimizer if optimizer is None else optimizer, schedule)
@@ -101,8 +104,8 @@ class _Creator:
         stepped = innermost(optimizer)
         # Layer-wise optimizers (GaLore) step one real optimizer a parameter in its backward hook; this one is a dummy.
         if hasattr(stepped, "optimizer_dict"):
-            advice = "Take an optim of TrainingArguments that is not layer-wise."
-            raise ScheduleError(refusal("optim", "one optimizer for all layers", type(stepped).__name__, advice))
+            advice = _("Take an optim of TrainingArguments that is not layer-wise.")
+            raise ScheduleError(refusal("optim", _("one optimizer for all layers"), type(stepped).__name__, advice))
         return Scheduler(optimizer, schedule, **self.options)
 
 

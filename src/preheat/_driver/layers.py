@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import number, positive
 
@@ -52,15 +53,17 @@ def layer_groups(
     >>> [(group["name"], group["lr"]) for group in layer_groups(model, 1e-3, decay=0.5)]
     [('layer 1', 0.00025), ('layer 2', 0.0005), ('layer 3', 0.001)]
     """
-    top = positive("lr", lr, "It is the rate of the last layer.")
+    top = positive("lr", lr, _("It is the rate of the last layer."))
     factor = number("decay", decay)
     if not 0 < factor <= 1:
-        raise ScheduleError(refusal("decay", "in (0, 1]", decay, "1 gives every layer the same rate."))
+        raise ScheduleError(refusal("decay", _("in (0, 1]"), decay, _("1 gives every layer the same rate.")))
     named = list(model.named_parameters())  # a shared parameter appears once
-    rule = layer_of or _layer_rule([name for name, _ in named])
-    layers = {name: rule(name) for name, _ in named}
-    if not any(parameter.requires_grad for _, parameter in named):
-        raise ScheduleError(refusal("model", "trainable", "no parameter that requires a gradient", "Unfreeze some."))
+    rule = layer_of or _layer_rule([name for name, _unused in named])
+    layers = {name: rule(name) for name, _unused in named}
+    if not any(parameter.requires_grad for _unused, parameter in named):
+        raise ScheduleError(
+            refusal("model", _("trainable"), "no parameter that requires a gradient", _("Unfreeze some."))
+        )
     last = max(layers.values())
     groups: dict[tuple[int, bool], Group] = {}
     for name, parameter in named:
@@ -117,8 +120,8 @@ def _layer_rule(names: Sequence[str]) -> Callable[[str], int]:
         if block:
             blocks.setdefault(block[1], set()).add(int(block[2]))
     if not blocks:
-        advice = "Say where its layers are: layer_of=lambda name: ..."
-        raise ScheduleError(refusal("model", "one with numbered blocks", ", ".join(names[:3]), advice))
+        advice = _("Say where its layers are: layer_of=lambda name: ...")
+        raise ScheduleError(refusal("model", _("one with numbered blocks"), ", ".join(names[:3]), advice))
     # The longest: models have short lists besides, such as the two layers of a head.
     stem = max(blocks, key=lambda key: len(blocks[key]))
     depth = max(blocks[stem]) + 1

@@ -10,6 +10,7 @@ import logging
 from typing import Any
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule.lengths import count
 
 _LOG = logging.getLogger("preheat")
@@ -52,7 +53,7 @@ class Pace:
 
         inner = getattr(scheduler, "scheduler", scheduler)  # of Accelerate's wrapper
         if not isinstance(inner, LRScheduler):
-            raise ScheduleError(refusal("scheduler", "a torch scheduler", scheduler, "Give the one to watch."))
+            raise ScheduleError(refusal("scheduler", _("a torch scheduler"), scheduler, _("Give the one to watch.")))
         self.run = None if run is None else int(count("run", run, 1))
         self._judged_at = int(count("after", after, 1))
         if self.run is not None:
@@ -86,7 +87,7 @@ class Pace:
         """Stop watching."""
         self._handle.remove()
 
-    def _after_update(self, *_: Any) -> None:
+    def _after_update(self, *_unused: Any) -> None:
         self.updates += 1
         if self.updates == self._judged_at:
             # Again later: one that is stepped at the end of every epoch has not moved at all in the first.

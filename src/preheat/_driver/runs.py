@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from preheat.errors import PlanError, ScheduleError, refusal, unknown_name
+from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Length, Schedule, parse
 
@@ -25,8 +26,8 @@ def as_schedule(schedule: Any) -> Schedule:
         return parse(schedule)
     if isinstance(schedule, Schedule):
         return schedule
-    advice = 'Give one, or its words, as in "warmup 10% > cosine to 0.1".'
-    raise ScheduleError(refusal("schedule", "a preheat Schedule", schedule, advice))
+    advice = _('Give one, or its words, as in "warmup 10% > cosine to 0.1".')
+    raise ScheduleError(refusal("schedule", _("a preheat Schedule"), schedule, advice))
 
 
 def refuse_unknown_options(options: Mapping[str, Any]) -> None:
@@ -36,7 +37,7 @@ def refuse_unknown_options(options: Mapping[str, Any]) -> None:
     known = [name for name, item in inspect.signature(Scheduler).parameters.items() if item.kind is item.KEYWORD_ONLY]
     for name in options:
         if name not in known:
-            raise ScheduleError(unknown_name("option", "one that the scheduler takes", name, known))
+            raise ScheduleError(unknown_name("option", _("one that the scheduler takes"), name, known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,11 @@ class Run:
     def in_updates(self, length: Length) -> int:
         """A length in epochs, samples or tokens, as our plan counts it."""
         if self.plan is None:
-            advice = f"{self.trainer} does not say how its data is batched: give updates, or a share of the run."
-            raise PlanError(refusal("length", "in updates or a share of the run", str(length), advice))
+            advice = _(
+                "{trainer} does not say how its data is batched: give updates, or a share of the run.",
+                trainer=self.trainer,
+            )
+            raise PlanError(refusal("length", _("in updates or a share of the run"), str(length), advice))
         return self.plan.in_updates(length)
 
     def resolve(self, schedule: Schedule) -> Schedule:
@@ -95,6 +99,10 @@ class Run:
             # Of an endless run it is the length that is missing, whatever the schedule itself complains of.
             if self.updates is not None:
                 raise
-            rule = f"one that needs no horizon where {self.trainer} does not know its run ({self.arithmetic})"
-            advice = "Set max_steps, or end with a phase that can run for ever: hold, inverse_sqrt, power_law."
+            rule = _(
+                "one that needs no horizon where {trainer} does not know its run ({arithmetic})",
+                trainer=self.trainer,
+                arithmetic=self.arithmetic,
+            )
+            advice = _("Set max_steps, or end with a phase that can run for ever: hold, inverse_sqrt, power_law.")
             raise ScheduleError(refusal("schedule", rule, str(schedule), advice)) from None

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ScheduleError, refusal, unknown_name
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import number
 from preheat.schedule.operations import resume
@@ -97,8 +98,12 @@ def check_ranges(targets: list[Target]) -> None:
         update, factor = highest[schedule]
         value = target.base * factor
         if split_key(target.key)[0] in _SHARES and value >= 1.0:
-            advice = f"It gets there at update {update}: lower its schedule or its base, {target.base:g}."
-            raise ScheduleError(refusal(f"{target.key} of group {target.name}", "below 1", value, advice))
+            advice = _(
+                "It gets there at update {update}: lower its schedule or its base, {base:g}.",
+                update=update,
+                base=target.base,
+            )
+            raise ScheduleError(refusal(f"{target.key} of group {target.name}", _("below 1"), value, advice))
 
 
 def _highest(schedule: Schedule) -> tuple[int, float]:
@@ -122,8 +127,8 @@ def split_key(key: str) -> tuple[str, int | None]:
     """
     match = _KEY.fullmatch(key)
     if match is None:
-        advice = "As in weight_decay or betas[0]."
-        raise ScheduleError(refusal("hyperparameter", "the name of a number in the groups", key, advice))
+        advice = _("As in weight_decay or betas[0].")
+        raise ScheduleError(refusal("hyperparameter", _("the name of a number in the groups"), key, advice))
     return match[1], None if match[2] is None else int(match[2])
 
 
@@ -133,8 +138,8 @@ def group_names(groups: list[Group]) -> list[str]:
     # Saved states and rules go by name: two alike would share a base value.
     for name in names:
         if names.count(name) > 1:
-            advice = "Give every group a name of its own."
-            raise ScheduleError(refusal("group names", "different", name, advice))
+            advice = _("Give every group a name of its own.")
+            raise ScheduleError(refusal("group names", _("different"), name, advice))
     return names
 
 
@@ -143,18 +148,18 @@ def rule_for(rules: Mapping[Any, Rule], name: str, default: Schedule) -> Schedul
     rule = rules.get(name, default)
     if isinstance(rule, Schedule):
         return rule
-    return default * float(number(f"groups[{name!r}]", rule, "Give a Schedule, or a number times the shared one."))
+    return default * float(number(f"groups[{name!r}]", rule, _("Give a Schedule, or a number times the shared one.")))
 
 
 def named_rules(what: str, rules: Any, names: list[str]) -> dict[str, Rule]:
     """Rules with their groups' names as text; a rule for no group is refused."""
     if not isinstance(rules, Mapping):
-        advice = "As in {'head': schedule, 'embeddings': 0.1}."
-        raise ScheduleError(refusal(what, "a dictionary of groups", rules, advice))
+        advice = _("As in {{'head': schedule, 'embeddings': 0.1}}.")
+        raise ScheduleError(refusal(what, _("a dictionary of groups"), rules, advice))
     named = {str(name): rule for name, rule in rules.items()}
     for name in named:
         if name not in names:
-            raise ScheduleError(unknown_name(what, "named after groups", name, names))
+            raise ScheduleError(unknown_name(what, _("named after groups"), name, names))
     return named
 
 
@@ -173,7 +178,7 @@ def base_value(group: Group, key: str) -> float:
         return float(value)
     except (TypeError, IndexError, ValueError):
         known = [name for name, value in group.items() if name not in ("params", "name") and value is not None]
-        raise ScheduleError(unknown_name("hyperparameter", "a number in the groups", key, known)) from None
+        raise ScheduleError(unknown_name("hyperparameter", _("a number in the groups"), key, known)) from None
 
 
 def holds_tensors(group: Group) -> bool:
@@ -190,9 +195,9 @@ def refuse_shared_tensors(targets: list[Target]) -> None:
         if hasattr(held, "fill_"):
             first = holders.setdefault(id(held), target)
             if (first.base, first.effective()) != (target.base, target.effective()):
-                advice = "Give each group a tensor of its own: they are to hold different values."
+                advice = _("Give each group a tensor of its own: they are to hold different values.")
                 both = f"one shared by groups {first.name} and {target.name}"
-                raise ScheduleError(refusal(target.key, "a tensor of each group's own", both, advice))
+                raise ScheduleError(refusal(target.key, _("a tensor of each group's own"), both, advice))
 
 
 def mark(held: Any, value: float) -> Any:
@@ -294,11 +299,13 @@ def build_spec(schedule: Schedule, groups: Mapping[str, Rule], also: Mapping[str
     }
     for key, rule in also.items():
         if key == "lr":
-            raise ScheduleError(refusal("also", "about other numbers than lr", key, "Give lr as schedule and groups."))
+            raise ScheduleError(
+                refusal("also", _("about other numbers than lr"), key, _("Give lr as schedule and groups."))
+            )
         own = {EVERY: rule} if isinstance(rule, Schedule) else named_rules(f"also[{key!r}]", rule, names)
         for name, one in own.items():
             if not isinstance(one, Schedule):
-                raise ScheduleError(refusal(f"also[{key!r}]", "a Schedule", one, f"For group {name}."))
+                raise ScheduleError(refusal(f"also[{key!r}]", _("a Schedule"), one, _("For group {name}.", name=name)))
         rules[key] = dict(own)  # type: ignore[arg-type]
     return Spec(rules)
 
@@ -317,8 +324,8 @@ def innermost(optimizer: Optimizer) -> Optimizer:
 def refuse_without_initial_lr(optimizer: Optimizer) -> None:
     """Refuse to go on after an update in groups that carry no base value."""
     if not all("initial_lr" in group for group in optimizer.param_groups):
-        advice = "Load the optimizer's state first, or resume with the scheduler's own state."
-        raise ScheduleError(refusal("last_epoch", "-1 for groups without initial_lr", "a later update", advice))
+        advice = _("Load the optimizer's state first, or resume with the scheduler's own state.")
+        raise ScheduleError(refusal("last_epoch", _("-1 for groups without initial_lr"), "a later update", advice))
 
 
 def refuse_parts() -> None:
@@ -334,5 +341,5 @@ def refuse_sharded(groups: list[dict[str, Any]]) -> None:
 
 
 def _by_an_engine(engine: str) -> ScheduleError:
-    advice = "Give deepspeed.initialize(lr_scheduler=preheat.deepspeed.scheduler(schedule, config)) instead."
-    return ScheduleError(refusal("optimizer", "stepped once an update", engine, advice))
+    advice = _("Give deepspeed.initialize(lr_scheduler=preheat.deepspeed.scheduler(schedule, config)) instead.")
+    return ScheduleError(refusal("optimizer", _("stepped once an update"), engine, advice))

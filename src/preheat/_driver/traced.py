@@ -7,6 +7,7 @@ from typing import Any
 
 from preheat._driver.runs import as_schedule
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.combine import Repeat, Strict, UserFunction, everything_in
 from preheat.schedule.lengths import Timeline, positive
@@ -33,18 +34,18 @@ def traceable(schedule: Schedule | str, name: str, base: Any, total: int | Timel
         ScheduleError: naming the part and what to do, also where lengths still wait for ``total``.
     """
     given = as_schedule(schedule)
-    rate = positive(name, base, "It is the peak learning rate.")
+    rate = positive(name, base, _("It is the peak learning rate."))
     resolved = (given if total is None else given.over(total)).for_base(rate)
     resolved._refuse_waiting()
     for part in everything_in(resolved):
         for is_refused, advice in _REFUSED:
             if is_refused(part):
-                raise ScheduleError(refusal("schedule", "one that can be compiled", str(part), advice))
+                raise ScheduleError(refusal("schedule", _("one that can be compiled"), str(part), advice))
     return resolved, rate
 
 
 def refuse_floats(dtype: str, count: Any) -> None:
     """Refuse counts that are not whole: float32 skips some beyond 2 ** 24."""
     if "int" not in dtype:
-        advice = "Count completed updates in an integer type."
-        raise ScheduleError(refusal("count", "an integer or an array of them", count, advice))
+        advice = _("Count completed updates in an integer type.")
+        raise ScheduleError(refusal("count", _("an integer or an array of them"), count, advice))

@@ -16,6 +16,7 @@ import numpy as np
 from preheat.advice.last_iterate import Answer
 from preheat.advice.runs import RunLog, refuse_mixed
 from preheat.errors import DataError, ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule.lengths import ratio
 from preheat.view.figure import mean_width, running_mean
 
@@ -89,7 +90,9 @@ class EarlyStoppingCheck(Answer):
             if math.isclose(one.share, share):
                 return one
         known = ", ".join(f"{one.share:g}" for one in self.rungs)
-        raise ScheduleError(refusal("share", f"one of {known}", share, "Ask about it with shares=..."))
+        raise ScheduleError(
+            refusal("share", _("one of {known}", known=known), share, _("Ask about it with shares=..."))
+        )
 
     def prune(self, share: float, *, within: bool = False) -> None:
         """Pass if runs may be stopped at ``share``, refuse with the reason if not.
@@ -104,13 +107,17 @@ class EarlyStoppingCheck(Answer):
         one = self.rung(share)
         known = one.within if within else one.agreement
         if known is None:
-            advice = f"Give groups, with {_FEWEST_IN_GROUP} runs or more in one."
-            raise DataError(refusal("agreement within groups", "known", None, advice))
+            advice = _("Give groups, with {FEWEST_IN_GROUP} runs or more in one.", FEWEST_IN_GROUP=_FEWEST_IN_GROUP)
+            raise DataError(refusal("agreement within groups", _("known"), None, advice))
         if known < self.least:
             where = "within a shape" if within else "across shapes" if self.groups > 1 else "of these runs"
-            advice = f"The leader there ended {one.regret:.4g} above the best run: run them to the end."
+            advice = _(
+                "The leader there ended {regret:.4g} above the best run: run them to the end.", regret=one.regret
+            )
             name = f"agreement {where} at {share:.0%} of the run"
-            raise DataError(refusal(name, f"at least {self.least:g} to stop runs there", round(known, 2), advice))
+            raise DataError(
+                refusal(name, _("at least {least:g} to stop runs there", least=self.least), round(known, 2), advice)
+            )
 
     def explain(self) -> str:
         """A table of the rungs, a verdict, and what it assumes."""
@@ -160,13 +167,15 @@ def check_early_stopping(
     >>> check_early_stopping(runs, [0.5]).rung(0.5).agreement
     1.0
     """
-    least = ratio("least", least, "It is a rank correlation.")
+    least = ratio("least", least, _("It is a rank correlation."))
     if len(runs) < _FEWEST:
-        advice = "Of fewer, an order that agrees is chance."
-        raise DataError(refusal("runs", f"{_FEWEST} or more", len(runs), advice))
+        advice = _("Of fewer, an order that agrees is chance.")
+        raise DataError(refusal("runs", _("{FEWEST} or more", FEWEST=_FEWEST), len(runs), advice))
     if groups is not None and len(groups) != len(runs):
         raise DataError(
-            refusal("groups", f"one for each of the {len(runs)} runs", len(groups), "Name each run's shape.")
+            refusal(
+                "groups", _("one for each of the {runs} runs", runs=len(runs)), len(groups), _("Name each run's shape.")
+            )
         )
     refuse_mixed((run.name, run.held_out) for run in runs)
     for run in runs:
@@ -174,11 +183,11 @@ def check_early_stopping(
     # Logs of one length may end a row apart.
     ends = [int(run.updates[-1]) for run in runs]
     if max(ends) - min(ends) > _SAME_LENGTH * max(ends):
-        advice = "Losses at one share of runs of different length are no rungs: compare runs of one horizon."
-        raise DataError(refusal("runs", "of one length", sorted({*ends}), advice))
+        advice = _("Losses at one share of runs of different length are no rungs: compare runs of one horizon.")
+        raise DataError(refusal("runs", _("of one length"), sorted({*ends}), advice))
     wanted = sorted({_share(one) for one in shares})
     if not wanted:
-        raise ScheduleError(refusal("shares", "one or more", [*shares], "Name a rung, such as 0.5."))
+        raise ScheduleError(refusal("shares", _("one or more"), [*shares], _("Name a rung, such as 0.5.")))
     names = [""] * len(runs) if groups is None else [*groups]
     used, notes = _quiet(runs)
     rungs = tuple(_rung(used, share, names) for share in wanted)
@@ -213,9 +222,9 @@ def _noise(losses: Floats) -> float:
 
 
 def _share(value: float) -> float:
-    share = ratio("shares", value, "It is a share of the run.")
+    share = ratio("shares", value, _("It is a share of the run."))
     if not 0 < share < 1:
-        raise ScheduleError(refusal("shares", "in (0, 1)", value, "The end of a run is no rung."))
+        raise ScheduleError(refusal("shares", _("in (0, 1)"), value, _("The end of a run is no rung.")))
     return share
 
 
@@ -224,8 +233,10 @@ def _rung(runs: Sequence[RunLog], share: float, groups: list[str]) -> Rung:
         at = share * run.updates[-1]
         before = run.updates[run.updates <= at]
         if not len(before) or at - before[-1] > _LATE * run.updates[-1]:
-            advice = "Log the loss more often, or leave the rung out."
-            raise DataError(refusal(f"run {run.name!r}", f"logged shortly before {share:.0%} of it", None, advice))
+            advice = _("Log the loss more often, or leave the rung out.")
+            raise DataError(
+                refusal(f"run {run.name!r}", _("logged shortly before {share:.0%} of it", share=share), None, advice)
+            )
     there = np.array([run.loss_at(share) for run in runs])
     final = np.array([run.final for run in runs])
     members = [[index for index, group in enumerate(groups) if group == name] for name in sorted({*groups})]
@@ -255,5 +266,5 @@ def spearman(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> 
 
 def _ranks(values: Floats) -> Floats:
     # Equal values share the mean of the ranks they take together.
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _unused, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - 0.5 * (counts - 1))[which], dtype=np.float64)

@@ -16,6 +16,7 @@ from preheat.advice.last_iterate import Answer, factors, resolved, warmup_of
 from preheat.advice.laws import BLOCKS, LAWS, Fitted, changes, fit
 from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import DataError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import choice, count, positive
 
@@ -119,7 +120,7 @@ def forecast(
         DataError: where the runs do not carry the answer, with the reason; also if a law errs more on a run left out
             than the losses differ, or goes below a loss of 0.
     """
-    lr = positive("lr", lr, "It is the peak learning rate.")
+    lr = positive("lr", lr, _("It is the peak learning rate."))
     points = int(count("points", points, 2))
     known, total = resolved(schedule, updates, lr)
     # One more than there are updates: the loss after the last one is asked for.
@@ -154,8 +155,8 @@ def fit_runs(runs: Sequence[ShortRun], law: str | None = None) -> tuple[str, Fit
     spread = float(np.concatenate([one.losses for one in runs]).std())
     # A law that errs by more than the losses differ says less than their mean does.
     if errors[chosen] > spread:
-        advice = f"The losses differ by {spread:.4g}: the law does not fit these runs."
-        raise DataError(refusal("error on a run left out", "below their spread", round(errors[chosen], 4), advice))
+        advice = _("The losses differ by {spread:.4g}: the law does not fit these runs.", spread=spread)
+        raise DataError(refusal("error on a run left out", _("below their spread"), round(errors[chosen], 4), advice))
     return chosen, _fit(chosen, runs), errors, left_out[chosen]
 
 
@@ -166,8 +167,10 @@ def refuse_below_zero(loss: float, law: str) -> None:
         DataError: if it is 0 or below.
     """
     if loss <= 0:
-        advice = f"The {law} law goes below what a loss can be: ask about a shorter run, or train a longer one."
-        raise DataError(refusal("predicted loss", "> 0", float(f"{loss:.4g}"), advice))
+        advice = _(
+            "The {law} law goes below what a loss can be: ask about a shorter run, or train a longer one.", law=law
+        )
+        raise DataError(refusal("predicted loss", _("> 0"), float(f"{loss:.4g}"), advice))
 
 
 def _fit(name: str, runs: Sequence[ShortRun]) -> Fitted:
@@ -202,7 +205,7 @@ def _interval(
     last = np.array([total])
     seen = [changes(one.rates, one.updates) for one in runs]
     finals = []
-    for _ in range(_DRAWS):
+    for _unused in range(_DRAWS):
         # Each refit begins at the law fitted to all, which is near its answer.
         losses = [one.losses - left + _resampled(left, draw) for one, left in zip(runs, residuals, strict=True)]
         finals.append(float(_predict(fit(name, seen, losses, fitted_law.law).law, rates, last)[0]))

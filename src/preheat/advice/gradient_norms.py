@@ -19,6 +19,7 @@ import numpy as np
 from preheat.advice.last_iterate import Answer, bound
 from preheat.advice.runs import RunLog
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.lengths import choice, count
 
@@ -139,8 +140,10 @@ def _even(norms: RunLog | Sequence[float] | Floats) -> Floats:
         return _means(norms.norms_over(int(norms.norm_updates[-1]) + 1))
     given = np.asarray(norms, dtype=np.float64)
     if given.ndim != 1 or len(given) < _LEAST or not (np.isfinite(given) & (given > 0)).all():
-        advice = "Give the norms in order, before clipping."
-        raise ScheduleError(refusal("norms", f"{_LEAST} or more finite numbers > 0", f"shape {given.shape}", advice))
+        advice = _("Give the norms in order, before clipping.")
+        raise ScheduleError(
+            refusal("norms", _("{LEAST} or more finite numbers > 0", LEAST=_LEAST), f"shape {given.shape}", advice)
+        )
     return _means(given)
 
 

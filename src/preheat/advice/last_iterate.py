@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import count, positive
 
@@ -140,15 +141,17 @@ def resolved(schedule: Schedule | str, updates: int | None, lr: float = 1.0) -> 
     """
     given = parse(schedule) if isinstance(schedule, str) else schedule
     if not isinstance(given, Schedule):
-        raise ScheduleError(refusal("schedule", "a Schedule, or one in words", given, "Compose one, or name it."))
+        raise ScheduleError(refusal("schedule", _("a Schedule, or one in words"), given, _("Compose one, or name it.")))
     known = (given.over(updates) if given.waits_for == "a plan" else given).for_base(lr)
     length = known.horizon if updates is None else count("updates", updates, 2)
     if length is None:
-        raise ScheduleError(refusal("updates", "given", None, "This schedule has no end: say how long the run is."))
+        raise ScheduleError(
+            refusal("updates", _("given"), None, _("This schedule has no end: say how long the run is."))
+        )
     length = math.ceil(length)
     if not 2 <= length <= MOST:
-        advice = "Ask about a shorter run of the same shape: for a fixed shape the bound falls as 1 / sqrt(updates)."
-        raise ScheduleError(refusal("updates", f"in [2, {MOST}]", length, advice))
+        advice = _("Ask about a shorter run of the same shape: for a fixed shape the bound falls as 1 / sqrt(updates).")
+        raise ScheduleError(refusal("updates", _("in [2, {MOST}]", MOST=MOST), length, advice))
     return known, length
 
 
@@ -160,8 +163,8 @@ def factors(schedule: Schedule, updates: int) -> Floats:
     """
     values: Any = schedule(np.arange(updates))
     if np.count_nonzero(values) < 2:
-        advice = "Updates at 0 change nothing."
-        raise ScheduleError(refusal("schedule", "above 0 for two updates at least", str(schedule), advice))
+        advice = _("Updates at 0 change nothing.")
+        raise ScheduleError(refusal("schedule", _("above 0 for two updates at least"), str(schedule), advice))
     return values  # type: ignore[no-any-return]
 
 
@@ -199,11 +202,14 @@ def norms_over(given: Sequence[float] | Floats | None, updates: int) -> Floats:
         return np.ones(updates)
     norms = np.asarray(given, dtype=np.float64)
     if norms.ndim != 1 or not 0 < len(norms) <= updates:
-        advice = f"Give one for each of the {updates} updates, or fewer, each of an equal stretch of the run."
-        raise ScheduleError(refusal("grad_norms", "a list of numbers", f"shape {norms.shape}", advice))
+        advice = _(
+            "Give one for each of the {updates} updates, or fewer, each of an equal stretch of the run.",
+            updates=updates,
+        )
+        raise ScheduleError(refusal("grad_norms", _("a list of numbers"), f"shape {norms.shape}", advice))
     if not np.isfinite(norms).all() or (norms <= 0).any():
         bad = norms[~(np.isfinite(norms) & (norms > 0))][0].item()
-        raise ScheduleError(refusal("grad_norms", "finite and > 0", bad, "Leave out updates that were not made."))
+        raise ScheduleError(refusal("grad_norms", _("finite and > 0"), bad, _("Leave out updates that were not made.")))
     # In whole numbers: shares in floating point would put a border one update off now and then.
     return norms[np.arange(updates) * len(norms) // updates]
 
@@ -384,7 +390,7 @@ def bound(
     (0.103386, 0.048242, 1.027)
     """
     known, length = resolved(schedule, updates)
-    distance = positive("distance", distance, "It is the distance from the start to the solution.")
+    distance = positive("distance", distance, _("It is the distance from the start to the solution."))
     points = int(count("curve", curve))
     values = factors(known, length)
     norms = norms_over(grad_norms, length)
@@ -422,11 +428,11 @@ def rank(
     linear to 0
     """
     if isinstance(schedules, (str, Schedule)) or not schedules:
-        raise ScheduleError(refusal("schedules", "a list of one or more", schedules, "Put them into a list."))
+        raise ScheduleError(refusal("schedules", _("a list of one or more"), schedules, _("Put them into a list.")))
     runs = [resolved(one, updates) for one in schedules]
-    if len({length for _, length in runs}) > 1:
-        lengths = [length for _, length in runs]
-        raise ScheduleError(refusal("updates", "the same in every run", lengths, "Give one number for all."))
+    if len({length for _unused, length in runs}) > 1:
+        lengths = [length for _unused, length in runs]
+        raise ScheduleError(refusal("updates", _("the same in every run"), lengths, _("Give one number for all.")))
     if grad_norms is None:
         _refuse_other_warmups([factors(one, length) for one, length in runs])
     bounds = [bound(one, updates=updates, grad_norms=grad_norms) for one in schedules]
@@ -437,11 +443,11 @@ def _refuse_other_warmups(runs: list[Floats]) -> None:
     for values in runs[1:]:
         if not same_warmup(runs[0], values):
             lengths = sorted({warmup_of(one) for one in runs})
-            advice = (
-                "At constant gradient norms the bound can only count what a warm-up costs:"
-                " give grad_norms, or the same warm-up to all."
+            advice = _(
+                "At constant gradient norms the bound can only count what a warm-up costs: give "
+                "grad_norms, or the same warm-up to all."
             )
-            raise ScheduleError(refusal("warm-up", "the same in schedules to be ranked", lengths, advice))
+            raise ScheduleError(refusal("warm-up", _("the same in schedules to be ranked"), lengths, advice))
 
 
 def _by_phase(borders: Sequence[float], kept: NDArray[np.bool_], own: Terms) -> tuple[PhaseShare, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from preheat.errors import DataError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,8 +65,8 @@ def changes(rates: Floats, at: NDArray[np.int64], *, warmup: bool = False, block
         blocks: into how many; 0 keeps every change by itself.
     """
     if len(at) and not 0 <= at.min() <= at.max() < len(rates):
-        advice = f"The rates cover updates 0 to {len(rates) - 1}."
-        raise DataError(refusal("updates of the losses", "within the run", [int(at.min()), int(at.max())], advice))
+        advice = _("The rates cover updates 0 to {rates}.", rates=len(rates) - 1)
+        raise DataError(refusal("updates of the losses", _("within the run"), [int(at.min()), int(at.max())], advice))
     total = np.cumsum(rates)
     fallen = np.concatenate([[0.0], rates[:-1] - rates[1:]])
     if not warmup:
@@ -333,7 +334,7 @@ def least_squares(residuals: Callable[[Floats], Floats], start: Floats) -> Float
     [1.0, -2.0]
     """
     point, here, damping = start.copy(), residuals(start), 1e-3
-    for _ in range(_ROUNDS):
+    for _unused in range(_ROUNDS):
         slopes = np.stack([(residuals(point + step) - here) / _STEP for step in _STEP * np.eye(len(point))], axis=1)
         normal, down = slopes.T @ slopes, slopes.T @ here
         moved = False

@@ -21,6 +21,7 @@ from preheat.advice.last_iterate import Answer, factors, resolved
 from preheat.advice.laws import BLOCKS
 from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import count, positive, ratio
 
@@ -147,19 +148,21 @@ def optimize(
         DataError: where the runs do not carry the answer.
         ScheduleError: for constraints that leave nothing.
     """
-    lr = positive("lr", lr, "It is the peak learning rate.")
+    lr = positive("lr", lr, _("It is the peak learning rate."))
     updates = int(count("updates", updates, 2))
     floors = [ratio("floors", floor) for floor in floors]
     if not floors:
-        raise ScheduleError(refusal("floors", "one or more", floors, "0 lets a run end at 0."))
+        raise ScheduleError(refusal("floors", _("one or more"), floors, _("0 lets a run end at 0.")))
     known, total = resolved(reference, updates, lr)
     # A share of the run need not be a whole number of updates; the words of the planned run take one.
     warmup = math.ceil(known.warmup_updates) if warmup is None else int(count("warmup", warmup))
     if warmup >= updates:
-        raise ScheduleError(refusal("warmup", f"below updates={updates}", warmup, "Leave updates for the peak."))
+        raise ScheduleError(
+            refusal("warmup", _("below updates={updates}", updates=updates), warmup, _("Leave updates for the peak."))
+        )
     used = [one.settled() for one in runs]
     refuse_unfit(used, total, lr)
-    name, fitted, errors, _ = fit_runs(used, law)
+    name, fitted, errors, _unused = fit_runs(used, law)
 
     def final(schedule: Schedule) -> float:
         rates = lr * factors(schedule, total + 1)  # one more: the loss after the last update
@@ -179,7 +182,7 @@ def optimize(
     promised = there - best.loss
     # Below its own error a law cannot tell the two apart, and a choice of the best of many flatters the best.
     gain = None if promised <= errors[name] else (SHRUNK[0] * promised, SHRUNK[1] * promised)
-    within = tuple(one for one, _ in tried if one.loss <= best.loss + errors[name])
+    within = tuple(one for one, _unused in tried if one.loss <= best.loss + errors[name])
     return Optimized(schedule, updates, lr, best.loss, str(reference), there, gain, errors[name], name, within)
 
 

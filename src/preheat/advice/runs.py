@@ -17,6 +17,7 @@ import numpy as np
 
 from preheat.auditing.logs import IN_FOLDERS, flat, log_in, rate_columns, step_column
 from preheat.errors import DataError, refusal
+from preheat.messages import _, joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,9 +79,9 @@ class RunLog:
         """
         ends = [step for step in self.lost if step > self.updates[-1]]
         if ends:
-            advice = "It diverged: leave it out, or rows of the log that have no loss."
+            advice = _("It diverged: leave it out, or rows of the log that have no loss.")
             got = f"{len(ends)} that are not, up to update {ends[-1]}"
-            raise DataError(refusal(f"run {self.name!r}", "one that ends with a finite loss", got, advice))
+            raise DataError(refusal(f"run {self.name!r}", _("one that ends with a finite loss"), got, advice))
 
     @property
     def final(self) -> float:
@@ -101,8 +102,15 @@ class RunLog:
         end = int(self.norm_updates[-1]) + 1
         # A log of every hundredth update ends up to a hundred early: that is no missing end.
         if updates > end + max(_MISSING * updates, *np.diff(self.norm_updates), 1):
-            advice = "What the norms do later nobody knows: ask about as many updates, or log a run as long."
-            raise DataError(refusal("updates", f"at most the {end} that {self.name!r} has norms of", updates, advice))
+            advice = _("What the norms do later nobody knows: ask about as many updates, or log a run as long.")
+            raise DataError(
+                refusal(
+                    "updates",
+                    _("at most the {end} that {name!r} has norms of", end=end, name=self.name),
+                    updates,
+                    advice,
+                )
+            )
         return np.interp(np.arange(updates), self.norm_updates, self.norms)
 
     def refuse_few_norms(self, least: int) -> None:
@@ -112,9 +120,13 @@ class RunLog:
             DataError: with how many are not finite and above 0.
         """
         if len(self.norms) < least:
-            advice = "Log the gradient norm, before clipping, as grad_norm."
+            advice = _("Log the gradient norm, before clipping, as grad_norm.")
             if self.empty_norms:
-                advice = f"It has {self.empty_norms} that are not finite and > 0. {advice}"
+                advice = _(
+                    "It has {empty_norms} that are not finite and > 0. {advice}",
+                    empty_norms=self.empty_norms,
+                    advice=advice,
+                )
             wanted = f"one with {f'{least} ' if least > 1 else ''}gradient norms{' at least' if least > 1 else ''}"
             raise DataError(refusal(f"run {self.name!r}", wanted, len(self.norms), advice))
 
@@ -128,11 +140,11 @@ def run_log(name: str, updates: Iterable[int], losses: Iterable[float], rates: I
     steps, values = np.asarray([*updates], dtype=np.int64), np.asarray([*losses], dtype=np.float64)
     given = np.full(len(steps), np.nan) if rates is None else np.asarray([*rates], dtype=np.float64)
     if not len(steps) == len(values) == len(given) or not len(steps):
-        advice = "Give one loss for each update."
-        raise DataError(refusal("losses", f"{len(steps)} and at least one", len(values), advice))
+        advice = _("Give one loss for each update.")
+        raise DataError(refusal("losses", _("{steps} and at least one", steps=len(steps)), len(values), advice))
     if not np.isfinite(values).all() or (np.diff(steps) <= 0).any():
-        advice = "Leave out losses that are not finite; updates have to rise."
-        raise DataError(refusal("losses", "finite, at rising updates", name, advice))
+        advice = _("Leave out losses that are not finite; updates have to rise.")
+        raise DataError(refusal("losses", _("finite, at rising updates"), name, advice))
     known = np.isfinite(given)
     no_norms = np.array([], dtype=np.int64), np.array([])
     return RunLog(name, steps, values, *no_norms, given, steps[known], given[known])
@@ -152,8 +164,8 @@ def refuse_mixed(runs: Iterable[tuple[str, bool]]) -> None:
         kinds.setdefault(held_out, name)
     if len(kinds) > 1:
         got = f"training losses in {kinds[False]}, held-out ones in {kinds[True]}"
-        advice = "They differ by more than schedules do: name a column that all logs have, with --loss or loss=."
-        raise DataError(refusal("losses", "of one kind in all runs", got, advice))
+        advice = _("They differ by more than schedules do: name a column that all logs have, with --loss or loss=.")
+        raise DataError(refusal("losses", _("of one kind in all runs"), got, advice))
 
 
 def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog:
@@ -171,9 +183,9 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
     try:
         rows = [flat(row) for row in _rows(file)]
     except OSError as error:
-        raise DataError(refusal("run", "a file that can be read", str(file), f"{error.strerror}.")) from error
+        raise DataError(refusal("run", _("a file that can be read"), str(file), f"{error.strerror}.")) from error
     except ValueError as error:
-        raise DataError(refusal("run", "CSV, JSON or JSON Lines", str(file), f"{error}.")) from error
+        raise DataError(refusal("run", _("CSV, JSON or JSON Lines"), str(file), f"{error}.")) from error
     names = [*dict.fromkeys(name for row in rows for name in row)]
     steps = step_column(names)
     # Training losses first: they are logged far more often, and a law needs fifty.
@@ -186,9 +198,11 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
     all_norms, no_norms = _column(rows, steps[0], _first(names, _NORM))
     # The schedule weighs with powers of 1 / norm: one of 0 would take all of it.
     norms = {step: norm for step, norm in all_norms.items() if norm > 0}
-    rates, _ = _column(rows, steps[0], next(iter(rate_columns(names)), None))
+    rates, _unused = _column(rows, steps[0], next(iter(rate_columns(names)), None))
     if not losses:
-        raise DataError(refusal("run", "one with a finite loss", str(file), f"Every {wanted} in it is empty."))
+        raise DataError(
+            refusal("run", _("one with a finite loss"), str(file), _("Every {wanted} in it is empty.", wanted=wanted))
+        )
     # A log of a common name is called after its folder too: two of them would be one.
     name = str(Path(given.parent.name, given.name)) if given.name in IN_FOLDERS else given.name
     return RunLog(
@@ -205,7 +219,14 @@ def _arrays(column: dict[int, float]) -> tuple[NDArray[np.int64], Floats]:
 def _in_folder(folder: Path) -> Path:
     log = log_in(folder)
     if log is None:
-        raise DataError(refusal("run", "a folder with a log", str(folder), f"Looked for {', '.join(IN_FOLDERS)}."))
+        raise DataError(
+            refusal(
+                "run",
+                _("a folder with a log"),
+                str(folder),
+                _("Looked for {IN_FOLDERS}.", IN_FOLDERS=joined(", ", IN_FOLDERS)),
+            )
+        )
     return log
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from preheat.advice.last_iterate import factors, resolved, warmup_of
 from preheat.advice.runs import RunLog, refuse_mixed
 from preheat.errors import DataError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import positive
 
@@ -81,11 +82,11 @@ class ShortRun:
         """
         log.refuse_diverged()
         if log.losses.min() <= 0:
-            advice = "The laws are of losses above a floor: give the cross-entropy itself."
-            raise DataError(refusal(f"losses of run {log.name!r}", "> 0", float(log.losses.min()), advice))
+            advice = _("The laws are of losses above a floor: give the cross-entropy itself.")
+            raise DataError(refusal(f"losses of run {log.name!r}", _("> 0"), float(log.losses.min()), advice))
         notes = [*log.notes]
         if schedule is not None:
-            lr = positive("lr", lr, "It is the run's peak learning rate.")
+            lr = positive("lr", lr, _("It is the run's peak learning rate."))
             known, total = resolved(schedule, updates, lr)
             rates = lr * factors(known, total + 1)
         else:
@@ -93,8 +94,10 @@ class ShortRun:
             if (np.diff(log.rate_updates) > 1).any():
                 notes.append(f"{log.name}: rates between logged ones are on straight lines")
         if log.updates[-1] > total:
-            advice = "Give the run's own length."
-            raise DataError(refusal(f"updates of run {log.name!r}", f"at most {total}", int(log.updates[-1]), advice))
+            advice = _("Give the run's own length.")
+            raise DataError(
+                refusal(f"updates of run {log.name!r}", _("at most {total}", total=total), int(log.updates[-1]), advice)
+            )
         if schedule is not None:
             _refuse_other_rates(log, rates, str(schedule))
         return cls(log.name, rates, log.updates, log.losses, total, "; ".join(notes), log.held_out)
@@ -134,8 +137,8 @@ def _means_of(losses: Floats) -> int:
 def _logged(log: RunLog, updates: int | None) -> tuple[int, Floats]:
     """Length and rates of a run, from the log alone."""
     if not len(log.rate_updates):
-        advice = "Log the learning rate, or say which schedule it followed."
-        raise DataError(refusal("run", "one with learning rates", log.name, advice))
+        advice = _("Log the learning rate, or say which schedule it followed.")
+        raise DataError(refusal("run", _("one with learning rates"), log.name, advice))
     total = max(int(log.updates[-1]), int(log.rate_updates[-1])) + 1 if updates is None else int(updates)
     return total, np.interp(np.arange(total + 1), log.rate_updates, log.logged_rates)
 
@@ -153,9 +156,13 @@ def _refuse_other_rates(log: RunLog, rates: Floats, said: str) -> None:
     # A law would be fitted to rates nobody used, and its error need not show it.
     if apart[worst] > _SAME_SHAPE * rates.max():
         where = min(int(at[worst]), len(rates) - 1)
-        advice = f"At update {where} that would be {rates[where]:.6g}. Say what it followed, or take the logged rates."
+        advice = _(
+            "At update {where} that would be {rates:.6g}. Say what it followed, or take the logged rates.",
+            where=where,
+            rates=rates[where],
+        )
         name = f"logged learning rates of run {log.name!r}"
-        raise DataError(refusal(name, f"those of {said!r}", float(f"{logged[worst]:.6g}"), advice))
+        raise DataError(refusal(name, _("those of {said!r}", said=said), float(f"{logged[worst]:.6g}"), advice))
 
 
 def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
@@ -171,32 +178,47 @@ def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
             near a horizon, or too few losses.
     """
     if len(probes) < 2:
-        advice = "Two short runs with different cool-downs, of 20 % and of 90 % say, are enough."
-        raise DataError(refusal("runs", "2 or more", len(probes), advice))
+        advice = _("Two short runs with different cool-downs, of 20 % and of 90 % say, are enough.")
+        raise DataError(refusal("runs", _("2 or more"), len(probes), advice))
     # Before any number is compared: held-out losses differ from training ones by more than schedules do.
     refuse_mixed((one.name, one.held_out) for one in probes)
     for one in probes:
         if abs(one.peak - peak) > _SAME_PEAK * peak:
-            advice = "Whether one law covers several peaks is open: take runs of the peak asked about."
-            raise DataError(refusal(f"peak of run {one.name!r}", f"{peak:.6g}, as asked about", one.peak, advice))
+            advice = _("Whether one law covers several peaks is open: take runs of the peak asked about.")
+            raise DataError(
+                refusal(f"peak of run {one.name!r}", _("{peak:.6g}, as asked about", peak=peak), one.peak, advice)
+            )
         if len(one.losses) < _LEAST_IN_RUN:
-            advice = "Log the loss more often; those of the warm-up and the first 4 % do not count."
-            raise DataError(refusal(f"losses of run {one.name!r}", f"{_LEAST_IN_RUN} or more", len(one.losses), advice))
+            advice = _("Log the loss more often; those of the warm-up and the first 4 % do not count.")
+            raise DataError(
+                refusal(
+                    f"losses of run {one.name!r}",
+                    _("{LEAST_IN_RUN} or more", LEAST_IN_RUN=_LEAST_IN_RUN),
+                    len(one.losses),
+                    advice,
+                )
+            )
     many = sum(len(one.losses) for one in probes)
     if many < LEAST_LOSSES:
-        advice = "Log the loss more often; those of the warm-up and the first 4 % do not count."
-        raise DataError(refusal("losses of all runs", f"{LEAST_LOSSES} or more", many, advice))
+        advice = _("Log the loss more often; those of the warm-up and the first 4 % do not count.")
+        raise DataError(
+            refusal("losses of all runs", _("{LEAST_LOSSES} or more", LEAST_LOSSES=LEAST_LOSSES), many, advice)
+        )
     longest = max(one.total for one in probes)
     if total > FURTHEST * longest:
-        advice = f"The longest run has {longest}: nothing beyond has been measured. Train a longer one."
-        raise DataError(refusal("updates", f"at most {FURTHEST:g} times the longest run's", total, advice))
+        advice = _(
+            "The longest run has {longest}: nothing beyond has been measured. Train a longer one.", longest=longest
+        )
+        raise DataError(
+            refusal("updates", _("at most {FURTHEST:g} times the longest run's", FURTHEST=FURTHEST), total, advice)
+        )
     begins = min(int(one.updates[0]) for one in probes)
     if total < begins:
-        advice = "The losses that the law is fitted to begin there."
-        raise DataError(refusal("updates", f"at least {begins}", total, advice))
+        advice = _("The losses that the law is fitted to begin there.")
+        raise DataError(refusal("updates", _("at least {begins}", begins=begins), total, advice))
     if all(_alike(probes[0], one) for one in probes[1:]):
-        advice = "Runs that differ in length only predict no other shape: give one of them another cool-down."
-        raise DataError(refusal("decays of the runs", "of different shapes", "one shape", advice))
+        advice = _("Runs that differ in length only predict no other shape: give one of them another cool-down.")
+        raise DataError(refusal("decays of the runs", _("of different shapes"), "one shape", advice))
 
 
 def _alike(one: ShortRun, other: ShortRun) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 from preheat.advice.last_iterate import Answer, Terms, factors, resolved, terms
 from preheat.advice.laws import not_negative
 from preheat.errors import DataError, ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import count, number, positive
 
@@ -75,7 +76,7 @@ class Surface(Answer):
 
     def loss(self, schedule: Schedule | str, peak: float) -> float:
         """The predicted final loss of a schedule at a peak."""
-        peak = positive("peak", peak, "It is the peak learning rate.")
+        peak = positive("peak", peak, _("It is the peak learning rate."))
         return float(_row(_terms(schedule, self.updates), peak) @ (self.floor, self.far, self.noise))
 
     def best(self, schedule: Schedule | str) -> tuple[float, float]:
@@ -90,7 +91,7 @@ class Surface(Answer):
         """
         if not schedules or not len(peaks):
             raise ScheduleError(
-                refusal("schedules and peaks", "one or more", (len(schedules), len(peaks)), "Name some.")
+                refusal("schedules and peaks", _("one or more"), (len(schedules), len(peaks)), _("Name some."))
             )
         known = np.stack([_row(_terms(one.schedule, self.updates), one.peak) for one in self.runs])
         # The columns differ by orders of magnitude, with the unit of the peak: unscaled they spoil the inverse.
@@ -152,27 +153,32 @@ def fit_surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
     """
     updates = int(count("updates", updates, 2))
     if len(runs) < _LEAST:
-        advice = "One shape at three peaks, on both sides of the best, and another shape at the middle one."
-        raise DataError(refusal("runs", f"{_LEAST} or more", len(runs), advice))
+        advice = _("One shape at three peaks, on both sides of the best, and another shape at the middle one.")
+        raise DataError(refusal("runs", _("{LEAST} or more", LEAST=_LEAST), len(runs), advice))
     shapes = [_terms(one.schedule, updates) for one in runs]
-    peaks = [positive("peak", one.peak, "It is the run's peak learning rate.") for one in runs]
+    peaks = [positive("peak", one.peak, _("It is the run's peak learning rate.")) for one in runs]
     losses = np.array([float(number("loss", one.loss)) for one in runs])
     rows = np.stack([_row(shape, peak) for shape, peak in zip(shapes, peaks, strict=True)])
     # Scaled as well, so that the rank does not depend on the unit of the peak.
     if np.linalg.matrix_rank(rows / np.abs(rows).max(axis=0), tol=1e-6) < 3:
-        advice = "Three different peaks are needed."
-        raise DataError(refusal("runs", "different enough to tell three numbers apart", len({*peaks}), advice))
+        advice = _("Three different peaks are needed.")
+        raise DataError(refusal("runs", _("different enough to tell three numbers apart"), len({*peaks}), advice))
     numbers = not_negative(rows, losses)
     # On public 124M runs three peaks on one side of the best gave errors of 0.087, ten times the usual.
     if numbers[1] <= 0 or numbers[2] <= 0 or not _on_both_sides(shapes, peaks, numbers):
-        advice = "Where the loss only falls, or only rises, with the peak there is no best: go to the other side."
-        raise DataError(refusal("peaks", "on both sides of the best", sorted({*peaks}), advice))
+        advice = _("Where the loss only falls, or only rises, with the peak there is no best: go to the other side.")
+        raise DataError(refusal("peaks", _("on both sides of the best"), sorted({*peaks}), advice))
     left_out = _left_out(rows, losses) if len(runs) > _LEAST else None
     error = float(np.abs(rows @ numbers - losses).mean())
     usual = float(np.median(np.abs(losses - np.median(losses))))  # one diverged run must not hide behind its own size
     if error > usual:
-        advice = f"The losses differ by {usual:.4g} as a rule: the formula does not hold. Leave out runs that diverged."
-        raise DataError(refusal("error of the fit", "below what the losses differ by", float(f"{error:.4g}"), advice))
+        advice = _(
+            "The losses differ by {usual:.4g} as a rule: the formula does not hold. Leave out runs that diverged.",
+            usual=usual,
+        )
+        raise DataError(
+            refusal("error of the fit", _("below what the losses differ by"), float(f"{error:.4g}"), advice)
+        )
     floor, far, noise = (float(one) for one in numbers)
     return Surface(updates, floor, far, noise, error, left_out, tuple(runs))
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from preheat.advice.last_iterate import Answer, factors, norms_over, resolved, same_warmup, terms, warmup_of
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule, decay, hold
 from preheat.schedule.curves import CURVES
 from preheat.schedule.lengths import choice, count, positive
@@ -141,7 +142,7 @@ def transfer(
     >>> round(transfer(1e-3, "linear to 0", "linear to 0", updates=1000, target_updates=4000).ratio, 2)
     0.5
     """
-    lr = positive("lr", lr, "It is the best peak of the source.")
+    lr = positive("lr", lr, _("It is the best peak of the source."))
     first, length = resolved(source, updates, lr)
     # A target with an end of its own keeps it: only one that waits for a length takes the source's.
     wanted = updates if target_updates is None and _endless(target) else target_updates
@@ -172,7 +173,14 @@ def transfer_horizon(
     (0.64, 1.0)
     """
     known, length = resolved(schedule, updates)
-    to = int(count("to", to, length + 1, advice=f"It is the longer run's length; the shorter has {length} updates."))
+    to = int(
+        count(
+            "to",
+            to,
+            length + 1,
+            advice=_("It is the longer run's length; the shorter has {length} updates.", length=length),
+        )
+    )
     choice("shape", shape, tuple(CURVES))
     values = factors(known, length)
     peak = float(values.max())
@@ -180,8 +188,8 @@ def transfer_horizon(
     warmup, left = int(at_peak[0]), int(at_peak[-1]) + 1
     # Restarts come back to the peak, and what rises after it is no cool-down.
     if len(at_peak) < left - warmup or (np.diff(values[left - 1 :]) > 1e-12).any():
-        advice = "A cool-down comes after the peak; of restarts there is more than one."
-        raise ScheduleError(refusal("schedule", "one that stays at its peak, then falls", str(schedule), advice))
+        advice = _("A cool-down comes after the peak; of restarts there is more than one.")
+        raise ScheduleError(refusal("schedule", _("one that stays at its peak, then falls"), str(schedule), advice))
     rise, warmup = _rise(known, warmup, left)
     wanted = _best(values, None)
     # A decay whose first update is a step below its peak already: the longer one falls from the peak too.

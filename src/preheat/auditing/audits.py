@@ -27,6 +27,7 @@ from preheat.auditing.logs import Log, Series, read_log
 from preheat.auditing.observed import Observed, observed
 from preheat.auditing.recognition import Recognized, every, first_of_each, plateaus, recognize
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule, parse
 from preheat.schedule.curves import Linear
 from preheat.schedule.lengths import positive
@@ -150,7 +151,7 @@ def audit(
     ('fast-clock', 'the schedule moves 4 times per update', 4.0)
     """
     whole = log if isinstance(log, Log) else read_log(log, column)
-    base = None if lr is None else positive("lr", lr, "It is the peak learning rate.")
+    base = None if lr is None else positive("lr", lr, _("It is the peak learning rate."))
     schedule = _resolved(against, total if total is not None else whole.total, base)
     findings = [_finding(series, Reference(schedule, base), whole, first, epoch) for series in whole.series]
     # With the peak left to the log every group has its own, and none of them is the plan's.
@@ -221,13 +222,13 @@ def _resolved(against: Schedule | str, total: int | None, base: float | None) ->
     schedule = parse(against) if isinstance(against, str) else against
     if schedule.waits_for == "a plan":
         if total is None:
-            advice = "Its lengths are shares of the run: give total= (--updates)."
-            raise ConfigError(refusal("total", "given for this plan", str(schedule), advice))
+            advice = _("Its lengths are shares of the run: give total= (--updates).")
+            raise ConfigError(refusal("total", _("given for this plan"), str(schedule), advice))
         schedule = schedule.over(total)
     if schedule.waits_for:
         if base is None:
-            advice = "It names a learning rate: give lr= (--lr)."
-            raise ConfigError(refusal("lr", "given for this plan", str(schedule), advice))
+            advice = _("It names a learning rate: give lr= (--lr).")
+            raise ConfigError(refusal("lr", _("given for this plan"), str(schedule), advice))
         schedule = schedule.for_base(base)
     return schedule
 
@@ -244,7 +245,7 @@ def _finding(series: Series, plan: Reference, log: Log, first: int | None, epoch
             return worded(series, seen, plan, Explanation("equal", predicted), number)
     seen = observed(series, firsts[0])
     if not len(seen):
-        raise ConfigError(refusal("first", "below the log's step numbers", firsts[0], "Give 0 or 1."))
+        raise ConfigError(refusal("first", _("below the log's step numbers"), firsts[0], _("Give 0 or 1.")))
     updates_per_epoch = epoch if epoch is not None else _epoch_of(series)
     explanation = next(explanations(seen, plan, updates_per_epoch, log.total))
     return worded(series, seen, plan, explanation, firsts[0])

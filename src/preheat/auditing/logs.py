@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import DataError, MissingExtraError, refusal
+from preheat.messages import _, joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,8 +221,8 @@ def refuse_without_rates(path: Path, seen: Iterable[str]) -> DataError:
     """The error for a log that has no learning rate, with what it has."""
     names = sorted(dict.fromkeys(seen))
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "nothing"
-    advice = f"It holds {shown}. Log the learning rate, or name its column with column= (--column)."
-    return DataError(refusal("log", "one with learning rates", str(path), advice))
+    advice = _("It holds {shown}. Log the learning rate, or name its column with column= (--column).", shown=shown)
+    return DataError(refusal("log", _("one with learning rates"), str(path), advice))
 
 
 # --- Which columns of a table are step numbers and learning rates, by the names trainers give them ------------------
@@ -340,8 +341,10 @@ def from_records(path: Path, kind: str, records: Iterable[Mapping[str, Any]], co
                 )
                 dropped += not taken
     if seen and steps is None:
-        advice = f"It holds {', '.join([*seen][:12])}. Name the step numbers step, update or global_step."
-        raise DataError(refusal("log", "one with step numbers", str(path), advice))
+        advice = _(
+            "It holds {names}. Name the step numbers step, update or global_step.", names=joined(", ", [*seen][:12])
+        )
+        raise DataError(refusal("log", _("one with step numbers"), str(path), advice))
     kept = [rows for rows in by_column.values() if rows.steps]
     if not kept:
         raise refuse_without_rates(path, seen)
@@ -363,10 +366,12 @@ def _lines(path: Path, notes: list[str]) -> Iterator[Mapping[str, Any]]:
                 if not line.endswith("\n"):
                     notes.append(f"line {number} is unfinished and was left out")
                     return
-                advice = f"Line {number}: {error}."
-                raise DataError(refusal("log", "JSON Lines", str(path), advice)) from error
+                advice = _("Line {number}: {error}.", number=number, error=error)
+                raise DataError(refusal("log", _("JSON Lines"), str(path), advice)) from error
             if not isinstance(record, Mapping):
-                raise DataError(refusal("log", "JSON objects, one a line", str(path), f"Line {number} is none."))
+                raise DataError(
+                    refusal("log", _("JSON objects, one a line"), str(path), _("Line {number} is none.", number=number))
+                )
             yield record
 
 
@@ -381,7 +386,7 @@ def read_json(path: Path, column: str | None = None) -> Log:
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig", errors="replace"), parse_float=Decimal)
     except (ValueError, RecursionError) as error:
-        raise DataError(refusal("log", "JSON", str(path), f"{error}.")) from error
+        raise DataError(refusal("log", _("JSON"), str(path), f"{error}.")) from error
     if isinstance(data, Mapping) and isinstance(data.get("log_history"), list):
         return _trainer_state(path, data, column)
     if isinstance(data, list) and all(isinstance(record, Mapping) for record in data):
@@ -389,8 +394,8 @@ def read_json(path: Path, column: str | None = None) -> Log:
     if isinstance(data, Mapping) and data and all(isinstance(values, list) for values in data.values()):
         rows = [dict(zip(data, values, strict=False)) for values in zip(*data.values(), strict=False)]
         return from_records(path, "JSON", rows, column)
-    advice = "Give the Trainer's state, a list of records, or columns as lists."
-    raise DataError(refusal("log", "JSON with learning rates by step", str(path), advice))
+    advice = _("Give the Trainer's state, a list of records, or columns as lists.")
+    raise DataError(refusal("log", _("JSON with learning rates by step"), str(path), advice))
 
 
 def _trainer_state(path: Path, data: Mapping[str, Any], column: str | None) -> Log:
@@ -478,8 +483,8 @@ def _records(path: Path, notes: list[str]) -> Iterator[bytes]:
             length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else -1
             # No event is a gigabyte: what says so is no length, and reading on would fill the memory.
             if length > 1 << 30:
-                advice = "It is damaged, or no event file."
-                raise DataError(refusal("log", "a TensorBoard event file", str(path), advice))
+                advice = _("It is damaged, or no event file.")
+                raise DataError(refusal("log", _("a TensorBoard event file"), str(path), advice))
             body = file.read(length + 4) if length >= 0 else b""
             if len(body) < length + 4 or length < 0:
                 notes.append(f"the last record of {path.name} is unfinished and was left out")
@@ -520,8 +525,8 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
             if known is None and events:
                 return read_events(events, given, column)
             if known is None:
-                advice = f"Looked for {', '.join(IN_FOLDERS)} and TensorBoard events."
-                raise DataError(refusal("log", "a file, or a folder with one", str(given), advice))
+                advice = _("Looked for {IN_FOLDERS} and TensorBoard events.", IN_FOLDERS=joined(", ", IN_FOLDERS))
+                raise DataError(refusal("log", _("a file, or a folder with one"), str(given), advice))
             given = known
         if "tfevents" in given.name:
             return read_events([given], given, column)
@@ -532,4 +537,4 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
             return read_json(given, column)
         return read_json_lines(given, column)
     except OSError as error:
-        raise DataError(refusal("log", "a file that can be read", str(given), f"{error.strerror}.")) from error
+        raise DataError(refusal("log", _("a file that can be read"), str(given), f"{error.strerror}.")) from error

@@ -26,6 +26,7 @@ from preheat.cli.flags import (
     warmup_flag,
 )
 from preheat.errors import ConfigError, DataError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from preheat.advice import FinishedRun, LongerRun, RunLog, ShortRun, Surface, Transfer
@@ -129,14 +130,14 @@ def transfer(
 
     if to is not None:
         if lr is None:
-            raise ConfigError(refusal("lr", "given", None, "It is the best peak of the schedule after --from."))
+            raise ConfigError(refusal("lr", _("given"), None, _("It is the best peak of the schedule after --from.")))
         length = to_updates or updates
         pair = named(source, updates), named(to, length)
         print_answer(carry(lr, *pair, updates=updates, target_updates=length), as_json=as_json)
         return
     if to_updates is None:
-        advice = "Give --to for another schedule, --to-updates for a longer run, or both."
-        raise ConfigError(refusal("to", "given, or to-updates", None, advice))
+        advice = _("Give --to for another schedule, --to-updates for a longer run, or both.")
+        raise ConfigError(refusal("to", _("given, or to-updates"), None, advice))
     # The peak stays: the cool-down can be told without knowing what it is.
     lengthened = transfer_horizon(named(source, updates), to_updates, updates=updates)
     if lr is None:
@@ -149,7 +150,7 @@ def _print_with_peak(answer: Transfer | LongerRun, lr: float, *, as_json: bool) 
     """A longer run with the rate it is to have."""
     from preheat.schedule.lengths import positive
 
-    peak = positive("lr", lr, "It is the best peak of the schedule after --from.") * answer.ratio
+    peak = positive("lr", lr, _("It is the best peak of the schedule after --from.")) * answer.ratio
     if as_json:
         print_json({**answer.to_dict(), "lr": peak})
     else:
@@ -206,8 +207,8 @@ def _read_probe(words: str, lr: float, warmup: str | None, loss: str | None) -> 
     # From the right: the length is the last word, whatever the schedule's own words are.
     text, at, length = followed.rpartition("@")
     if not at or not length.strip().isdigit():
-        advice = "For example --run 'a.csv=warmup 300 > hold > linear 20% to 0@25000'."
-        raise ConfigError(refusal("run", "written LOG=SCHEDULE@UPDATES", words, advice))
+        advice = _("For example --run 'a.csv=warmup 300 > hold > linear 20% to 0@25000'.")
+        raise ConfigError(refusal("run", _("written LOG=SCHEDULE@UPDATES"), words, advice))
     updates = int(length)
     return ShortRun.from_log(log, schedule_as_said(text, updates, warmup, lr), updates=updates, lr=lr)
 
@@ -370,8 +371,8 @@ def _finished(words: str, updates: int, warmup: str | None) -> FinishedRun:
     except ValueError:
         equals = ""
     if not equals or not at:
-        advice = "For example --run 'hold 80% > linear to 0@1e-3=2.71'."
-        raise ConfigError(refusal("run", "written SCHEDULE@PEAK=LOSS", words, advice))
+        advice = _("For example --run 'hold 80% > linear to 0@1e-3=2.71'.")
+        raise ConfigError(refusal("run", _("written SCHEDULE@PEAK=LOSS"), words, advice))
     return FinishedRun(schedule_as_said(shape, updates, warmup, numbers[0]), *numbers)
 
 
@@ -454,7 +455,7 @@ def _logs(paths: Sequence[Path], updates: int | None, loss: str | None) -> tuple
     twice = [path for index, path in enumerate(paths) if path.resolve() in {one.resolve() for one in paths[:index]}]
     if twice:
         raise ConfigError(
-            refusal("runs", "each named once", str(twice[0]), "A run that counts twice agrees with itself.")
+            refusal("runs", _("each named once"), str(twice[0]), _("A run that counts twice agrees with itself."))
         )
     studies = [str(path) for path in paths if StudyFolder(path).exists]
     if studies and len(paths) == 1:
@@ -462,9 +463,9 @@ def _logs(paths: Sequence[Path], updates: int | None, loss: str | None) -> tuple
 
         return study_logs(paths[0], updates)
     if studies:
-        raise ConfigError(refusal("runs", "one study, or runs", studies[0], "Ask about one study at a time."))
+        raise ConfigError(refusal("runs", _("one study, or runs"), studies[0], _("Ask about one study at a time.")))
     if updates is not None:
         raise ConfigError(
-            refusal("updates", "left out for runs", updates, "It picks runs of a study; name those you mean.")
+            refusal("updates", _("left out for runs"), updates, _("It picks runs of a study; name those you mean."))
         )
     return [read_run(path, loss=loss) for path in paths], None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.cli.command import COMPLETE
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,5 +91,5 @@ def calling_shell() -> str:
         process = int(told[0])
     name = Path(os.environ.get("SHELL", "")).name
     if name not in SHELLS:
-        raise ConfigError(refusal("shell", "bash, zsh or fish", name, "Call preheat from one of them."))
+        raise ConfigError(refusal("shell", _("bash, zsh or fish"), name, _("Call preheat from one of them.")))
     return name

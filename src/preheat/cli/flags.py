@@ -11,6 +11,7 @@ import click
 
 from preheat.cli.command import PATH, Decorator
 from preheat.errors import ConfigError, RunError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,8 +70,8 @@ def parse_options(pairs: Sequence[str]) -> dict[str, int | float | str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            advice = "For example --schedule-options num_cycles=3."
-            raise ConfigError(refusal("schedule option", "written name=value", pair, advice))
+            advice = _("For example --schedule-options num_cycles=3.")
+            raise ConfigError(refusal("schedule option", _("written name=value"), pair, advice))
         options[name.strip()] = parse_length(value.strip())
     return options
 
@@ -100,7 +101,7 @@ def schedule_as_said(words: str, updates: int, warmup: str | None, lr: float, op
 def new_file(path: Path, force: bool) -> None:
     """Refuse to write over a file that is there, unless told to."""
     if path.exists() and not force:
-        raise RunError(refusal("save", "a new file", str(path), "Name another one, or add --force."))
+        raise RunError(refusal("save", _("a new file"), str(path), _("Name another one, or add --force.")))
 
 
 def write_text(text: str, path: Path) -> None:
@@ -175,8 +176,15 @@ def read_plan(
     if is_text(spec):
         return parse(spec), lr
     if updates is None:
-        advice = "Give --updates, or words that need no total."
-        raise ConfigError(refusal("updates", f"given for {spec!r}, whose length {asked} does not say", None, advice))
+        advice = _("Give --updates, or words that need no total.")
+        raise ConfigError(
+            refusal(
+                "updates",
+                _("given for {spec!r}, whose length {asked} does not say", spec=spec, asked=asked),
+                None,
+                advice,
+            )
+        )
     return named_schedule(spec, updates, warmup, 1.0 if lr is None else lr, options), lr
 
 

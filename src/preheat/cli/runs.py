@@ -14,6 +14,7 @@ import click
 from preheat.cli.command import PATH, argument, command, json_flag
 from preheat.cli.flags import force_flag, new_file, plan_flags, print_json, read_plan, say, write_text
 from preheat.errors import ConfigError, DataError, PreheatError, RunError, refusal
+from preheat.messages import _, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,8 +89,13 @@ def audit(
 def _refuse_kind(path: Path) -> None:
     """What the file is to be, its name says."""
     if path.suffix.lower() not in (_PAGE, *_PICTURES):
-        rule = f"a {_PAGE}, {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]} file"
-        raise ConfigError(refusal("save", rule, str(path), "Name one of these."))
+        rule = _(
+            "a {PAGE}, {PICTURES} or {PICTURES2} file",
+            PAGE=_PAGE,
+            PICTURES=joined(", ", _PICTURES[:-1]),
+            PICTURES2=_PICTURES[-1],
+        )
+        raise ConfigError(refusal("save", rule, str(path), _("Name one of these.")))
 
 
 def _print_audit(result: Audit) -> None:
@@ -152,7 +158,9 @@ def _recognize(read: Log, first: int | None, save: Path | None, as_json: bool) -
     from preheat.auditing import recognise_log
 
     if save is not None and save.suffix.lower() != _PAGE and all(len(series) < 2 for series in read.series):
-        raise ConfigError(refusal("save", "left out for a log with one rate", str(save), "There is nothing to draw."))
+        raise ConfigError(
+            refusal("save", _("left out for a log with one rate"), str(save), _("There is nothing to draw."))
+        )
     recognized = recognise_log(read, first=first)
     if save is not None:
         _save_recognized(read, recognized, first, save)
@@ -225,7 +233,7 @@ def watch(
         # Before the script starts: a mistyped plan should not cost a training run.
         plan = read_plan(against, updates, warmup, lr, schedule_options, "the command line")
     if out is not None and out.exists() and any(out.iterdir()) and not force:
-        raise RunError(refusal("out", "a new or empty folder", str(out), "Name another one, or add --force."))
+        raise RunError(refusal("out", _("a new or empty folder"), str(out), _("Name another one, or add --force.")))
     with tempfile.TemporaryDirectory(prefix="preheat-watch-") as temporary:
         folder = Path(temporary) if out is None else out / "record"
         folder.mkdir(parents=True, exist_ok=True)
@@ -236,7 +244,7 @@ def watch(
             # Absolute, since the script may change its working directory.
             code = run_watched(list(command), folder.resolve())
         except OSError as error:
-            raise ConfigError(refusal("command", "one that can be run", command[0], f"{error.strerror}.")) from error
+            raise ConfigError(refusal("command", _("one that can be run"), command[0], f"{error.strerror}.")) from error
         # However the script ended: by an error or a kill too.
         _say_verdict(read_record(folder), plan, out)
     sys.exit(code)
@@ -347,7 +355,7 @@ def resume_check(
 
     # Whoever mistyped the path should not first be asked for --updates.
     if not checkpoint.exists():
-        raise DataError(refusal("checkpoint", "a file or folder that exists", str(checkpoint), "Check the path."))
+        raise DataError(refusal("checkpoint", _("a file or folder that exists"), str(checkpoint), _("Check the path.")))
     schedule, peak = read_plan(spec, updates, warmup, lr, schedule_options, "the checkpoint")
     forecast = check_resume(checkpoint, schedule, lr=peak, total=updates, bridge=bridge)
     if as_json:

@@ -21,6 +21,7 @@ from preheat.cli.flags import (
     write_text,
 )
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,7 +242,7 @@ def convert(
         # A configuration holds rates, a schedule shares of the peak: without one nothing can be written.
         base = imported.base_lr if imported.base_lr is not None else lr
         if base is None:
-            raise ConfigError(refusal("lr", "known to write a configuration", None, "Give it with --lr."))
+            raise ConfigError(refusal("lr", _("known to write a configuration"), None, _("Give it with --lr.")))
         written = write(imported.schedule, target, total=imported.total or updates, base_lr=base)
     text = str(imported.schedule) if written is None else written.text
     if save is not None:

@@ -21,6 +21,7 @@ from preheat.cli.flags import (
     setting_flags,
 )
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from preheat.lab.studies.design import StudyDesign
@@ -239,8 +240,8 @@ def _executor(scheduler: str | None, processes: int | None) -> Executor | None:
     from preheat.lab.studies.executors import DaskCluster
 
     if processes is not None:
-        advice = "The cluster has as many as were started there: leave it out."
-        raise ConfigError(refusal("processes", "left out with --scheduler", processes, advice))
+        advice = _("The cluster has as many as were started there: leave it out.")
+        raise ConfigError(refusal("processes", _("left out with --scheduler"), processes, advice))
     return DaskCluster(scheduler, say=say)
 
 

@@ -24,6 +24,7 @@ from preheat.cli.flags import (
     setting_flags,
 )
 from preheat.errors import ConfigError, DataError, RunStoppedError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,11 +78,15 @@ def train(
 
     checked = read_settings(config, settings)
     if resume and checked.out is None:
-        raise ConfigError(refusal("out", "given with --resume", None, "Name the folder of the run to go on with."))
+        raise ConfigError(
+            refusal("out", _("given with --resume"), None, _("Name the folder of the run to go on with."))
+        )
     # Without --resume they would be ignored in silence.
     for name, value in (("checkpoint", checkpoint), ("on-conflict", on_conflict), ("bridge", bridge)):
         if value and not resume:
-            raise ConfigError(refusal(name, "given with --resume only", value, "A new run has nothing to differ from."))
+            raise ConfigError(
+                refusal(name, _("given with --resume only"), value, _("A new run has nothing to differ from."))
+            )
     if dry_run:  # before a folder is made: nothing is written
         from preheat.lab.training.estimating import estimate
 
@@ -211,11 +216,13 @@ def classify(run: Path, texts: tuple[str, ...], file: Path | None, as_json: bool
     from preheat.lab.training.evaluation import Classifier
 
     if texts and file:
-        raise ConfigError(refusal("texts", "left out with --file", list(texts), "Give one of the two."))
+        raise ConfigError(refusal("texts", _("left out with --file"), list(texts), _("Give one of the two.")))
     lines = _lines(texts, file)
     if not lines:
         raise ConfigError(
-            refusal("texts", "one text or more", lines, "Give texts as arguments, in a file or on standard input.")
+            refusal(
+                "texts", _("one text or more"), lines, _("Give texts as arguments, in a file or on standard input.")
+            )
         )
     guesses = Classifier(run).classify(lines)
     if as_json:
@@ -238,5 +245,5 @@ def _lines(texts: Sequence[str], file: Path | None) -> list[str]:
         try:
             content = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(refusal("file", "a UTF-8 text file", str(file), f"{error}.")) from None
+            raise DataError(refusal("file", _("a UTF-8 text file"), str(file), f"{error}.")) from None
     return [line.strip() for line in content.splitlines() if line.strip()]

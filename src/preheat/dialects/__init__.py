@@ -20,6 +20,7 @@ from preheat.dialects.definition import Imported as Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.loading import load
 from preheat.errors import ConfigError, refusal, unknown_name
+from preheat.messages import _, joined
 from preheat.plan import Plan
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import count, positive
@@ -74,7 +75,9 @@ def read(config: Any, dialect_name: str = "auto", **context: Any) -> Imported:
     # A dialect may take calls or plain data beside fields; what it does not know as such is no business of its
     # reader's.
     if spoken.only_fields and not isinstance(data, Mapping) and not spoken.matches(data):
-        raise ConfigError(refusal("config", f"one of {spoken.title}", _short(data), "Give a mapping of its fields."))
+        raise ConfigError(
+            refusal("config", _("one of {title}", title=spoken.title), _short(data), _("Give a mapping of its fields."))
+        )
     imported = spoken.read(Fields(data) if isinstance(data, Mapping) else data, _context(context))
     return Imported(
         imported.schedule, imported.base_lr, imported.notes, spoken.name, imported.total, dict(imported.also)
@@ -106,13 +109,19 @@ def write(schedule: Schedule, dialect_name: str, *, total: int | None = None, ba
     spoken = dialect(dialect_name)
     if spoken.write is None:
         written = ", ".join(name for name in DIALECTS if dialect(name).write is not None)
-        raise ConfigError(refusal("dialect", f"one that is written ({written})", dialect_name, "Pick one of these."))
-    base = positive("base_lr", base_lr, "It is the learning rate the factors multiply.")
+        raise ConfigError(
+            refusal(
+                "dialect", _("one that is written ({written})", written=written), dialect_name, _("Pick one of these.")
+            )
+        )
+    base = positive("base_lr", base_lr, _("It is the learning rate the factors multiply."))
     # An end between two updates is reached by the one that goes past it.
     if total is None and schedule.horizon is not None:
         total = math.ceil(schedule.horizon)
     if total is None:
-        raise ConfigError(refusal("total", "given for a schedule without an end", None, "Give the run's updates."))
+        raise ConfigError(
+            refusal("total", _("given for a schedule without an end"), None, _("Give the run's updates."))
+        )
     updates = int(count("total", total, 1))
     whole = (schedule.over(updates) if schedule.waits_for == "a plan" else schedule).for_base(base)
     return export(spoken, whole, updates, base)
@@ -136,17 +145,24 @@ def detect(config: Any) -> str:
     best = max(sure.values())
     likeliest = [name for name, score in sure.items() if score == best]
     if not best:
-        advice = f"Say which with dialect_name= (--from): {', '.join(DIALECTS)}."
-        raise ConfigError(refusal("config", "of a dialect known here", _short(data), advice))
+        advice = _("Say which with dialect_name= (--from): {DIALECTS}.", DIALECTS=joined(", ", DIALECTS))
+        raise ConfigError(refusal("config", _("of a dialect known here"), _short(data), advice))
     if len(likeliest) > 1:
-        raise ConfigError(refusal("config", "of one dialect", _short(data), f"It could be {' or '.join(likeliest)}."))
+        raise ConfigError(
+            refusal(
+                "config",
+                _("of one dialect"),
+                _short(data),
+                _("It could be {likeliest}.", likeliest=" or ".join(likeliest)),
+            )
+        )
     return likeliest[0]
 
 
 def dialect(name: str) -> Dialect:
     """The dialect called ``name``, refused with the nearest one known."""
     if name not in DIALECTS:
-        raise ConfigError(unknown_name("dialect", "one known here", name, DIALECTS))
+        raise ConfigError(unknown_name("dialect", _("one known here"), name, DIALECTS))
     # Here and not at the top: a dialect that nobody asks for is not loaded.
     spoken: Dialect = import_module(f"preheat.dialects.{name.replace('-', '_')}").DIALECT
     return spoken
@@ -157,20 +173,24 @@ def _context(given: dict[str, Any]) -> Context:
     # Checked here, once: readers take what a caller says as it is.
     for name, value in given.items():
         if name not in known:
-            raise ConfigError(unknown_name("context", "something a trainer knows", name, known, "Or take it out."))
+            raise ConfigError(
+                unknown_name("context", _("something a trainer knows"), name, known, _("Or take it out."))
+            )
         if value is None or name == "version":
             continue
         if name == "plan":
             if not isinstance(value, Plan):
-                raise ConfigError(refusal("plan", "a preheat.Plan", value, "Make one with preheat.Plan."))
+                raise ConfigError(refusal("plan", _("a preheat.Plan"), value, _("Make one with preheat.Plan.")))
         elif name in ("total", "examples", "world_size"):
             count(name, value, 1)
         elif name == "warmup":
             count(name, value)
         else:
-            positive(name, value, "It is a number above zero.")
+            positive(name, value, _("It is a number above zero."))
     if given.get("total") is not None and given.get("plan") is not None:
-        raise ConfigError(refusal("total", "left out beside a plan", given["total"], "The plan counts the updates."))
+        raise ConfigError(
+            refusal("total", _("left out beside a plan"), given["total"], _("The plan counts the updates."))
+        )
     return Context(**given)
 
 

@@ -21,6 +21,7 @@ from preheat.dialects import transformers
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import early_warm_up, hold, warm_up
+from preheat.messages import _
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Cosine, Polynomial, Rex
 from preheat.schedule.named import BUILDERS, dips, refuse_reserved
@@ -36,7 +37,7 @@ def read(fields: Fields, context: Context) -> Imported:
     notes: list[str] = []
     name = fields.word("lr_scheduler", (*BUILDERS, "one_cycle", "rex", *_METRIC), "cosine")
     if name in _METRIC:
-        raise fields.refusal("lr_scheduler", "a function of the update", "Multiply by preheat.plateau() instead.")
+        raise fields.refusal("lr_scheduler", _("a function of the update"), _("Multiply by preheat.plateau() instead."))
     # axolotl has no default of its own, so a file without it does not run.
     peak = context.known_rate("learning_rate", fields.rate("learning_rate", None))
     total = updates_of(fields, context)
@@ -58,17 +59,17 @@ def updates_of(fields: Fields, context: Context) -> int:
     }
     # Rows are packed by length, so their number is known to axolotl alone.
     if context.examples is not None and renamed["max_steps"] is None and fields.flag("sample_packing"):
-        advice = "Packed rows are fewer than examples: give total= (--updates) as axolotl logs it."
-        raise fields.refusal("sample_packing", "off where updates are counted from examples", advice)
+        advice = _("Packed rows are fewer than examples: give total= (--updates) as axolotl logs it.")
+        raise fields.refusal("sample_packing", _("off where updates are counted from examples"), advice)
     return transformers.updates_of(Fields(renamed), context)
 
 
 def warmup_of(fields: Fields, total: int, notes: list[str]) -> int:
     """Updates of the warm-up, by axolotl's own defaults."""
     steps = fields.count("warmup_steps", None)
-    ratio = fields.number("warmup_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
+    ratio = fields.number("warmup_ratio", None, low=0.0, high=1.0, advice=_("It is a share of the run."))
     if steps and ratio:
-        raise fields.refusal("warmup_ratio", "left out beside warmup_steps", "axolotl refuses both.")
+        raise fields.refusal("warmup_ratio", _("left out beside warmup_steps"), _("axolotl refuses both."))
     if steps is None and ratio is None:
         # core/builders/base.py; rounded down, where transformers rounds up.
         steps = min(int(0.03 * total), 100)
@@ -84,8 +85,8 @@ def warmup_of(fields: Fields, total: int, notes: list[str]) -> int:
 def _schedule(
     fields: Fields, name: str, warmup: int, total: int, peak: float, options: dict[str, Any], notes: list[str]
 ) -> Schedule:
-    floor = fields.number("cosine_min_lr_ratio", None, low=0.0, high=1.0, advice="It is a share of the peak.")
-    constant = fields.number("cosine_constant_lr_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
+    floor = fields.number("cosine_min_lr_ratio", None, low=0.0, high=1.0, advice=_("It is a share of the peak."))
+    constant = fields.number("cosine_constant_lr_ratio", None, low=0.0, high=1.0, advice=_("It is a share of the run."))
     if name == "one_cycle":
         # Handed to torch's OneCycleLR as they are: its words are ours but for the shape, and its momentum is Adam's.
         shape = "linear" if options.pop("anneal_strategy", "cos") == "linear" else "cosine"
@@ -108,8 +109,10 @@ def _schedule(
         # axolotl cuts it; at or before the peak its cosine would divide by 0.
         border = int(total * constant)
         if border <= warmup:
-            rule = f"a share of the run that leaves the cosine an update after {warmup} of warm-up"
-            raise fields.refusal("cosine_constant_lr_ratio", rule, f"It says {border} of {total}.")
+            rule = _("a share of the run that leaves the cosine an update after {warmup} of warm-up", warmup=warmup)
+            raise fields.refusal(
+                "cosine_constant_lr_ratio", rule, _("It says {border} of {total}.", border=border, total=total)
+            )
         cosine = Phase(curve=Cosine(), length=border - warmup, start=1.0, end=floor)
         return PhaseSchedule((*warm_up(warmup), cosine, hold(total - border, floor)))
     if constant:
@@ -140,8 +143,8 @@ def _jagged(fields: Fields, schedule: Schedule, name: str, notes: list[str]) -> 
     if period is None:
         return schedule
     if name == "one_cycle":
-        advice = "Run one ahead, torch's OneCycleLR raises before the run is over."
-        raise fields.refusal("jagged_restart_steps", "left out with one_cycle", advice)
+        advice = _("Run one ahead, torch's OneCycleLR raises before the run is over.")
+        raise fields.refusal("jagged_restart_steps", _("left out with one_cycle"), advice)
     # axolotl takes 0 for not given, here and below.
     rewarm = fields.count("jagged_restart_warmup_steps", None) or 10
     anneal = fields.count("jagged_restart_anneal_steps", None) or 1

@@ -32,6 +32,7 @@ from preheat.dialects.loading import call
 from preheat.dialects.phases import hold
 from preheat.dialects.writing import as_yaml
 from preheat.errors import ConfigError, unknown_name
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, Polynomial, PowerLaw
 from preheat.schedule.lengths import Count
@@ -53,10 +54,10 @@ def read(config: Any, context: Context) -> Imported:
     own = root.section("scheduler") if "scheduler" in root else root
     # Stepped once an epoch every schedule would be a staircase of another one.
     if not root.flag("step_schedulers_every_batch", True):
-        raise root.refusal("step_schedulers_every_batch", "true", "A schedule here moves with every update.")
+        raise root.refusal("step_schedulers_every_batch", _("true"), _("A schedule here moves with every update."))
     ratio = root.number("scale_schedule_ratio", 1.0, low=0.0)
     if not ratio:
-        raise root.refusal("scale_schedule_ratio", "above 0", "It multiplies the run's length.")
+        raise root.refusal("scale_schedule_ratio", _("above 0"), _("It multiplies the run's length."))
     job = _Job(own, root, context, ratio, [])
     # The trainer steps its schedulers before its clock: the first two updates run at time 0.
     schedule = _SHAPES[_name(own)](job).shift(-1)
@@ -73,7 +74,7 @@ def _name(own: Fields) -> str:
         name = own.word("name", (*_NAMES, *_SHAPES))
         return str(_NAMES.get(name, name))
     if path.rpartition(".")[2] not in _SHAPES:
-        raise ConfigError(unknown_name(own.path("_target_"), "a scheduler of composer's", path, _SHAPES))
+        raise ConfigError(unknown_name(own.path("_target_"), _("a scheduler of composer's"), path, _SHAPES))
     return str(path.rpartition(".")[2])
 
 
@@ -116,7 +117,9 @@ class _Job:
         unit = match[2].lower() if match else ""
         # composer takes parts of a duration alone: 1.5ba is an error there too.
         if not 0 <= number < math.inf or unit in ("iter", "sec") or (unit != "dur" and number != int(number)):
-            raise fields.refusal(name, 'a time such as "100ba", "2ep", "1e9tok" or "0.5dur"', "Write it with its unit.")
+            raise fields.refusal(
+                name, _('a time such as "100ba", "2ep", "1e9tok" or "0.5dur"'), _("Write it with its unit.")
+            )
         return number, unit
 
     @property
@@ -130,14 +133,16 @@ class _Job:
             return float(value), "ep"
         time = self.time("max_duration", fields=self.root)
         if time[1] == "dur":
-            raise self.root.refusal("max_duration", "in ba, ep, sp or tok", "dur is a share of it.")
+            raise self.root.refusal("max_duration", _("in ba, ep, sp or tok"), _("dur is a share of it."))
         return time
 
     def whole(self, ratio: float) -> _Counted:
         """max_duration scaled, in batches, samples or tokens."""
         value, unit = self.duration
         if int(value * ratio) < 1:
-            raise self.root.refusal("max_duration", f"above 0 after scale_schedule_ratio={ratio:g}", "Nothing is left.")
+            raise self.root.refusal(
+                "max_duration", _("above 0 after scale_schedule_ratio={ratio:g}", ratio=ratio), _("Nothing is left.")
+            )
         return self.counted((int(value * ratio), unit))
 
     def counted(self, time: _Time, ratio: float = 1.0) -> _Counted:
@@ -202,7 +207,7 @@ def _warm_up(job: _Job, top: float = 1.0) -> tuple[_Parts, Count]:
         ramped = job.updates(job.counted(time, job.ratio))
     # A ratio below 1 may round the stretched ramp to nothing, which composer divides by.
     if begin and not ramped:
-        raise job.own.refusal("t_warmup", "above 0 once it is scaled", "composer divides by it.")
+        raise job.own.refusal("t_warmup", _("above 0 once it is scaled"), _("composer divides by it."))
     if not begin:
         return (), 0
     rise = Phase(curve=Linear(), length=ramped, start=0.0, end=top)
@@ -218,14 +223,20 @@ def _warm_up_and_end(job: _Job, top: float = 1.0) -> tuple[_Parts, Count, Count]
     # The warm-up is compared unscaled, t_max scaled: composer does so.
     (warmup, unit), (end, end_unit) = job.counted(job.time("t_warmup")), job.counted(last, job.ratio)
     if unit != end_unit:
-        raise job.own.refusal("t_warmup", f"in the unit of t_max, {end_unit}", "composer cannot compare them.")
+        raise job.own.refusal(
+            "t_warmup", _("in the unit of t_max, {end_unit}", end_unit=end_unit), _("composer cannot compare them.")
+        )
     for ratio in (1.0, job.ratio):  # composer asks before it scales max_duration, and after
         whole, whole_unit = job.whole(job.ratio if last[1] == "dur" else ratio)
         if whole_unit == end_unit and end < whole:
-            advice = "composer asks for a schedule that covers the run."
-            raise job.own.refusal("t_max", f"at least {whole}{whole_unit}, max_duration", advice)
+            advice = _("composer asks for a schedule that covers the run.")
+            raise job.own.refusal(
+                "t_max", _("at least {whole}{whole_unit}, max_duration", whole=whole, whole_unit=whole_unit), advice
+            )
     if warmup >= end:
-        raise job.own.refusal("t_warmup", f"below t_max, {end}{unit}", "The peak would never be used.")
+        raise job.own.refusal(
+            "t_warmup", _("below t_max, {end}{unit}", end=end, unit=unit), _("The peak would never be used.")
+        )
     rise, begin = _warm_up(job, top)
     return rise, begin, job.updates((end, unit))
 
@@ -244,16 +255,18 @@ def _inverse_sqrt(job: _Job) -> Schedule:
     unit = job.duration[1]
     for name in ("t_warmup", "t_scale", "t_cooldown"):
         if job.time(name)[1] != unit:
-            raise job.own.refusal(name, f"in the unit of max_duration, {unit}", "llm-foundry asks.")
+            raise job.own.refusal(name, _("in the unit of max_duration, {unit}", unit=unit), _("llm-foundry asks."))
     low, last = job.factor("alpha_f_decay", 0.0), job.factor("alpha_f_cooldown", 0.0)
     if low < last:
-        raise job.own.refusal("alpha_f_decay", f"at least alpha_f_cooldown={last:g}", "Raise it.")
+        raise job.own.refusal("alpha_f_decay", _("at least alpha_f_cooldown={last:g}", last=last), _("Raise it."))
     if job.counted(job.time("t_max", "1dur"))[1] != job.whole(job.ratio)[1]:
-        raise job.own.refusal("t_max", f"in the unit of max_duration, {unit}", "llm-foundry cannot compare them.")
+        raise job.own.refusal(
+            "t_max", _("in the unit of max_duration, {unit}", unit=unit), _("llm-foundry cannot compare them.")
+        )
     rise, begin = _warm_up(job)
     scale, cooldown = job.length("t_scale"), job.length("t_cooldown")
     if not scale:
-        raise job.own.refusal("t_scale", "above 0", "It divides the time.")
+        raise job.own.refusal("t_scale", _("above 0"), _("It divides the time."))
     # A cool-down longer than what follows the warm-up begins at the hand-over.
     down = max(begin, job.length("t_max", "1dur") - cooldown)
     # llm-foundry cools down from where the inverse root stands, not from the peak.
@@ -290,7 +303,7 @@ def _falling(curve: Callable[[_Job], Curve], name: str = "t_max", default: Any =
     def build(job: _Job) -> Schedule:
         length = job.length(name, default)
         if not length:
-            raise job.own.refusal(name, "above 0", "composer divides by it.")
+            raise job.own.refusal(name, _("above 0"), _("composer divides by it."))
         shape = curve(job)
         # alpha_i is a field of the linear scheduler alone.
         top = job.factor("alpha_i", 1.0) if isinstance(shape, Linear) else 1.0
@@ -306,7 +319,7 @@ def _power(default: Any) -> Callable[[_Job], Curve]:
 def _endless(job: _Job, name: str, default: Any, gamma: Any, *, staircase: bool) -> Schedule:
     period = job.length(name, default)
     if not period:
-        raise job.own.refusal(name, "above 0", "composer divides by it.")
+        raise job.own.refusal(name, _("above 0"), _("composer divides by it."))
     curve = Exponential(job.own.number("gamma", gamma), period, staircase)
     return PhaseSchedule((Phase(curve=curve, length=None),))
 
@@ -329,7 +342,7 @@ def _restarts(job: _Job) -> Schedule:
         cycles.append(int(growth * cycles[-1]))
         covered += job.updates((cycles[-1], unit))
     if not cycles[-1] or len(cycles) == _MANY:
-        raise job.own.refusal("t_0", "long enough for cycles of one unit at least", "They shrink to nothing.")
+        raise job.own.refusal("t_0", _("long enough for cycles of one unit at least"), _("They shrink to nothing."))
     falls = [Phase(curve=Cosine(), length=job.updates((c, unit)), start=1.0, end=floor) for c in cycles]
     return PhaseSchedule(tuple(falls)).repeat() if growth == 1.0 else PhaseSchedule(tuple(falls))
 
@@ -342,8 +355,8 @@ _SHAPES: dict[str, Callable[[_Job], Schedule]] = {
     "InverseSquareRootWithWarmupScheduler": _inverse_sqrt,
     "MultiStepWithWarmupScheduler": _steps_after_warmup,
     "ConstantScheduler": _constant,
-    "LinearScheduler": _falling(lambda _: Linear()),
-    "CosineAnnealingScheduler": _falling(lambda _: Cosine()),
+    "LinearScheduler": _falling(lambda _unused: Linear()),
+    "CosineAnnealingScheduler": _falling(lambda _unused: Cosine()),
     "PolynomialScheduler": _falling(_power(REQUIRED)),
     "ExponentialScheduler": lambda job: _endless(job, "decay_period", "1ep", REQUIRED, staircase=False),
     "StepScheduler": lambda job: _endless(job, "step_size", REQUIRED, 0.1, staircase=True),

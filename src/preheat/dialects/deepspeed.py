@@ -27,6 +27,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import Phases, hold, warm_up
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, Logarithmic, PowerLaw
 
@@ -48,7 +49,7 @@ def read(fields: Fields, context: Context) -> Imported:
     section.finish()
     notes: list[str] = []
     schedule, base = _READERS[name](_Section(params, lr, context, notes))
-    params.refuse("last_batch_iteration", why="A schedule starts at its beginning.", unless=(-1,))
+    params.refuse("last_batch_iteration", why=_("A schedule starts at its beginning."), unless=(-1,))
     also: dict[str, Schedule] = {}
     # Without a type the optimizer is the script's own, Adam in most.
     if name == "OneCycle" and optimizer.value("type", None) not in _WITHOUT_BETAS:
@@ -75,9 +76,9 @@ def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
         elif name == "warmup_num_steps" and context.warmup is not None:
             values[name] = max(1, context.warmup)
         elif name == "warmup_num_steps":
-            raise params.refusal(name, "a number, or the warm-up given", "Give warmup= (--warmup).")
+            raise params.refusal(name, _("a number, or the warm-up given"), _("Give warmup= (--warmup)."))
         else:
-            raise params.refusal(name, "a number", "transformers does not fill this one.")
+            raise params.refusal(name, _("a number"), _("transformers does not fill this one."))
     return Fields(values, params.where)
 
 
@@ -149,8 +150,8 @@ def _lengths(section: _Section) -> tuple[int, int]:
     own = params.count("total_num_steps", None, low=1)
     total = section.context.shaped(params.path("total_num_steps"), own, section.notes)
     if warmup >= total:
-        advice = "The peak would never be used: shorten the warm-up or plan more updates."
-        raise params.refusal("warmup_num_steps", f"below {total} updates", advice)
+        advice = _("The peak would never be used: shorten the warm-up or plan more updates.")
+        raise params.refusal("warmup_num_steps", _("below {total} updates", total=total), advice)
     return warmup, total
 
 
@@ -213,7 +214,7 @@ def _cycle(params: Fields, rest: float, top: float) -> Phases:
 def _stairs(params: Fields, name: str, updates: int, stairs: int, rest: float, top: float) -> Iterator[Phase]:
     """Step k of so many, at rest + (top - rest) k / stairs."""
     if stairs > min(updates, _MANY):
-        raise params.refusal(name, f"at most {min(updates, _MANY)}", "0 makes it smooth.")
+        raise params.refusal(name, _("at most {MANY}", MANY=min(updates, _MANY)), _("0 makes it smooth."))
     # The first update of each stair, rounded up as floor(n stairs / updates) is.
     borders = [-(-step * updates // stairs) for step in range(stairs + 1)]
     for step, (begin, end) in enumerate(pairwise(borders)):
@@ -232,9 +233,11 @@ def _momentum(params: Fields) -> tuple[Schedule | None, float]:
     if not params.flag("cycle_momentum", True):
         return None, largest
     if growing:
-        raise params.refusal("decay_mom_rate", "0", "The momentum would grow without end.")
+        raise params.refusal("decay_mom_rate", _("0"), _("The momentum would grow without end."))
     if largest == 0 or smallest > largest:
-        raise params.refusal("cycle_min_mom", f"at most cycle_max_mom={largest}, above 0", "Lower it.")
+        raise params.refusal(
+            "cycle_min_mom", _("at most cycle_max_mom={largest}, above 0", largest=largest), _("Lower it.")
+        )
     low = smallest / largest
     return PhaseSchedule((hold(1, low), PhaseSchedule(_cycle(params, 1.0, low)).shift(1))), largest
 
@@ -254,7 +257,9 @@ def _range_test(section: _Section) -> _Read:
     if not stepped:
         return PhaseSchedule((Phase(curve=Linear(), length=total, start=1.0 / top, end=1.0),)), base
     if steps > _MANY:
-        raise params.refusal("lr_range_test_step_size", f"at least {-(-total // _MANY)}", "It makes too many steps.")
+        raise params.refusal(
+            "lr_range_test_step_size", _("at least {value}", value=-(-total // _MANY)), _("It makes too many steps.")
+        )
     return PhaseSchedule(tuple(hold(size, (1.0 + rate * step) / top) for step in range(int(steps) + 1))), base
 
 

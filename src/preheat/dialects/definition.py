@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Schedule
 
@@ -61,12 +62,12 @@ class Context:
         told = self.told
         if own is None and told is None:
             raise ConfigError(
-                refusal(name, "in the file, or the run's updates given", None, "Give total= (--updates).")
+                refusal(name, _("in the file, or the run's updates given"), None, _("Give total= (--updates)."))
             )
         # Silently taking one of two would shape the schedule for a run that nobody makes.
         if own is not None and told is not None and own != told:
-            advice = "The file and you name different runs: leave one out."
-            raise ConfigError(refusal(name, f"{told}, the total you gave", own, advice))
+            advice = _("The file and you name different runs: leave one out.")
+            raise ConfigError(refusal(name, _("{told}, the total you gave", told=told), own, advice))
         return int(told if own is None else own)  # type: ignore[arg-type]
 
     def shaped(self, name: str, own: int | None, notes: list[str]) -> int:
@@ -81,15 +82,15 @@ class Context:
     def rate(self, name: str, own: float | None = None) -> float | None:
         """The peak learning rate: what the file says (``own``), or the caller, or None; refused where they differ."""
         if own is not None and self.peak is not None and own != self.peak:
-            advice = "The file and you name different rates: leave one out."
-            raise ConfigError(refusal(name, f"{self.peak!r}, the peak you gave", own, advice))
+            advice = _("The file and you name different rates: leave one out.")
+            raise ConfigError(refusal(name, _("{peak!r}, the peak you gave", peak=self.peak), own, advice))
         return self.peak if own is None else own
 
     def known_rate(self, name: str, own: float | None = None, why: str = "") -> float:
         """As :meth:`rate`, for a file that cannot be read without it (``why``: what refers to it)."""
         rate = self.rate(name, own)
         if rate is None:
-            raise ConfigError(refusal(name, f"known{why and ': ' + why}", None, "Give peak= (--lr)."))
+            raise ConfigError(refusal(name, f"known{why and ': ' + why}", None, _("Give peak= (--lr).")))
         return rate
 
     def per(self, unit: str, name: str) -> float:
@@ -99,8 +100,8 @@ class Context:
         if value is None and self.plan is not None:
             value = getattr(self.plan, asked)
         if value is None:
-            advice = f"Give {asked}= or a plan (--{asked.replace('_', '-')})."
-            raise ConfigError(refusal(name, f"countable in {unit}s", None, advice))
+            advice = _("Give {asked}= or a plan (--{replace}).", asked=asked, replace=asked.replace("_", "-"))
+            raise ConfigError(refusal(name, _("countable in {unit}s", unit=unit), None, advice))
         return float(value)
 
 

@@ -20,6 +20,7 @@ from preheat.dialects import transformers
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import hold
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.sequence import PhaseSchedule
 
@@ -67,11 +68,11 @@ def _rules(fields: Fields) -> Schedule:
         factors = {int(at): float(factor) for factor, at in pairs}
         final = float(last)
     except ValueError:
-        advice = 'As in "1:10,0.1:20,0.01".'
-        raise fields.refusal("step_rules", "factor:update pairs and a last factor", advice) from None
+        advice = _('As in "1:10,0.1:20,0.01".')
+        raise fields.refusal("step_rules", _("factor:update pairs and a last factor"), advice) from None
     borders = [0, *sorted(factors)]
     if borders[1:2] and borders[1] <= 0:
-        raise fields.refusal("step_rules", "rules for updates above 0", "Each holds below its number.")
+        raise fields.refusal("step_rules", _("rules for updates above 0"), _("Each holds below its number."))
     held = [hold(after - before, factors[after]) for before, after in pairwise(borders)]
     return PhaseSchedule((*held, hold(None, final)))
 

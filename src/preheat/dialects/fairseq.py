@@ -30,6 +30,7 @@ from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import early_warm_up, hold, plateaus, warm_up
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Geometric, Linear, Polynomial, PowerLaw
 from preheat.schedule.sequence import PhaseSchedule
@@ -48,8 +49,12 @@ def read(fields: Fields, context: Context) -> Imported:
     inner = Fields({**general, **(section if nested else {})}, "lr_scheduler" if nested else "")
     name = (inner if nested else fields).word("_name" if nested else "lr_scheduler", (*_SHAPES, *_OTHERS), "fixed")
     if name in _OTHERS:
-        advice = "Multiply by preheat.plateau() instead." if name.startswith("reduce") else "The optimizer has its own."
-        raise fields.refusal("lr_scheduler", "a function of the update", advice)
+        advice = (
+            _("Multiply by preheat.plateau() instead.")
+            if name.startswith("reduce")
+            else _("The optimizer has its own.")
+        )
+        raise fields.refusal("lr_scheduler", _("a function of the update"), advice)
     own = _rates(inner)
     # 0 is fairseq's own default, no limit.
     total = inner.count("max_update", 0) or None
@@ -65,7 +70,7 @@ def read(fields: Fields, context: Context) -> Imported:
             inner.value(str(ignored).replace("-", "_"), None)
         inner.finish()
     if base <= 0:
-        raise inner.refusal("lr", "> 0", "It is a learning rate.")
+        raise inner.refusal("lr", _("> 0"), _("It is a learning rate."))
     return Imported(schedule, context.rate("lr", base) if own else base, tuple(arguments.notes), total=total)
 
 
@@ -76,9 +81,9 @@ def _rates(fields: Fields) -> list[float]:
     if isinstance(value, (list, tuple)) or str(value).lstrip().startswith("["):
         rates: list[float] = fields.numbers("lr", low=0.0)
         if not rates:
-            raise fields.refusal("lr", "one rate at least", "It is a list of them.")
+            raise fields.refusal("lr", _("one rate at least"), _("It is a list of them."))
         return rates
-    return [fields.number("lr", low=0.0, advice="It is a learning rate.")]
+    return [fields.number("lr", low=0.0, advice=_("It is a learning rate."))]
 
 
 # Schedulers from their arguments, each with the rate its factors are shares of.
@@ -98,9 +103,9 @@ class _Arguments:
     def rate(self) -> float:
         """The one learning rate."""
         if len(self.rates) > 1:
-            raise self.fields.refusal("lr", "one rate for this scheduler", "Only fixed takes one an epoch.")
+            raise self.fields.refusal("lr", _("one rate for this scheduler"), _("Only fixed takes one an epoch."))
         if self.rates[0] <= 0:
-            raise self.fields.refusal("lr", "> 0", "It is the learning rate that all others are shares of.")
+            raise self.fields.refusal("lr", _("> 0"), _("It is the learning rate that all others are shares of."))
         return self.rates[0]
 
     @property
@@ -114,7 +119,7 @@ class _Arguments:
 
     def share(self, name: str, default: float = 0.0) -> float:
         """A learning rate as a share of the peak; negative ones say that it is not given."""
-        value = self.fields.number(name, -1.0, advice="It is a learning rate.")
+        value = self.fields.number(name, -1.0, advice=_("It is a learning rate."))
         return default if value < 0 else float(value) / self.rate
 
 
@@ -134,7 +139,7 @@ def _fixed(arguments: _Arguments) -> _Read:
         return rise, base
     each = arguments.context.per("epoch", "lr")
     if each != int(each):
-        raise fields.refusal("lr", "of a whole number of updates each", f"An epoch has {each:g}.")
+        raise fields.refusal("lr", _("of a whole number of updates each"), _("An epoch has {each:g}.", each=each))
     # Without force_anneal the last rate stays for good.
     epochs = len(rates) if anneal is None else math.ceil(arguments.updates / each)
     held = []
@@ -159,13 +164,15 @@ def _polynomial(arguments: _Arguments) -> _Read:
     fields, warmup = arguments.fields, arguments.warmup()
     total = fields.count("total_num_update", None, low=1) or arguments.updates
     if total <= warmup:
-        raise fields.refusal("total_num_update", f"above warmup_updates={warmup}", "Nothing would be left to decay.")
+        raise fields.refusal(
+            "total_num_update", _("above warmup_updates={warmup}", warmup=warmup), _("Nothing would be left to decay.")
+        )
     # No function of the update: lr_shrink is applied to whatever stood before.
-    fields.refuse("force_anneal", why="From that epoch on the rate depends on what it was.")
+    fields.refuse("force_anneal", why=_("From that epoch on the rate depends on what it was."))
     curve = Polynomial(fields.number("power", 1.0))
     end = arguments.share("end_learning_rate")
     if end > 1:
-        raise fields.refusal("end_learning_rate", "at most lr", "It is what is decayed to.")
+        raise fields.refusal("end_learning_rate", _("at most lr"), _("It is what is decayed to."))
     fall = Phase(curve=curve, length=total - warmup, start=1.0, end=end)
     return PhaseSchedule((*warm_up(warmup), fall)), arguments.rate
 
@@ -174,14 +181,16 @@ def _cosine(arguments: _Arguments) -> _Read:
     fields, warmup = arguments.fields, arguments.warmup()
     floor = arguments.share("min_lr")
     if floor >= 1:
-        raise fields.refusal("min_lr", "below lr", "fairseq refuses it too.")
+        raise fields.refusal("min_lr", _("below lr"), _("fairseq refuses it too."))
     # Below 0 fairseq takes what the warm-up leaves of max_update.
     period = fields.number("lr_period_updates", -1)
     if period <= 0:
         period = arguments.updates - warmup
         if period <= 0:
-            raise fields.refusal("warmup_updates", f"below max_update={arguments.updates}", "Shorten the warm-up.")
-    growth = fields.number("t_mult", 1.0, low=1.0, advice="Periods that shrink come to an end.")
+            raise fields.refusal(
+                "warmup_updates", _("below max_update={updates}", updates=arguments.updates), _("Shorten the warm-up.")
+            )
+    growth = fields.number("t_mult", 1.0, low=1.0, advice=_("Periods that shrink come to an end."))
     shrink = fields.number("lr_shrink", 0.1, low=0.0, high=1.0)
     cycle = PhaseSchedule((Phase(curve=Cosine(), length=period, start=1.0, end=floor),))
     arguments.notes.append(
@@ -196,7 +205,7 @@ def _triangular(arguments: _Arguments) -> _Read:
     peak = fields.rate("max_lr")
     low = arguments.rates[0] / peak
     if len(arguments.rates) > 1 or low >= 1:
-        raise fields.refusal("lr", "one rate below max_lr", "It is the lower one.")
+        raise fields.refusal("lr", _("one rate below max_lr"), _("It is the lower one."))
     side = int(fields.number("lr_period_updates", 5000, low=2) // 2)
     shrink, shrink_low = fields.number("lr_shrink", 0.1, low=0.0, high=1.0), fields.flag("shrink_min")
     # Then all of a cycle shrinks alike, and the cycles are a repetition.
@@ -205,7 +214,7 @@ def _triangular(arguments: _Arguments) -> _Read:
     # Only the upper rate shrinks, so every cycle has another shape: they are laid out for the run.
     cycles = math.ceil(arguments.updates / (2 * side))
     if cycles > 1000:
-        raise fields.refusal("lr_period_updates", "at most 1000 periods long", "Each is laid out.")
+        raise fields.refusal("lr_period_updates", _("at most 1000 periods long"), _("Each is laid out."))
     arguments.notes.append(f"only the upper rate shrinks: laid out for {arguments.updates} updates")
     phases = [phase for cycle in range(cycles) for phase in _triangle(side, low, shrink**cycle).phases]
     return PhaseSchedule(tuple(phases)), peak
@@ -222,17 +231,17 @@ def _tri_stage(arguments: _Arguments) -> _Read:
     steps = [fields.count(name, 0) for name in ("warmup_steps", "hold_steps", "decay_steps")]
     if shares is not None:
         if len(shares) != 3 or sum(shares) != 1:
-            raise fields.refusal("phase_ratio", "three shares that add up to 1", "fairseq refuses it too.")
+            raise fields.refusal("phase_ratio", _("three shares that add up to 1"), _("fairseq refuses it too."))
         # Rounded down each by itself, so that the three may be short of the run.
         steps = [int(arguments.updates * share) for share in shares]
     warmup, held, decay = steps
     if not decay:
         name = "decay_steps" if shares is None else "phase_ratio"
-        raise fields.refusal(name, "a descent of one update at least", "fairseq divides by its length.")
-    start = fields.number("init_lr_scale", 0.01, low=0.0, advice="It is a share of lr.")
-    end = fields.number("final_lr_scale", 0.01, low=0.0, high=1.0, advice="It is a share of lr.")
+        raise fields.refusal(name, _("a descent of one update at least"), _("fairseq divides by its length."))
+    start = fields.number("init_lr_scale", 0.01, low=0.0, advice=_("It is a share of lr."))
+    end = fields.number("final_lr_scale", 0.01, low=0.0, high=1.0, advice=_("It is a share of lr."))
     if end <= 0:
-        raise fields.refusal("final_lr_scale", "> 0", "A geometric fall never reaches 0.")
+        raise fields.refusal("final_lr_scale", _("> 0"), _("A geometric fall never reaches 0."))
     fall = hold(decay) if end == 1 else Phase(curve=Geometric(end), length=decay, start=1.0, end=end)
     return PhaseSchedule((*warm_up(warmup, start), hold(held), fall)), arguments.rate
 
@@ -243,9 +252,9 @@ def _step(arguments: _Arguments) -> _Read:
     every = fields.count("lr_deacy_period", None, low=1) or fields.count("lr_decay_period", 25000, low=1)
     factor = fields.number("lr_decay", 0.5, low=0.0, high=1.0)
     if factor <= 0:
-        raise fields.refusal("lr_decay", "in (0, 1]", "It multiplies the rate.")
+        raise fields.refusal("lr_decay", _("in (0, 1]"), _("It multiplies the rate."))
     if floor >= 1:
-        raise fields.refusal("min_lr", "below lr", "fairseq refuses it too.")
+        raise fields.refusal("min_lr", _("below lr"), _("fairseq refuses it too."))
     fall: Schedule = PhaseSchedule((Phase(curve=Exponential(factor, every, staircase=True), length=None, start=1.0),))
     rise = warm_up(arguments.warmup(), arguments.share("warmup_init_lr", floor))
     return PhaseSchedule((*rise, fall.clip(floor=floor) if floor else fall)), arguments.rate
@@ -276,19 +285,19 @@ def _table(fields: Fields, name: str) -> dict[int, float]:
         try:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise fields.refusal(name, "a dictionary", 'As in {"0": 0.1, "100-200": 0.01}.') from None
+            raise fields.refusal(name, _("a dictionary"), _('As in {{"0": 0.1, "100-200": 0.01}}.')) from None
     if not isinstance(value, Mapping):
-        raise fields.refusal(name, "a dictionary", 'As in {"0": 0.1, "100-200": 0.01}.')
+        raise fields.refusal(name, _("a dictionary"), _('As in {{"0": 0.1, "100-200": 0.01}}.'))
     rates_at: dict[int, float] = {}
     rates = Fields(value, fields.path(name))
     for key, raw in value.items():
-        rate = Fields({"rate": raw}, rates.where).number("rate", low=0.0, advice="It is a learning rate.")
+        rate = Fields({"rate": raw}, rates.where).number("rate", low=0.0, advice=_("It is a learning rate."))
         # fairseq expands "2-5" and "7,8" into single keys; a range matters by its first alone, see above.
         ranged = "," not in str(key) and "-" in str(key)
         places = str(key).split("-")[:1] if ranged else str(key).split(",")
         for place in places:
             if not place.strip().isdigit():
-                raise ConfigError(refusal(rates.where, "keyed by whole numbers", key, 'As "3", "3,4" or "3-7".'))
+                raise ConfigError(refusal(rates.where, _("keyed by whole numbers"), key, _('As "3", "3,4" or "3-7".')))
             rates_at[int(place)] = rate
     return rates_at
 

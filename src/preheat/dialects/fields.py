@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from preheat.errors import ConfigError, near_miss, refusal, unknown_name
+from preheat.messages import _
 from preheat.schedule.lengths import Absolute
 
 REQUIRED: Any = object()
@@ -36,7 +37,7 @@ class Fields:
     def __init__(self, values: Any, where: str = "") -> None:
         if not isinstance(values, Mapping):
             raise ConfigError(
-                refusal(where or "configuration", "a mapping of fields", values, "Give names and values.")
+                refusal(where or "configuration", _("a mapping of fields"), values, _("Give names and values."))
             )
         self.raw = values
         self.where = where
@@ -64,7 +65,7 @@ class Fields:
         if value is not None:
             return value
         if default is REQUIRED:
-            raise self.refusal(name, "given", "The schedule cannot do without it.")
+            raise self.refusal(name, _("given"), _("The schedule cannot do without it."))
         return default
 
     def number(
@@ -78,11 +79,11 @@ class Fields:
             value = _parsed(value)
         # True is an int to Python, and NaN passes every comparison with a bound.
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_finite(value):
-            raise self.refusal(name, "a finite number", advice or "Give a plain number.")
+            raise self.refusal(name, _("a finite number"), advice or _("Give a plain number."))
         if not low <= value <= high:
             # A bound that only keeps floats exact says nothing to a reader.
-            bounds = f">= {low:g}" if value < low and high >= _MOST else f"in [{low:g}, {high:g}]"
-            raise self.refusal(name, bounds, advice or "Change it.")
+            bounds = f">= {low:g}" if value < low and high >= _MOST else _("in [{low:g}, {high:g}]", low=low, high=high)
+            raise self.refusal(name, bounds, advice or _("Change it."))
         return value
 
     def count(self, name: str, default: Any = REQUIRED, *, low: int = 0, advice: str = "") -> Any:
@@ -91,25 +92,25 @@ class Fields:
         if value is default:
             return value
         if value != int(value):
-            raise self.refusal(name, "a whole number", advice or "Give a number of updates.")
+            raise self.refusal(name, _("a whole number"), advice or _("Give a number of updates."))
         return int(value)
 
     def rate(self, name: str, default: Any = REQUIRED) -> Any:
         """A learning rate: a number > 0."""
-        value = self.number(name, default, low=0.0, advice="It is a learning rate.")
+        value = self.number(name, default, low=0.0, advice=_("It is a learning rate."))
         if value is not default and value <= 0:
-            raise self.refusal(name, "> 0", "It is a learning rate.")
+            raise self.refusal(name, _("> 0"), _("It is a learning rate."))
         return value if value is default else float(value)
 
     def share(self, name: str, peak: float | None, default: float = 0.0) -> float:
         """A learning rate in [0, peak], as a share of the peak."""
-        value = self.number(name, default, low=0.0, advice="It is a learning rate.")
+        value = self.number(name, default, low=0.0, advice=_("It is a learning rate."))
         if not value:
             return 0.0
         if peak is None:
-            raise self.refusal(name, "0 where the peak is not known", "Give peak= (--lr).")
+            raise self.refusal(name, _("0 where the peak is not known"), _("Give peak= (--lr)."))
         if value > peak:
-            raise self.refusal(name, f"at most the peak, {peak!r}", "Lower it.")
+            raise self.refusal(name, _("at most the peak, {peak!r}", peak=peak), _("Lower it."))
         # Its product with the peak is the rate again, to the last bit.
         return Absolute(float(value)).share(peak)
 
@@ -119,7 +120,7 @@ class Fields:
         word = str(value).lower()
         if isinstance(value, bool) or word in (*_TRUE, *_FALSE):
             return word in _TRUE
-        raise self.refusal(name, "true or false", "Say one of them.")
+        raise self.refusal(name, _("true or false"), _("Say one of them."))
 
     def word(self, name: str, known: Iterable[str], default: Any = REQUIRED) -> Any:
         """One of ``known``, refused with the nearest."""
@@ -127,13 +128,13 @@ class Fields:
         known = tuple(known)
         if value is default or (isinstance(value, str) and value in known):
             return value
-        raise ConfigError(unknown_name(self.path(name), "one of those known here", value, known))
+        raise ConfigError(unknown_name(self.path(name), _("one of those known here"), value, known))
 
     def text(self, name: str, default: Any = REQUIRED) -> Any:
         """A piece of text."""
         value = self.value(name, default)
         if value is not default and not isinstance(value, str):
-            raise self.refusal(name, "text", "Write it in quotes.")
+            raise self.refusal(name, _("text"), _("Write it in quotes."))
         return value
 
     def list(self, name: str, default: Any = REQUIRED) -> Any:
@@ -145,7 +146,7 @@ class Fields:
             value = _parsed(value)
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [*value]
-        raise self.refusal(name, "a list", "Write its items in brackets.")
+        raise self.refusal(name, _("a list"), _("Write its items in brackets."))
 
     def numbers(
         self, name: str, default: Any = REQUIRED, *, low: float = -math.inf, high: float = math.inf, whole: bool = False
@@ -174,7 +175,7 @@ class Fields:
             value = self._values.get(name)
             # 1 == True in Python: a switch that is on is not the number 1.
             if not any(value is item or (value == item and type(value) is not bool) for item in harmless):
-                raise self.refusal(name, "left out", why)
+                raise self.refusal(name, _("left out"), why)
 
     def finish(self) -> None:
         """Refuse what nobody has read, with the nearest field known: for sections where every field matters."""
@@ -183,7 +184,7 @@ class Fields:
                 # Only what the reader asked for on its way: fields of another schedule would be no help.
                 known = sorted(self._read - {name})
                 advice = f"{near_miss(name, known)} Or take it out. Known: {', '.join(known) or 'none'}."
-                raise self.refusal(name, "a field known here", advice)
+                raise self.refusal(name, _("a field known here"), advice)
 
 
 def _is_finite(value: float) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import Phases, hold, warm_up
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Exponential, Linear
 from preheat.schedule.lengths import Count
@@ -38,7 +39,7 @@ def read(fields: Fields, context: Context) -> Imported:
     peak = context.rate("optimizer.params.lr", lr)
     total = context.updates("train_iters", fields.count("train_iters", None, low=1))
     # Above a half the decay, which stops 2 W early, would be over before it begins.
-    share = fields.number("warmup", 0.01, low=0.0, high=0.5, advice="It is a share of the decay length.")
+    share = fields.number("warmup", 0.01, low=0.0, high=0.5, advice=_("It is a share of the decay length."))
     decay = _decay_length(fields, total, notes)
     style = fields.word("lr_decay_style", _STYLES, "linear")
     if fields.flag("use_mup"):

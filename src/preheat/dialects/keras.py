@@ -26,6 +26,7 @@ from preheat.dialects.fields import Fields
 from preheat.dialects.phases import hold, plateaus, warm_up
 from preheat.dialects.writing import Piece, flat
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import Constant, Cosine, Exponential, Linear, Polynomial, PowerLaw
 from preheat.schedule.lengths import Count
@@ -38,7 +39,7 @@ _MOST = 10_000  # cycles or steps that are laid out
 def read(config: Fields | Any, context: Context) -> Imported:
     """A serialized schedule, or an optimizer that has one."""
     if not isinstance(config, Fields):
-        raise ConfigError(refusal("config", "a serialized schedule", config, "Give its class_name and config."))
+        raise ConfigError(refusal("config", _("a serialized schedule"), config, _("Give its class_name and config.")))
     inner = config.raw.get("config")
     rate = inner.get("learning_rate") if isinstance(inner, Mapping) else None
     if isinstance(rate, Mapping):
@@ -50,8 +51,8 @@ def read(config: Fields | Any, context: Context) -> Imported:
     fields.value("name", None)
     fields.finish()
     if base <= 0:
-        advice = "At 0 there would be nothing to train with."
-        raise fields.refusal("initial_learning_rate", "a peak above zero", advice)
+        advice = _("At 0 there would be nothing to train with.")
+        raise fields.refusal("initial_learning_rate", _("a peak above zero"), advice)
     return Imported(schedule, context.rate("initial_learning_rate", base), tuple(notes), total=context.total)
 
 
@@ -63,8 +64,8 @@ _Read = tuple[Schedule, float]
 
 def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
     start, length = _start(fields), _length(fields)
-    floor = fields.number("alpha", 0.0, low=0.0, advice="It is a share of the peak.")
-    target = fields.number("warmup_target", None, low=0.0, advice="It is a learning rate.")
+    floor = fields.number("alpha", 0.0, low=0.0, advice=_("It is a share of the peak."))
+    target = fields.number("warmup_target", None, low=0.0, advice=_("It is a learning rate."))
     warmup = fields.count("warmup_steps", 0)
     # Keras makes no warm-up without a target, and says nothing.
     if target is None and warmup:
@@ -82,17 +83,17 @@ def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
 
 def _restarts(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
     start, length = _start(fields), _length(fields, "first_decay_steps")
-    floor = fields.number("alpha", 0.0, low=0.0, high=1.0, advice="It is a share of the peak.")
+    floor = fields.number("alpha", 0.0, low=0.0, high=1.0, advice=_("It is a share of the peak."))
     # Below 1 the periods would add up to an end, after which Keras has none.
-    growth = fields.number("t_mul", 2.0, low=1.0, advice="Periods that shrink come to an end.")
-    scale = fields.number("m_mul", 1.0, low=0.0, high=1.0, advice="It multiplies the height of each period.")
+    growth = fields.number("t_mul", 2.0, low=1.0, advice=_("Periods that shrink come to an end."))
+    scale = fields.number("m_mul", 1.0, low=0.0, high=1.0, advice=_("It multiplies the height of each period."))
     descent = PhaseSchedule((Phase(curve=Cosine(), length=length, start=1.0, end=floor),))
     return descent.repeat(growth=growth, scale=scale, floor=floor), start
 
 
 def _polynomial(fields: Fields, context: Context, notes: list[str]) -> _Read:
     start, length = _start(fields), _length(fields)
-    end = fields.number("end_learning_rate", 1e-4, low=0.0, advice="It is a learning rate.")
+    end = fields.number("end_learning_rate", 1e-4, low=0.0, advice=_("It is a learning rate."))
     curve = Polynomial(fields.number("power", 1.0))
     floor = end / start if start else 0.0
     if not fields.flag("cycle"):
@@ -100,7 +101,9 @@ def _polynomial(fields: Fields, context: Context, notes: list[str]) -> _Read:
     total = context.updates("cycle")
     cycles = math.ceil(total / length)
     if length != int(length) or cycles > _MOST:
-        raise fields.refusal("decay_steps", f"a whole number with cycle, {_MOST} cycles at most", "Take longer ones.")
+        raise fields.refusal(
+            "decay_steps", _("a whole number with cycle, {MOST} cycles at most", MOST=_MOST), _("Take longer ones.")
+        )
     phases: list[Phase] = [_falling(curve, length, floor)]
     # The curve is stretched to cycle * length each time, and what came before is skipped.
     for cycle in range(2, cycles + 1):  # the end of a cycle is used once before the next begins
@@ -114,7 +117,10 @@ def _falling(curve: Polynomial, length: Count, floor: float, skip: Count = 0) ->
         return Phase(curve=curve, length=length, start=1.0, end=floor, skip=skip)
     raise ConfigError(
         refusal(
-            "end_learning_rate", "at most initial_learning_rate", f"{floor:g} times it", "It is what is decayed to."
+            "end_learning_rate",
+            _("at most initial_learning_rate"),
+            f"{floor:g} times it",
+            _("It is what is decayed to."),
         )
     )
 
@@ -123,7 +129,7 @@ def _exponential(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
     start, length = _start(fields), _length(fields)
     rate = fields.number("decay_rate", low=0.0)
     if not 0 < rate <= 1:
-        raise fields.refusal("decay_rate", "in (0, 1]", "Larger ones run away.")
+        raise fields.refusal("decay_rate", _("in (0, 1]"), _("Larger ones run away."))
     curve = Exponential(rate, length, staircase=fields.flag("staircase"))
     return PhaseSchedule((Phase(curve=curve, length=None, start=1.0),)), start
 
@@ -138,7 +144,9 @@ def _inverse_time(fields: Fields, context: Context, notes: list[str]) -> _Read:
     total = context.updates("staircase")
     steps = math.ceil(total / length)
     if steps > _MOST or length != int(length):
-        raise fields.refusal("decay_steps", f"a whole number, {_MOST} steps at most", "Take smaller rates.")
+        raise fields.refusal(
+            "decay_steps", _("a whole number, {MOST} steps at most", MOST=_MOST), _("Take smaller rates.")
+        )
     notes.append(f"the staircase is laid out for {total} updates")
     return plateaus([1.0 / (1.0 + rate * step) for step in range(steps)], length), start
 
@@ -146,9 +154,9 @@ def _inverse_time(fields: Fields, context: Context, notes: list[str]) -> _Read:
 def _piecewise(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
     borders, values = (fields.numbers(name, low=0.0) for name in ("boundaries", "values"))
     if not borders or len(borders) != len(values) - 1:
-        raise fields.refusal("values", "one more than boundaries", "Each boundary is between two values.")
+        raise fields.refusal("values", _("one more than boundaries"), _("Each boundary is between two values."))
     if any(after <= before for before, after in pairwise(borders)) or borders[0] < 0:
-        raise fields.refusal("boundaries", "rising from 0 on", "Sort them.")
+        raise fields.refusal("boundaries", _("rising from 0 on"), _("Sort them."))
     base = max(values)
     if not base:
         return PhaseSchedule((hold(None, 0.0),)), base
@@ -161,13 +169,13 @@ def _piecewise(fields: Fields, _context: Context, _notes: list[str]) -> _Read:
 
 
 def _start(fields: Fields) -> float:
-    return float(fields.number("initial_learning_rate", low=0.0, advice="It is a learning rate."))
+    return float(fields.number("initial_learning_rate", low=0.0, advice=_("It is a learning rate.")))
 
 
 def _length(fields: Fields, name: str = "decay_steps") -> Count:
     length: Count = fields.number(name, low=0.0)
     if length <= 0:
-        raise fields.refusal(name, "> 0", "Keras refuses it too.")
+        raise fields.refusal(name, _("> 0"), _("Keras refuses it too."))
     return int(length) if length == int(length) else length
 
 

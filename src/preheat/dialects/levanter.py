@@ -25,6 +25,7 @@ from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import hold
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Linear, PowerLaw
 
@@ -49,8 +50,8 @@ def _inverse_sqrt(cycle: _Cycle) -> Schedule:
 
 def _inverse(cycle: _Cycle) -> Schedule:
     if not 0 < cycle.floor < 1:
-        rule = "above 0 and below 1 for inv"
-        raise ConfigError(refusal("optimizer.min_lr_ratio", rule, cycle.floor, "The decay is made of it."))
+        rule = _("above 0 and below 1 for inv")
+        raise ConfigError(refusal("optimizer.min_lr_ratio", rule, cycle.floor, _("The decay is made of it.")))
     # So that it arrives at the ratio after the decay, were it not cut off there.
     curve = PowerLaw(1.0, cycle.decay / (1.0 / cycle.floor - 1.0))
     return _not_below(PhaseSchedule((Phase(curve=curve, length=None, start=1.0),)).shift(1).shift(-1), cycle.floor)
@@ -62,9 +63,11 @@ def _power(cycle: _Cycle) -> Schedule:
     # levanter's own, those of the paper on the power scheduler (arXiv:2408.13359).
     amplitude, power = own.number("a", 4.6, low=0.0), -own.number("b", -0.51)
     if cycle.peak is None:
-        raise own.refusal("type", "one that needs no learning rate", "power is a rate of its own: give peak= (--lr).")
+        raise own.refusal(
+            "type", _("one that needs no learning rate"), _("power is a rate of its own: give peak= (--lr).")
+        )
     if not amplitude or power <= 0:
-        raise own.refusal("b", "below 0, and a above 0", "The rate falls with the tokens.")
+        raise own.refusal("b", _("below 0, and a above 0"), _("The rate falls with the tokens."))
     # The update at which the power law falls below the peak: until there it is held.
     reached = (batch * amplitude * (batch * length) ** -power / cycle.peak) ** (1.0 / power)
     fall = Phase(curve=PowerLaw(power, reached), length=None, start=1.0)
@@ -76,7 +79,7 @@ def _not_below(schedule: Schedule, floor: float) -> Schedule:
 
 
 _DECAYS: dict[str, Callable[[_Cycle], Schedule]] = {
-    "constant": lambda _: PhaseSchedule((hold(None),)),
+    "constant": lambda _unused: PhaseSchedule((hold(None),)),
     "cosine": lambda cycle: PhaseSchedule(
         (Phase(curve=Cosine(power=cycle.own.number("exponent", 1.0)), length=cycle.decay, start=1.0, end=cycle.floor),)
     ),
@@ -96,7 +99,7 @@ def read(fields: Fields, context: Context) -> Imported:
         rate = 6e-4
         notes.append("learning_rate is left at levanter's own 6e-4")
     peak = context.rate("optimizer.learning_rate", rate)
-    own.refuse("warmup_ratio", why="levanter takes it as warmup now.")
+    own.refuse("warmup_ratio", why=_("levanter takes it as warmup now."))
     steps = fields.section("trainer", {}).count("num_train_steps", None, low=1)
     total = context.updates("trainer.num_train_steps", steps)
     cooldown = _length(own, "cooldown", 0.0, total)
@@ -125,8 +128,13 @@ def _cycle(own: Fields, field: str, length: int, floor: float, peak: float | Non
     decay = _length(own, "decay", None, length)
     decay = length - warmup if decay is None else decay
     if warmup >= length or warmup + decay > length:
-        rule = f"at most the cycle's {length} updates together with {field}={warmup}, which leaves one"
-        raise own.refusal("decay", rule, f"It is {decay} updates.")
+        rule = _(
+            "at most the cycle's {length} updates together with {field}={warmup}, which leaves one",
+            length=length,
+            field=field,
+            warmup=warmup,
+        )
+        raise own.refusal("decay", rule, _("It is {decay} updates.", decay=decay))
     return _Cycle(own, warmup, decay, floor, peak)
 
 
@@ -136,7 +144,7 @@ def _decay(own: Fields, cycle: _Cycle) -> Schedule:
     section = Fields(given if isinstance(given, Mapping) else {"type": given}, own.path("lr_schedule"))
     name = section.word("type", _DECAYS)
     if not cycle.decay and name != "constant":
-        raise own.refusal("decay", f"above 0 updates for {name}", "Lengthen it.")
+        raise own.refusal("decay", _("above 0 updates for {name}", name=name), _("Lengthen it."))
     schedule = _DECAYS[name](_Cycle(section, cycle.warmup, cycle.decay, cycle.floor, cycle.peak))
     section.finish()
     return schedule
@@ -149,7 +157,7 @@ def _length(own: Fields, name: str, default: float | None, whole: int) -> Any:
     if value is None or value <= 1:
         return None if value is None else int(value * whole)
     if value != int(value):
-        raise own.refusal(name, "a share up to 1, or a whole number of updates", "Change it.")
+        raise own.refusal(name, _("a share up to 1, or a whole number of updates"), _("Change it."))
     return int(value)
 
 
@@ -158,7 +166,7 @@ def _borders(own: Fields, total: int) -> list[int]:
     # Three ways to say the same; haps are the updates at which a cycle begins.
     given = [name for name in ("cycle_length", "haps", "cycles") if name in own]
     if len(given) > 1:
-        raise own.refusal(given[1], f"left out beside {given[0]}", "They say the same.")
+        raise own.refusal(given[1], _("left out beside {given}", given=given[0]), _("They say the same."))
     inner: list[int] = []
     if given and isinstance(own.value(given[0]), list):
         items = [Fields({"end": item}, own.path(given[0])).count("end", low=1) for item in own.list(given[0])]
@@ -166,17 +174,19 @@ def _borders(own: Fields, total: int) -> list[int]:
     elif given == ["cycle_length"]:
         length = _length(own, "cycle_length", None, total)
         if not length:
-            raise own.refusal("cycle_length", "one update at least", "Lengthen it.")
+            raise own.refusal("cycle_length", _("one update at least"), _("Lengthen it."))
         inner = [index * length for index in range(1, total // length)]
     elif given == ["cycles"]:
         number = own.count("cycles", low=1)
         inner = [int(total / number * (index + 1)) for index in range(min(number, total) - 1)]
     elif given:
-        raise own.refusal(given[0], "a list of updates", "Write it in brackets.")
+        raise own.refusal(given[0], _("a list of updates"), _("Write it in brackets."))
     # Ends may be listed with the last one or without.
     borders = [0, *inner] if inner and inner[-1] == total else [0, *inner, total]
     if any(before >= after for before, after in pairwise(borders)):
-        raise own.refusal(given[0] if given else "cooldown", f"rising, and inside the {total} updates", "Change it.")
+        raise own.refusal(
+            given[0] if given else "cooldown", _("rising, and inside the {total} updates", total=total), _("Change it.")
+        )
     return borders
 
 

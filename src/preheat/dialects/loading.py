@@ -20,6 +20,7 @@ from typing import Any
 
 from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.messages import _, joined
 
 # A name that says its kind is believed: the content is not guessed at.
 _SUFFIXES = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML", ".cfg": "INI", ".ini": "INI"}
@@ -49,7 +50,7 @@ def load(config: Any) -> Any:
             return _read_file(path)
         # A misspelled path, not a text of the kind: no configuration is one word ending in .yaml.
         if path.suffix.lower() in _SUFFIXES and " " not in config:
-            raise ConfigError(refusal("config", "a file that exists", config, "Check the path."))
+            raise ConfigError(refusal("config", _("a file that exists"), config, _("Check the path.")))
     return parse_text(config)
 
 
@@ -70,14 +71,16 @@ def _is_file(path: Path) -> bool:
 def _read_file(path: Path) -> Any:
     try:
         if path.stat().st_size > _LARGEST:
-            advice = f"{path} has {path.stat().st_size:,} bytes."
-            raise ConfigError(refusal("config", f"a file below {_LARGEST:,} bytes", str(path), advice))
+            advice = _("{path} has {st_size:,} bytes.", path=path, st_size=path.stat().st_size)
+            raise ConfigError(
+                refusal("config", _("a file below {LARGEST:,} bytes", LARGEST=_LARGEST), str(path), advice)
+            )
         # Editors of Windows put a mark before the text.
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(refusal("config", "a file that can be read", str(path), f"{error.strerror}.")) from error
+        raise ConfigError(refusal("config", _("a file that can be read"), str(path), f"{error.strerror}.")) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(refusal("config", "a text file", str(path), "It is not UTF-8.")) from error
+        raise ConfigError(refusal("config", _("a text file"), str(path), _("It is not UTF-8."))) from error
     return parse_text(text, _SUFFIXES.get(path.suffix.lower()))
 
 
@@ -118,7 +121,7 @@ def flags(text: str) -> dict[str, Any]:
     try:
         words = shlex.split(text.replace("\\\n", " "), comments=True)
     except ValueError as error:
-        raise ConfigError(refusal("config", "flags with closed quotes", text[:80], f"{error}.")) from error
+        raise ConfigError(refusal("config", _("flags with closed quotes"), text[:80], f"{error}.")) from error
     named: dict[str, Any] = {}
     for name, values in _groups(words):
         named[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
@@ -148,14 +151,14 @@ def _data(text: str) -> Any:
         try:
             return literal(text)
         except ConfigError:
-            raise ConfigError(refusal("config", "JSON", text[:80], f"{error}.")) from error
+            raise ConfigError(refusal("config", _("JSON"), text[:80], f"{error}.")) from error
 
 
 def _toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(refusal("config", "TOML", text[:80], f"{error}.")) from error
+        raise ConfigError(refusal("config", _("TOML"), text[:80], f"{error}.")) from error
 
 
 def _ini(text: str) -> dict[str, Any]:
@@ -169,14 +172,14 @@ def _ini(text: str) -> dict[str, Any]:
     try:
         parser.read_string(text)
     except Error as error:
-        raise ConfigError(refusal("config", "INI", text[:80], f"{error.message}.")) from error
+        raise ConfigError(refusal("config", _("INI"), text[:80], f"{error.message}.")) from error
     sections: dict[str, Any] = {}
     for section in parser.sections():
         inner = sections
         for part in section.split("."):
             inner = inner.setdefault(part, {})
             if not isinstance(inner, dict):
-                raise ConfigError(refusal(section, "a section", inner, "It is a field already."))
+                raise ConfigError(refusal(section, _("a section"), inner, _("It is a field already.")))
         inner.update({name: _json_or_text(value) for name, value in parser[section].items()})
     return sections
 
@@ -203,7 +206,7 @@ def _yaml(text: str) -> Any:
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(refusal("config", "YAML", text[:80], f"{' '.join(str(error).split())}.")) from error
+        raise ConfigError(refusal("config", _("YAML"), text[:80], f"{' '.join(str(error).split())}.")) from error
     # A plain scalar is no configuration: a dialect may know the text.
     return data if isinstance(data, (Mapping, list)) else text.strip()
 
@@ -270,12 +273,16 @@ class Call:
     def fields(self, parameters: Sequence[str]) -> Fields:
         """The arguments by name, the positional ones named by ``parameters``."""
         if len(self.args) > len(parameters):
-            advice = f"It takes {', '.join(parameters)}."
-            raise ConfigError(refusal(self.function, f"given {len(parameters)} arguments at most", self, advice))
+            advice = _("It takes {parameters}.", parameters=joined(", ", parameters))
+            raise ConfigError(
+                refusal(
+                    self.function, _("given {parameters} arguments at most", parameters=len(parameters)), self, advice
+                )
+            )
         named = dict(zip(parameters, self.args, strict=False))
         for name in named:
             if name in self.keywords:
-                raise ConfigError(refusal(f"{self.function}.{name}", "given once", self, "Take one of them out."))
+                raise ConfigError(refusal(f"{self.function}.{name}", _("given once"), self, _("Take one of them out.")))
         return Fields({**named, **self.keywords}, self.function)
 
 
@@ -304,7 +311,7 @@ def _run(text: str) -> tuple[list[Any], dict[str, Any]]:
     try:
         return _values(ast.parse(text.strip()).body)
     except _DAMAGED as error:
-        raise ConfigError(refusal("config", "calls and assignments in Python", text[:80], f"{error}.")) from None
+        raise ConfigError(refusal("config", _("calls and assignments in Python"), text[:80], f"{error}.")) from None
 
 
 def last_call(values: Sequence[Any], functions: Container[str]) -> Call | None:
@@ -419,7 +426,7 @@ def literal(text: str) -> Any:
     try:
         return _plain(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError) as error:
-        raise ConfigError(refusal("config", "data, not code to run", text[:80], f"{error}.")) from error
+        raise ConfigError(refusal("config", _("data, not code to run"), text[:80], f"{error}.")) from error
 
 
 def _plain(node: ast.expr) -> Any:

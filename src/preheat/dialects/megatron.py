@@ -26,6 +26,7 @@ from preheat.dialects.definition import Context, Dialect, Example, Imported, Out
 from preheat.dialects.fields import REQUIRED, Fields
 from preheat.dialects.phases import Phases, hold, warm_up
 from preheat.dialects.writing import as_flags
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Geometric, Linear, OneMinusPower, PowerLaw
 from preheat.schedule.lengths import Count
@@ -54,7 +55,7 @@ _STATE = {
     "wd_incr_style": "weight_decay_incr_style",
     "wd_incr_steps": "wd_incr_samples",
 }
-_GROWING = "The number of updates in a stretch of samples would change on the way."
+_GROWING = _("The number of updates in a stretch of samples would change on the way.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +110,18 @@ def _clock(run: Fields, own: Fields, context: Context) -> _Clock:
     # 0 is Megatron's own default for some of them.
     if not any(run.value(name, None) not in (None, 0, "0") for name in _BY_SAMPLES):
         return _Clock("iters", 1.0, context.updates("train_iters", run.count("train_iters", None, low=1)))
-    run.refuse("train_iters", why="Everything else is in samples.")
+    run.refuse("train_iters", why=_("Everything else is in samples."))
     own.refuse(
         *("lr_decay_iters", "lr_warmup_iters", "lr_wsd_decay_iters"),
-        why="Everything else is in samples.",
+        why=_("Everything else is in samples."),
         unless=(0, "0"),
     )
     each = _batch(run, context)
     updates = None if samples is None else int(samples // each)
     if updates == 0:
-        raise run.refusal("train_samples", f"at least one batch of {each:g}", "Nothing would be trained.")
+        raise run.refusal(
+            "train_samples", _("at least one batch of {each:g}", each=each), _("Nothing would be trained.")
+        )
     return _Clock("samples", each, context.updates("train_samples", updates))
 
 
@@ -151,8 +154,8 @@ def _schedule(
     decay = clock.total if decay is None else decay
     name, warmup = _warmup(own, clock, decay)
     if warmup >= decay:
-        advice = "The peak would never be used: shorten the warm-up or plan more updates."
-        raise own.refusal(name, f"below the decay's {decay:g} updates", advice)
+        advice = _("The peak would never be used: shorten the warm-up or plan more updates.")
+        raise own.refusal(name, _("below the decay's {decay:g} updates", decay=decay), advice)
     rise = warm_up(warmup, start)
     if style == "constant":
         return PhaseSchedule((*rise, hold(None)))
@@ -168,10 +171,10 @@ def _schedule(
 def _warmup(own: Fields, clock: _Clock, decay: Count) -> tuple[str, Count]:
     """The field that says it, and the updates of the warm-up."""
     name = f"lr_warmup_{clock.unit}"
-    share = own.number("lr_warmup_fraction", None, low=0.0, high=1.0, advice="It is a share of the decay length.")
+    share = own.number("lr_warmup_fraction", None, low=0.0, high=1.0, advice=_("It is a share of the decay length."))
     if share is None:
         return name, _length(own, clock, "lr_warmup", 0)
-    own.refuse(name, why="lr_warmup_fraction says it already.", unless=(0, "0"))
+    own.refuse(name, why=_("lr_warmup_fraction says it already."), unless=(0, "0"))
     return "lr_warmup_fraction", _whole(share * decay)
 
 
@@ -215,12 +218,16 @@ def _weight_decay(run: Fields, clock: _Clock, notes: list[str]) -> dict[str, Sch
     start, end = (run.number(name, None, low=0.0) for name in ("start_weight_decay", "end_weight_decay"))
     if style == "constant":
         if start != end:
-            raise run.refusal("end_weight_decay", f"{start}, as start_weight_decay", "Or choose an incr_style.")
+            raise run.refusal(
+                "end_weight_decay", _("{start}, as start_weight_decay", start=start), _("Or choose an incr_style.")
+            )
         return {}
     start, end = run.number("start_weight_decay", low=0.0), run.number("end_weight_decay", low=0.0)
     # Megatron asserts the same.
     if end < start or not end:
-        raise run.refusal("end_weight_decay", f"at least start_weight_decay={start}, and above 0", "It grows.")
+        raise run.refusal(
+            "end_weight_decay", _("at least start_weight_decay={start}, and above 0", start=start), _("It grows.")
+        )
     length = _length(run, clock, "wd_incr", None) or _length(run, clock, "train", None) or clock.total
     notes.append(f"weight_decay refers to end_weight_decay={end}: give the optimizer that value")
     curve = Linear() if style == "linear" else Cosine()

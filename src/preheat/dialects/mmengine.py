@@ -31,6 +31,7 @@ from preheat.dialects.fields import Fields
 from preheat.dialects.loading import assigned_in, run_of_calls
 from preheat.dialects.phases import hold, plateaus
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.combine import Product
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial
@@ -54,7 +55,7 @@ def read(config: Fields | Any, context: Context) -> Imported:
     schedulers = [_scheduler(entry, index, run) for index, entry in enumerate(entries)]
     driven = {"lr": [one for one in schedulers if one.drives == "lr"]}
     if not driven["lr"]:
-        raise ConfigError(refusal("param_scheduler", "a list with one for the rate", entries, "Give a ...LR."))
+        raise ConfigError(refusal("param_scheduler", _("a list with one for the rate"), entries, _("Give a ...LR.")))
     for one in schedulers:
         if one.drives != "lr":
             driven.setdefault(_key(one.drives, optimizer), []).append(one)
@@ -80,7 +81,9 @@ def _entries(data: Any) -> tuple[list[Any], Mapping[str, Any]]:
     if isinstance(entries, Mapping):
         entries = [entries]
     if not isinstance(entries, (list, tuple)) or not entries:
-        raise ConfigError(refusal("param_scheduler", "a list of schedulers", entries, "Each is a dict with a type."))
+        raise ConfigError(
+            refusal("param_scheduler", _("a list of schedulers"), entries, _("Each is a dict with a type."))
+        )
     return list(entries), whole
 
 
@@ -108,7 +111,7 @@ class _Run:
         """Updates of an epoch."""
         each = self.context.per("epoch", "by_epoch")
         if each != int(each):
-            raise ConfigError(refusal("by_epoch", "off, or epochs of whole updates", each, "Round it."))
+            raise ConfigError(refusal("by_epoch", _("off, or epochs of whole updates"), each, _("Round it.")))
         return int(each)
 
 
@@ -145,8 +148,8 @@ class _Scheduler:
     def steps(self) -> int:
         """Steps it moves."""
         if self.end is None:
-            advice = "Say where it ends, or how long the run is (total=)."
-            raise self.fields.refusal("end", f"known for {self.kind}", advice)
+            advice = _("Say where it ends, or how long the run is (total=).")
+            raise self.fields.refusal("end", _("known for {kind}", kind=self.kind), advice)
         return self.end - self.begin
 
 
@@ -158,13 +161,13 @@ def _scheduler(entry: Any, index: int, run: _Run) -> _Scheduler:
     assert match is not None
     kind = match[1]
     if kind == "ReduceOnPlateau":
-        raise fields.refusal("type", "a function of the update", "Multiply by preheat.plateau() instead.")
+        raise fields.refusal("type", _("a function of the update"), _("Multiply by preheat.plateau() instead."))
     drives = "lr" if match[2] == "LR" else "momentum" if match[2] == "Momentum" else fields.text("param_name")
     by_epoch, convert = fields.flag("by_epoch", True), fields.flag("convert_to_iter_based")
-    fields.refuse("last_step", why="It is for going on from a state.", unless=(-1,))
+    fields.refuse("last_step", why=_("It is for going on from a state."), unless=(-1,))
     fields.value("verbose", None)
     if convert and not by_epoch:
-        raise fields.refusal("convert_to_iter_based", "left out without by_epoch", "mmengine refuses it too.")
+        raise fields.refusal("convert_to_iter_based", _("left out without by_epoch"), _("mmengine refuses it too."))
     times = run.epoch() if convert else 1
     unit = run.epoch() if by_epoch and not convert else 1
     begin = fields.number("begin", 0, low=0.0)
@@ -178,7 +181,7 @@ def _scheduler(entry: Any, index: int, run: _Run) -> _Scheduler:
     # In epochs, converted, begin and end may have parts: mmengine cuts the product.
     first, last = int(begin * times), None if end is None else int(end * times)
     if last is not None and last <= first:
-        raise fields.refusal("end", f"above begin={begin}", "It moves in between.")
+        raise fields.refusal("end", _("above begin={begin}", begin=begin), _("It moves in between."))
     return _Scheduler(kind, drives, _stretched(fields, times), first, last, unit, run.notes)
 
 
@@ -212,7 +215,7 @@ def _together(schedulers: list[_Scheduler], base: float | None) -> Schedule:
     """The product of all, each as 1 before it begins and as it is left after its end."""
     if len(schedulers) > 1 and any(one.kind == "OneCycle" for one in schedulers):
         fields = next(one.fields for one in schedulers if one.kind == "OneCycle")
-        raise fields.refusal("type", "the only scheduler of its number", "OneCycleLR writes rates of its own.")
+        raise fields.refusal("type", _("the only scheduler of its number"), _("OneCycleLR writes rates of its own."))
     placed: dict[int, Schedule] = {}
     # First those that multiply, which the order of the list does not change; then those that depend on what the
     # others have reached.
@@ -227,10 +230,12 @@ def _together(schedulers: list[_Scheduler], base: float | None) -> Schedule:
         reached = _product(others, at)
         # A cosine with a floor pulls from wherever the rate stands: exact only while nobody else moves it.
         if any(_product(others, position) != reached for position in _probes(others, at, until)):
-            advice = "With a floor its way depends on what the others do: let one end before the other begins."
-            raise one.fields.refusal("begin", "outside of what other schedulers move in", advice)
+            advice = _("With a floor its way depends on what the others do: let one end before the other begins.")
+            raise one.fields.refusal("begin", _("outside of what other schedulers move in"), advice)
         if not reached:
-            raise one.fields.refusal("begin", "where something is left of the rate", "The others have brought it to 0.")
+            raise one.fields.refusal(
+                "begin", _("where something is left of the rate"), _("The others have brought it to 0.")
+            )
         placed[index] = _placed(one, reached, base)
     parts = [placed[index] for index in range(len(schedulers))]
     return parts[0] if len(parts) == 1 else Product(tuple(parts))
@@ -268,7 +273,7 @@ def _placed(one: _Scheduler, reached: float, base: float | None) -> Schedule:
     one.fields.finish()
     if one.unit > 1:
         if one.begin + one.steps > _MOST:
-            raise one.fields.refusal("end", f"at most {_MOST} epochs", "Each is laid out.")
+            raise one.fields.refusal("end", _("at most {MOST} epochs", MOST=_MOST), _("Each is laid out."))
         before = [1.0] * one.begin
         return plateaus([*before, *(shape(min(step, one.steps - 1)) for step in range(one.steps))], one.unit)
     if one.end is not None:
@@ -301,9 +306,9 @@ def _value(key: str, base: float | None, optimizer: Fields) -> float | None:
 
 
 def _constant(one: _Scheduler) -> Schedule:
-    factor = one.fields.number("factor", 1.0 / 3, low=0.0, high=1.0, advice="mmengine refuses it too.")
+    factor = one.fields.number("factor", 1.0 / 3, low=0.0, high=1.0, advice=_("mmengine refuses it too."))
     if factor == 0:
-        raise one.fields.refusal("factor", "> 0", "mmengine divides by it at the end.")
+        raise one.fields.refusal("factor", _("> 0"), _("mmengine divides by it at the end."))
     if one.end is None:
         return _row(hold(None, factor))
     # Back at 1 in the last step already, not after it.
@@ -311,11 +316,11 @@ def _constant(one: _Scheduler) -> Schedule:
 
 
 def _linear(one: _Scheduler) -> Schedule:
-    start = one.fields.number("start_factor", 1.0 / 3, low=0.0, high=1.0, advice="mmengine refuses it too.")
-    end = one.fields.number("end_factor", 1.0, low=0.0, high=1.0, advice="mmengine refuses it too.")
+    start = one.fields.number("start_factor", 1.0 / 3, low=0.0, high=1.0, advice=_("mmengine refuses it too."))
+    end = one.fields.number("end_factor", 1.0, low=0.0, high=1.0, advice=_("mmengine refuses it too."))
     # Its recursive form divides by what it has multiplied with before.
     if start == 0:
-        raise one.fields.refusal("start_factor", "> 0", "From 0 mmengine divides by 0 at the second step.")
+        raise one.fields.refusal("start_factor", _("> 0"), _("From 0 mmengine divides by 0 at the second step."))
     if one.steps == 1:
         return _row(hold(None, start))
     return _row(Phase(curve=Linear(), length=one.steps - 1, start=start, end=end))
@@ -331,14 +336,14 @@ def _step(one: _Scheduler) -> Schedule:
 
 
 def _gamma(fields: Fields, *default: float) -> float:
-    gamma: float = fields.number("gamma", *default, low=0.0, advice="It multiplies the rate.")
+    gamma: float = fields.number("gamma", *default, low=0.0, advice=_("It multiplies the rate."))
     if not 0 < gamma <= 1:
-        raise fields.refusal("gamma", "in (0, 1]", "It multiplies the rate.")
+        raise fields.refusal("gamma", _("in (0, 1]"), _("It multiplies the rate."))
     return gamma
 
 
 def _multistep(one: _Scheduler) -> Schedule:
-    gamma = one.fields.number("gamma", 0.1, low=0.0, high=1.0, advice="It multiplies the rate.")
+    gamma = one.fields.number("gamma", 0.1, low=0.0, high=1.0, advice=_("It multiplies the rate."))
     times = Counter(one.fields.numbers("milestones", low=0, whole=True))
     borders = sorted(times)
     powers = [0, *accumulate(times[border] for border in borders)]
@@ -359,11 +364,11 @@ def _floor(one: _Scheduler) -> float:
     """The value it moves to, as a share of what the rate is when it begins."""
     absolute, share = (one.fields.number(name, None, low=0.0) for name in ("eta_min", "eta_min_ratio"))
     if absolute is not None and share is not None:
-        raise one.fields.refusal("eta_min_ratio", "left out beside eta_min", "mmengine refuses both.")
+        raise one.fields.refusal("eta_min_ratio", _("left out beside eta_min"), _("mmengine refuses both."))
     if share is not None:
         return float(share) / one.reached
     if absolute and one.base is None:
-        raise one.fields.refusal("eta_min", "a share of a known rate", "Give peak= (--lr) or the optimizer's lr.")
+        raise one.fields.refusal("eta_min", _("a share of a known rate"), _("Give peak= (--lr) or the optimizer's lr."))
     return float(absolute) / (one.base * one.reached) if absolute and one.base else 0.0
 
 
@@ -380,9 +385,11 @@ def _restarts(one: _Scheduler) -> Schedule:
     periods = one.fields.numbers("periods", low=1, whole=True)
     weights = one.fields.numbers("restart_weights", [1], low=0.0)
     if not periods or len(periods) != len(weights):
-        raise one.fields.refusal("restart_weights", "as many as periods", "Each period has its own.")
+        raise one.fields.refusal("restart_weights", _("as many as periods"), _("Each period has its own."))
     if "eta_min" not in one.fields and "eta_min_ratio" not in one.fields:
-        raise one.fields.refusal("eta_min", "given, or eta_min_ratio in its place", "mmengine asks for one of them.")
+        raise one.fields.refusal(
+            "eta_min", _("given, or eta_min_ratio in its place"), _("mmengine asks for one of them.")
+        )
     floor = _floor(one)
     # Restarts write base * weight, over whatever the others have reached.
     tops = [weight / one.reached for weight in weights]

@@ -16,6 +16,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import Phases, hold, warm_up
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule
 from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower
 
@@ -32,11 +33,13 @@ def read(fields: Fields, context: Context) -> Imported:
     total = context.updates("tokens.train_steps", fields.section("tokens", {}).count("train_steps", None, low=1))
     warmup = own.count("lr_warmup_steps", 0)
     if warmup >= total:
-        advice = "The peak would never be used: shorten it or plan more updates."
-        raise own.refusal("lr_warmup_steps", f"below {total} updates", advice)
+        advice = _("The peak would never be used: shorten it or plan more updates.")
+        raise own.refusal("lr_warmup_steps", _("below {total} updates", total=total), advice)
     length = own.count("lr_decay_steps", total - warmup)
     if not length and not warmup:
-        raise own.refusal("lr_decay_steps", "above 0 without a warm-up", "nanotron would train at the rate's square.")
+        raise own.refusal(
+            "lr_decay_steps", _("above 0 without a warm-up"), _("nanotron would train at the rate's square.")
+        )
     rise = _warm_up(own.word("lr_warmup_style", ("linear", "constant")), warmup, notes)
     # nanotron's lambda tries the warm-up first, so a decay that starts inside it is joined on its way.
     begin = own.count("lr_decay_starting_step", warmup)

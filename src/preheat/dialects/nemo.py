@@ -22,6 +22,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import hold, warm_up, wide_warm_up
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial, PowerLaw
 from preheat.schedule.named import exp_range, triangular, triangular2
@@ -40,7 +41,7 @@ def read(fields: Fields, context: Context) -> Imported:
     sched = optim.section("sched") if "sched" in optim else optim
     name = sched.word("name", _NAMES)
     if name == "ReduceLROnPlateau":
-        raise sched.refusal("name", "a function of the update", "Multiply by preheat.plateau() instead.")
+        raise sched.refusal("name", _("a function of the update"), _("Multiply by preheat.plateau() instead."))
     steps = fields.section("trainer", {}).count("max_steps", None, low=-1)
     lr, optimizer = (None, "") if optim is sched else (optim.rate("lr", None), str(optim.value("name", "")))
     own = _parameters(sched)
@@ -48,7 +49,7 @@ def read(fields: Fields, context: Context) -> Imported:
     imported = _policy(name, section) if name in _POLICIES else _OTHERS[name](section)
     for ignored in ("name", "max_steps", *_OF_THE_TRAINER):
         own.value(ignored, None)
-    own.refuse("last_epoch", why="A schedule starts at its beginning.", unless=(-1,))
+    own.refuse("last_epoch", why=_("A schedule starts at its beginning."), unless=(-1,))
     own.finish()
     total = context.told or section.trainer_steps or own.count("max_steps", None)
     return replace(imported, notes=tuple(dict.fromkeys(section.notes)), total=total)
@@ -85,18 +86,18 @@ class _Section:
         own = self.fields.count("max_steps", None, low=-1)
         # A number below 1 turns NeMo's scheduler off.
         if own is not None and own <= 0:
-            raise self.fields.refusal("max_steps", "above 0", "NeMo makes no scheduler then.")
+            raise self.fields.refusal("max_steps", _("above 0"), _("NeMo makes no scheduler then."))
         if own is not None and self.trainer_steps not in (None, own):
             self.notes.append(f"max_steps shapes the schedule for {own} updates, trainer.max_steps is otherwise")
         return self.context.shaped("optim.sched.max_steps", self.trainer_steps if own is None else own, self.notes)
 
     def length(self, stem: str) -> int | None:
         """``<stem>_steps``, or ``<stem>_ratio`` of the total rounded down; None without either."""
-        share = self.fields.number(f"{stem}_ratio", None, low=0.0, high=1.0, advice="It is a share of max_steps.")
+        share = self.fields.number(f"{stem}_ratio", None, low=0.0, high=1.0, advice=_("It is a share of max_steps."))
         if share is None:
             steps: int | None = self.fields.count(f"{stem}_steps", None)
             return steps
-        self.fields.refuse(f"{stem}_steps", why=f"{stem}_ratio says it already.")
+        self.fields.refuse(f"{stem}_steps", why=_("{stem}_ratio says it already.", stem=stem))
         return int(share * self.total())
 
 
@@ -112,7 +113,9 @@ def _policy(name: str, section: _Section) -> Imported:
     # That one holds to the end, so its hold may be as long as the run.
     if warmup + (0 if name == "WarmupHoldPolicy" else held or 0) + constant >= total:
         sums = f"{warmup} of warm-up, {held or 0} held, {constant} constant"
-        raise section.fields.refusal("max_steps", f"above its parts ({sums})", "The decay would have no update.")
+        raise section.fields.refusal(
+            "max_steps", _("above its parts ({sums})", sums=sums), _("The decay would have no update.")
+        )
     if constant:
         # With constant_steps NeMo goes another way through its code, with n / W.
         fall = Phase(curve=Cosine(), length=total - warmup - constant, start=1.0, end=floor)
@@ -175,7 +178,7 @@ def _polynomial_after_hold(run: _Run) -> Schedule:
     if run.held is not None:
         run.fields.flag("cycle")
         return run.rescaled(curve, run.held)
-    run.fields.refuse("cycle", why="Without a hold the rate would climb again.", unless=(False, "false", "False"))
+    run.fields.refuse("cycle", why=_("Without a hold the rate would climb again."), unless=(False, "false", "False"))
     return run.rescaled(curve, _end_of_hold(run), run.total - run.warmup)
 
 
@@ -192,7 +195,7 @@ def _inverse_root(run: _Run) -> Schedule:
 
 def _noam_after_hold(run: _Run) -> Schedule:
     if not run.warmup:
-        raise run.fields.refusal("warmup_steps", "above 0 for NoamHoldAnnealing", "NeMo refuses it too.")
+        raise run.fields.refusal("warmup_steps", _("above 0 for NoamHoldAnnealing"), _("NeMo refuses it too."))
     origin = run.warmup if run.held is None else run.held
     curve = PowerLaw(run.fields.number("decay_rate", 0.5), timescale=run.warmup)
     return run.cut(curve, origin, run.cliff() + run.warmup - origin)
@@ -269,8 +272,8 @@ def _cyclic(section: _Section) -> Imported:
     peak = section.context.rate("optim.sched.max_lr", fields.rate("max_lr"))
     fields.value("base_lr")
     mode = fields.word("mode", ("triangular", "triangular2", "exp_range"), "triangular")
-    fields.refuse("scale_fn", why="A function cannot be read.")
-    fields.refuse("scale_mode", why="It belongs to a scale_fn.", unless=("cycle",))
+    fields.refuse("scale_fn", why=_("A function cannot be read."))
+    fields.refuse("scale_mode", why=_("It belongs to a scale_fn."), unless=("cycle",))
     up = fields.count("step_size_up", 2000, low=1)
     wave = {"up": up, "down": fields.count("step_size_down", up, low=1), "floor": fields.share("base_lr", peak)}
     gamma = fields.number("gamma", 1.0)
@@ -278,13 +281,15 @@ def _cyclic(section: _Section) -> Imported:
     if mode == "exp_range":
         if fields.flag("cycle_momentum", True):
             # Its depth shrinks at every update, not at every cycle.
-            raise fields.refusal("cycle_momentum", "false for exp_range", "Its momentum has no schedule here.")
+            raise fields.refusal("cycle_momentum", _("false for exp_range"), _("Its momentum has no schedule here."))
         return Imported(exp_range(None, **wave, rate=gamma), peak)
     rate = (triangular if mode == "triangular" else triangular2)(None, **wave)
     if not fields.flag("cycle_momentum", True):
         return Imported(rate, peak)
     if not 0 < highest >= lowest:
-        raise fields.refusal("max_momentum", f"at least base_momentum={lowest}, above 0", "Change one of them.")
+        raise fields.refusal(
+            "max_momentum", _("at least base_momentum={lowest}, above 0", lowest=lowest), _("Change one of them.")
+        )
     fall = Phase(curve=Linear(), length=up, start=1.0, end=lowest / highest)
     rise = Phase(curve=Linear(), length=wave["down"], start=lowest / highest, end=1.0)
     mirrored = PhaseSchedule((fall, rise)).repeat(scale=1.0 if mode == "triangular" else 0.5, floor=1.0)

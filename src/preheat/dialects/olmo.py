@@ -20,6 +20,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import hold, warm_up
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule, maximum
 from preheat.schedule.curves import Cosine, CosineEnvelope, Curve, Linear, PowerLaw
 from preheat.schedule.lengths import Count
@@ -41,15 +42,15 @@ class _Shape:
     def falling(self, curve: Curve) -> Schedule:
         """The warm-up, then the curve to alpha_f."""
         if self.warmup >= self.total:
-            advice = "The peak would never be used: shorten the warm-up or plan more updates."
-            raise self.own.refusal("t_warmup", f"below the schedule's {self.total:g} updates", advice)
+            advice = _("The peak would never be used: shorten the warm-up or plan more updates.")
+            raise self.own.refusal("t_warmup", _("below the schedule's {total:g} updates", total=self.total), advice)
         fall = Phase(curve=curve, length=self.total - self.warmup, start=1.0, end=self.floor)
         return PhaseSchedule((*warm_up(self.warmup, self.start), fall))
 
     def inverse_sqrt(self) -> Schedule:
         """The warm-up, then (W / n)^1/2 without end."""
         if not self.warmup:
-            raise self.own.refusal("t_warmup", "above 0 for the inverse square root", "OLMo would train at 0.")
+            raise self.own.refusal("t_warmup", _("above 0 for the inverse square root"), _("OLMo would train at 0."))
         fall = Phase(curve=PowerLaw(timescale=self.warmup), length=None, start=1.0)
         return PhaseSchedule((*warm_up(self.warmup, self.start), fall))
 
@@ -59,7 +60,7 @@ _NAMES: dict[str, Callable[[_Shape], Schedule]] = {
     "linear_with_warmup": lambda shape: shape.falling(Linear()),
     "inverse_sqrt_with_warmup": lambda shape: shape.inverse_sqrt(),
     "max_scheduler": lambda shape: maximum(shape.falling(Cosine()), shape.inverse_sqrt()),
-    "constant": lambda _: PhaseSchedule((hold(None),)),
+    "constant": lambda _unused: PhaseSchedule((hold(None),)),
     "cosine_linear_envelope": lambda shape: shape.falling(CosineEnvelope()),
     "constant_with_warmup": lambda shape: PhaseSchedule((*warm_up(shape.warmup, shape.start), hold(None))),
 }
@@ -127,7 +128,7 @@ def _run(fields: Fields, context: Context, notes: list[str], *, named: bool, by_
     # Text such as "2e12T" is a float first, cut as OLMo cuts it.
     amount = int(float(match[1])) if match else 0
     if match is None or not 1 <= amount <= 2**53:
-        raise fields.refusal("max_duration", 'steps, "2e12T" tokens or "2ep"', "Write one of these.")
+        raise fields.refusal("max_duration", _('steps, "2e12T" tokens or "2ep"'), _("Write one of these."))
     whole: Count = amount
     if match[2] == "T":
         whole = _updates(amount, _tokens(fields, context))

@@ -23,6 +23,7 @@ from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
 from preheat.dialects.phases import Phases, hold, warm_up
 from preheat.errors import ConfigError, unknown_name
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Cosine, Curve, Geometric, HalfCosine, Linear, PowerLaw
 from preheat.schedule.lengths import Count
@@ -103,15 +104,15 @@ class _Part:
         given = self.own.count(name, self.own.count(older, None))
         fraction = self.own.number(share, default if given is None else None, low=0.0, high=1.0)
         if given is not None and fraction is not None:
-            raise self.own.refusal(share, "left out", f"{name} says it already.")
+            raise self.own.refusal(share, _("left out"), _("{name} says it already.", name=name))
         if given is None and fraction is None:
-            raise self.own.refusal(name, f"given, or {share}", "The schedule cannot do without it.")
+            raise self.own.refusal(name, _("given, or {share}", share=share), _("The schedule cannot do without it."))
         return float(given) if fraction is None else float(round((of or self.run()) * fraction))
 
     def run(self) -> float:
         """The run in the section's own unit, or its own t_max."""
         if self.total is None:
-            raise self.own.refusal("t_max", "known: the run's length", "Give total= (--updates).")
+            raise self.own.refusal("t_max", _("known: the run's length"), _("Give total= (--updates)."))
         return self.total
 
     def warm_up(self, top: float = 1.0, of: float | None = None) -> tuple[Phases, Count]:
@@ -125,14 +126,20 @@ class _Part:
         """The last stretch, which OLMo-core divides by."""
         updates = self.updates(self.length("decay", 0.1))
         if not 0 < updates <= room:
-            raise self.own.refusal("decay", f"above 0 and at most {room:g} updates (it is {updates:g})", "Change it.")
+            raise self.own.refusal(
+                "decay",
+                _("above 0 and at most {room:g} updates (it is {updates:g})", room=room, updates=updates),
+                _("Change it."),
+            )
         return updates
 
     def refuse_warmup(self, warmup: Count, room: Count) -> None:
         """Refuse a warm-up that leaves no update of ``room``."""
         if warmup >= room:
-            advice = "The peak would never be used: shorten it or plan more updates."
-            raise self.own.refusal("warmup", f"below {room:g} updates (it is {warmup:g})", advice)
+            advice = _("The peak would never be used: shorten it or plan more updates.")
+            raise self.own.refusal(
+                "warmup", _("below {room:g} updates (it is {warmup:g})", room=room, warmup=warmup), advice
+            )
 
 
 def _build(part: _Part) -> Schedule:
@@ -142,9 +149,9 @@ def _build(part: _Part) -> Schedule:
     name = own.text("type", own.text("name", None)) if given is None else given.rpartition(".")[2]
     field = next((field for field in ("_CLASS_", "type", "name") if field in own), "_CLASS_")
     if _CLASSES.get(name, name) not in _BUILDERS:
-        raise ConfigError(unknown_name(own.path(field), "the name of a scheduler or its class", name, _BUILDERS))
+        raise ConfigError(unknown_name(own.path(field), _("the name of a scheduler or its class"), name, _BUILDERS))
     schedule = _BUILDERS[_CLASSES.get(name, name)][1](part)
-    own.refuse("lr_field", why="It schedules another number than the rate.", unless=("lr",))
+    own.refuse("lr_field", why=_("It schedules another number than the rate."), unless=("lr",))
     for read in ("type", "name", "units", "initial_lr_field", "warmup_steps", "decay_steps"):
         own.value(read, None)
     own.finish()
@@ -157,7 +164,7 @@ def _build(part: _Part) -> Schedule:
 _SHAPES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
 
 
-def _constant(_: _Part) -> Schedule:
+def _constant(_unused: _Part) -> Schedule:
     return PhaseSchedule((hold(None),))
 
 
@@ -182,7 +189,9 @@ def _falling(curve: Curve) -> Callable[[_Part], Schedule]:
 def _inverse_sqrt(part: _Part) -> Schedule:
     rise, warmup = part.warm_up()
     if not warmup:
-        raise part.own.refusal("warmup", "above 0 for the inverse square root", "OLMo-core would train at alpha_f.")
+        raise part.own.refusal(
+            "warmup", _("above 0 for the inverse square root"), _("OLMo-core would train at alpha_f.")
+        )
     floor = part.own.number("alpha_f", 0.1, low=0.0, high=1.0)
     return PhaseSchedule((*rise, Phase(curve=PowerLaw(timescale=warmup), length=None, start=1.0, end=floor)))
 
@@ -200,7 +209,7 @@ def _power(part: _Part) -> Schedule:
     rise, warmup = part.warm_up()
     total = part.updates(part.run())
     if not warmup:
-        raise part.own.refusal("warmup", "above 0 for power_lr", "It divides by it.")
+        raise part.own.refusal("warmup", _("above 0 for power_lr"), _("It divides by it."))
     part.refuse_warmup(warmup, total)
     decay = part.decay(total - warmup)
     # b is the exponent as the paper on the power scheduler has it, below 0 (arXiv:2408.13359).
@@ -225,10 +234,16 @@ def _wsds(part: _Part) -> Schedule:
                for item in part.own.list("period_lengths")]  # fmt: skip
     multipliers = part.own.list("period_lr_multipliers", [1.0] * len(lengths))
     if not lengths or len(multipliers) != len(lengths):
-        raise part.own.refusal("period_lr_multipliers", f"as many as period_lengths, {len(lengths)}", "Give one each.")
+        raise part.own.refusal(
+            "period_lr_multipliers",
+            _("as many as period_lengths, {lengths}", lengths=len(lengths)),
+            _("Give one each."),
+        )
     # A period that ends inside an update would begin the next one between two updates.
     if any(length % part.each for length in lengths):
-        raise part.own.refusal("period_lengths", f"multiples of {part.each:g}, the tokens of an update", "Round them.")
+        raise part.own.refusal(
+            "period_lengths", _("multiples of {each:g}, the tokens of an update", each=part.each), _("Round them.")
+        )
     peaks = [Fields({"multiplier": item}, part.own.where).rate("multiplier") for item in multipliers]
     low = part.own.share("decay_min_lr", part.lr)
     rise, warmup = part.warm_up(peaks[0], of=lengths[0])
@@ -237,10 +252,14 @@ def _wsds(part: _Part) -> Schedule:
         decay = part.updates(part.length("decay", of=length))
         stable = part.updates(length) - decay - (0 if index else warmup)
         if not decay or stable < 0:
-            raise part.own.refusal("decay", "above 0 and inside every period", f"Period {index} is {length} long.")
+            raise part.own.refusal(
+                "decay",
+                _("above 0 and inside every period"),
+                _("Period {index} is {length} long.", index=index, length=length),
+            )
         if not isinstance(decay, int) or not isinstance(warmup, int):
-            rule = f"multiples of {part.each:g}, the tokens of an update, like the warm-up"
-            raise part.own.refusal("decay", rule, "Round them.")
+            rule = _("multiples of {each:g}, the tokens of an update, like the warm-up", each=part.each)
+            raise part.own.refusal("decay", rule, _("Round them."))
         # Its first update is a step down already and its last one at the floor, hence native and the odd
         # update of hold.
         fall = Phase(curve=Linear(), length=decay, start=peak, end=low, convention="native")
@@ -251,7 +270,7 @@ def _wsds(part: _Part) -> Schedule:
 def _exponential(part: _Part) -> Schedule:
     low = part.own.share("lr_min", part.lr, 1e-9)
     if not 0 < low < 1:
-        raise part.own.refusal("lr_min", "above 0 and below the peak", "It climbs from there by equal ratios.")
+        raise part.own.refusal("lr_min", _("above 0 and below the peak"), _("It climbs from there by equal ratios."))
     length = part.updates(part.run())
     return PhaseSchedule((Phase(curve=Geometric(low), length=length, start=low, end=1.0),))
 
@@ -264,14 +283,14 @@ def _composable(part: _Part) -> Schedule:
         length = part.updates(stage.count("duration", low=1))
         phases.append(_stretch(stage, part, length, start if start is not None or phases else 1.0))
     if not phases:
-        raise part.own.refusal("stages", "one or more", "Give at least one stage.")
+        raise part.own.refusal("stages", _("one or more"), _("Give at least one stage."))
     return _overridden(part, PhaseSchedule(tuple(phases)))
 
 
 def _stretch(stage: Fields, part: _Part, length: Count, start: float | None) -> Phase:
     end = _end(stage, part, "end")
     if end is None:
-        raise stage.refusal("end_lr", "given, or end_lr_fraction", "Say where it goes.")
+        raise stage.refusal("end_lr", _("given, or end_lr_fraction"), _("Say where it goes."))
     phase = Phase(curve=_SHAPES[stage.word("shape", _SHAPES, "linear")], length=length, start=start, end=end)
     for read in ("_CLASS_", "duration", "start"):
         stage.value(read, None)
@@ -284,9 +303,9 @@ def _end(stage: Fields, part: _Part, name: str) -> float | None:
     value = stage.number(f"{name}_lr", None, low=0.0)
     share = stage.number(f"{name}_lr_fraction", None, low=0.0)
     if value is not None and share is not None:
-        raise stage.refusal(f"{name}_lr_fraction", "left out", f"{name}_lr says it already.")
+        raise stage.refusal(f"{name}_lr_fraction", _("left out"), _("{name}_lr says it already.", name=name))
     if value is not None and part.lr is None:
-        raise stage.refusal(f"{name}_lr", "a fraction while the peak is not known", "Give peak= (--lr).")
+        raise stage.refusal(f"{name}_lr", _("a fraction while the peak is not known"), _("Give peak= (--lr)."))
     return share if value is None else float(value) / float(part.lr or 1.0)
 
 
@@ -297,7 +316,11 @@ def _sequential(part: _Part) -> Schedule:
     # The last scheduler has all that is left; a length given for it is not used.
     given = own.list("schedulers_max", own.list("schedulers_max_steps", []))[: max(0, len(sections) - 1)]
     if not sections or len(given) != len(sections) - 1:
-        raise own.refusal("schedulers_max", f"one for each but the last of {len(sections)}", "Give the lengths.")
+        raise own.refusal(
+            "schedulers_max",
+            _("one for each but the last of {sections}", sections=len(sections)),
+            _("Give the lengths."),
+        )
     lengths = [Fields({"length": item}, own.path("schedulers_max")).count("length", low=1) for item in given]
     parts: list[Schedule] = []
     begin, position, level, left = 0.0, 0, 1.0, part.total
@@ -313,7 +336,7 @@ def _sequential(part: _Part) -> Schedule:
             # is a share of it.
             level = schedule._at(part.updates(length))
             if not level:
-                raise section.refusal("decay_min_lr", "above 0 before another scheduler", "It would go on at 0.")
+                raise section.refusal("decay_min_lr", _("above 0 before another scheduler"), _("It would go on at 0."))
             begin, left = begin + part.updates(length), None if left is None else left - length
             following = math.floor(begin) + 1
             placed, position = placed.until(following - position), following
@@ -328,7 +351,9 @@ def _overridden(part: _Part, main: Schedule) -> Schedule:
     section = part.own.section("override_decay")
     begin, length = (part.updates(section.count(name, low=low)) for name, low in (("start", 0), ("duration", 1)))
     if not isinstance(begin, int):
-        raise section.refusal("start", f"a multiple of {part.each:g}, the tokens of an update", "Round it.")
+        raise section.refusal(
+            "start", _("a multiple of {each:g}, the tokens of an update", each=part.each), _("Round it.")
+        )
     return PhaseSchedule((main.until(begin), _stretch(section, part, length, None)))
 
 
@@ -347,7 +372,7 @@ _BUILDERS: dict[str, tuple[str, Callable[[_Part], Schedule]]] = {
     "wsds": ("WSDS", _wsds),
     "exponential": ("ExponentialScheduler", _exponential),
 }
-_CLASSES = {name: registered for registered, (name, _) in _BUILDERS.items()}
+_CLASSES = {name: registered for registered, (name, _unused) in _BUILDERS.items()}
 
 
 # The dialect.

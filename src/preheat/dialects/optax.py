@@ -26,6 +26,7 @@ from preheat.dialects.loading import Call, last_call, run_of_calls
 from preheat.dialects.phases import cut, hold, warm_up
 from preheat.dialects.writing import Piece, flat
 from preheat.errors import ConfigError, refusal, unknown_name
+from preheat.messages import _, joined
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.combine import Clip
 from preheat.schedule.curves import Constant, Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial
@@ -45,13 +46,13 @@ def read(config: Fields | Any, context: Context) -> Imported:
         # The last one made, also inside an optimizer's call: what comes before is what it is made of.
         call = last_call(run_of_calls(config), _FUNCTIONS)
         if call is None:
-            advice = f"Known: {', '.join(_FUNCTIONS)}."
-            raise ConfigError(refusal("config", "code that makes an optax schedule", config[:80], advice))
+            advice = _("Known: {FUNCTIONS}.", FUNCTIONS=joined(", ", _FUNCTIONS))
+            raise ConfigError(refusal("config", _("code that makes an optax schedule"), config[:80], advice))
     part = _part_of(call, notes)
     # Shares of the highest rate anywhere, which need not be that of the peak_value.
     base = part.peak or context.peak
     if not base:
-        raise ConfigError(refusal("schedule", "above zero somewhere", 0.0, "Nothing would train."))
+        raise ConfigError(refusal("schedule", _("above zero somewhere"), 0.0, _("Nothing would train.")))
     schedule = part.over(base)
     return Imported(schedule, context.rate("peak_value", base), tuple(dict.fromkeys(notes)), total=context.total)
 
@@ -77,9 +78,9 @@ def _part_of(call: Any, notes: list[str]) -> _Part:
     elif isinstance(call, Mapping):
         name = _named_in(call) or ""
     else:
-        raise ConfigError(refusal("schedule", "the call of an optax function", call, "Write it out."))
+        raise ConfigError(refusal("schedule", _("the call of an optax function"), call, _("Write it out.")))
     if name not in _FUNCTIONS:
-        raise ConfigError(unknown_name("function", "a schedule function known here", name or call, _FUNCTIONS))
+        raise ConfigError(unknown_name("function", _("a schedule function known here"), name or call, _FUNCTIONS))
     parameters, make = _FUNCTIONS[name]
     if isinstance(call, Call):
         fields = call.fields(parameters.split())
@@ -137,7 +138,7 @@ def _moved(fields: Fields, notes: list[str], power: float) -> _Part:
 def _exponential(fields: Fields, notes: list[str]) -> _Part:
     start = _rate(fields, "init_value")
     curve, begin = _exponential_curve(fields, notes)
-    floor = fields.number("end_value", None, low=0.0, advice="It is a learning rate.")
+    floor = fields.number("end_value", None, low=0.0, advice=_("It is a learning rate."))
     if curve is None:
         return _held(start)
 
@@ -158,17 +159,17 @@ def _exponential_curve(fields: Fields, notes: list[str]) -> tuple[Curve | None, 
         notes.append(f"with transition_steps={length} and decay_rate={rate} optax stays at init_value for ever")
         return None, begin
     if rate > 1:
-        raise fields.refusal("decay_rate", "in [0, 1]", "A rate that grows without end is no schedule here.")
+        raise fields.refusal("decay_rate", _("in [0, 1]"), _("A rate that grows without end is no schedule here."))
     return Exponential(rate, length, stairs), begin
 
 
 def _cosine(fields: Fields, _notes: list[str]) -> _Part:
-    start, length = _rate(fields, "init_value"), fields.count("decay_steps", low=1, advice="optax refuses it too.")
-    alpha = fields.number("alpha", 0.0, low=0.0, advice="It is a share of init_value.")
+    start, length = _rate(fields, "init_value"), fields.count("decay_steps", low=1, advice=_("optax refuses it too."))
+    alpha = fields.number("alpha", 0.0, low=0.0, advice=_("It is a share of init_value."))
     exponent = fields.number("exponent", 1.0)
     # A phase that rises runs its curve backwards, which is the same curve only for an exponent of 1.
     if alpha > 1 and exponent != 1:
-        raise fields.refusal("alpha", "at most 1 with an exponent", "It would be another curve.")
+        raise fields.refusal("alpha", _("at most 1 with an exponent"), _("It would be another curve."))
     curve = Cosine(power=exponent)
     return _Part(
         start * max(1.0, alpha),
@@ -179,8 +180,10 @@ def _cosine(fields: Fields, _notes: list[str]) -> _Part:
 def _piecewise_constant(fields: Fields, _notes: list[str]) -> _Part:
     knots = _given_knots(fields)
     # Scales multiply: each is of the value before it, not of init_value.
-    values = list(accumulate((scale for _, scale in knots), lambda a, b: a * b, initial=_rate(fields, "init_value")))
-    lengths = [after - before for before, after in pairwise([0, *(border for border, _ in knots)])]
+    values = list(
+        accumulate((scale for _unused, scale in knots), lambda a, b: a * b, initial=_rate(fields, "init_value"))
+    )
+    lengths = [after - before for before, after in pairwise([0, *(border for border, _unused in knots)])]
 
     def over(base: float) -> Schedule:
         held = [hold(n, value / base) for n, value in zip([*lengths, None], values, strict=True) if n != 0]
@@ -195,8 +198,8 @@ def _piecewise_interpolate(fields: Fields, _notes: list[str]) -> _Part:
 
 
 def _interpolated(shape: str, start: float, knots: Sequence[tuple[int, float]]) -> _Part:
-    values = list(accumulate((scale for _, scale in knots), lambda a, b: a * b, initial=start))
-    borders = [0, *(border for border, _ in knots)]
+    values = list(accumulate((scale for _unused, scale in knots), lambda a, b: a * b, initial=start))
+    borders = [0, *(border for border, _unused in knots)]
     curve = Linear() if shape == "linear" else Cosine()
 
     def over(base: float) -> Schedule:
@@ -213,7 +216,7 @@ def _given_knots(fields: Fields) -> list[tuple[int, float]]:
     """``boundaries_and_scales``, sorted; whole numbers in text, as JSON has them, are boundaries too."""
     given = fields.value("boundaries_and_scales", {})
     if not isinstance(given, Mapping):
-        raise fields.refusal("boundaries_and_scales", "a mapping of updates to scales", "As in {100: 0.1}.")
+        raise fields.refusal("boundaries_and_scales", _("a mapping of updates to scales"), _("As in {{100: 0.1}}."))
     # Keys of a dictionary in JSON are text: they are checked as numbers like any others.
     inside = Fields({"keys": [*given]}, fields.path("boundaries_and_scales"))
     borders = inside.numbers("keys", low=0, whole=True)
@@ -244,7 +247,7 @@ def _cycle(fields: Fields) -> tuple[int, float, float, float]:
     div, final = fields.number("div_factor", 25.0), fields.number("final_div_factor", 1e4)
     for name, value in (("div_factor", div), ("final_div_factor", final)):
         if value <= 0:
-            raise fields.refusal(name, "> 0", "It divides a rate.")
+            raise fields.refusal(name, _("> 0"), _("It divides a rate."))
     return total, peak / div, div, final
 
 
@@ -267,13 +270,15 @@ def _warmup_cosine(fields: Fields, _notes: list[str]) -> _Part:
     exponent = fields.number("exponent", 1.0)
     if total <= warmup:
         raise fields.refusal(
-            "decay_steps", f"above warmup_steps={warmup}", "It counts the whole run, warm-up included."
+            "decay_steps",
+            _("above warmup_steps={warmup}", warmup=warmup),
+            _("It counts the whole run, warm-up included."),
         )
     if not peak:
         # optax divides end_value by a peak of 0 to get alpha, and takes 0 for it.
         return _Part(start, lambda base: _row(*_rise(warmup, start, 0.0, base), hold(None, 0.0)))
     if end > peak and exponent != 1:
-        raise fields.refusal("end_value", "at most peak_value with an exponent", "It would be another curve.")
+        raise fields.refusal("end_value", _("at most peak_value with an exponent"), _("It would be another curve."))
     curve = Cosine(power=exponent)
     return _Part(
         max(start, peak, end),
@@ -308,7 +313,7 @@ _AFTER_WARMUP = ("transition_steps", "decay_rate", "transition_begin", "staircas
 def _sgdr(fields: Fields, notes: list[str]) -> _Part:
     cycles = fields.list("cosine_kwargs")
     if not cycles:
-        raise fields.refusal("cosine_kwargs", "one cycle at least", "Each is a mapping.")
+        raise fields.refusal("cosine_kwargs", _("one cycle at least"), _("Each is a mapping."))
     inside = [Fields(cycle, f"{fields.path('cosine_kwargs')}[{index}]") for index, cycle in enumerate(cycles)]
     parts = [_warmup_cosine(cycle, notes) for cycle in inside]
     for cycle in inside:
@@ -322,8 +327,8 @@ def _join(fields: Fields, notes: list[str]) -> _Part:
     parts = [_part_of(call, notes) for call in fields.list("schedules")]
     borders = fields.numbers("boundaries", low=0, whole=True)
     if not parts or len(borders) != len(parts) - 1 or sorted(borders) != borders:
-        advice = f"There are {len(parts)} schedules."
-        raise fields.refusal("boundaries", "a rising number between each two schedules", advice)
+        advice = _("There are {parts} schedules.", parts=len(parts))
+        raise fields.refusal("boundaries", _("a rising number between each two schedules"), advice)
     return _joined(parts, borders)
 
 
@@ -346,7 +351,7 @@ def _joined(parts: Sequence[_Part], borders: Sequence[int]) -> _Part:
 
 
 def _rate(fields: Fields, name: str, *default: Any) -> float:
-    return float(fields.number(name, *default, low=0.0, advice="It is a learning rate."))
+    return float(fields.number(name, *default, low=0.0, advice=_("It is a learning rate.")))
 
 
 def _row(*phases: Phase) -> PhaseSchedule:

@@ -25,6 +25,7 @@ from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import hold
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.curves import Exponential, Geometric, Linear, PowerLaw
 from preheat.schedule.sequence import PhaseSchedule
@@ -39,14 +40,16 @@ _Part = tuple[float, Callable[[float], Schedule]]
 def read(config: Fields | Any, context: Context) -> Imported:
     """A configuration with a learn_rate, or a schedule's own section."""
     if not isinstance(config, Fields):
-        raise ConfigError(refusal("config", "thinc's configuration", config, f"Give a section with {_KEY}."))
+        raise ConfigError(
+            refusal("config", _("thinc's configuration"), config, _("Give a section with {KEY}.", KEY=_KEY))
+        )
     notes: list[str] = []
     where, section = _section(config.raw)
     if section is None:
-        raise config.refusal("training.optimizer.learn_rate", "given", f"Give a section with {_KEY}.")
+        raise config.refusal("training.optimizer.learn_rate", _("given"), _("Give a section with {KEY}.", KEY=_KEY))
     peak, over = _part(section, where, notes)
     if peak <= 0:
-        raise ConfigError(refusal(where or "rate", "above zero at some update", peak, "Nothing would train."))
+        raise ConfigError(refusal(where or "rate", _("above zero at some update"), peak, _("Nothing would train.")))
     return Imported(over(peak), context.rate("learn_rate", peak), tuple(notes), total=context.total)
 
 
@@ -65,14 +68,14 @@ def _section(config: Mapping[str, Any]) -> tuple[str, Any]:
 
 def _part(section: Any, where: str, notes: list[str]) -> _Part:
     if not isinstance(section, Mapping):
-        rate = Fields({"rate": section}, where).number("rate", low=0.0, advice="It is a learning rate.")
+        rate = Fields({"rate": section}, where).number("rate", low=0.0, advice=_("It is a learning rate."))
         return float(rate), lambda base: PhaseSchedule((hold(None, rate / base),))
     # @schedules is no name that Fields would take for a slip's neighbor.
     named = {str(key): value for key, value in section.items() if key != _KEY}
     fields = Fields({**named, "schedules": _plain_name(section.get(_KEY))}, where)
     name = fields.word("schedules", (*_READERS, "plateau"))
     if name == "plateau":
-        raise fields.refusal("schedules", "a function of the update", "Multiply by preheat.plateau() instead.")
+        raise fields.refusal("schedules", _("a function of the update"), _("Multiply by preheat.plateau() instead."))
     part = _READERS[name](fields, notes)
     fields.finish()
     return part
@@ -83,7 +86,7 @@ def _plain_name(name: Any) -> Any:
 
 
 def _rate(fields: Fields, name: str) -> float:
-    return float(fields.number(name, low=0.0, advice="It is a learning rate."))
+    return float(fields.number(name, low=0.0, advice=_("It is a learning rate.")))
 
 
 def _constant(fields: Fields, _notes: list[str]) -> _Part:
@@ -114,7 +117,9 @@ def _slanted(fields: Fields, notes: list[str]) -> _Part:
     cut, done = int(steps * share), fields.count("t", 0)
     if not 0 < share < 1 or not cut:
         raise fields.refusal(
-            "cut_frac", "a share that leaves both sides an update", f"Of {steps} updates it cuts {cut}."
+            "cut_frac",
+            _("a share that leaves both sides an update"),
+            _("Of {steps} updates it cuts {cut}.", steps=steps, cut=cut),
         )
     notes.append("past its last update thinc falls on, below 0 in the end; here the last value is held")
 
@@ -134,7 +139,7 @@ def _slanted(fields: Fields, notes: list[str]) -> _Part:
 def _cyclic(fields: Fields, _notes: list[str]) -> _Part:
     low, peak, side = _rate(fields, "min_lr"), _rate(fields, "max_lr"), fields.count("period", low=1)
     if low > peak:
-        raise fields.refusal("min_lr", "at most max_lr", "Swap them.")
+        raise fields.refusal("min_lr", _("at most max_lr"), _("Swap them."))
     # thinc counts from 1: update 0 is a step above min_lr.
     shape = get_schedule("triangular", up=side, floor=low / peak if peak else 0.0).shift(1)
     return peak, lambda base: shape if base == peak else shape * (peak / base)
@@ -158,7 +163,7 @@ def _compounding(fields: Fields, _notes: list[str]) -> _Part:
         return start, lambda base: PhaseSchedule((hold(None, start / base),))
     if compound > 1:
         if not 0 < start < stop:
-            raise fields.refusal("compound", "at most 1 where the rate is to fall", "It would grow for ever.")
+            raise fields.refusal("compound", _("at most 1 where the rate is to fall"), _("It would grow for ever."))
         # When it arrives, between two updates: thinc cuts off there.
         length = math.log(stop / start) / math.log(compound)
         curve = Geometric(start / stop)
@@ -167,7 +172,7 @@ def _compounding(fields: Fields, _notes: list[str]) -> _Part:
             (Phase(curve=curve, length=length, start=start / base, end=stop / base, skip=skip), hold(None, stop / base))
         )
     if compound <= 0:
-        raise fields.refusal("compound", "> 0", "It multiplies the rate.")
+        raise fields.refusal("compound", _("> 0"), _("It multiplies the rate."))
     fall = Exponential(compound)
 
     def over(base: float) -> Schedule:
@@ -192,7 +197,7 @@ def matches(config: Any) -> int:
     """3 for a learn_rate with ``@schedules``, or a section that names one of its schedules."""
     if not isinstance(config, Mapping):
         return 0
-    _, section = _section(config)
+    _unused, section = _section(config)
     return 3 if isinstance(section, Mapping) and _KEY in section else 0
 
 

@@ -25,6 +25,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
 from preheat.dialects.phases import hold, plateaus
+from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.curves import (
@@ -63,7 +64,7 @@ class _Arguments:
         self.floor = self.share("min_lr", 0.0)
         self.epochs = fields.count("epochs", 300, low=1)
         if self.epochs > _MOST:
-            raise fields.refusal("epochs", f"at most {_MOST}", "Each is laid out.")
+            raise fields.refusal("epochs", _("at most {MOST}", MOST=_MOST), _("Each is laid out."))
 
     def steps(self, name: str, default: Any) -> Any:
         """A number of epochs in steps."""
@@ -72,20 +73,20 @@ class _Arguments:
 
     def share(self, name: str, default: float) -> float:
         """A learning rate as a share of the peak."""
-        return float(self.fields.number(name, default, low=0.0, advice="It is a learning rate.")) / self.rate
+        return float(self.fields.number(name, default, low=0.0, advice=_("It is a learning rate."))) / self.rate
 
 
 def read(fields: Fields, context: Context) -> Imported:
     """The arguments of timm's training script."""
     notes: list[str] = []
     # It is seeded by the step, but drawn by torch: nothing to compute here.
-    fields.refuse("lr_noise", why="Noise is no function of the update.")
+    fields.refuse("lr_noise", why=_("Noise is no function of the update."))
     rate = _rate(fields, context, notes)
     on_updates = fields.flag("sched_on_updates")
     per_epoch = _updates_per_epoch(fields, context)
     arguments = _Arguments(fields, rate, per_epoch if on_updates else 1)
     if arguments.sched == "plateau":
-        raise fields.refusal("sched", "a function of the update", "Multiply by preheat.plateau() instead.")
+        raise fields.refusal("sched", _("a function of the update"), _("Multiply by preheat.plateau() instead."))
     if fields.number("layer_decay", None) is not None:
         notes.append("layer_decay scales each layer's rate: this is the schedule that all of them share")
     schedule, total = _schedule(arguments, notes)
@@ -104,7 +105,7 @@ def read(fields: Fields, context: Context) -> Imported:
 
 
 def _rate(fields: Fields, context: Context, notes: list[str]) -> float:
-    own = fields.number("lr", None, low=0.0, advice="It is a learning rate.")
+    own = fields.number("lr", None, low=0.0, advice=_("It is a learning rate."))
     if own:
         return float(own)
     if context.peak is not None:
@@ -118,7 +119,7 @@ def _rate(fields: Fields, context: Context, notes: list[str]) -> float:
         name = str(fields.value("opt", "sgd")).lower()
         scale = "sqrt" if "ada" in name or "lamb" in name else "linear"
     if scale not in ("sqrt", "linear"):
-        raise fields.refusal("lr_base_scale", "sqrt or linear", "Say one of them.")
+        raise fields.refusal("lr_base_scale", _("sqrt or linear"), _("Say one of them."))
     rate = float(fields.number("lr_base", 0.1, low=1e-300)) * (math.sqrt(ratio) if scale == "sqrt" else ratio)
     notes.append(f"lr = lr_base, scaled ({scale}) to a global batch of {batch}, = {rate:g}")
     return rate
@@ -139,7 +140,7 @@ def _updates_per_epoch(fields: Fields, context: Context) -> int:
         return int(plan.updates_per_epoch)
     each = context.per("epoch", "epochs")
     if each != int(each):
-        raise fields.refusal("epochs", "of a whole number of updates each", f"An epoch has {each:g}.")
+        raise fields.refusal("epochs", _("of a whole number of updates each"), _("An epoch has {each:g}.", each=each))
     return int(each)
 
 
@@ -194,7 +195,7 @@ def _cycles(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
     k = fields.number("lr_k_decay", 1.0, low=1e-9)
     # A schedule of more phases is slow to make and nothing to read.
     if limit > 1000:
-        raise fields.refusal("lr_cycle_limit", "at most 1000", "Each cycle is laid out.")
+        raise fields.refusal("lr_cycle_limit", _("at most 1000"), _("Each cycle is laid out."))
     if arguments.sched == "tanh":
         curve: Curve = Tanh()
     elif arguments.sched == "cosine":
@@ -204,8 +205,8 @@ def _cycles(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
         curve = Polynomial(fields.number("decay_rate", 0.1), k)
         notes.append(f"decay_rate={curve.power:g} is the power of poly")
     if shrink ** (limit - 1) < floor or (limit > 1 and not 0 < shrink <= 1):
-        rule = "in (0, 1], every cycle beginning above min_lr"
-        raise fields.refusal("lr_cycle_decay", rule, "Lower min_lr, or take fewer cycles.")
+        rule = _("in (0, 1], every cycle beginning above min_lr")
+        raise fields.refusal("lr_cycle_decay", rule, _("Lower min_lr, or take fewer cycles."))
     phases = [
         Phase(curve=curve, length=_whole(length * growth**cycle), start=shrink**cycle, end=floor)
         for cycle in range(limit)
@@ -227,14 +228,16 @@ def _steps(arguments: _Arguments) -> Schedule:
         return _falling([max(0, math.ceil(milestone * arguments.unit) - 1) for milestone in sorted(given)], rate)
     every = arguments.steps("decay_epochs", 90)
     if every <= 0 or rate <= 0:
-        raise fields.refusal("decay_epochs" if every <= 0 else "decay_rate", "> 0", "It is a step.")
+        raise fields.refusal("decay_epochs" if every <= 0 else "decay_rate", _("> 0"), _("It is a step."))
     if isinstance(every, int):
         return PhaseSchedule((Phase(curve=Exponential(rate, every, staircase=True), length=None, start=1.0),))
     # Python's // knows the parts of an epoch better than a quotient that is rounded first.
     # Twice the run, for whoever looks past its end.
     last = int(2 * arguments.epochs * arguments.unit // every)
     if last > _MOST:
-        raise fields.refusal("decay_epochs", f"so long that there are {_MOST} steps at most", "Each is laid out.")
+        raise fields.refusal(
+            "decay_epochs", _("so long that there are {MOST} steps at most", MOST=_MOST), _("Each is laid out.")
+        )
     return _falling([_first(every, step) for step in range(1, last + 1)], rate)
 
 
@@ -262,7 +265,11 @@ def _wsd(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
     # A share below 1, else epochs: timm tells them apart so.
     decay = round(share * length) if 0 < share < 1 else round(share * arguments.unit)
     if not 0 < decay <= length:
-        raise fields.refusal("decay_epochs", f"more than none and at most {length:g} steps", f"It is {decay} of them.")
+        raise fields.refusal(
+            "decay_epochs",
+            _("more than none and at most {length:g} steps", length=length),
+            _("It is {decay} of them.", decay=decay),
+        )
     own = "linear" if arguments.sched == "rsqrt" else "1-sqrt"
     name = fields.word("lr_decay_fn", (*_DECAYS, "exp"), own)
     # timm's exp falls to a tenth, moved and stretched to arrive at min_lr.
@@ -274,10 +281,10 @@ def _wsd(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
         scale = arguments.steps("lr_stable_timescale", None)
         scale = warmup if scale is None else scale
         if scale <= 0:
-            raise fields.refusal("lr_stable_timescale", "> 0", "Without a warm-up timm has none of its own.")
+            raise fields.refusal("lr_stable_timescale", _("> 0"), _("Without a warm-up timm has none of its own."))
         if floor:
             raise fields.refusal(
-                "min_lr", "0 for rsqrt", "A plateau that falls toward a floor is no product of curves."
+                "min_lr", _("0 for rsqrt"), _("A plateau that falls toward a floor is no product of curves.")
             )
         plateau = (hold(warmup),) if warmup else ()
         shape = shape * PhaseSchedule((*plateau, Phase(curve=PowerLaw(timescale=scale), length=None, start=1.0)))

@@ -27,6 +27,7 @@ from preheat.dialects.loading import Call, Function, last_call, run_of_calls
 from preheat.dialects.phases import cut, hold
 from preheat.dialects.writing import FORMS, Piece, flat, formula_of, phase_in
 from preheat.errors import ConfigError, refusal, unknown_name
+from preheat.messages import _, joined
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.combine import Lift, Product, Repeat, Until
 from preheat.schedule.curves import Constant, Cosine, Curve, Exponential, Linear, Polynomial
@@ -42,7 +43,7 @@ def read(config: Fields | Any, context: Context) -> Imported:
     if isinstance(config, str):
         return _read_code(config, context)
     if not isinstance(config, Fields):
-        raise ConfigError(refusal("config", "code, a class or a state", config, "Give one of these."))
+        raise ConfigError(refusal("config", _("code, a class or a state"), config, _("Give one of these.")))
     state, groups = _state_of(config.raw)
     if state is None:
         # A class alone says nothing of the optimizer: its rate is what the caller names.
@@ -76,8 +77,8 @@ def _read_code(text: str, context: Context) -> Imported:
     # The last scheduler is the one that is stepped: those before it are what it is made of.
     made = last_call(values, CLASSES)
     if made is None:
-        advice = f"Known: {', '.join(CLASSES)}."
-        raise ConfigError(refusal("config", "code that makes a torch scheduler", text[:80], advice))
+        advice = _("Known: {CLASSES}.", CLASSES=joined(", ", CLASSES))
+        raise ConfigError(refusal("config", _("code that makes a torch scheduler"), text[:80], advice))
     # The optimizer may be of any library, so it is known by an lr, by name or second, not by its class.
     calls = [value for value in values if isinstance(value, Call)]
     optimizers = [
@@ -147,9 +148,9 @@ class _Reading:
 
     def share(self, fields: Fields, name: str) -> float:
         """A learning rate in a field, 0 if absent, as a share of the base rate."""
-        value = fields.number(name, 0.0, low=0.0, advice="It is a learning rate.")
+        value = fields.number(name, 0.0, low=0.0, advice=_("It is a learning rate."))
         if value and not self.base:
-            raise fields.refusal(name, "a share of a known rate", "Give peak= (--lr), the optimizer's own rate.")
+            raise fields.refusal(name, _("a share of a known rate"), _("Give peak= (--lr), the optimizer's own rate."))
         return lr(value).share(self.base) if value and self.base else 0.0
 
 
@@ -158,16 +159,16 @@ def _build_spelled(config: Call | Fields, reading: _Reading) -> _Part:
     raw: Call | Mapping[str, Any] = config if isinstance(config, Call) else config.raw
     name = raw.function if isinstance(raw, Call) else _spelled_class(raw) or ""
     if name not in CLASSES:
-        raise ConfigError(unknown_name("class", "a scheduler class known here", name or raw, CLASSES))
+        raise ConfigError(unknown_name("class", _("a scheduler class known here"), name or raw, CLASSES))
     fields = _arguments(name, raw)
     parts: list[_Part] = []
     if name in _COMPOSED:
         inside = fields.list("schedulers")
         if not inside or not all(isinstance(one, (Call, Mapping)) for one in inside):
-            raise fields.refusal("schedulers", "a list of schedulers", "Give one at least.")
+            raise fields.refusal("schedulers", _("a list of schedulers"), _("Give one at least."))
         parts = [_build_spelled(one if isinstance(one, Call) else Fields(one), reading) for one in inside]
     part = _build(name, fields, reading, parts)
-    fields.refuse("last_epoch", why="Read the state to go on from it.", unless=(-1,))
+    fields.refuse("last_epoch", why=_("Read the state to go on from it."), unless=(-1,))
     # Read and without effect on the rates: said here so that finish() does not take them for slips.
     for ignored in ("optimizer", "verbose", *_SPELLINGS, "_partial_"):
         fields.value(ignored, None)
@@ -205,7 +206,7 @@ def _build(name: str, fields: Fields, reading: _Reading, parts: Sequence[_Part] 
 # The classes, from a constructor's arguments or from the fields of a state.
 
 
-_ADVICE = "torch refuses it too."
+_ADVICE = _("torch refuses it too.")
 
 
 def _cosine(fields: Fields, reading: _Reading) -> _Part:
@@ -222,7 +223,7 @@ def _cosine(fields: Fields, reading: _Reading) -> _Part:
 def _linear(fields: Fields, reading: _Reading) -> _Part:
     start = fields.number("start_factor", 1.0 / 3, low=0.0, high=1.0, advice=_ADVICE)
     if start <= 0:
-        raise fields.refusal("start_factor", "in (0, 1]", _ADVICE)
+        raise fields.refusal("start_factor", _("in (0, 1]"), _ADVICE)
     end = fields.number("end_factor", 1.0, low=0.0, high=1.0, advice=_ADVICE)
     return _Part(_single(Linear(), fields.count("total_iters", 5, low=1), start, end), reading.base, multiplies=True)
 
@@ -233,10 +234,10 @@ def _constant(fields: Fields, reading: _Reading) -> _Part:
     if factor == 1.0:
         return _Part(PhaseSchedule((hold(None),)), reading.base, multiplies=True)
     if factor == 0:
-        raise fields.refusal("factor", "> 0", "torch divides by it at the end.")
+        raise fields.refusal("factor", _("> 0"), _("torch divides by it at the end."))
     if not updates:
         # Stepped without an epoch it never comes to the update that takes the factor off; stepped with one it does.
-        raise fields.refusal("total_iters", ">= 1", "With 0 torch keeps the factor in one way of stepping only.")
+        raise fields.refusal("total_iters", _(">= 1"), _("With 0 torch keeps the factor in one way of stepping only."))
     return _Part(PhaseSchedule((hold(updates, factor), hold(None))), reading.base, multiplies=True)
 
 
@@ -255,11 +256,11 @@ def _step(fields: Fields, reading: _Reading) -> _Part:
 
 
 def _multistep(fields: Fields, reading: _Reading) -> _Part:
-    gamma = fields.number("gamma", 0.1, low=0.0, high=1.0, advice="It multiplies the rate.")
+    gamma = fields.number("gamma", 0.1, low=0.0, high=1.0, advice=_("It multiplies the rate."))
     given = fields.value("milestones")
     if isinstance(given, Mapping):  # a Counter: how often each milestone counts
         times = Fields(given, fields.path("milestones"))
-        given = [name for name in given for _ in range(times.count(str(name), low=0))]
+        given = [name for name in given for _unused in range(times.count(str(name), low=0))]
     else:
         given = fields.list("milestones")
     # A milestone named twice counts twice, as in torch: two borders at one update, and a level of no length.
@@ -283,8 +284,8 @@ def _lambda(fields: Fields, reading: _Reading) -> _Part:
     # The lambda is matched, never called: code of a stranger does not run here.
     phase = phase_in(value) if isinstance(value, Function) else None
     if phase is None:
-        advice = f"Write the schedule with phases, or as one of: {'; '.join(FORMS)}."
-        raise fields.refusal("lr_lambda", "a formula known here", advice)
+        advice = _("Write the schedule with phases, or as one of: {FORMS}.", FORMS=joined("; ", FORMS))
+        raise fields.refusal("lr_lambda", _("a formula known here"), advice)
     if phase.length is not None:
         reading.notes.append("past its end a lambda goes on along its formula; here the end value is held")
     return _Part(PhaseSchedule((phase,)), reading.base)
@@ -296,19 +297,19 @@ def _single(curve: Curve, length: Any, start: float = 1.0, end: float | None = N
 
 def _gamma(fields: Fields, *default: float) -> float:
     """A factor that multiplies the rate again and again."""
-    gamma: float = fields.number("gamma", *default, low=0.0, advice="It multiplies the rate.")
+    gamma: float = fields.number("gamma", *default, low=0.0, advice=_("It multiplies the rate."))
     if not 0 < gamma <= 1:
-        raise fields.refusal("gamma", "in (0, 1]", "Other rates run away, or are 0 at once.")
+        raise fields.refusal("gamma", _("in (0, 1]"), _("Other rates run away, or are 0 at once."))
     return gamma
 
 
 def _metric(fields: Fields, _reading: _Reading) -> _Part:
-    advice = "It follows a metric: multiply a schedule by preheat.plateau()."
-    raise fields.refusal("patience", "absent: a function of the update", advice)
+    advice = _("It follows a metric: multiply a schedule by preheat.plateau().")
+    raise fields.refusal("patience", _("absent: a function of the update"), advice)
 
 
 def _product(fields: Fields, _reading: _Reading) -> _Part:
-    raise fields.refusal("lr_lambda", "of a LambdaLR", "MultiplicativeLR multiplies up a function of the past.")
+    raise fields.refusal("lr_lambda", _("of a LambdaLR"), _("MultiplicativeLR multiplies up a function of the past."))
 
 
 def _sequential(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _Part:
@@ -316,8 +317,8 @@ def _sequential(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _P
     milestones = fields.numbers(name, low=0, whole=True)
     # torch counts them, does not look at their order, and bisects.
     if len(milestones) != len(parts) - 1 or sorted(milestones) != milestones:
-        advice = f"There are {len(parts)} schedulers."
-        raise fields.refusal(name, "a rising number between each two schedulers", advice)
+        advice = _("There are {parts} schedulers.", parts=len(parts))
+        raise fields.refusal(name, _("a rising number between each two schedulers"), advice)
     base = _base(parts, reading)
     taken = []
     for part, (begin, end) in zip(parts, pairwise([0, *milestones, None]), strict=True):
@@ -332,8 +333,8 @@ def _sequential(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _P
 def _chained(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _Part:
     # Each step torch lets every member change the rate that the one before left, so only multipliers are a product.
     if not all(part.multiplies for part in parts):
-        rule = "made of schedulers that multiply the rate"
-        advice = "Those with a floor, and CyclicLR, OneCycleLR, LambdaLR and warm restarts, overwrite it."
+        rule = _("made of schedulers that multiply the rate")
+        advice = _("Those with a floor, and CyclicLR, OneCycleLR, LambdaLR and warm restarts, overwrite it.")
         raise ConfigError(refusal("ChainedScheduler.schedulers", rule, f"{len(parts)} schedulers", advice))
     base = _base(parts, reading)
     schedules = [_rebased(part, base, fields) for part in parts]
@@ -351,7 +352,9 @@ def _rebased(part: _Part, base: float | None, fields: Fields) -> Schedule:
     if part.base == base:
         return part.schedule
     if part.base is None or base is None:
-        raise fields.refusal("schedulers", "of one known base rate", "Give peak= (--lr), the optimizer's own rate.")
+        raise fields.refusal(
+            "schedulers", _("of one known base rate"), _("Give peak= (--lr), the optimizer's own rate.")
+        )
     return part.schedule * (part.base / base)
 
 
@@ -375,13 +378,15 @@ def _cyclic(fields: Fields, reading: _Reading) -> _Part:
         up = fields.count("step_size_up", 2000, low=1)
         down = fields.count("step_size_down", up, low=1)
         low, high = fields.number("base_lr", low=0.0), fields.number("max_lr", low=0.0)
-        fields.refuse("scale_fn", "scale_mode", why="Take one of the three modes.", unless=("cycle", "iterations"))
+        fields.refuse("scale_fn", "scale_mode", why=_("Take one of the three modes."), unless=("cycle", "iterations"))
     if high <= 0:
-        raise fields.refusal("max_lrs" if saved else "max_lr", "> 0", "It is the peak learning rate.")
+        raise fields.refusal("max_lrs" if saved else "max_lr", _("> 0"), _("It is the peak learning rate."))
     if low > high:
-        raise fields.refusal("base_lrs" if saved else "base_lr", f"at most the highest rate, {high}", "Swap them.")
+        raise fields.refusal(
+            "base_lrs" if saved else "base_lr", _("at most the highest rate, {high}", high=high), _("Swap them.")
+        )
     # None in the state of a cycle with one of the three modes.
-    fields.refuse("_scale_fn_custom", why="Its shape is a function of the user's own.")
+    fields.refuse("_scale_fn_custom", why=_("Its shape is a function of the user's own."))
     mode = fields.word("mode", ("triangular", "triangular2", "exp_range"), "triangular")
     decay: dict[str, Any] = {"rate": _gamma(fields, 1.0)} if mode == "exp_range" else {}
     # torch takes a gamma for every mode, and uses it in one.
@@ -416,7 +421,7 @@ def _one_cycle(fields: Fields, reading: _Reading) -> _Part:
     epochs, each = fields.count("epochs", None, low=1), fields.count("steps_per_epoch", None, low=1)
     total = fields.count("total_steps", None if epochs is None or each is None else epochs * each, low=1)
     if total is None:
-        raise fields.refusal("total_steps", "given, or epochs and steps_per_epoch", "Say how long the cycle is.")
+        raise fields.refusal("total_steps", _("given, or epochs and steps_per_epoch"), _("Say how long the cycle is."))
     options = {
         "pct_start": fields.number("pct_start", 0.3, low=0.0, high=1.0),
         "shape": _shape(fields, "anneal_strategy", "cos"),
@@ -440,14 +445,14 @@ def _one_cycle_saved(fields: Fields, reading: _Reading) -> _Part:
     """From a state, which has the start rate; the others are in the optimizer's group, or told."""
     total, phases = fields.count("total_steps", low=1), fields.list("_schedule_phases")
     if len(phases) not in (2, 3) or not all(isinstance(phase, Mapping) for phase in phases):
-        raise fields.refusal("_schedule_phases", "two phases or three", "The state is damaged.")
+        raise fields.refusal("_schedule_phases", _("two phases or three"), _("The state is damaged."))
     knot = Fields(phases[0], fields.path("_schedule_phases[0]")).number("end_step", low=0.0)
     start = _of_group(fields, "base_lrs", reading)
     group = Fields(reading.group or {}, "optimizer.param_groups")
     peak = group.rate("max_lr", None) or reading.peak
     if peak is None or not start:
-        advice = "OneCycleLR keeps its peak in the optimizer's groups: hand over those too, or give peak= (--lr)."
-        raise fields.refusal("base_lrs", "beside a known peak rate", advice)
+        advice = _("OneCycleLR keeps its peak in the optimizer's groups: hand over those too, or give peak= (--lr).")
+        raise fields.refusal("base_lrs", _("beside a known peak rate"), advice)
     final = group.number("min_lr", None, low=0.0)
     if final is None:
         reading.notes.append("final_div_factor is taken as torch's own 1e4: the state does not hold it")
@@ -456,7 +461,7 @@ def _one_cycle_saved(fields: Fields, reading: _Reading) -> _Part:
     options = {"pct_start": (knot + 1) / total, "shape": _shape(fields, "_anneal_func_type", "cos")}
     options["three_phase"] = len(phases) == 3
     if final <= 0:
-        raise group.refusal("min_lr", "> 0", "torch divides the start rate by a number.")
+        raise group.refusal("min_lr", _("> 0"), _("torch divides the start rate by a number."))
     schedule = get_schedule(
         "one_cycle", total=total, div_factor=peak / start, final_div_factor=start / final, **options
     )
@@ -479,7 +484,7 @@ def _shape(fields: Fields, name: str, *default: str) -> str:
 def _of_group(fields: Fields, name: str, reading: _Reading) -> float:
     values = fields.numbers(name, low=0.0)
     if not values:
-        raise fields.refusal(name, "one number at least", "Each parameter group has one.")
+        raise fields.refusal(name, _("one number at least"), _("Each parameter group has one."))
     value: float = values[min(reading.index, len(values) - 1)]
     return value
 
@@ -592,8 +597,8 @@ def saved(
         return _own_state(Fields(state))
     name = state_class(state)
     if name is None:
-        advice = "It is recognized by keys such as T_max, _milestones or lr_lambdas."
-        raise ConfigError(refusal("state", "that of a torch scheduler", ", ".join(map(str, state)), advice))
+        advice = _("It is recognized by keys such as T_max, _milestones or lr_lambdas.")
+        raise ConfigError(refusal("state", _("that of a torch scheduler"), ", ".join(map(str, state)), advice))
     # Each group has rates of its own, and so may have a schedule of its own: a floor is another share of each base.
     count = len(_base_rates(Fields(state)))
     each: list[tuple[_Part, _Reading]] = []
@@ -602,12 +607,14 @@ def saved(
         reading = _Reading(None, peak if index == 0 else None, index, group, onwards)
         each.append((_read_state(state, reading), reading))
     first, reading = each[0]
-    bases = tuple(_known_base(part) for part, _ in each)
+    bases = tuple(_known_base(part) for part, _unused in each)
     position = _position(Fields(state))
     notes = [*reading.notes, *_disagreement(state, first, position)]
     if len({*bases}) > 1:
         notes.append(f"the groups have base rates {', '.join(map(str, bases))}: this is the schedule of the first")
-    return Saved(tuple(part.schedule for part, _ in each), bases, position, tuple(dict.fromkeys(notes)), first.also)
+    return Saved(
+        tuple(part.schedule for part, _unused in each), bases, position, tuple(dict.fromkeys(notes)), first.also
+    )
 
 
 def state_class(state: Mapping[str, Any]) -> str | None:
@@ -625,11 +632,13 @@ def _read_state(state: Mapping[str, Any], reading: _Reading) -> _Part:
         return _build(name, fields, reading, parts)
     if name is None:
         raise fields.refusal(
-            "_schedulers", "states of torch schedulers", f"One has the keys {', '.join(map(str, state))}."
+            "_schedulers",
+            _("states of torch schedulers"),
+            _("One has the keys {state}.", state=joined(", ", map(str, state))),
         )
     if name == "LambdaLR":
-        advice = "It holds no shape. Say which schedule it was: its name, warm-up and horizon."
-        raise fields.refusal("lr_lambdas", "known: a function of the update is not saved", advice)
+        advice = _("It holds no shape. Say which schedule it was: its name, warm-up and horizon.")
+        raise fields.refusal("lr_lambdas", _("known: a function of the update is not saved"), advice)
     # That one keeps no base rates; it is refused a line below, by its reader.
     if name != "ReduceLROnPlateau":
         rates = _base_rates(fields)
@@ -639,7 +648,7 @@ def _read_state(state: Mapping[str, Any], reading: _Reading) -> _Part:
 
 def _state_in(part: Any, fields: Fields) -> Mapping[str, Any]:
     if not isinstance(part, Mapping):
-        raise fields.refusal("_schedulers", "a list of states", "Each is a mapping.")
+        raise fields.refusal("_schedulers", _("a list of states"), _("Each is a mapping."))
     return part
 
 
@@ -648,13 +657,13 @@ def _base_rates(fields: Fields) -> list[float]:
     if "_schedulers" in fields and "base_lrs" not in fields:
         inside = fields.list("_schedulers")
         if not inside:
-            raise fields.refusal("_schedulers", "one state at least", "It holds no scheduler.")
+            raise fields.refusal("_schedulers", _("one state at least"), _("It holds no scheduler."))
         return _base_rates(Fields(_state_in(inside[0], fields), "_schedulers[0]"))
     if "base_lrs" not in fields and "patience" in fields:
         return [1.0]  # it is refused for another reason
     rates: list[float] = fields.numbers("base_lrs", low=0.0)
     if not rates:
-        raise fields.refusal("base_lrs", "one rate at least", "Each parameter group has one.")
+        raise fields.refusal("base_lrs", _("one rate at least"), _("Each parameter group has one."))
     return rates
 
 
@@ -690,18 +699,18 @@ def _own_state(fields: Fields) -> Saved:
     schedules = fields.section("schedules")
     rates = schedules.section("lr").raw
     if "*" not in rates:
-        raise schedules.refusal("lr", "given for all groups ('*')", "The state is damaged.")
+        raise schedules.refusal("lr", _("given for all groups ('*')"), _("The state is damaged."))
     groups = fields.section("groups")
     names = [*groups.raw]
     if not names:
-        raise fields.refusal("groups", "one at least", "The state is damaged.")
+        raise fields.refusal("groups", _("one at least"), _("The state is damaged."))
     bases = [Fields(groups.raw[name], f"groups.{name}").rate("lr") for name in names]
     others = {key: rules for key, rules in schedules.raw.items() if key != "lr" and isinstance(rules, Mapping)}
     try:
         each = [Schedule.from_dict(rates.get(name, rates["*"])) for name in names]
         also = {str(key): Schedule.from_dict(rules["*"]) for key, rules in others.items() if "*" in rules}
     except (AttributeError, TypeError, KeyError) as error:
-        raise fields.refusal("schedules", "readable", f"The state is damaged: {error}.") from None
+        raise fields.refusal("schedules", _("readable"), _("The state is damaged: {error}.", error=error)) from None
     # Floors given as rates become shares here, each of its own group.
     lr = [schedule.for_base(base) for schedule, base in zip(each, bases, strict=True)]
     notes = ["groups have schedules of their own: this is that of the first"] if len({*lr}) > 1 else []
@@ -791,7 +800,7 @@ def _milestones(schedule: PhaseSchedule) -> Iterator[str]:
     """Constant stretches, each the same share of the one before."""
     if not all(isinstance(phase, Phase) and isinstance(phase.curve, Constant) for phase in schedule.phases):
         return
-    held = [phase.at(0, 0) for _, _, phase in schedule._spans if isinstance(phase, Phase)]
+    held = [phase.at(0, 0) for _unused, _unused, phase in schedule._spans if isinstance(phase, Phase)]
     if held[0] == 1.0 and len(held) > 1 and all(held):
         ratio = held[1] / held[0]
         borders = [int(border) for border in schedule.borders][: len(held) - 1]
@@ -931,7 +940,7 @@ def _with_warmup(start: float, first: int, begin: int, descent: str) -> str:
 def matches(config: Any) -> int:
     """3 for a state or a class of torch's, 2 for code that calls one."""
     if isinstance(config, Mapping):
-        state, _ = _state_of(config)
+        state, _unused = _state_of(config)
         return 3 if state is not None or _spelled_class(config) in CLASSES else 0
     if isinstance(config, str):
         return 2 if re.search(rf"\b({'|'.join(CLASSES)})\s*\(", config) else 0

@@ -23,6 +23,7 @@ from preheat.dialects.fields import Fields
 from preheat.dialects.loading import call
 from preheat.dialects.phases import early_warm_up, hold
 from preheat.dialects.writing import as_toml
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule
 from preheat.schedule.curves import Cosine, Curve, Linear, OneMinusPower
 
@@ -37,7 +38,7 @@ def read(config: Any, context: Context) -> Imported:
     notes: list[str] = []
     own = fields.section("lr_scheduler") if "lr_scheduler" in fields else fields
     run = fields.section("training", {})
-    run.refuse("warmup_steps", why="It is of a torchtitan before 0.1: move it to lr_scheduler.")
+    run.refuse("warmup_steps", why=_("It is of a torchtitan before 0.1: move it to lr_scheduler."))
     steps = run.count("steps", None, low=1)
     # A section alone says nothing of the run; a whole file without steps is torchtitan's default run.
     if steps is None and context.told is None and own is not fields:
@@ -53,7 +54,7 @@ def read(config: Any, context: Context) -> Imported:
     floor = own.number("min_lr_factor", None, low=0.0, high=1.0)
     older = own.number("lr_min", 0.0 if floor is None else None, low=0.0, high=1.0)
     if floor is not None and older is not None:
-        raise own.refusal("lr_min", "left out beside min_lr_factor", "It is the same under its older name.")
+        raise own.refusal("lr_min", _("left out beside min_lr_factor"), _("It is the same under its older name."))
     curve = _CURVES[own.word("decay_type", _CURVES, "linear")]
     # One update more of the peak than the lengths say: the decay's first step comes an update later than its name.
     phases = (*early_warm_up(warmup), hold(total + 1 - warmup - decay))
@@ -73,7 +74,7 @@ def _lengths(own: Fields, total: int, notes: list[str]) -> tuple[int, int]:
     if warmup > total:
         notes.append(f"warmup_steps={warmup} is cut to {total}, all of the run")
         warmup = total
-    share = own.number("decay_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
+    share = own.number("decay_ratio", None, low=0.0, high=1.0, advice=_("It is a share of the run."))
     if share is None:
         return warmup, total - warmup
     # Python's round, half to even, as in torchtitan.

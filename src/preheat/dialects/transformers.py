@@ -16,6 +16,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
 from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, refusal
+from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.named import BUILDERS
@@ -32,7 +33,9 @@ def read(fields: Fields, context: Context) -> Imported:
     notes: list[str] = []
     name = fields.word("lr_scheduler_type", (*BUILDERS, *_METRIC), "linear")
     if name in _METRIC:
-        raise fields.refusal("lr_scheduler_type", "a function of the update", "Multiply by preheat.plateau() instead.")
+        raise fields.refusal(
+            "lr_scheduler_type", _("a function of the update"), _("Multiply by preheat.plateau() instead.")
+        )
     own = fields.rate("learning_rate", None)
     if own is None and context.peak is None:
         notes.append("learning_rate is left at transformers' own 5e-5")
@@ -64,8 +67,10 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
     # Our own arguments: handed on they would say something that transformers never reads.
     for reserved in ("name", "warmup", "total", "lr", "convention"):
         if reserved in options:
-            advice = "transformers takes no such option."
-            raise ConfigError(refusal("lr_scheduler_kwargs", f"without {reserved}", options[reserved], advice))
+            advice = _("transformers takes no such option.")
+            raise ConfigError(
+                refusal("lr_scheduler_kwargs", _("without {reserved}", reserved=reserved), options[reserved], advice)
+            )
     return get_schedule(name, warmup=warmup, total=shaped, lr=peak, **options)
 
 
@@ -90,19 +95,21 @@ def updates_of(fields: Fields, context: Context) -> int:
 
 def warmup_of(fields: Fields, context: Context, total: int, notes: list[str]) -> int:
     """Updates of the warm-up, by the rules of the version that the file is written for."""
-    ratio = fields.number("warmup_ratio", None, low=0.0, high=1.0, advice="It is a share of the run.")
+    ratio = fields.number("warmup_ratio", None, low=0.0, high=1.0, advice=_("It is a share of the run."))
     steps = fields.number("warmup_steps", 0, low=0.0, high=2**53)
     if context.version not in (None, "4", "5"):
-        raise ConfigError(refusal("version", '"4" or "5"', context.version, "Those are transformers' own rules."))
+        raise ConfigError(refusal("version", _('"4" or "5"'), context.version, _("Those are transformers' own rules.")))
     # Without a ratio both versions agree on whole numbers: only shares are told apart by the version.
     if ratio is None and context.version != "4":
         if isinstance(steps, float) and steps >= 1:
             notes.append(f"warmup_steps={steps} is {int(steps)} updates to transformers 5, not a share")
         return int(steps) if steps >= 1 else math.ceil(total * steps)
     if context.version == "5":
-        raise fields.refusal("warmup_ratio", "left out", "transformers 5 takes the share as warmup_steps.")
+        raise fields.refusal("warmup_ratio", _("left out"), _("transformers 5 takes the share as warmup_steps."))
     if steps != int(steps):
-        raise fields.refusal("warmup_steps", "a whole number beside warmup_ratio", "transformers 4 counts updates.")
+        raise fields.refusal(
+            "warmup_steps", _("a whole number beside warmup_ratio"), _("transformers 4 counts updates.")
+        )
     if steps and ratio:
         notes.append(f"warmup_steps={int(steps)} wins over warmup_ratio={ratio}")
     return int(steps) if steps else math.ceil(total * (ratio or 0))

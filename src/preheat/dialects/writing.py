@@ -24,6 +24,7 @@ from preheat.dialects.definition import Context, Dialect, Exported, Imported, Ou
 from preheat.dialects.fields import Fields
 from preheat.dialects.loading import Function, number_in
 from preheat.errors import ConfigError, PreheatError, refusal
+from preheat.messages import _
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.combine import Product, Repeat, Until, everything_in
 from preheat.schedule.curves import CURVES, Constant, Cosine, Curve, Exponential, Linear, PowerLaw
@@ -47,7 +48,7 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     assert dialect.write is not None
     asked = outline(schedule, total, base_lr)
     if asked.peak <= 0:
-        raise ConfigError(refusal("schedule", "above zero at some update", str(schedule), "Nothing would train."))
+        raise ConfigError(refusal("schedule", _("above zero at some update"), str(schedule), _("Nothing would train.")))
     context = Context(total=total)
     every = np.arange(total)
     sampled = every if total <= _SAMPLED else np.unique(np.linspace(0, total - 1, _SAMPLED).astype(np.int64))
@@ -59,16 +60,18 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
         if imported is not None:
             rough.append((_merit(_apart(imported, asked, sampled)), index, config))
     if not rough:
-        advice = f"{dialect.title} has nothing near it."
-        raise ConfigError(refusal("schedule", f"one that {dialect.title} can say", str(schedule), advice))
+        advice = _("{title} has nothing near it.", title=dialect.title)
+        raise ConfigError(
+            refusal("schedule", _("one that {title} can say", title=dialect.title), str(schedule), advice)
+        )
     rough.sort(key=lambda proposal: proposal[:2])
     finalists = []
-    for place, (_, _, config) in enumerate(rough[:_FINALISTS]):
+    for place, (_unused, _unused, config) in enumerate(rough[:_FINALISTS]):
         imported = _read_back(dialect, config, context, base_lr)
         assert imported is not None
         apart = _apart(imported, asked, every)
         finalists.append((_merit(apart), place, apart, config, imported.notes))
-    _, _, apart, config, notes = min(finalists, key=lambda finalist: finalist[:2])
+    _unused, _unused, apart, config, notes = min(finalists, key=lambda finalist: finalist[:2])
     at = int(apart.argmax())
     error = float(apart[at])
     render = dialect.render or as_json
@@ -404,7 +407,7 @@ def formula_of(phase: Phase) -> str | None:
     """
     if isinstance(phase.curve, Constant):
         return repr(known(phase.start if phase.start is not None else 1.0))
-    mirrored, _, low, height, done, _, length = phase.laid_out(0, 0)
+    mirrored, _unused, low, height, done, _unused, length = phase.laid_out(0, 0)
     for form, (curve, options) in _CURVES.items():
         if type(phase.curve) is not curve or not _says_all(phase.curve, options):
             continue

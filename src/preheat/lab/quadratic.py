@@ -19,6 +19,7 @@ import numpy as np
 
 from preheat.advice.last_iterate import factors, resolved
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import count, number, positive
 
@@ -76,10 +77,10 @@ class Quadratic:
 
     def __post_init__(self) -> None:
         for name in ("spectrum", "source"):
-            object.__setattr__(self, name, positive(name, getattr(self, name), "It is an exponent."))
+            object.__setattr__(self, name, positive(name, getattr(self, name), _("It is an exponent.")))
         noise = number("noise", self.noise)
         if noise < 0:
-            raise ScheduleError(refusal("noise", ">= 0", self.noise, "It is a variance."))
+            raise ScheduleError(refusal("noise", _(">= 0"), self.noise, _("It is a variance.")))
         object.__setattr__(self, "noise", float(noise))
         object.__setattr__(self, "modes", int(count("modes", self.modes, 1)))
 
@@ -114,9 +115,9 @@ class Quadratic:
         # Updates first: the loop below goes through them, all runs and modes at once.
         rates = np.ascontiguousarray(np.asarray(rates, dtype=np.float64).T)
         if rates.ndim != 2 or not np.isfinite(rates).all() or (rates < 0).any():
-            advice = "Stack the runs' rates: one row a run."
+            advice = _("Stack the runs' rates: one row a run.")
             raise ScheduleError(
-                refusal("rates", "finite, >= 0, of shape (runs, updates)", f"shape {rates.shape}", advice)
+                refusal("rates", _("finite, >= 0, of shape (runs, updates)"), f"shape {rates.shape}", advice)
             )
         curvatures = self.curvatures[:, None]
         spread = self._start()[:, None] * np.ones(rates.shape[1])
@@ -157,8 +158,10 @@ class Quadratic:
             peaks: peak learning rates tried, > 0.
         """
         if not schedules or not len(peaks):
-            raise ScheduleError(refusal("schedules", "at least one, with peaks to try", len(schedules), "Name some."))
-        tried = [positive("peaks", peak, "They are learning rates.") for peak in peaks]
+            raise ScheduleError(
+                refusal("schedules", _("at least one, with peaks to try"), len(schedules), _("Name some."))
+            )
+        tried = [positive("peaks", peak, _("They are learning rates.")) for peak in peaks]
         shapes = [factors(*resolved(one, updates)) for one in schedules.values()]
         losses = self.losses(np.concatenate([np.outer(tried, shape) for shape in shapes])).reshape(len(shapes), -1)
         tuned = [

@@ -33,6 +33,7 @@ class Shown(str):
     _repr: str
 
     def __new__(cls, text: str, written: str) -> Shown:
+        """``text`` whose ``repr()`` is ``written``."""
         shown = super().__new__(cls, text)
         shown._repr = written
         return shown
@@ -74,6 +75,7 @@ class Message(str):
     def __new__(
         cls, id: str, arguments: Mapping[str, object], *, plural: str | None = None, context: str | None = None
     ) -> Message:
+        """The English form, with the arguments in it."""
         held = {name: _held(value) for name, value in arguments.items()}
         template = plural if plural is not None and held["n"] != 1 else id
         message = super().__new__(cls, template.format_map(held))
@@ -115,6 +117,7 @@ class Joined(Message):
     separator: str
 
     def __new__(cls, separator: str, items: Iterable[object]) -> Joined:
+        """The English form: the parts with the separator between them."""
         parts = tuple(one if isinstance(one, str) else str(one) for one in items)
         message = str.__new__(cls, separator.join(parts))
         message.id = separator.join(getattr(one, "id", one.replace("{", "{{").replace("}", "}}")) for one in parts)

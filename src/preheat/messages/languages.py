@@ -56,7 +56,7 @@ def speak(language: str | None) -> None:
 
 
 def reader() -> str:
-    """The reader's language: the one that :func:`speak` was told, else ``PREHEAT_LANG``, else the locale's, else English.
+    """The reader's language: what :func:`speak` was told, else ``PREHEAT_LANG``, else the locale's, else English.
 
     Raises:
         ConfigError: ``PREHEAT_LANG`` names a language that preheat does not speak. A locale of another language is
@@ -116,14 +116,10 @@ def look_up(text: str, language: str | None = None) -> str:
 class _Lacking:
     """What gettext asks for a sentence that a catalogue lacks: nothing, rather than the sentence itself."""
 
-    def gettext(self, message: str) -> None:
-        return None
+    def gettext(self, *_sentence: object) -> None:
+        """None; likewise for the other two forms."""
 
-    def ngettext(self, one: str, many: str, n: int) -> None:
-        return None
-
-    def pgettext(self, context: str, message: str) -> None:
-        return None
+    ngettext = pgettext = gettext
 
 
 @cache

@@ -21,6 +21,7 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
 from preheat.errors import ScheduleError, refusal, unknown_name
+from preheat.messages import _, joined
 from preheat.schedule.curves import Scalar
 from preheat.schedule.lengths import Absolute, Count, Factor, Length, as_factor, choice, count, lr, positive
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of the data format
 AFTER_END = ("hold", "zero", "repeat", "error")
-COUNTS = "Count completed updates: 0 before the first."
+COUNTS = _("Count completed updates: 0 before the first.")
 _SUMMED = 2_000_000  # updates added up one by one (16 MB, a few hundredths of a second); of longer runs as many, spaced
 # Positions worked on at once. Of 8,192 to 65,536 among the fastest over 10^6: a few arrays of that size stay in a
 # core's cache, and what a call of NumPy costs is spread over enough of them.
@@ -123,7 +124,7 @@ class Schedule(ABC):
         if isinstance(position, numbers.Integral) and not isinstance(position, bool):
             return self._at(_not_negative(operator.index(position)))
         if isinstance(position, (numbers.Real, str)):
-            raise ScheduleError(refusal("position", "an int or an array of integers", position, COUNTS))
+            raise ScheduleError(refusal("position", _("an int or an array of integers"), position, COUNTS))
         return self._curve(position if isinstance(position, range) else _whole_numbers(position))
 
     @property
@@ -193,7 +194,9 @@ class Schedule(ABC):
         preheat.errors.ScheduleError: schedule must be resolved; got 'warmup 4 > hold'. Call over(total) or over(plan).
         """
         if not isinstance(other, Schedule):
-            raise ScheduleError(refusal("schedule", "a Schedule on both sides of >>", other, "Compose schedules."))
+            raise ScheduleError(
+                refusal("schedule", _("a Schedule on both sides of >>"), other, _("Compose schedules."))
+            )
         return _made("phases", (self, other))
 
     def __mul__(self, other: Schedule | float) -> Schedule:
@@ -233,8 +236,8 @@ class Schedule(ABC):
         """The same shape over another horizon: every length in proportion, borders rounded to whole updates."""
         horizon = int(count("horizon", horizon, 1))
         if not self.horizon:
-            advice = "Only a schedule with an end has a length to change."
-            raise ScheduleError(refusal("schedule", "with a horizon", str(self), advice))
+            advice = _("Only a schedule with an end has a length to change.")
+            raise ScheduleError(refusal("schedule", _("with a horizon"), str(self), advice))
         return self._stretched(horizon / self.horizon)._with_whole_borders()
 
     def blend(self, updates: int, start: float | None = None) -> Schedule:
@@ -290,11 +293,11 @@ class Schedule(ABC):
         """Raise if something is missing."""
         missing = self.waits_for
         if missing == "a plan":
-            advice = "Call over(total) or over(plan)."
-            raise ScheduleError(refusal("schedule", "resolved", str(self), advice))
+            advice = _("Call over(total) or over(plan).")
+            raise ScheduleError(refusal("schedule", _("resolved"), str(self), advice))
         if missing:
-            advice = "It names a learning rate: call for_base(lr) (a Scheduler does so for every group)."
-            raise ScheduleError(refusal("schedule", "resolved", str(self), advice))
+            advice = _("It names a learning rate: call for_base(lr) (a Scheduler does so for every group).")
+            raise ScheduleError(refusal("schedule", _("resolved"), str(self), advice))
 
     def following(self, arrived: float) -> Schedule:  # noqa: ARG002 - most have a start of their own
         """The schedule with its start known: ``arrived`` where it has none of its own."""
@@ -436,7 +439,7 @@ class Schedule(ABC):
         if "of" in data:
             inside = data["of"]
             if cls._several and not isinstance(inside, (list, tuple)):
-                raise ScheduleError(refusal("of", "a list", inside, "Give one dictionary a schedule."))
+                raise ScheduleError(refusal("of", _("a list"), inside, _("Give one dictionary a schedule.")))
             values["of"] = tuple(map(schedule_in, inside)) if cls._several else schedule_in(inside)
         return cls(**values)
 
@@ -471,7 +474,7 @@ class Schedule(ABC):
         sum of the learning rates: 0.18, as 1800 updates at the peak; 35 updates below 1 % of the peak
         """
         self._refuse_waiting()
-        lr = positive("lr", lr, "It is the peak learning rate.")
+        lr = positive("lr", lr, _("It is the peak learning rate."))
         run = None if updates is None else int(count("updates", updates, 1))
         lines = [*self._described(lr), _described_values(self, lr, run)]
         last = run or (None if self.horizon is None else math.ceil(self.horizon))
@@ -538,7 +541,7 @@ def takes_schedules(cls: type[Schedule]) -> bool:
 
 def _not_negative(position: int) -> int:
     if position < 0:
-        raise ScheduleError(refusal("position", ">= 0", position, COUNTS))
+        raise ScheduleError(refusal("position", _(">= 0"), position, COUNTS))
     return position
 
 
@@ -548,7 +551,7 @@ def _whole_numbers(positions: Any) -> NDArray[np.integer[Any]]:
 
     array = np.asarray(positions)
     if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise ScheduleError(refusal("position", "an int or an array of integers", positions, COUNTS))
+        raise ScheduleError(refusal("position", _("an int or an array of integers"), positions, COUNTS))
     return array
 
 
@@ -561,9 +564,9 @@ WORDS = {"true": True, "false": False, "none": None}
 def _versioned(data: Any) -> Schedule:
     """The schedule that :meth:`Schedule.to_dict` wrote; anything else, from a file perhaps, is refused."""
     if not isinstance(data, Mapping) or "version" not in data:
-        raise ScheduleError(refusal("schedule", "a dictionary with a version", data, "Write it with to_dict()."))
+        raise ScheduleError(refusal("schedule", _("a dictionary with a version"), data, _("Write it with to_dict().")))
     if data["version"] != VERSION:
-        advice = "It was written by another release of preheat: upgrade to read it."
+        advice = _("It was written by another release of preheat: upgrade to read it.")
         raise ScheduleError(refusal("version", str(VERSION), data["version"], advice))
     return schedule_in({key: value for key, value in data.items() if key != "version"})
 
@@ -573,7 +576,9 @@ def schedule_in(data: Any) -> Schedule:
     name = data.get("kind") if isinstance(data, Mapping) else None
     kinds = known_kinds()
     if not isinstance(name, str) or name not in kinds:
-        raise ScheduleError(unknown_name("kind", "the kind of a schedule", name, kinds, "Write it with to_dict()."))
+        raise ScheduleError(
+            unknown_name("kind", _("the kind of a schedule"), name, kinds, _("Write it with to_dict()."))
+        )
     return cast("Schedule", kinds[name]._from_data(data))
 
 
@@ -582,7 +587,11 @@ def only(what: str, data: Mapping[str, Any], needed: set[str], known: set[str]) 
     missing, unknown = sorted(needed - set(data)), sorted(map(str, set(data) - known))
     if missing or unknown:
         wrong = f"{', '.join(missing)} missing" if missing else f"{', '.join(unknown)} unknown"
-        raise ScheduleError(refusal(what, f"a dictionary with the keys {', '.join(sorted(known))}", wrong, "Mend it."))
+        raise ScheduleError(
+            refusal(
+                what, _("a dictionary with the keys {known}", known=joined(", ", sorted(known))), wrong, _("Mend it.")
+            )
+        )
 
 
 def plain(value: Any) -> Any:
@@ -598,7 +607,9 @@ def value_in(value: Any) -> Any:
         try:
             return lr(float(value[3:]))
         except ValueError:
-            raise ScheduleError(refusal("a factor", "a number or 'lr' and a number", value, "As in lr 1e-6.")) from None
+            raise ScheduleError(
+                refusal("a factor", _("a number or 'lr' and a number"), value, _("As in lr 1e-6."))
+            ) from None
     return tuple(value_in(item) for item in value) if isinstance(value, list) else value
 
 

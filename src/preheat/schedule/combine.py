@@ -14,6 +14,7 @@ from functools import reduce
 from typing import Any, ClassVar
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule.base import AFTER_END, Schedule, kind
 from preheat.schedule.curves import Scalar, quotient
 from preheat.schedule.lengths import Absolute, Count, Factor, as_factor, choice, count, known, number, ratio, share_of
@@ -44,23 +45,25 @@ class Repeat(Schedule):
 
     def __post_init__(self) -> None:
         if self.times is not None:
-            object.__setattr__(self, "times", count("times", self.times, 1, advice="It counts the cycles."))
+            object.__setattr__(self, "times", count("times", self.times, 1, advice=_("It counts the cycles.")))
         growth = number("growth", self.growth)
         if growth < 1:
-            raise ScheduleError(refusal("growth", ">= 1", self.growth, "1 keeps every cycle as long as the first."))
+            raise ScheduleError(
+                refusal("growth", _(">= 1"), self.growth, _("1 keeps every cycle as long as the first."))
+            )
         object.__setattr__(self, "growth", float(growth))
-        object.__setattr__(self, "scale", ratio("scale", self.scale, "1 keeps every cycle as high as the first."))
+        object.__setattr__(self, "scale", ratio("scale", self.scale, _("1 keeps every cycle as high as the first.")))
         object.__setattr__(self, "floor", ratio("floor", self.floor))
         # A report belongs to one update; repeated, the same factor would stand for several.
         if any(isinstance(part, MetricFactor) for part in everything_in(self.of)):
-            advice = "Multiply the repetition by it instead."
+            advice = _("Multiply the repetition by it instead.")
             raise ScheduleError(
-                refusal("schedule", "without a metric-driven part to be repeated", str(self.of), advice)
+                refusal("schedule", _("without a metric-driven part to be repeated"), str(self.of), advice)
             )
         # A cycle of no update would never be left.
         if not self.waits_for and not self.of.horizon:
-            advice = "A cycle needs an end: give its phases a length, or cut it with until()."
-            raise ScheduleError(refusal("schedule", "at least one update long", str(self.of), advice))
+            advice = _("A cycle needs an end: give its phases a length, or cut it with until().")
+            raise ScheduleError(refusal("schedule", _("at least one update long"), str(self.of), advice))
 
     @property
     def horizon(self) -> Count | None:
@@ -133,8 +136,8 @@ class Repeat(Schedule):
         if xp.__name__ in ("numpy", "torch"):
             return self._cycle_at(float(position.max())) + 1 if 0 not in position.shape else 0
         if self.times is None:
-            advice = "Positions are unknown while a function is traced: say how many cycles."
-            raise ScheduleError(refusal("times", "given for growing cycles", None, advice))
+            advice = _("Positions are unknown while a function is traced: say how many cycles.")
+            raise ScheduleError(refusal("times", _("given for growing cycles"), None, advice))
         return self.times
 
     def _resolved(self, total: Any, plan: Any) -> Schedule:
@@ -195,7 +198,7 @@ class Shift(Schedule):
     updates: Count
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "updates", number("updates", self.updates, "Give a whole number of updates."))
+        object.__setattr__(self, "updates", number("updates", self.updates, _("Give a whole number of updates.")))
 
     @property
     def horizon(self) -> Count | None:
@@ -299,8 +302,8 @@ class UserFunction(Schedule):
         module, colon, name = str(self.path).partition(":")
         # Checked as text alone: reading a file must not run what it names.
         if not colon or not all(word.isidentifier() for word in (*module.split("."), *name.split("."))):
-            advice = "Name a function that can be imported."
-            raise ScheduleError(refusal("path", "written package.module:name", self.path, advice))
+            advice = _("Name a function that can be imported.")
+            raise ScheduleError(refusal("path", _("written package.module:name"), self.path, advice))
         if self.length is not None:
             object.__setattr__(self, "length", count("length", self.length, 1))
         object.__setattr__(self, "_function", [])
@@ -320,23 +323,29 @@ class UserFunction(Schedule):
         if xp is Scalar:
             return self._call(position)
         if xp.__name__ != "numpy":
-            advice = "A Python function runs on plain integers: write the curve with phases."
-            raise ScheduleError(refusal("xp", "numpy for a user's own function", xp.__name__, advice))
+            advice = _("A Python function runs on plain integers: write the curve with phases.")
+            raise ScheduleError(refusal("xp", _("numpy for a user's own function"), xp.__name__, advice))
         return xp.array([self._call(one) for one in position.flat], dtype=float).reshape(position.shape)
 
     def _call(self, position: Count) -> float:
         if not self._function:
             self._function.append(_import(self.path))
         if position != int(position):
-            raise ScheduleError(refusal("position", "whole for a user's own function", position, "Do not stretch it."))
-        factor = number(f"the value of {self.path}", self._function[0](int(position)), "A factor of 1.0 is the peak.")
+            raise ScheduleError(
+                refusal("position", _("whole for a user's own function"), position, _("Do not stretch it."))
+            )
+        factor = number(
+            f"the value of {self.path}", self._function[0](int(position)), _("A factor of 1.0 is the peak.")
+        )
         if factor < 0:
-            raise ScheduleError(refusal(f"the value of {self.path}", ">= 0", factor, "A factor of 1.0 is the peak."))
+            raise ScheduleError(
+                refusal(f"the value of {self.path}", _(">= 0"), factor, _("A factor of 1.0 is the peak."))
+            )
         return float(factor)
 
     def _stretched(self, ratio: float) -> Schedule:  # noqa: ARG002 - it is refused, whatever it is
-        advice = "Its shape is in its own hands: write the curve with phases."
-        raise ScheduleError(refusal("schedule", "made of phases to be stretched", self.path, advice))
+        advice = _("Its shape is in its own hands: write the curve with phases.")
+        raise ScheduleError(refusal("schedule", _("made of phases to be stretched"), self.path, advice))
 
 
 def from_function(function: Callable[[int], float], length: int | None = None) -> UserFunction:
@@ -352,8 +361,8 @@ def from_function(function: Callable[[int], float], length: int | None = None) -
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     path = f"{module}:{name}"
     if module in (None, "__main__") or not _is_at(function, path):
-        advice = "Define it at the top of a module that can be imported."
-        raise ScheduleError(refusal("function", "importable by its name", function, advice))
+        advice = _("Define it at the top of a module that can be imported.")
+        raise ScheduleError(refusal("function", _("importable by its name"), function, advice))
     schedule = UserFunction(path, length)
     schedule(0)  # what returns no factor is refused here and not in the first update of a run
     return schedule
@@ -370,14 +379,14 @@ def _import(path: str) -> Callable[[int], float]:
     from functools import reduce
     from importlib import import_module
 
-    module, _, name = path.partition(":")
+    module, _unused, name = path.partition(":")
     try:
         function: Any = reduce(getattr, name.split("."), import_module(module))
     except (ImportError, AttributeError, ValueError) as error:
-        advice = f"It could not be imported: {error}."
-        raise ScheduleError(refusal("path", "the place of a function", path, advice)) from None
+        advice = _("It could not be imported: {error}.", error=error)
+        raise ScheduleError(refusal("path", _("the place of a function"), path, advice)) from None
     if not callable(function):
-        raise ScheduleError(refusal("path", "the place of a function", path, "What is there cannot be called."))
+        raise ScheduleError(refusal("path", _("the place of a function"), path, _("What is there cannot be called.")))
     return function  # type: ignore[no-any-return]
 
 
@@ -395,7 +404,7 @@ class Several(Schedule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "of", tuple(self.of))
         if not self.of or not all(isinstance(part, Schedule) for part in self.of):
-            raise ScheduleError(refusal("schedules", "one Schedule or more", self.of, "Compose schedules."))
+            raise ScheduleError(refusal("schedules", _("one Schedule or more"), self.of, _("Compose schedules.")))
 
     @property
     def horizon(self) -> Count | None:
@@ -472,7 +481,9 @@ class Clip(_Around):
                 object.__setattr__(self, name, as_factor(name, getattr(self, name)))
         # A share and a learning rate cannot be compared before the base is known.
         if isinstance(self.floor, float) and isinstance(self.ceiling, float) and self.floor > self.ceiling:
-            raise ScheduleError(refusal("floor", f"at most ceiling={self.ceiling}", self.floor, "Lower it."))
+            raise ScheduleError(
+                refusal("floor", _("at most ceiling={ceiling}", ceiling=self.ceiling), self.floor, _("Lower it."))
+            )
 
     @property
     def waits_for(self) -> str:
@@ -529,8 +540,10 @@ class Strict(_Around):
         # Of an empty array there is no largest position; a traced one has no value, and is refused by its driver.
         last = position if not hasattr(position, "max") else (position.max() if position.size else -1)
         if horizon is not None and last >= horizon:
-            advice = "The schedule ends there: plan more updates, or let it hold with after_end('hold')."
-            raise ScheduleError(refusal("position", f"below the horizon, {horizon:g}", int(last), advice))
+            advice = _("The schedule ends there: plan more updates, or let it hold with after_end('hold').")
+            raise ScheduleError(
+                refusal("position", _("below the horizon, {horizon:g}", horizon=horizon), int(last), advice)
+            )
         return self.of._value(position, xp)
 
     def after_end(self, then: str) -> Schedule:

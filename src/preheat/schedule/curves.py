@@ -23,6 +23,7 @@ from inspect import cleandoc
 from typing import Any, ClassVar, Self, TypeVar
 
 from preheat.errors import ScheduleError, refusal, unknown_name
+from preheat.messages import _
 from preheat.schedule.lengths import number
 
 # --- Array namespaces ------------------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ class Curve(ABC):
             rule, advice = item.metadata["rule"], item.metadata["advice"]
             if isinstance(item.default, bool):
                 if not isinstance(value, bool):
-                    raise ScheduleError(refusal(name, "True or False", value, advice))
+                    raise ScheduleError(refusal(name, _("True or False"), value, advice))
                 continue
             plain = float(number(name, value, advice))
             if rule is not None and not rule[1](plain):
@@ -382,7 +383,9 @@ class Tanh(Curve):
     def __post_init__(self) -> None:
         Curve.__post_init__(self)
         if self.lower >= self.upper:
-            raise ScheduleError(refusal("lower", f"below upper={self.upper:g}", self.lower, "timm has -7 and 3."))
+            raise ScheduleError(
+                refusal("lower", _("below upper={upper:g}", upper=self.upper), self.lower, _("timm has -7 and 3."))
+            )
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         return 0.5 * (1.0 - xp.tanh(self.lower * (left / length) + self.upper * (done / length)))
@@ -411,7 +414,7 @@ class Hyperbolic(Curve):
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         bound = self.upper_bound or length
         if bound < length:
-            raise ScheduleError(refusal("upper_bound", f">= {length}", bound, "It bounds the length of the phase."))
+            raise ScheduleError(refusal("upper_bound", f">= {length}", bound, _("It bounds the length of the phase.")))
         # The height at the end of a shorter run is lifted off the start, so that the fall begins at 1 under any bound.
         begin = (length / bound * (2.0 - length / bound)) ** 0.5
         return 1.0 - begin + xp.sqrt(left / bound * (2.0 - (length + done) / bound))
@@ -520,7 +523,7 @@ def named_curve(name: Any, **options: Any) -> Curve:
     known = curve_options(name)
     for given in options:
         if given not in known:
-            raise ScheduleError(unknown_name("option", f"one that {name} takes", given, known))
+            raise ScheduleError(unknown_name("option", _("one that {name} takes", name=name), given, known))
     return kind(**SPECIAL.get(name, (kind, {}))[1], **options)
 
 
@@ -529,7 +532,7 @@ def curve_class(name: Any) -> type[Curve]:
     if name in SPECIAL:
         return SPECIAL[name][0]
     if name not in CURVES:
-        raise ScheduleError(unknown_name("curve", "the name of a curve", name, CURVE_NAMES))
+        raise ScheduleError(unknown_name("curve", _("the name of a curve"), name, CURVE_NAMES))
     return CURVES[name]
 
 

@@ -20,6 +20,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from preheat.errors import PreheatError, ScheduleError, refusal
+from preheat.messages import _
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
@@ -27,7 +28,7 @@ Count = int | float  # updates: a float only where transformers' callers give on
 
 
 def number(
-    name: str, value: Any, advice: str = "Give a plain finite number.", *, error: type[PreheatError] = ScheduleError
+    name: str, value: Any, advice: str = _("Give a plain finite number."), *, error: type[PreheatError] = ScheduleError
 ) -> int | float:
     """``value`` as a plain finite number; bools, text, NaN and infinities are refused.
 
@@ -38,7 +39,7 @@ def number(
     """
     # True is an int to Python: as a number of updates it is a mistake.
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise error(refusal(name, "a finite number", value, advice))
+        raise error(refusal(name, _("a finite number"), value, advice))
     if isinstance(value, numbers.Integral):
         return operator.index(value)
     return float(value)
@@ -48,17 +49,17 @@ def positive(name: str, value: Any, advice: str, *, error: type[PreheatError] = 
     """``value`` as a float above zero."""
     plain = number(name, value, advice, error=error)
     if plain <= 0:
-        raise error(refusal(name, "> 0", value, advice))
+        raise error(refusal(name, _("> 0"), value, advice))
     return float(plain)
 
 
 def ratio(
-    name: str, value: Any, advice: str = "It is a share of the peak.", *, error: type[PreheatError] = ScheduleError
+    name: str, value: Any, advice: str = _("It is a share of the peak."), *, error: type[PreheatError] = ScheduleError
 ) -> float:
     """``value`` as a float in [0, 1]."""
     plain = number(name, value, advice, error=error)
     if not 0 <= plain <= 1:
-        raise error(refusal(name, "in [0, 1]", value, advice))
+        raise error(refusal(name, _("in [0, 1]"), value, advice))
     return float(plain)
 
 
@@ -66,14 +67,14 @@ def choice(
     name: str,
     value: Any,
     allowed: tuple[str, ...],
-    advice: str = "Pick one of these.",
+    advice: str = _("Pick one of these."),
     *,
     error: type[PreheatError] = ScheduleError,
 ) -> str:
     """``value`` if it is one of ``allowed``."""
     if value not in allowed:
         known = ", ".join(repr(item) for item in allowed)
-        raise error(refusal(name, f"one of {known}", value, advice))
+        raise error(refusal(name, _("one of {known}", known=known), value, advice))
     return str(value)
 
 
@@ -91,12 +92,12 @@ def count(
     A whole float such as ``360.0`` becomes an int. With ``whole=False`` other floats pass as they are:
     the drop-in functions take ``0.1 * total_steps`` as transformers does.
     """
-    advice = advice or "Give a whole number of updates."
+    advice = advice or _("Give a whole number of updates.")
     plain = number(name, value, advice, error=error)
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)
     if whole and isinstance(plain, float):
-        raise error(refusal(name, "a whole number", value, advice))
+        raise error(refusal(name, _("a whole number"), value, advice))
     if plain < least:
         raise error(refusal(name, f">= {least}", value, advice))
     return plain
@@ -157,15 +158,17 @@ def share_of(factor: Factor, base: float | None) -> Factor:
 def known(factor: Factor) -> float:
     """``factor`` as a number, or the error that says what is missing."""
     if isinstance(factor, Absolute):
-        advice = "Tell it: schedule.for_base(lr). A Scheduler does so for every group."
-        raise ScheduleError(refusal("base", f"known to reach a learning rate of {factor.value:g}", None, advice))
+        advice = _("Tell it: schedule.for_base(lr). A Scheduler does so for every group.")
+        raise ScheduleError(
+            refusal("base", _("known to reach a learning rate of {value:g}", value=factor.value), None, advice)
+        )
     return factor
 
 
 def _not_negative(name: str, value: Any, advice: str) -> float:
     plain = float(number(name, value, advice))
     if plain < 0:
-        raise ScheduleError(refusal(name, ">= 0", value, "A learning rate cannot be negative."))
+        raise ScheduleError(refusal(name, _(">= 0"), value, _("A learning rate cannot be negative.")))
     return plain
 
 
@@ -176,7 +179,7 @@ _NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _TEXT = re.compile(rf"({_NUMBER})\s*(%|[A-Za-z]+)?")
 # People write "1 epoch" and "2 epochs".
 _SINGULAR = {unit[:-1]: unit for unit in ("updates", "epochs", "samples", "tokens")}
-_ADVICE = 'Give whole updates (100), a percent text ("10%"), a fraction in (0, 1), or a unit as in "2 epochs".'
+_ADVICE = _('Give whole updates (100), a percent text ("10%"), a fraction in (0, 1), or a unit as in "2 epochs".')
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +250,7 @@ def fraction(value: Any) -> Length:
     """
     length = _amount("fraction", value)
     if length.value > 1:
-        raise ScheduleError(refusal("fraction", "in (0, 1]", value, "1 is the whole run."))
+        raise ScheduleError(refusal("fraction", _("in (0, 1]"), value, _("1 is the whole run.")))
     return length
 
 
@@ -275,8 +278,8 @@ def as_length(name: str, value: Any) -> int | Length:
     if isinstance(value, float):
         # In transformers 1.0 warm-up steps are one update, in others' ratios the whole run.
         if value == 1.0:
-            advice = 'Write 1 for one update, or "100%" for all of them.'
-            raise ScheduleError(refusal(name, "an int, or a float in (0, 1)", value, advice))
+            advice = _('Write 1 for one update, or "100%" for all of them.')
+            raise ScheduleError(refusal(name, _("an int, or a float in (0, 1)"), value, advice))
         if 0 < value < 1:
             return fraction(value)
     return int(count(name, value, advice=_ADVICE))
@@ -288,14 +291,14 @@ def in_updates(name: str, length: Count | Length, total: Count | Fraction | None
         return length
     if length.unit == "fraction":
         if total is None:
-            advice = "Give total=, of which it is a share, or a number of updates."
-            raise ScheduleError(refusal(name, "a number of updates where total is not given", str(length), advice))
+            advice = _("Give total=, of which it is a share, or a number of updates.")
+            raise ScheduleError(refusal(name, _("a number of updates where total is not given"), str(length), advice))
         return length.of(total)
     if length.unit == "rest":
-        raise ScheduleError(refusal(name, "a length of its own", "rest", "Only phases in a row have a rest."))
+        raise ScheduleError(refusal(name, _("a length of its own"), "rest", _("Only phases in a row have a rest.")))
     if plan is None:
-        advice = "Only a Plan knows how long that is: give one, or a number of updates."
-        raise ScheduleError(refusal(name, "in updates or a fraction without a plan", str(length), advice))
+        advice = _("Only a Plan knows how long that is: give one, or a number of updates.")
+        raise ScheduleError(refusal(name, _("in updates or a fraction without a plan"), str(length), advice))
     return plan.in_updates(length)
 
 
@@ -307,32 +310,32 @@ def _read(name: str, text: str) -> int | Length:
     unit = parts[2] if parts else None
     plural = _SINGULAR.get(unit.lower(), unit.lower()) if unit else None
     if not parts or (unit and plural not in ("%", *_SINGULAR.values())):
-        raise ScheduleError(refusal(name, "a length", text, _ADVICE))
+        raise ScheduleError(refusal(name, _("a length"), text, _ADVICE))
     value = Decimal(parts[1].replace("_", ""))
     if plural == "%":
         if not 0 <= value <= 100:
-            raise ScheduleError(refusal(name, "at most 100%", text, "100% is the whole run."))
+            raise ScheduleError(refusal(name, _("at most 100%"), text, _("100% is the whole run.")))
         return fraction(value / 100) if value else 0
     if plural in ("epochs", "samples", "tokens"):
         return _amount(plural, value) if value else 0
     if plural is None and 0 < value < 1:
         return fraction(value)
     if plural is None and "." in parts[1]:
-        advice = "A bare number is a whole number of updates, or a fraction below 1."
-        raise ScheduleError(refusal(name, "a length", text, advice))
+        advice = _("A bare number is a whole number of updates, or a fraction below 1.")
+        raise ScheduleError(refusal(name, _("a length"), text, advice))
     if value != int(value):
-        raise ScheduleError(refusal(name, "a whole number of updates", text, _ADVICE))
+        raise ScheduleError(refusal(name, _("a whole number of updates"), text, _ADVICE))
     return int(value)
 
 
 def _amount(unit: str, value: Any) -> Length:
     if isinstance(value, bool) or not isinstance(value, (numbers.Real, Decimal)):
-        raise ScheduleError(refusal(unit, "a number", value, "Give a number above zero."))
+        raise ScheduleError(refusal(unit, _("a number"), value, _("Give a number above zero.")))
     if isinstance(value, Decimal):
         exact = value
     else:
         # Through its shortest text: 0.07 then is seven hundredths, and not the binary float a little above.
         exact = Decimal(int(value)) if isinstance(value, numbers.Integral) else Decimal(repr(float(value)))
     if not exact.is_finite() or exact <= 0:
-        raise ScheduleError(refusal(unit, "> 0", value, "Give a number above zero."))
+        raise ScheduleError(refusal(unit, _("> 0"), value, _("Give a number above zero.")))
     return Length(exact.normalize(), unit)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule.base import Schedule, kind
 from preheat.schedule.curves import Scalar
 from preheat.schedule.lengths import Count, choice, count, number, positive
@@ -55,21 +56,21 @@ class MetricFactor(Schedule):
     _least_advice: ClassVar[str] = "The factor is a share of the peak."
 
     def __post_init__(self) -> None:
-        factor = positive("factor", self.factor, "It multiplies the learning rate.")
+        factor = positive("factor", self.factor, _("It multiplies the learning rate."))
         if factor >= 1:
-            raise ScheduleError(refusal("factor", "below 1", self.factor, "It is what a cut multiplies by."))
+            raise ScheduleError(refusal("factor", _("below 1"), self.factor, _("It is what a cut multiplies by.")))
         object.__setattr__(self, "factor", factor)
         for name in ("patience", "cooldown", "good", "bad", "quiet"):
-            object.__setattr__(self, name, count(name, getattr(self, name), advice="It counts checks."))
+            object.__setattr__(self, name, count(name, getattr(self, name), advice=_("It counts checks.")))
         for name in ("threshold", "least"):
             value = number(name, getattr(self, name))
             if value < 0:
-                raise ScheduleError(refusal(name, ">= 0", value, self._least_advice))
+                raise ScheduleError(refusal(name, _(">= 0"), value, self._least_advice))
             object.__setattr__(self, name, float(value))
         choice("threshold_mode", self.threshold_mode, ("rel", "abs"))
         choice("mode", self.mode, ("min", "max"))
         if self.least > 1:
-            raise ScheduleError(refusal("least", "at most 1", self.least, self._least_advice))
+            raise ScheduleError(refusal("least", _("at most 1"), self.least, self._least_advice))
         changes = tuple((int(count("changes", at)), positive("changes", value, "")) for at, value in self.changes)
         object.__setattr__(self, "changes", changes)
         if self.best is not None:  # a text writes 2.0 as 2: the same value has one fingerprint
@@ -81,7 +82,7 @@ class MetricFactor(Schedule):
 
     @property
     def borders(self) -> tuple[Count, ...]:
-        return tuple(at for at, _ in self.changes if at)
+        return tuple(at for at, _unused in self.changes if at)
 
     @property
     def latest(self) -> float:
@@ -105,7 +106,7 @@ class MetricFactor(Schedule):
         # During the warm-up the metric follows the rising rate: a cut would answer to the warm-up.
         if position < 0 or (in_warmup and not self.during_warmup):
             return self
-        checked, wanted = self._check(float(number("metric", metric, "A check needs a finite number.")))
+        checked, wanted = self._check(float(number("metric", metric, _("A check needs a finite number."))))
         if wanted == checked.latest:
             return checked
         import logging  # at a cut only: `import preheat` stays quick
@@ -184,11 +185,11 @@ class Greedy(MetricFactor):
 
     def __post_init__(self) -> None:
         MetricFactor.__post_init__(self)
-        most = positive("most", self.most, "It bounds the raises.")
+        most = positive("most", self.most, _("It bounds the raises."))
         if most < 1:
-            raise ScheduleError(refusal("most", ">= 1", self.most, "It bounds the raises."))
+            raise ScheduleError(refusal("most", _(">= 1"), self.most, _("It bounds the raises.")))
         object.__setattr__(self, "most", most)
-        object.__setattr__(self, "pause", count("pause", self.pause, advice="It counts checks."))
+        object.__setattr__(self, "pause", count("pause", self.pause, advice=_("It counts checks.")))
 
     def _check(self, metric: float) -> tuple[Self, float]:
         if self.quiet:

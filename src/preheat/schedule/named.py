@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from preheat.errors import ScheduleError, refusal, unknown_name
+from preheat.messages import _, joined
 from preheat.schedule.base import Schedule
 from preheat.schedule.combine import Maximum
 from preheat.schedule.curves import (
@@ -58,7 +59,7 @@ from preheat.schedule.text import parse
 BUILDERS: dict[str, Callable[..., PhaseSchedule]] = {}  # transformers' own, by name
 LIBRARY: dict[str, Callable[..., Schedule]] = {}  # the rest of the field's
 
-_FLOOR = "A floor lies between 0 and the peak."
+_FLOOR = _("A floor lies between 0 and the peak.")
 # Options that are lengths: they may be shares of the run, and have a unit where total is a plan.
 _LENGTHS = {
     *("num_decay_steps", "num_stable_steps", "decay", "hold", "period", "up", "down", "cooldown", "anneal", "rewarm")
@@ -127,10 +128,12 @@ def read_schedule(
     if not is_text(words):  # a curve's name alone could be either: it is a schedule's
         return get_schedule(words, warmup=0 if warmup is None else warmup, total=total, lr=lr, **options)
     if warmup is not None:
-        advice = "The text says how it warms up: leave warmup out."
-        raise ScheduleError(refusal("warmup", f"part of {words!r}", warmup, advice))
+        advice = _("The text says how it warms up: leave warmup out.")
+        raise ScheduleError(refusal("warmup", _("part of {words!r}", words=words), warmup, advice))
     if options:
-        raise ScheduleError(refusal("options", f"part of {words!r}", options, "Write them into the text."))
+        raise ScheduleError(
+            refusal("options", _("part of {words!r}", words=words), options, _("Write them into the text."))
+        )
     return parse(words).over(total)
 
 
@@ -150,9 +153,9 @@ def schedule_name(name: Any) -> str:
     if key in _BUILDERS:
         return key
     if key in _METRIC_DRIVEN:
-        advice = "It follows a metric: multiply a schedule by preheat.plateau() or preheat.greedy()."
-        raise ScheduleError(refusal("name", "a schedule that is a function of the update", name, advice))
-    raise ScheduleError(unknown_name("name", "the name of a schedule", name, SCHEDULE_NAMES, groups=_GROUPS))
+        advice = _("It follows a metric: multiply a schedule by preheat.plateau() or preheat.greedy().")
+        raise ScheduleError(refusal("name", _("a schedule that is a function of the update"), name, advice))
+    raise ScheduleError(unknown_name("name", _("the name of a schedule"), name, SCHEDULE_NAMES, groups=_GROUPS))
 
 
 def takes_warmup(name: str) -> bool:
@@ -173,8 +176,8 @@ def refuse_reserved(options: Mapping[str, Any]) -> None:
     """Refuse options, as read from a file or flags, that are arguments of :func:`get_schedule` itself."""
     for name in ("name", "warmup", "total", "lr", "convention"):
         if name in options:
-            advice = f"{name!r} is an argument of its own: give it there."
-            raise ScheduleError(refusal("option", "one of the schedule's own", name, advice))
+            advice = _("{name!r} is an argument of its own: give it there.", name=name)
+            raise ScheduleError(refusal("option", _("one of the schedule's own"), name, advice))
 
 
 def build(
@@ -205,21 +208,30 @@ def build(
     elif "total" in parameters and parameters["total"].default is inspect.Parameter.empty:
         endless = [key for key, make in _BUILDERS.items() if _needs_no_total(make)]
         raise ScheduleError(
-            refusal(total_name, f"given for {name!r}", None, f"Without it only these work: {', '.join(endless)}.")
+            refusal(
+                total_name,
+                _("given for {name!r}", name=name),
+                None,
+                _("Without it only these work: {endless}.", endless=joined(", ", endless)),
+            )
         )
     updates = _updates(warmup_name, warmup, total, plan, whole)
     # transformers takes a warm-up as long as the run: its peak is then a learning rate that no update uses.
     if total is not None and updates > total - 1:
         highest = f"no update would come higher than {(total - 1) / updates:.3g} of it"
-        advice = f"The peak would never be used: {highest}. Shorten the warm-up or plan more updates."
-        raise ScheduleError(refusal(warmup_name, f"below {total_name}={total}", warmup, advice))
+        advice = _(
+            "The peak would never be used: {highest}. Shorten the warm-up or plan more updates.", highest=highest
+        )
+        raise ScheduleError(
+            refusal(warmup_name, _("below {total_name}={total}", total_name=total_name, total=total), warmup, advice)
+        )
     if "warmup" in parameters:
         arguments["warmup"] = updates
     elif updates:
         other = "take 'constant_with_warmup'" if name == "constant" else "its shape begins by itself"
-        advice = f"This schedule has no warm-up: {other}, or leave it out."
-        raise ScheduleError(refusal(warmup_name, f"0 for {name!r}", warmup, advice))
-    lr = positive("lr", lr, "It is the peak learning rate.")
+        advice = _("This schedule has no warm-up: {other}, or leave it out.", other=other)
+        raise ScheduleError(refusal(warmup_name, _("0 for {name!r}", name=name), warmup, advice))
+    lr = positive("lr", lr, _("It is the peak learning rate."))
     if "lr" in parameters:
         arguments["lr"] = lr
     _refuse_unknown(name, options, _options_of(name))
@@ -231,7 +243,7 @@ def build(
 
 def _updates(name: str, value: Any, total: Count | None, plan: Timeline | None, whole: bool) -> Count:
     if not whole:
-        return count(name, value, whole=False, advice="Give a number of updates.")
+        return count(name, value, whole=False, advice=_("Give a number of updates."))
     return in_updates(name, as_length(name, value), total, plan)
 
 
@@ -243,8 +255,8 @@ def _call(name: str, arguments: dict[str, Any], options: dict[str, Any]) -> Sche
         if item.kind is item.KEYWORD_ONLY and item.default is item.empty and key not in options
     ]
     if missing:
-        advice = f"{name!r} cannot do without: give {', '.join(missing)}."
-        raise ScheduleError(refusal(missing[0], f"given for {name!r}", None, advice))
+        advice = _("{name!r} cannot do without: give {missing}.", name=name, missing=joined(", ", missing))
+        raise ScheduleError(refusal(missing[0], _("given for {name!r}", name=name), None, advice))
     return _BUILDERS[name](**arguments, **options)
 
 
@@ -265,7 +277,7 @@ def _refuse_unknown(name: str, options: dict[str, Any], parameters: list[str]) -
     known = [key for key in parameters if key != "lr"]
     for option in options:
         if option not in known:
-            raise ScheduleError(unknown_name("option", f"one that {name!r} takes", option, known))
+            raise ScheduleError(unknown_name("option", _("one that {name!r} takes", name=name), option, known))
 
 
 # --- What schedules are built of --------------------------------------------------------------------------------------
@@ -305,9 +317,14 @@ def _left(total: Count, **taken: Count) -> Count:
         sums = " + ".join(f"{length:g} {name}" for name, length in taken.items())
         # The last one named is the one to shorten: warm-up and lengths before it are what the rest is fitted around.
         name = list(taken)[-1]
-        advice = f"{sums} = {sum(taken.values()):g}, more than {total:g}. Shorten a phase."
+        advice = _(
+            "{sums} = {values:g}, more than {total:g}. Shorten a phase.",
+            sums=sums,
+            values=sum(taken.values()),
+            total=total,
+        )
         raise ScheduleError(
-            refusal(name, f"at most {total - sum(taken.values()) + taken[name]:g}", taken[name], advice)
+            refusal(name, _("at most {total:g}", total=total - sum(taken.values()) + taken[name]), taken[name], advice)
         )
     return left
 
@@ -315,10 +332,14 @@ def _left(total: Count, **taken: Count) -> Count:
 def _rising(name: str, values: Any, above: Count, below: Count) -> list[int]:
     """Whole positions in rising order between two others."""
     if isinstance(values, str) or not hasattr(values, "__iter__"):
-        raise ScheduleError(refusal(name, "a list of positions", values, "Give whole numbers."))
+        raise ScheduleError(refusal(name, _("a list of positions"), values, _("Give whole numbers.")))
     positions = [int(count(name, value)) for value in values]
     if any(a >= b for a, b in pairwise([above, *positions, below])):
-        raise ScheduleError(refusal(name, f"rising, above {above} and below {below}", values, "Sort them."))
+        raise ScheduleError(
+            refusal(
+                name, _("rising, above {above} and below {below}", above=above, below=below), values, _("Sort them.")
+            )
+        )
     return positions
 
 
@@ -364,7 +385,7 @@ def cosine_with_restarts(warmup: Count, total: Count, *, num_cycles: float = 1) 
     A fractional count stops its last descent midway, as transformers does. Loshchilov & Hutter 2017, arXiv:1608.03983.
     """
     # transformers returns 0 from T on, where the wave itself would stand at the top of a cycle that is never run.
-    curve = CosineRestarts(positive("num_cycles", num_cycles, "It counts the descents."))
+    curve = CosineRestarts(positive("num_cycles", num_cycles, _("It counts the descents.")))
     return PhaseSchedule((*_warmup(warmup), Phase(curve=curve, length=total - warmup), _stay_at(0.0)))
 
 
@@ -373,12 +394,14 @@ def polynomial(
     warmup: Count, total: Count, *, lr: float = 1.0, lr_end: float = 1e-7, power: float = 1.0
 ) -> PhaseSchedule:
     """k / W, then f + (1 - f) (1 - u)^power with the floor f = lr_end / lr; f from T on."""
-    curve = Polynomial(positive("power", power, "1 is a straight line."))
+    curve = Polynomial(positive("power", power, _("1 is a straight line.")))
     floor = _absolute_floor("lr_end", lr_end, lr)
     # transformers refuses it too: a floor at the peak would be no decay.
     if floor >= 1:
         raise ScheduleError(
-            refusal("lr_end", f"below the peak, lr={lr!r}", lr_end, "Lower it, or give the lr it refers to.")
+            refusal(
+                "lr_end", _("below the peak, lr={lr!r}", lr=lr), lr_end, _("Lower it, or give the lr it refers to.")
+            )
         )
     return PhaseSchedule((*_warmup(warmup), Phase(curve=curve, length=total - warmup, end=floor)))
 
@@ -390,7 +413,7 @@ def inverse_sqrt(warmup: Count, total: Count | None = None, *, timescale: float 
     timescale (updates) defaults to W, or 10 000 without warm-up. Vaswani et al. 2017, arXiv:1706.03762, has W.
     """
     # Without a warm-up transformers falls back to 10 000, whatever the run's length.
-    scale = warmup or 10_000 if timescale is None else positive("timescale", timescale, "It is a number of updates.")
+    scale = warmup or 10_000 if timescale is None else positive("timescale", timescale, _("It is a number of updates."))
     curve = PowerLaw(timescale=scale)
     return PhaseSchedule((*_warmup(warmup), Phase(curve=curve, length=_rest_of(warmup, total))))
 
@@ -429,7 +452,7 @@ def cosine_warmup_with_min_lr(
     floor = _either_floor(lr, min_lr, min_lr_rate)
     start = None
     if warmup_lr_rate is not None:
-        start = ratio("warmup_lr_rate", warmup_lr_rate, "It is the share of the peak that the warm-up starts at.")
+        start = ratio("warmup_lr_rate", warmup_lr_rate, _("It is the share of the peak that the warm-up starts at."))
     rise = _early_warmup(warmup, start) if warmup else ()
     # The descent is counted from the float count itself, so a part of its first update is already over.
     late = math.ceil(warmup) - warmup  # 0 for whole counts
@@ -485,46 +508,57 @@ def _stable_and_decay(
     """The plateau and the descent in updates; with a total the three phases have to fill it exactly."""
     # transformers takes phases that do not add up to the run: the floor then comes too early, or never.
     if decay is None:
-        advice = 'Say how long the descent takes, for example num_decay_steps="10%".'
-        raise ScheduleError(refusal("num_decay_steps", "given for 'warmup_stable_decay'", None, advice))
+        advice = _('Say how long the descent takes, for example num_decay_steps="10%".')
+        raise ScheduleError(refusal("num_decay_steps", _("given for 'warmup_stable_decay'"), None, advice))
     if total is None:
         if stable is None:
-            raise ScheduleError(refusal("total", "given for 'warmup_stable_decay'", None, "Or give num_stable_steps."))
+            raise ScheduleError(
+                refusal("total", _("given for 'warmup_stable_decay'"), None, _("Or give num_stable_steps."))
+            )
     elif stable is None:
         stable = total - warmup - decay
         if stable < 0:
             sums = f"{warmup} warm-up + {decay} decay = {warmup + decay}, more than {total}"
             raise ScheduleError(
-                refusal("num_decay_steps", f"at most {total - warmup}", decay, f"{sums}. Shorten a phase.")
+                refusal(
+                    "num_decay_steps",
+                    _("at most {total}", total=total - warmup),
+                    decay,
+                    _("{sums}. Shorten a phase.", sums=sums),
+                )
             )
     elif warmup + stable + decay != total:
         sums = f"{warmup} warm-up + {stable} stable + {decay} decay = {warmup + stable + decay}, not {total}"
-        raise ScheduleError(refusal("num_stable_steps", f"{total - warmup - decay}", stable, f"{sums}. Leave it out."))
+        raise ScheduleError(
+            refusal("num_stable_steps", f"{total - warmup - decay}", stable, _("{sums}. Leave it out.", sums=sums))
+        )
     return stable, decay
 
 
 def _cosine(num_cycles: float) -> Cosine:
-    return Cosine(positive("num_cycles", num_cycles, "0.5 is one descent."))
+    return Cosine(positive("num_cycles", num_cycles, _("0.5 is one descent.")))
 
 
 def _absolute_floor(name: str, value: float, lr: float) -> float:
     if number(name, value, _FLOOR) < 0:
-        raise ScheduleError(refusal(name, ">= 0", value, _FLOOR))
+        raise ScheduleError(refusal(name, _(">= 0"), value, _FLOOR))
     return value / lr
 
 
 def _either_floor(lr: float, min_lr: float | None, min_lr_rate: float | None) -> float:
     """The floor as a share of the peak, from exactly one of the two options."""
     if (min_lr is None) == (min_lr_rate is None):
-        advice = "Give min_lr_rate (a share of the peak) or min_lr (a learning rate, with the lr it refers to)."
-        raise ScheduleError(refusal("min_lr_rate", "given alone, or min_lr in its place", min_lr_rate, advice))
+        advice = _("Give min_lr_rate (a share of the peak) or min_lr (a learning rate, with the lr it refers to).")
+        raise ScheduleError(refusal("min_lr_rate", _("given alone, or min_lr in its place"), min_lr_rate, advice))
     if min_lr is None:
         return ratio("min_lr_rate", min_lr_rate, _FLOOR)
     # A floor at the peak is let pass: transformers does, and a flat schedule may be meant.
     floor = _absolute_floor("min_lr", min_lr, lr)
     if floor > 1:
         raise ScheduleError(
-            refusal("min_lr", f"at most the peak, lr={lr!r}", min_lr, "Lower it, or give the lr it refers to.")
+            refusal(
+                "min_lr", _("at most the peak, lr={lr!r}", lr=lr), min_lr, _("Lower it, or give the lr it refers to.")
+            )
         )
     return floor
 
@@ -579,11 +613,11 @@ def wsd_s(
     The rate jumps back to the peak (times ``scale`` for each period) and the run goes on from the cooled-down weights.
     Wen et al. 2024, arXiv:2410.05192; OLMo-core's wsds.
     """
-    periods = int(count("periods", periods, 1, advice="It counts the cool-downs."))
+    periods = int(count("periods", periods, 1, advice=_("It counts the cool-downs.")))
     length, left = divmod(_left(total, warmup=warmup), periods)
     if left:
-        advice = f"{total} - {warmup} updates do not divide by it."
-        raise ScheduleError(refusal("periods", "a divisor of what follows the warm-up", periods, advice))
+        advice = _("{total} - {warmup} updates do not divide by it.", total=total, warmup=warmup)
+        raise ScheduleError(refusal("periods", _("a divisor of what follows the warm-up"), periods, advice))
     # From 1 again in every period: the jump back is what the method is.
     period = PhaseSchedule(
         (
@@ -643,8 +677,8 @@ def one_cycle(
     """
     share = number("pct_start", pct_start)
     # Both ends are given as torch gives them: the start by div_factor, the end by final_div_factor below the start.
-    start = 1.0 / positive("div_factor", div_factor, "It divides the peak.")
-    end = start / positive("final_div_factor", final_div_factor, "It divides the start.")
+    start = 1.0 / positive("div_factor", div_factor, _("It divides the peak."))
+    end = start / positive("final_div_factor", final_div_factor, _("It divides the start."))
     top, middle = _one_cycle_knots(total, share, three_phase)
     curve = _one_cycle_curve(shape)
     back = (Phase(curve=curve, length=middle - top, start=1.0, end=start),) if three_phase else ()
@@ -672,7 +706,7 @@ def one_cycle_momentum(
 
     Give it to the optimizer's ``betas[0]`` (or ``momentum``) with ``max_momentum`` as the base value.
     """
-    low = ratio("base_momentum", base_momentum) / positive("max_momentum", max_momentum, "torch has 0.95.")
+    low = ratio("base_momentum", base_momentum) / positive("max_momentum", max_momentum, _("torch has 0.95."))
     top, middle = _one_cycle_knots(total, number("pct_start", pct_start), three_phase)
     curve = _one_cycle_curve(shape)
     up = middle - top if three_phase else total - 1 - top
@@ -694,8 +728,8 @@ def _one_cycle_knots(total: Count, share: float, three_phase: bool) -> tuple[Cou
     top = share * total - 1  # torch counts updates from 0 and phases to the last of them, hence one less everywhere
     middle = 2 * share * total - 2 if three_phase else top
     if not 0 < top <= middle < total - 1:
-        advice = f"Of {total} updates the warm-up would take {top + 1:g}."
-        raise ScheduleError(refusal("pct_start", "a share that leaves every phase an update", share, advice))
+        advice = _("Of {total} updates the warm-up would take {top:g}.", total=total, top=top + 1)
+        raise ScheduleError(refusal("pct_start", _("a share that leaves every phase an update"), share, advice))
     return top, middle
 
 
@@ -705,10 +739,12 @@ def slanted_triangular(total: Count, *, cut: float = 0.1, ratio: float = 32.0) -
 
     Howard & Ruder 2018, arXiv:1801.06146. thinc counts from 1 and is not clamped; allennlp re-estimates the total.
     """
-    low = 1.0 / positive("ratio", ratio, "It divides the peak.")
+    low = 1.0 / positive("ratio", ratio, _("It divides the peak."))
     top = int(total * number("cut", cut))  # cut down, as the paper does
     if low > 1 or not 0 < top < total:
-        raise ScheduleError(refusal("cut", "a share that leaves both sides an update", cut, f"Of {total} updates."))
+        raise ScheduleError(
+            refusal("cut", _("a share that leaves both sides an update"), cut, _("Of {total} updates.", total=total))
+        )
     rise = Phase(curve=Linear(), length=top, start=low, end=1.0)
     return PhaseSchedule((rise, Phase(curve=Linear(), length=total - top, end=low)))
 
@@ -779,7 +815,7 @@ def noam(warmup: Count, total: Count | None = None) -> PhaseSchedule:
     allennlp's and Paddle's classes put d_model into the rate itself; NeMo multiplies both.
     """
     # Without a warm-up its formula has no value at update 0, and no peak.
-    return inverse_sqrt(int(count("warmup", warmup, 1, advice="noam's time scale is its warm-up.")), total)
+    return inverse_sqrt(int(count("warmup", warmup, 1, advice=_("noam's time scale is its warm-up."))), total)
 
 
 @_called(LIBRARY)
@@ -883,7 +919,7 @@ def tri_stage(warmup: Count, total: Count, *, decay: Count, start: float = 0.01,
     Park et al. 2019, arXiv:1904.08779.
     """
     # fairseq writes the end as a ratio of the peak: the curve's ratio and its end are one number.
-    last = positive("end", end, "A geometric fall never reaches 0.")
+    last = positive("end", end, _("A geometric fall never reaches 0."))
     return PhaseSchedule(
         (
             *_warmup(warmup, ratio("start", start)),
@@ -922,11 +958,13 @@ def piecewise(
     ignite's PiecewiseLinear, optax' piecewise_interpolate, OLMo-core's composable.
     """
     if len(milestones) != len(values) or len(values) < 2:
-        raise ScheduleError(refusal("values", "as many as milestones, two or more", values, "Give a factor for each."))
+        raise ScheduleError(
+            refusal("values", _("as many as milestones, two or more"), values, _("Give a factor for each."))
+        )
     borders = _rising("milestones", milestones, -1, math.inf if total is None else total + 1)
     # ignite holds the first value before the first milestone; to move the knot in silence would hide a mistake.
     if borders[0]:
-        raise ScheduleError(refusal("milestones", "0 at first", milestones, "Say where the schedule begins."))
+        raise ScheduleError(refusal("milestones", _("0 at first"), milestones, _("Say where the schedule begins.")))
     last = borders[-1] if total is None else total
     phases = [
         Phase(curve=named_curve(shape), length=after - before, start=start, end=end)
@@ -974,7 +1012,9 @@ def decay_along(
     """k / W, then the curve of that name down to ``floor``; its formula and source stand with the curve."""
     shape = named_curve(curve, **options)
     if total is None and not shape.endless:
-        raise ScheduleError(refusal("total", f"given for {curve!r}", None, "This curve needs an end."))
+        raise ScheduleError(
+            refusal("total", _("given for {curve!r}", curve=curve), None, _("This curve needs an end."))
+        )
     descent = Phase(curve=shape, length=_rest_of(warmup, total), end=ratio("floor", floor))
     return PhaseSchedule((*_warmup(warmup), descent))
 

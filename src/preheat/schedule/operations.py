@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule.base import Schedule
 from preheat.schedule.curves import Constant, named_curve
 from preheat.schedule.lengths import Factor, Length, as_length, choice, count, in_updates, number, rest
@@ -92,7 +93,7 @@ def untuned_warmup(beta2: float = 0.999) -> int:
 
     beta2 = number("beta2", beta2)
     if not 0 <= beta2 < 1:
-        raise ScheduleError(refusal("beta2", "in [0, 1)", beta2, "It is Adam's second beta."))
+        raise ScheduleError(refusal("beta2", _("in [0, 1)"), beta2, _("It is Adam's second beta.")))
     # Through its shortest text: in binary 1 - 0.999 is a little above 0.001, and the quotient below 2000.
     return math.floor(2 / (1 - Fraction(repr(float(beta2)))))
 
@@ -101,7 +102,7 @@ def _phase(curve: str, length: Any, start: Factor | None, end: Factor, options: 
     shape = named_curve(curve, **options)
     # A constant "decay to 0" would be neither: it stays, whatever its end.
     if isinstance(shape, Constant):
-        raise ScheduleError(refusal("curve", "one that moves", curve, "Take hold(length, at=...)."))
+        raise ScheduleError(refusal("curve", _("one that moves"), curve, _("Take hold(length, at=...).")))
     return PhaseSchedule((Phase(curve=shape, length=_length(length), start=start, end=end, convention="native"),))
 
 
@@ -174,7 +175,9 @@ def extend(
     extra = int(count("extra", extra, 1))
     end = schedule.horizon if at is None else int(count("at", at))
     if end is None:
-        raise ScheduleError(refusal("at", "given for a schedule without an end", None, "Say where to go on from."))
+        raise ScheduleError(
+            refusal("at", _("given for a schedule without an end"), None, _("Say where to go on from."))
+        )
     past = schedule.until(end)
     # The longer schedule as it would stand by now: its first part is never used, so the rate jumps.
     if how == "rescale":
@@ -184,12 +187,14 @@ def extend(
         stay = number("level", schedule(max(0, int(end) - 1)) if level is None else level)
         if not stay:
             raise ScheduleError(
-                refusal("level", "> 0", stay, "Updates at 0 change nothing: give the level to stay at.")
+                refusal("level", _("> 0"), stay, _("Updates at 0 change nothing: give the level to stay at."))
             )
         return past >> hold(extra, at=stay)
     updates = int(in_updates("warmup", as_length("warmup", warmup), extra, None))
     if updates >= extra:
-        raise ScheduleError(refusal("warmup", f"below extra={extra}", warmup, "Leave updates for the decay."))
+        raise ScheduleError(
+            refusal("warmup", _("below extra={extra}", extra=extra), warmup, _("Leave updates for the decay."))
+        )
     ended = schedule(int(end))
     rise = decay("linear", updates, 1.0 if level is None else level)
     return past >> rise >> decay(shape, extra - updates, ended)
@@ -223,11 +228,11 @@ def resume(saved: Schedule, new: Schedule, position: int, policy: str, *, bridge
         return past >> new.shift(position)
     # A line from the saved value to the new one, so that an optimizer's moments meet no jump.
     if policy == "bridge":
-        updates = int(count("bridge", bridge, 1, advice="It is the number of updates to come over in."))
+        updates = int(count("bridge", bridge, 1, advice=_("It is the number of updates to come over in.")))
         return past >> new.shift(position).blend(updates)
     if not saved.horizon or not new.horizon:
-        advice = "A fraction needs a whole: take replace or bridge."
-        raise ScheduleError(refusal("policy", "another one for schedules without an end", policy, advice))
+        advice = _("A fraction needs a whole: take replace or bridge.")
+        raise ScheduleError(refusal("policy", _("another one for schedules without an end"), policy, advice))
     return past >> new.shift(round(position * new.horizon / saved.horizon))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _, joined
 from preheat.schedule.base import Schedule, kind, literal, number_words, only, plain, schedule_in, value_in
 from preheat.schedule.curves import CURVES, Constant, Curve, Scalar, name_of, named_curve
 from preheat.schedule.lengths import (
@@ -67,21 +68,23 @@ class Phase:
     def __post_init__(self) -> None:
         # Only what has a name can be written to a file and read back.
         if type(self.curve) not in CURVES.values():
-            advice = f"Known curves: {', '.join(CURVES)}."
-            raise ScheduleError(refusal("curve", "a curve of preheat.schedule.curves", self.curve, advice))
+            advice = _("Known curves: {CURVES}.", CURVES=joined(", ", CURVES))
+            raise ScheduleError(refusal("curve", _("a curve of preheat.schedule.curves"), self.curve, advice))
         choice("convention", self.convention, CONVENTIONS)
         self._check_factors()
         if self.length is None:
             if not self.curve.endless:
-                raise ScheduleError(refusal("length", f"given for {self.curve}", None, "This curve needs an end."))
+                raise ScheduleError(
+                    refusal("length", _("given for {curve}", curve=self.curve), None, _("This curve needs an end."))
+                )
         elif isinstance(self.length, (str, Length)):
             object.__setattr__(self, "length", as_length("length", self.length))
         else:
             object.__setattr__(self, "length", count("length", self.length, whole=False))
         object.__setattr__(self, "skip", count("skip", self.skip, whole=False))
         if isinstance(self.length, (int, float)) and self.skip > self.length:
-            advice = f"The curve is {self.length} updates long."
-            raise ScheduleError(refusal("skip", "at most length", self.skip, advice))
+            advice = _("The curve is {length} updates long.", length=self.length)
+            raise ScheduleError(refusal("skip", _("at most length"), self.skip, advice))
 
     def _check_factors(self) -> None:
         for name in ("start", "end"):
@@ -90,8 +93,8 @@ class Phase:
         # The end of a constant is its start, so that equal phases are equal values, however they were written.
         if isinstance(self.curve, Constant):
             if self.end is not None and self.start != self.end:
-                advice = "A constant phase starts and ends at the same factor."
-                raise ScheduleError(refusal("end", f"equal to start={self.start}", self.end, advice))
+                advice = _("A constant phase starts and ends at the same factor.")
+                raise ScheduleError(refusal("end", _("equal to start={start}", start=self.start), self.end, advice))
             object.__setattr__(self, "end", self.start)
             object.__setattr__(self, "convention", "native")  # it stands the same in both
         elif self.end is None:
@@ -105,8 +108,8 @@ class Phase:
             ScheduleError: while the length still waits for a plan.
         """
         if isinstance(self.length, Length):
-            advice = "Resolve it first: schedule.over(total) or schedule.over(plan)."
-            raise ScheduleError(refusal("length", "in updates", str(self.length), advice))
+            advice = _("Resolve it first: schedule.over(total) or schedule.over(plan).")
+            raise ScheduleError(refusal("length", _("in updates"), str(self.length), advice))
         return None if self.length is None else self.length - self.skip
 
     @property
@@ -145,7 +148,7 @@ class Phase:
 
     def value(self, done: Any, left: Any, xp: Any = Scalar) -> Any:
         """The factor ``done`` updates into the curve itself."""
-        mirrored, fall, low, height, *_ = self.laid_out(0, 0)
+        mirrored, fall, low, height, *_unused = self.laid_out(0, 0)
         if mirrored:
             done, left = left, done
         return low + height * fall(done, left, self.length, xp)
@@ -205,7 +208,9 @@ class Phase:
     @classmethod
     def _from_data(cls, data: Mapping[str, Any]) -> Phase:
         if "curve" not in data:
-            raise ScheduleError(refusal("phase", "a dictionary with a curve", dict(data), "Write it with to_dict()."))
+            raise ScheduleError(
+                refusal("phase", _("a dictionary with a curve"), dict(data), _("Write it with to_dict()."))
+            )
         options = {key: value for key, value in data.items() if key not in _PHASE_KEYS}
         curve = named_curve(data["curve"], **options)
         length = data.get("length", "rest")
@@ -299,9 +304,13 @@ def _resolved_phases(parts: tuple[Part, ...], total: Count | None, plan: Timelin
     if left < 0 or (left and not any(_is_rest(part) for part in resolved)):
         sums = " + ".join(f"{_taken(part):g}" for part in resolved if not _is_rest(part))
         advice = (
-            "Shorten a phase." if left < 0 else "Lengthen a phase, or let one take the rest (leave its length out)."
+            _("Shorten a phase.")
+            if left < 0
+            else _("Lengthen a phase, or let one take the rest (leave its length out).")
         )
-        raise ScheduleError(refusal("phases", f"{total} updates together", f"{sums} = {spent:g}", advice))
+        raise ScheduleError(
+            refusal("phases", _("{total} updates together", total=total), f"{sums} = {spent:g}", advice)
+        )
     # What is left is what the phase takes; the part of its curve that is skipped comes on top.
     return tuple(replace(part, length=left + part.skip) if _is_rest(part) else part for part in resolved)  # type: ignore[type-var,union-attr]
 
@@ -318,8 +327,8 @@ def _without_total(parts: list[Any]) -> tuple[Any, ...]:
     """A last phase that has the rest of an unknown run goes on for ever, if its curve can."""
     for part in parts:
         if _is_rest(part) and not (part is parts[-1] and part.curve.endless):
-            advice = "Give the run's length, or a phase that can run for ever last: hold, inverse_sqrt, power_law."
-            raise ScheduleError(refusal("updates", "known for a phase that takes the rest", None, advice))
+            advice = _("Give the run's length, or a phase that can run for ever last: hold, inverse_sqrt, power_law.")
+            raise ScheduleError(refusal("updates", _("known for a phase that takes the rest"), None, advice))
     return tuple(replace(part, length=None) if _is_rest(part) else part for part in parts)
 
 
@@ -370,10 +379,10 @@ class PhaseSchedule(Schedule):
             flat += phase.phases if isinstance(phase, PhaseSchedule) else [phase]
         object.__setattr__(self, "phases", tuple(flat))
         if not self.phases or not all(isinstance(phase, (Phase, Schedule)) for phase in self.phases):
-            raise ScheduleError(refusal("phases", "one Phase or more", self.phases, "Give at least one phase."))
+            raise ScheduleError(refusal("phases", _("one Phase or more"), self.phases, _("Give at least one phase.")))
         if sum(isinstance(phase, Phase) and _unit(phase) == "rest" for phase in self.phases) > 1:
-            advice = "Only one phase can take what the others leave: give the others a length."
-            raise ScheduleError(refusal("length", "rest in one phase at most", "rest", advice))
+            advice = _("Only one phase can take what the others leave: give the others a length.")
+            raise ScheduleError(refusal("length", _("rest in one phase at most"), "rest", advice))
         # What a value needs is looked up once here: a schedule is made once and asked for a value every update. Phases
         # of no update own no position, and are left out of the layout.
         object.__setattr__(self, "_spans", () if self.waits_for else tuple(self._lay_out()))
@@ -398,8 +407,8 @@ class PhaseSchedule(Schedule):
             updates = started.updates if isinstance(started, Phase) else started.horizon
             if updates is None:
                 if index < len(self.phases) - 1:
-                    advice = "Only the last phase may be endless: give it a length, or cut it with until()."
-                    raise ScheduleError(refusal("length", "given before the last phase", None, advice))
+                    advice = _("Only the last phase may be endless: give it a length, or cut it with until().")
+                    raise ScheduleError(refusal("length", _("given before the last phase"), None, advice))
                 yield begin, math.inf, started
                 arrived = started.arrival if isinstance(started, Phase) else 0.0
             else:
@@ -440,7 +449,7 @@ class PhaseSchedule(Schedule):
 
     def _from(self, position: int) -> Iterator[float]:
         # The formula of _inside, written out once more: this saves a call and a search for the phase in every update.
-        for end, _, _, layout in self._layout:
+        for end, _unused, _unused, layout in self._layout:
             if not layout or end == math.inf:
                 break
             mirrored, fall, low, height, done, left, length = layout
@@ -508,7 +517,7 @@ class PhaseSchedule(Schedule):
 
     def _report(self, metric: float, position: int, *, in_warmup: bool) -> Schedule:
         phases = list(self.phases)
-        for index, (begin, _, phase) in enumerate(self._spans):
+        for index, (begin, _unused, phase) in enumerate(self._spans):
             if isinstance(phase, Schedule):
                 phases[index] = phase._report(metric, int(position - begin), in_warmup=in_warmup)
         return replace(self, phases=tuple(phases))
@@ -554,11 +563,11 @@ class PhaseSchedule(Schedule):
     def _from_data(cls, data: Mapping[str, Any]) -> PhaseSchedule:
         only("schedule", data, {"kind", "phases"}, {"kind", "phases"})
         if not isinstance(data["phases"], (list, tuple)):
-            raise ScheduleError(refusal("phases", "a list", data["phases"], "Give one dictionary a phase."))
+            raise ScheduleError(refusal("phases", _("a list"), data["phases"], _("Give one dictionary a phase.")))
         parts: list[Part] = []
         for item in data["phases"]:
             if not isinstance(item, Mapping):
-                raise ScheduleError(refusal("phase", "a dictionary", item, "Write it with to_dict()."))
+                raise ScheduleError(refusal("phase", _("a dictionary"), item, _("Write it with to_dict().")))
             parts.append(schedule_in(item) if "kind" in item else Phase._from_data(item))
         return cls(tuple(parts))
 

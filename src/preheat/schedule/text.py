@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from preheat.errors import ScheduleError, near_miss, refusal
 from preheat.files import replacing
+from preheat.messages import _
 from preheat.schedule.base import VERSION, WORDS, Schedule, known_kinds, options_of, takes_schedules
 from preheat.schedule.curves import CURVE_NAMES, Constant, Linear, named_curve
 from preheat.schedule.lengths import Count, Factor, Length, as_length, lr, rest
@@ -56,7 +57,7 @@ def parse(text: str) -> Schedule:
     (warmup 5 > cosine 45 to 0) * 0.5
     """
     if not isinstance(text, str):
-        raise ScheduleError(refusal("text", "a schedule in words", text, 'As in "warmup 10% > cosine to 0".'))
+        raise ScheduleError(refusal("text", _("a schedule in words"), text, _('As in "warmup 10% > cosine to 0".')))
     reader = _Reader(text)
     schedule = reader.sequence("native")
     if reader.kind != "end":
@@ -105,8 +106,14 @@ class _Reader:
 
     def fail(self, wanted: str, hint: str = "") -> NoReturn:
         here = f"{self.word!r}" if self.word else "the end"
-        advice = f"At column {self.position + 1} there is {here} where {wanted} should be.{hint}"
-        raise ScheduleError(refusal("text", "a schedule", self.text, advice))
+        advice = _(
+            "At column {position} there is {here} where {wanted} should be.{hint}",
+            position=self.position + 1,
+            here=here,
+            wanted=wanted,
+            hint=hint,
+        )
+        raise ScheduleError(refusal("text", _("a schedule"), self.text, advice))
 
     # --- grammar ---
 
@@ -177,7 +184,7 @@ class _Reader:
         if unknown or missing:
             wrong = f"{unknown[0]!r} is unknown" if unknown else f"{missing[0]} is missing"
             advice = f"In {name}(...) {wrong}; its options are {', '.join(known) or 'none'}."
-            raise ScheduleError(refusal("text", "a schedule", self.text, advice))
+            raise ScheduleError(refusal("text", _("a schedule"), self.text, advice))
 
     def _next_sign(self) -> str:
         return self.text[self.end :].lstrip()[:1]
@@ -301,7 +308,9 @@ def load_schedule(path: str | os.PathLike[str]) -> Schedule:
         text = target.read_text(encoding="utf-8")
         data = json.loads(text) if suffix == ".json" else tomllib.loads(text)
     except ValueError as error:  # broken JSON, TOML or UTF-8
-        raise ScheduleError(refusal(str(target), f"readable {suffix[1:].upper()}", str(error), "Mend it.")) from None
+        raise ScheduleError(
+            refusal(str(target), _("readable {upper}", upper=suffix[1:].upper()), str(error), _("Mend it."))
+        ) from None
     return schedule_from_file(data)
 
 
@@ -317,5 +326,5 @@ def schedule_from_file(data: Any) -> Schedule:
 def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in (".json", ".toml"):
-        raise ScheduleError(refusal("path", "a .json or .toml file", str(path), "Name it so."))
+        raise ScheduleError(refusal("path", _("a .json or .toml file"), str(path), _("Name it so.")))
     return suffix

@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 from preheat.advice import Bound, bound
 from preheat.checking import Finding, check
 from preheat.errors import ConfigError, PreheatError, ScheduleError, refusal
+from preheat.messages import _, joined
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.base import VERSION
 from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
@@ -60,8 +61,8 @@ class Run:
         """Epochs and tokens from the start of the run, rounded up to whole updates."""
         per = {"epochs": self.epoch, "tokens": None if self.tokens is None else 1.0 / self.tokens}.get(length.unit)
         if per is None:
-            advice = "Say how many updates an epoch has, or how many tokens an update."
-            raise ScheduleError(refusal("length", "countable in updates", str(length), advice))
+            advice = _("Say how many updates an epoch has, or how many tokens an update.")
+            raise ScheduleError(refusal("length", _("countable in updates"), str(length), advice))
         return math.ceil(float(length.value) * per)
 
 
@@ -99,25 +100,41 @@ class Design:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.curves) <= MOST_CURVES:
-            raise ConfigError(refusal("curves", f"1 to {MOST_CURVES}", len(self.curves), "Draw fewer at a time."))
+            raise ConfigError(
+                refusal(
+                    "curves",
+                    _("1 to {MOST_CURVES}", MOST_CURVES=MOST_CURVES),
+                    len(self.curves),
+                    _("Draw fewer at a time."),
+                )
+            )
         for words in self.curves:
             refuse_long(words)
         if count("updates", self.updates, 1) > MOST_UPDATES:
-            raise ConfigError(refusal("updates", f"at most {MOST_UPDATES}", self.updates, "Plan a shorter run."))
-        positive("lr", self.lr, "It is the peak learning rate.")
+            raise ConfigError(
+                refusal(
+                    "updates",
+                    _("at most {MOST_UPDATES}", MOST_UPDATES=MOST_UPDATES),
+                    self.updates,
+                    _("Plan a shorter run."),
+                )
+            )
+        positive("lr", self.lr, _("It is the peak learning rate."))
         for name in ("epoch", "tokens"):
             if getattr(self, name) is not None:
-                positive(name, getattr(self, name), "It counts what an epoch, or an update, has.")
+                positive(name, getattr(self, name), _("It counts what an epoch, or an update, has."))
         if self.every is not None:
             count("every", self.every, 1)
         if self.axis not in AXES:
-            raise ConfigError(refusal("axis", f"one of {', '.join(AXES)}", self.axis, "Pick one of these."))
+            raise ConfigError(
+                refusal("axis", _("one of {AXES}", AXES=joined(", ", AXES)), self.axis, _("Pick one of these."))
+            )
         known = {"epoch": self.epoch, "token": self.tokens}
         if self.axis in known and known[self.axis] is None:
             advice = f"Say first what {'an epoch' if self.axis == 'epoch' else 'an update'} has."
-            raise ConfigError(refusal("axis", "one that can be counted", self.axis, advice))
+            raise ConfigError(refusal("axis", _("one that can be counted"), self.axis, advice))
         if not 0 <= self.on < len(self.curves):
-            raise ConfigError(refusal("on", "the number of a curve, from 0", self.on, "Pick one that is there."))
+            raise ConfigError(refusal("on", _("the number of a curve, from 0"), self.on, _("Pick one that is there.")))
 
     def schedule(self, index: int) -> Schedule:
         """A curve as a value, every length in updates and every learning rate as a share of the peak.
@@ -182,8 +199,10 @@ def in_words(words: str) -> bool:
 def refuse_long(words: str) -> None:
     """Refuse words that would take long to read."""
     if len(words) > MOST_LETTERS:
-        advice = "Write it shorter, or load it from a file in Python."
-        raise ConfigError(refusal("schedule", f"at most {MOST_LETTERS} letters", len(words), advice))
+        advice = _("Write it shorter, or load it from a file in Python.")
+        raise ConfigError(
+            refusal("schedule", _("at most {MOST_LETTERS} letters", MOST_LETTERS=MOST_LETTERS), len(words), advice)
+        )
 
 
 def parse_foreign(words: str) -> Schedule:
@@ -196,7 +215,9 @@ def parse_foreign(words: str) -> Schedule:
     """
     refuse_long(words)
     if re.search(r"\bfunction\b", words):
-        raise ScheduleError(refusal("schedule", "without functions", words, "A page calls none: draw it in Python."))
+        raise ScheduleError(
+            refusal("schedule", _("without functions"), words, _("A page calls none: draw it in Python."))
+        )
     return parse(words)
 
 
@@ -204,10 +225,10 @@ def _number(name: str, text: str) -> float:
     try:
         value = _NUMBERS[name](text)
     except ValueError:
-        kind = "a whole number" if _NUMBERS[name] is int else "a number"
-        raise ConfigError(refusal(name, kind, text[:80], "Correct the address.")) from None
+        kind = _("a whole number") if _NUMBERS[name] is int else _("a number")
+        raise ConfigError(refusal(name, kind, text[:80], _("Correct the address."))) from None
     if not math.isfinite(value):
-        raise ConfigError(refusal(name, "finite", text[:80], "Correct the address."))
+        raise ConfigError(refusal(name, _("finite"), text[:80], _("Correct the address.")))
     return value
 
 
@@ -462,7 +483,7 @@ def _resized(words: str, lengths: dict[int, int | Length]) -> str:
 def _edited(words: str, change: Callable[[list[Phase]], list[Phase]]) -> str:
     phases = _phases(words)
     if phases is None:
-        raise ScheduleError(refusal("schedule", "a plain sequence of phases", words, "Edit it as text."))
+        raise ScheduleError(refusal("schedule", _("a plain sequence of phases"), words, _("Edit it as text.")))
     return str(PhaseSchedule(tuple(change(list(phases)))))
 
 
@@ -495,8 +516,8 @@ def _read_factor(name: str, text: str) -> Any:
     try:
         return lr(float(word[3:])) if word.startswith("lr ") else float(word)
     except ValueError:
-        advice = "As in 0.1, or lr 1e-6 for a learning rate."
-        raise ScheduleError(refusal(name, "a share of the peak, or a learning rate", text, advice)) from None
+        advice = _("As in 0.1, or lr 1e-6 for a learning rate.")
+        raise ScheduleError(refusal(name, _("a share of the peak, or a learning rate"), text, advice)) from None
 
 
 # --- The numbers beside the drawing -----------------------------------------------------------------------------------
@@ -591,8 +612,8 @@ def copy_as(design: Design, index: int, target: str) -> Copy:
     if target == "python":
         return Copy(_python(schedule, design))
     if design.updates > MOST_CHECKED:
-        rule = f"at most {MOST_CHECKED} to compare a copy with the design"
-        raise ConfigError(refusal("updates", rule, design.updates, "Use preheat's own words."))
+        rule = _("at most {MOST_CHECKED} to compare a copy with the design", MOST_CHECKED=MOST_CHECKED)
+        raise ConfigError(refusal("updates", rule, design.updates, _("Use preheat's own words.")))
     from preheat.dialects import write
 
     done = write(schedule, target, total=design.updates, base_lr=design.lr)

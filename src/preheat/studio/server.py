@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from preheat.messages import _, joined
 from preheat.studio.design import Design, label
 from preheat.studio.frame import PAGES, visit
 from preheat.studio.pages.audit import audit_page
@@ -155,13 +156,17 @@ def curve_file(kind: str, query: str) -> Response:
     from preheat.view import plot, to_csv
 
     if kind not in _KINDS:
-        raise ConfigError(refusal("kind", f"one of {', '.join(_KINDS)}", kind, "Download one of these."))
+        raise ConfigError(
+            refusal("kind", _("one of {KINDS}", KINDS=joined(", ", _KINDS)), kind, _("Download one of these."))
+        )
     design = Design.from_query(parse_qsl(query, keep_blank_values=True))
     schedules = {label(design, index): design.schedule(index) for index in range(len(design.curves))}
     if kind == "csv":
         if design.updates > _MOST_ROWS:
-            advice = "Write it in Python, by preheat.view.to_csv."
-            raise ConfigError(refusal("updates", f"at most {_MOST_ROWS} in a table", design.updates, advice))
+            advice = _("Write it in Python, by preheat.view.to_csv.")
+            raise ConfigError(
+                refusal("updates", _("at most {MOST_ROWS} in a table", MOST_ROWS=_MOST_ROWS), design.updates, advice)
+            )
         content = to_csv(schedules, updates=design.updates, lr=design.lr).encode()
     else:
         with tempfile.TemporaryDirectory() as folder:
@@ -184,10 +189,12 @@ def report_file(folder: Path, kind: str, name: str) -> Response:
 
     writers: dict[str, Callable[[Path], Path]] = {"run": run_report, "study": study_report}
     if kind not in writers:
-        raise ConfigError(refusal("kind", f"one of {', '.join(writers)}", kind, "Open it from its page."))
+        raise ConfigError(
+            refusal("kind", _("one of {writers}", writers=joined(", ", writers)), kind, _("Open it from its page."))
+        )
     place = inside(folder, name)
     if not place.is_dir():
-        raise RunError(refusal(kind, "a folder that is there", name, "Choose one on its page."))
+        raise RunError(refusal(kind, _("a folder that is there"), name, _("Choose one on its page.")))
     return Response(writers[kind](place).read_bytes(), media_type="text/html; charset=utf-8")
 
 
@@ -221,7 +228,9 @@ def serve(folder: Path, *, port: int = 8321, show: bool = True) -> None:
         MissingExtraError: if NiceGUI is not installed.
     """
     if not folder.is_dir():
-        raise ConfigError(refusal("folder", "a folder that is there", str(folder), "Name the one that holds runs."))
+        raise ConfigError(
+            refusal("folder", _("a folder that is there"), str(folder), _("Name the one that holds runs."))
+        )
     chosen = _free(port)
     register(Studio(folder.resolve()))
     print(f"preheat studio: http://{HOST}:{chosen}/ (Ctrl+C ends it)", flush=True)
@@ -234,14 +243,14 @@ def serve(folder: Path, *, port: int = 8321, show: bool = True) -> None:
 def _free(port: int) -> int:
     """The port, if it can be had; a free one for 0."""
     if not 0 <= port <= 65535:
-        raise ConfigError(refusal("port", "0 to 65535", port, "0 takes a free one."))
+        raise ConfigError(refusal("port", _("0 to 65535"), port, _("0 takes a free one.")))
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            advice = f"Take another with --port, or --port 0 ({error.strerror})."
-            raise ConfigError(refusal("port", "free", port, advice)) from None
+            advice = _("Take another with --port, or --port 0 ({strerror}).", strerror=error.strerror)
+            raise ConfigError(refusal("port", _("free"), port, advice)) from None
         return int(probe.getsockname()[1])
 
 
@@ -287,14 +296,14 @@ def register(studio: Studio) -> None:
         return report_file(studio.folder, kind, name)
 
     @app.exception_handler(PreheatError)
-    async def refused(_: Request, problem: PreheatError) -> Response:
+    async def refused(_unused: Request, problem: PreheatError) -> Response:
         return JSONResponse(error(type(problem).__name__, str(problem)), 400)
 
     @app.exception_handler(HTTPException)
-    async def failed(_: Request, problem: HTTPException) -> Response:
+    async def failed(_unused: Request, problem: HTTPException) -> Response:
         return JSONResponse(error("RequestError", str(problem.detail)), problem.status_code)
 
     @app.exception_handler(404)
-    async def missing(request: Request, _: Exception) -> Response:
+    async def missing(request: Request, _unused: Exception) -> Response:
         message = f"address must be one of {', '.join(PAGES.values())}; got {request.url.path[:200]!r}. Go to /."
         return JSONResponse(error("RequestError", message), 404)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, missing_extra, refusal
 from preheat.files import replacing
+from preheat.messages import _
 from preheat.view import figure as values
 from preheat.view.figure import FEW, LIGHT, Axis, Series, number, ticks
 from preheat.view.sampling import Curves, schedule_figure
@@ -176,7 +177,7 @@ def _save(image: Figure, path: str | os.PathLike[str] | None) -> None:
         return
     kind = Path(path).suffix[1:].lower()
     if kind not in _FORMATS:
-        raise ConfigError(refusal("path", "a .png, .svg or .pdf file", str(path), "Name one of these."))
+        raise ConfigError(refusal("path", _("a .png, .svg or .pdf file"), str(path), _("Name one of these.")))
     # No date and fixed ids: the same picture is the same file.
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     import matplotlib

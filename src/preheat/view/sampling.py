@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from preheat.errors import ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import count, positive
 
@@ -57,8 +58,8 @@ def sample(curves: Curves, updates: int | None = None, lr: float = 1.0, points: 
     """
     schedules = named(curves)
     if not schedules or not all(isinstance(schedule, Schedule) for schedule in schedules.values()):
-        raise ScheduleError(refusal("curves", "one Schedule or more", curves, "Give preheat schedules."))
-    lr = positive("lr", lr, "It is the peak learning rate.")
+        raise ScheduleError(refusal("curves", _("one Schedule or more"), curves, _("Give preheat schedules.")))
+    lr = positive("lr", lr, _("It is the peak learning rate."))
     last = _horizon(list(schedules.values())) if updates is None else int(count("updates", updates, 1))
     return [_sampled(label, schedule, last, lr, points) for label, schedule in schedules.items()]
 
@@ -67,8 +68,8 @@ def _horizon(schedules: list[Schedule]) -> int:
     horizons = [math.ceil(schedule.horizon) for schedule in schedules if schedule.horizon is not None]
     if horizons:
         return max(horizons)
-    advice = "These schedules have no end: say how many updates to show."
-    raise ScheduleError(refusal("updates", "given", None, advice))
+    advice = _("These schedules have no end: say how many updates to show.")
+    raise ScheduleError(refusal("updates", _("given"), None, advice))
 
 
 def _sampled(label: str, schedule: Schedule, last: int, lr: float, points: int | None) -> Sampled:

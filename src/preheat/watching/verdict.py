@@ -26,6 +26,7 @@ from preheat.auditing.observed import Observed
 from preheat.auditing.recognition import recognize
 from preheat.dialects import read
 from preheat.errors import ConfigError, PreheatError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.named import build
 
@@ -298,7 +299,7 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
     if asked is not None:
         return asked[0], "asked for by the script", asked[1]
     # A second scheduler, after a resume say, may follow another curve.
-    begun = [start for start, *_ in line.schedulers[1:]]
+    begun = [start for start, *_unused in line.schedulers[1:]]
     positions = np.array(line.positions)
     driven = np.isfinite(positions) & (np.array(line.updates) < (begun[0] if begun else math.inf))
     places, first = np.unique(positions[driven].astype(np.int64), return_index=True)
@@ -338,7 +339,9 @@ def _log(line: Line) -> Log:
         if there.any():
             series.append(Series(group, updates[there], rates[there], _rounding(rates[there])))
     if not series:
-        raise ConfigError(refusal("optimizer", "one with learning rates", line.optimizers, "Its groups hold no lr."))
+        raise ConfigError(
+            refusal("optimizer", _("one with learning rates"), line.optimizers, _("Its groups hold no lr."))
+        )
     return Log(Path("the watched run"), "watched run", tuple(series), first=0)
 
 
@@ -351,7 +354,7 @@ def _clock(line: Line) -> Finding | None:
     """What the scheduler's positions say, for a scheduler whose curve nobody knows."""
     positions = np.array(line.positions)
     # ReduceLROnPlateau counts evaluations: its position is no clock of updates.
-    if not np.isfinite(positions).all() or any("Plateau" in kind for _, kind, _ in line.schedulers):
+    if not np.isfinite(positions).all() or any("Plateau" in kind for _unused, kind, _unused in line.schedulers):
         return None
     offset = line.resumed if positions[0] == line.resumed else 0
     finding = clock_finding(np.array(line.updates) - offset, positions - offset)
@@ -392,7 +395,7 @@ def _title(line: Line) -> str:
 
 
 def _driver(line: Line) -> str:
-    return " then ".join(dict.fromkeys(kind.rpartition(".")[2] for _, kind, _ in line.schedulers)) or "none"
+    return " then ".join(dict.fromkeys(kind.rpartition(".")[2] for _unused, kind, _unused in line.schedulers)) or "none"
 
 
 def _notes(line: Line) -> tuple[str, ...]:

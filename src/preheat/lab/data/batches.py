@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from preheat.errors import DataError, refusal
 from preheat.lab.data.token_cache import Tokens
+from preheat.messages import _
 
 # --- Which rows make which batch -------------------------------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class Examples(Dataset[tuple[Any, int]]):
             changed = self.transform(tokens.tolist(), label)
         if not 1 <= len(changed) <= (self.most or len(changed)):
             rule = f"a function that gives 1 to {self.most or 'any number of'} tokens"
-            raise DataError(refusal("transform", rule, len(changed), f"It was called with row {row}."))
+            raise DataError(refusal("transform", rule, len(changed), _("It was called with row {row}.", row=row)))
         return changed, label
 
 
@@ -271,16 +272,16 @@ class Collate:
 
     def __call__(self, rows: Sequence[tuple[Sequence[int], int]]) -> dict[str, torch.Tensor]:
         """``input_ids`` and ``attention_mask`` of shape (rows, longest), ``labels`` of shape (rows,)."""
-        longest = max(len(tokens) for tokens, _ in rows)
+        longest = max(len(tokens) for tokens, _unused in rows)
         ids = np.full((len(rows), longest), self.pad, np.int64)
         mask = np.zeros((len(rows), longest), np.int64)
-        for row, (tokens, _) in enumerate(rows):
+        for row, (tokens, _unused) in enumerate(rows):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         return {
             "input_ids": torch.from_numpy(ids),
             "attention_mask": torch.from_numpy(mask),
-            "labels": torch.tensor([label for _, label in rows]),
+            "labels": torch.tensor([label for _unused, label in rows]),
         }
 
 

@@ -24,6 +24,7 @@ from typing import Any
 from preheat.errors import DataError, missing_extra, refusal
 from preheat.lab.data.synthetic import Ceiling, Headlines
 from preheat.lab.training.config import BBC, TrainConfig
+from preheat.messages import _, joined
 
 # --- Faults ----------------------------------------------------------------------------------------------------------
 
@@ -47,7 +48,7 @@ class Fault:
     sentence: str
 
 
-def fault(where: str, kind: str, rule: str, value: object, advice: str = "Mend or remove the row.") -> Fault:
+def fault(where: str, kind: str, rule: str, value: object, advice: str = _("Mend or remove the row.")) -> Fault:
     """A fault of the thing called ``kind`` at ``where``; of the row as a whole where ``kind`` is ``"columns"``.
 
     >>> fault("news.csv, line 7", "label", "a name", "").sentence
@@ -100,7 +101,9 @@ def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
     if path.is_dir() or not (path.exists() or kind in KINDS):
         yield from _data_set(name)
     elif not path.exists():
-        raise DataError(refusal("data", "an existing file, a data set, 'bbc' or 'synthetic'", name, "Check the path."))
+        raise DataError(
+            refusal("data", _("an existing file, a data set, 'bbc' or 'synthetic'"), name, _("Check the path."))
+        )
     elif kind in (".csv", ".tsv"):
         yield from _delimited(path, faults)
     elif kind in (".jsonl", ".ndjson"):
@@ -108,7 +111,9 @@ def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
     elif kind == ".parquet":
         yield from _parquet(path)
     else:
-        raise DataError(refusal("data", f"a file of a known kind ({', '.join(KINDS)})", name, "Convert it."))
+        raise DataError(
+            refusal("data", _("a file of a known kind ({KINDS})", KINDS=joined(", ", KINDS)), name, _("Convert it."))
+        )
 
 
 def _text(path: Path) -> str:
@@ -178,7 +183,7 @@ def _parquet(path: Path) -> Iterator[Record]:
     try:
         table = read_table(path)
     except ArrowInvalid as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
+        raise DataError(_("{path}: cannot be read as Parquet: {error}", path=path, error=error)) from None
     for number, record in enumerate(table.to_pylist(), 1):
         yield f"{path}, row {number}", record, None
 
@@ -194,7 +199,12 @@ def _data_set(name: str) -> Iterator[Record]:
     except Exception as error:  # the library raises its own, requests' and fsspec's errors
         reason = str(error).split("\n")[0]
         raise DataError(
-            refusal("data", "a file, a data set, 'bbc' or 'synthetic'", name, f"Loading it failed: {reason}")
+            refusal(
+                "data",
+                _("a file, a data set, 'bbc' or 'synthetic'"),
+                name,
+                _("Loading it failed: {reason}", reason=reason),
+            )
         ) from error
     for split, part in loaded.items():
         # Labels come as numbers with names beside them: people know the names.
@@ -264,7 +274,7 @@ def read_rows(config: TrainConfig) -> Rows:
         refuse_faults(faults)
     if not rows:
         refuse_faults(faults)
-        raise DataError(refusal("data", "a file with at least one row", config.data, "It has none."))
+        raise DataError(refusal("data", _("a file with at least one row"), config.data, _("It has none.")))
     return Rows(tuple(rows), tuple(faults))
 
 
@@ -344,10 +354,13 @@ def _has_columns(
     if missing is None:
         return True
     if first:
-        advice = f"The columns are {', '.join(map(str, record))}. Name yours with --text-column and --label-column."
+        advice = _(
+            "The columns are {record}. Name yours with --text-column and --label-column.",
+            record=joined(", ", map(str, record)),
+        )
         # The file as a whole: naming its first line would send people to look there.
         place = where.split(", ", maxsplit=1)[0]
-        raise DataError(refusal(place, f"data with a column {missing!r}", list(record), advice))
+        raise DataError(refusal(place, _("data with a column {missing!r}", missing=missing), list(record), advice))
     faults.append(fault(where, "columns", f"a row with {missing!r}", list(record)))
     return False
 
@@ -380,10 +393,10 @@ def _known_labels(rows: list[Row], config: TrainConfig, faults: list[Fault]) -> 
         # Labels 0 1 2 7: the 7 is the typing error, not 3 to 6 missing classes.
         last = next((value for value, after in pairwise(values) if after - value > 1), values[-1])
         known = {label for label in labels if int(label) <= last}
-        rule = f"a class from {values[0]} to {last}, as whole numbers without a gap are"
+        rule = _("a class from {values} to {last}, as whole numbers without a gap are", values=values[0], last=last)
     for row in rows:
         if row.label not in known:
-            advice = "Mend or remove the row, or name all classes with --classes."
+            advice = _("Mend or remove the row, or name all classes with --classes.")
             faults.append(fault(row.where, "label", rule, row.label, advice))
     return [row for row in rows if row.label in known]
 
@@ -494,7 +507,7 @@ def hash_split(rows: Sequence[Row]) -> list[str]:
 def _drop_unseen(parts: dict[str, list[Row]]) -> list[Fault]:
     """Take the rows out whose label training never sees, and say which they are."""
     trained = {row.label for row in parts["train"]}
-    advice = "Training has no row of this class: add some, or remove the row."
+    advice = _("Training has no row of this class: add some, or remove the row.")
     faults = []
     for name in SPLITS[1:]:
         unseen = [row for row in parts[name] if row.label not in trained]
@@ -506,12 +519,14 @@ def _drop_unseen(parts: dict[str, list[Row]]) -> list[Fault]:
 def _refuse_gaps(parts: dict[str, list[Row]], classes: tuple[str, ...]) -> None:
     problems = []
     if len(classes) < 2:
-        problems.append(refusal("data", "rows of two classes or more", list(classes), "Check the label column."))
+        problems.append(refusal("data", _("rows of two classes or more"), list(classes), _("Check the label column.")))
     for name, rows in parts.items():
         many = Counter(row.label for row in rows)
         missing = [label for label in classes if not many[label]]
         if missing:
-            advice = f"Class {', '.join(missing)} has no row in the {name} split: add rows."
-            problems.append(refusal(name, "a split with rows of every class", sorted(many), advice))
+            advice = _(
+                "Class {missing} has no row in the {name} split: add rows.", missing=joined(", ", missing), name=name
+            )
+            problems.append(refusal(name, _("a split with rows of every class"), sorted(many), advice))
     if problems:
         raise DataError("\n".join(problems))

@@ -36,6 +36,7 @@ from itertools import accumulate
 from typing import TypeVar
 
 from preheat.errors import DataError, refusal
+from preheat.messages import _
 
 # --- The words -------------------------------------------------------------------------------------------------------
 
@@ -301,7 +302,7 @@ def ceiling_of(topics: int, noise: float) -> Ceiling:
                 words = _merged(emissions(kind, topics, noise).values())
                 pairs = itertools.product(joint, words)
                 joint = _merged(tuple(map(operator.mul, one, word)) for one, word in pairs)
-        share = weight / sum(other for _, other in MAIN)
+        share = weight / sum(other for _unused, other in MAIN)
         accuracy += share * math.fsum(map(max, joint))
         entropy += share * math.fsum(-part * math.log(part / sum(one)) for one in joint for part in one if part)
     return Ceiling(accuracy, entropy)
@@ -357,11 +358,15 @@ class Headlines:
 
     def __post_init__(self) -> None:
         if type(self.topics) is not int or not 2 <= self.topics <= len(TOPICS):
-            raise DataError(refusal("topics", f"a whole number from 2 to {len(TOPICS)}", self.topics, "Change it."))
+            raise DataError(
+                refusal(
+                    "topics", _("a whole number from 2 to {TOPICS}", TOPICS=len(TOPICS)), self.topics, _("Change it.")
+                )
+            )
         if type(self.noise) not in (int, float) or not 0 <= self.noise < 1:
-            raise DataError(refusal("noise", "a number from 0 to below 1", self.noise, "0 draws no stray word."))
+            raise DataError(refusal("noise", _("a number from 0 to below 1"), self.noise, _("0 draws no stray word.")))
         if type(self.seed) is not int or self.seed < 0:
-            raise DataError(refusal("seed", "a whole number, 0 or more", self.seed, "Change it."))
+            raise DataError(refusal("seed", _("a whole number, 0 or more"), self.seed, _("Change it.")))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -379,9 +384,9 @@ class Headlines:
             DataError: for a negative number or another split.
         """
         if type(number) is not int or number < 0:
-            raise DataError(refusal("number", "a whole number, 0 or more", number, "Rows are counted from 0."))
+            raise DataError(refusal("number", _("a whole number, 0 or more"), number, _("Rows are counted from 0.")))
         if split not in dict(_SHARES):
-            raise DataError(refusal("split", "train, validation or test", split, "Name one of them."))
+            raise DataError(refusal("split", _("train, validation or test"), split, _("Name one of them.")))
         # The number of the attempt is part of the key: no attempt depends on the one before.
         attempts = (self._attempt(f"{_VERSION} {self.seed} {split} {number} {at}") for at in itertools.count())
         return next((text, label) for text, label in attempts if split_of(text) == split)
@@ -439,11 +444,11 @@ class Headlines:
         # The topic of the side clause says nothing of the class: it is looked at only to refuse what the model cannot
         # make.
         main, side = _clauses(text)
-        joint = self._likelihood(main, [(*clause, *tail) for clause, _ in MAIN for tail, _ in TAILS])
-        beside = [1.0] if side is None else self._likelihood(side, [clause for clause, _ in SIDE])
+        joint = self._likelihood(main, [(*clause, *tail) for clause, _unused in MAIN for tail, _unused in TAILS])
+        beside = [1.0] if side is None else self._likelihood(side, [clause for clause, _unused in SIDE])
         if not sum(joint) * sum(beside):
-            advice = "Posteriors are known for what this generator makes, with these topics and noise."
-            raise DataError(refusal("text", "a headline of the generator", text, advice))
+            advice = _("Posteriors are known for what this generator makes, with these topics and noise.")
+            raise DataError(refusal("text", _("a headline of the generator"), text, advice))
         return {label: share / sum(joint) for label, share in zip(self.classes, joint, strict=True)}
 
     def _likelihood(self, words: Sequence[str], clauses: Sequence[Clause]) -> list[float]:
@@ -496,7 +501,7 @@ def _place(draw: int, ends: Sequence[int]) -> int:
 
 def _weighted(draw: int, choices: Sequence[tuple[_Choice, int]]) -> _Choice:
     """One of the choices, as often as its whole number says."""
-    return choices[_place(draw, [*accumulate(weight for _, weight in choices)])][0]
+    return choices[_place(draw, [*accumulate(weight for _unused, weight in choices)])][0]
 
 
 @lru_cache
@@ -521,5 +526,5 @@ def _clauses(text: str) -> tuple[list[str], list[str] | None]:
         return words, None
     if at:
         return words[:at], words[at + 1 :]
-    side, _, main = " ".join(words[1:]).partition(", ")
+    side, _unused, main = " ".join(words[1:]).partition(", ")
     return main.split(), side.split()

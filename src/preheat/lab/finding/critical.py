@@ -44,6 +44,7 @@ from preheat.lab.finding.search import (
     untouched,
     weights_of,
 )
+from preheat.messages import _
 from preheat.schedule.lengths import positive
 
 # In units of eps times the norm of the weights. 4: below that the moved weights differ from the others by single
@@ -100,7 +101,7 @@ def critical_lr(
     inner = stepped(optimizer)
     fixed = fixed_batches(batches)
     measure = loss or model_loss
-    start = _FIRST if at is None else positive("at", at, "It is a learning rate.")
+    start = _FIRST if at is None else positive("at", at, _("It is a learning rate."))
     if at is None:
         # Where training is, or is about to be: usually within a few doublings of the answer.
         start = present_rate(inner) or start
@@ -169,11 +170,11 @@ def critical_lr_of_update(
     measure = loss or model_loss
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if [weight.shape for weight in weights] != [old.shape for old in before]:
-        advice = "Take [w.detach().clone() for w in model.parameters() if w.requires_grad] before the update."
-        raise ScheduleError(refusal("before", "a copy of every trainable weight", f"{len(before)} tensors", advice))
+        advice = _("Take [w.detach().clone() for w in model.parameters() if w.requires_grad] before the update.")
+        raise ScheduleError(refusal("before", _("a copy of every trainable weight"), f"{len(before)} tensors", advice))
     if not lr:
         return CriticalLR(None, None, math.nan, 0, "the update ran at a learning rate of 0, which has no direction")
-    rate = positive("lr", lr, "It is the rate the update used.")
+    rate = positive("lr", lr, _("It is the rate the update used."))
     with untouched(model) as snapshot:
         moves = [weight.data - old for weight, old in zip(weights, before, strict=True)]
         along = _Line(model, weights, before, moves, rate)

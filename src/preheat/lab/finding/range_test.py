@@ -51,6 +51,7 @@ from preheat.lab.finding.search import (
     untouched,
     weights_of,
 )
+from preheat.messages import _
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import choice, count, number, positive
 
@@ -405,7 +406,7 @@ class RangeTest:
             if suggestion.name == name:
                 return suggestion
         known = ", ".join(repr(suggestion.name) for suggestion in self.suggestions)
-        raise ScheduleError(refusal("name", f"one of {known}", name, "Pick one of these."))
+        raise ScheduleError(refusal("name", _("one of {known}", known=known), name, _("Pick one of these.")))
 
     def explain(self) -> str:
         """The whole test in words: how it went, every suggestion, doubts, and what it holds for."""
@@ -568,8 +569,8 @@ def find_lr(
     """
     inner = stepped(optimizer)
     ladder, share, factor = checked_range(start, end, updates, spacing, smoothing, stop_at)
-    many = int(count("accumulation", accumulation, 1, advice="It is a number of batches."))
-    clip = None if clip is None else positive("clip", clip, "It is the largest norm of the gradients.")
+    many = int(count("accumulation", accumulation, 1, advice=_("It is a number of batches.")))
+    clip = None if clip is None else positive("clip", clip, _("It is the largest norm of the gradients."))
     planned = parse(schedule) if isinstance(schedule, str) else schedule
     feed = Feed(batches)
     ratios = relative_rates(inner, base=True)
@@ -649,18 +650,20 @@ def checked_range(
     stop_at: float = 4.0,
 ) -> tuple[list[float], float, float]:
     """The learning rates of a range test, its smoothing and its stop, or the refusal of :func:`find_lr`."""
-    low = positive("start", start, "It is the first learning rate.")
-    high = positive("end", end, "It is the last learning rate.")
+    low = positive("start", start, _("It is the first learning rate."))
+    high = positive("end", end, _("It is the last learning rate."))
     if high <= low:
-        raise ScheduleError(refusal("end", f"above start={low:g}", end, "The rate climbs from start to end."))
-    many = int(count("updates", updates, 10, advice="200 are usual."))
+        raise ScheduleError(
+            refusal("end", _("above start={low:g}", low=low), end, _("The rate climbs from start to end."))
+        )
+    many = int(count("updates", updates, 10, advice=_("200 are usual.")))
     logarithmic = choice("spacing", spacing, ("log", "linear")) == "log"
     share = float(number("smoothing", smoothing))
     if not 0 <= share < 1:
-        raise ScheduleError(refusal("smoothing", "in [0, 1)", smoothing, "0 leaves the losses as they are."))
+        raise ScheduleError(refusal("smoothing", _("in [0, 1)"), smoothing, _("0 leaves the losses as they are.")))
     factor = float(number("stop_at", stop_at))
     if factor <= 1:
-        raise ScheduleError(refusal("stop_at", "> 1", stop_at, "It is how many times its best the loss may be."))
+        raise ScheduleError(refusal("stop_at", _("> 1"), stop_at, _("It is how many times its best the loss may be.")))
     rates = np.geomspace(low, high, many) if logarithmic else np.linspace(low, high, many)
     return [float(rate) for rate in rates], share, factor
 

@@ -13,6 +13,7 @@ from preheat.lab.data.batches import Batch, Batches, DataPosition, Examples
 from preheat.lab.finding.range_test import RangeTest, checked_range, find_lr
 from preheat.lab.finding.warmup_advice import WarmupAdvice, advise_warmup, checked_pilot
 from preheat.lab.training.config import TrainConfig
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from preheat.lab.training.engine import Engine
@@ -97,8 +98,10 @@ def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     data = load_data(config)
     accelerator = start_accelerator(config)
     if accelerator.num_processes > 1:
-        advice = "Start the command itself: it is of one process's batches."
-        raise ConfigError(refusal("processes", "1 for a measurement before a run", accelerator.num_processes, advice))
+        advice = _("Start the command itself: it is of one process's batches.")
+        raise ConfigError(
+            refusal("processes", _("1 for a measurement before a run"), accelerator.num_processes, advice)
+        )
     use_threads(config, accelerator)
     texts = tokenize(config, data)
     order = order_of(config, 1)

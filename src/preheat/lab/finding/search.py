@@ -36,6 +36,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from preheat._driver.targets import innermost
 from preheat.errors import DataError, ScheduleError, refusal
+from preheat.messages import _
 from preheat.schedule.lengths import count, number, positive
 
 # --- Trial updates ---------------------------------------------------------------------------------------------------
@@ -44,12 +45,12 @@ from preheat.schedule.lengths import count, number, positive
 def stepped(optimizer: Any) -> Optimizer:
     """The optimizer that is really stepped, if trial updates of it can be made."""
     if not isinstance(optimizer, Optimizer):
-        raise ScheduleError(refusal("optimizer", "a torch optimizer", optimizer, "Give the one you train with."))
+        raise ScheduleError(refusal("optimizer", _("a torch optimizer"), optimizer, _("Give the one you train with.")))
     inner = innermost(optimizer)
     closure = inspect.signature(type(inner).step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
-        advice = "It evaluates the loss itself, by rules of its own: there is no one update at a learning rate."
-        raise ScheduleError(refusal("optimizer", "one that steps without a closure", type(inner).__name__, advice))
+        advice = _("It evaluates the loss itself, by rules of its own: there is no one update at a learning rate.")
+        raise ScheduleError(refusal("optimizer", _("one that steps without a closure"), type(inner).__name__, advice))
     return inner
 
 
@@ -135,8 +136,8 @@ def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
     try:
         return copy.deepcopy(value, memo)
     except Exception as error:
-        advice = f"A trial update needs a copy of everything but the weights: {error}"
-        raise ScheduleError(refusal("optimizer", "one whose state can be copied", f".{name}", advice)) from error
+        advice = _("A trial update needs a copy of everything but the weights: {error}", error=error)
+        raise ScheduleError(refusal("optimizer", _("one whose state can be copied"), f".{name}", advice)) from error
 
 
 # --- What a trial touches --------------------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ class Snapshot:
 
     def clear(self) -> None:
         """Make room for the trial: no gradients, and no worker processes of somebody else's epoch."""
-        for weight, _, _ in self._gradients:
+        for weight, _unused, _unused in self._gradients:
             weight.grad = None
         for loader, attributes in self._loaders:
             if attributes.get("_iterator") is not None:  # persistent workers, perhaps in the middle of an epoch
@@ -307,11 +308,13 @@ class Feed:
 
     def __init__(self, batches: Any) -> None:
         if isinstance(batches, Iterator):
-            advice = "It would be used up. Give the loader itself, or a list: list(itertools.islice(batches, 100))."
-            raise DataError(refusal("batches", "something that can be iterated anew", type(batches).__name__, advice))
+            advice = _("It would be used up. Give the loader itself, or a list: list(itertools.islice(batches, 100)).")
+            raise DataError(
+                refusal("batches", _("something that can be iterated anew"), type(batches).__name__, advice)
+            )
         if not isinstance(batches, Iterable) or isinstance(batches, Mapping | Tensor | str):
-            advice = "One batch is a list of one."
-            raise DataError(refusal("batches", "a loader or a list of batches", type(batches).__name__, advice))
+            advice = _("One batch is a list of one.")
+            raise DataError(refusal("batches", _("a loader or a list of batches"), type(batches).__name__, advice))
         self.batches = batches
         self.passes = 0
 
@@ -324,14 +327,14 @@ class Feed:
                 empty = False
                 yield batch
             if empty:
-                raise DataError(refusal("batches", "at least one batch", "none", "Look at the loader."))
+                raise DataError(refusal("batches", _("at least one batch"), "none", _("Look at the loader.")))
 
 
 def fixed_batches(batches: Any) -> list[Any]:
     """Batches that can be gone through at every step size."""
     if not isinstance(batches, list | tuple) or not batches:
-        advice = "Take a few from a loader: list(itertools.islice(loader, 4))."
-        raise DataError(refusal("batches", "a list of at least one batch", type(batches).__name__, advice))
+        advice = _("Take a few from a loader: list(itertools.islice(loader, 4)).")
+        raise DataError(refusal("batches", _("a list of at least one batch"), type(batches).__name__, advice))
     return list(batches)
 
 
@@ -342,8 +345,8 @@ def model_loss(model: Any, batch: Any) -> Tensor:
         DataError: if the batch is no mapping.
     """
     if not isinstance(batch, Mapping):
-        advice = "Say how its loss is computed: loss=lambda model, batch: ..."
-        raise DataError(refusal("batch", "a mapping where no loss is given", type(batch).__name__, advice))
+        advice = _("Say how its loss is computed: loss=lambda model, batch: ...")
+        raise DataError(refusal("batch", _("a mapping where no loss is given"), type(batch).__name__, advice))
     device = next(model.parameters()).device
     inputs = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
     loss: Tensor = model(**inputs).loss
@@ -363,7 +366,9 @@ def add_gradients(model: nn.Module, batches: Sequence[Any], loss: Loss) -> float
         for batch in batches:
             value = _scalar(loss(model, batch))
             if not value.requires_grad:
-                raise ScheduleError(refusal("loss", "made from the model's trainable weights", value, "Unfreeze some."))
+                raise ScheduleError(
+                    refusal("loss", _("made from the model's trainable weights"), value, _("Unfreeze some."))
+                )
             # A batch at a time: the graphs of several would not fit where only one does.
             (value / len(batches)).backward()
             total += value.item()
@@ -386,14 +391,14 @@ def fresh_gradients(
 def refuse_without_gradients(optimizer: Optimizer) -> None:
     """Refuse an optimizer of other weights than the loss is made from."""
     if all(weight.grad is None for weight in weights_of(optimizer)):
-        advice = "Its gradients went to other weights: make the optimizer from model.parameters()."
-        raise ScheduleError(refusal("optimizer", "one of weights that the loss depends on", "none of them", advice))
+        advice = _("Its gradients went to other weights: make the optimizer from model.parameters().")
+        raise ScheduleError(refusal("optimizer", _("one of weights that the loss depends on"), "none of them", advice))
 
 
 def _scalar(loss: Any) -> Tensor:
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         got = tuple(loss.shape) if isinstance(loss, Tensor) else loss
-        raise ScheduleError(refusal("loss", "a tensor of one number", got, "Take its mean over the batch."))
+        raise ScheduleError(refusal("loss", _("a tensor of one number"), got, _("Take its mean over the batch.")))
     return loss
 
 
@@ -475,9 +480,9 @@ def line_search(
     >>> round(critical.lr, 2), [round(end, 2) for end in critical.bracket], critical.evaluations
     (0.5, [0.48, 0.52], 8)
     """
-    start = positive("start", start, "It is the step size tried first.")
-    reach = positive("reach", reach, "It is a factor above 1.")
-    bisections = int(count("bisections", bisections, advice="3 leave 9 %."))
+    start = positive("start", start, _("It is the step size tried first."))
+    reach = positive("reach", reach, _("It is a factor above 1."))
+    bisections = int(count("bisections", bisections, advice=_("3 leave 9 %.")))
     level = float(loss_along(0.0))
     blur = number("rounding", rounding) * abs(level)
     tried: dict[float, float] = {}
@@ -511,7 +516,7 @@ def line_search(
     # The smallest size that raises the loss, also where larger ones do not: what is asked for is the first crossing.
     high = min(raising)
     low = max(size for size, loss in tried.items() if size < high and loss <= level + blur)
-    for _ in range(bisections):
+    for _unused in range(bisections):
         middle = math.sqrt(low * high)
         low, high = (low, middle) if above(middle) else (middle, high)
     return result(math.sqrt(low * high), (low, high))

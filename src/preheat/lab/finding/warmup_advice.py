@@ -43,6 +43,7 @@ from preheat.lab.finding.search import (
     untouched,
     weights_of,
 )
+from preheat.messages import _
 from preheat.schedule import Schedule, parse, untuned_warmup
 from preheat.schedule.lengths import count, positive
 
@@ -398,11 +399,13 @@ def advise_warmup(
     """
     inner = stepped(optimizer)
     many, taken, each = checked_pilot(updates, sets, probed)
-    peak = present_rate(inner) if lr is None else positive("lr", lr, "It is the target peak.")
+    peak = present_rate(inner) if lr is None else positive("lr", lr, _("It is the target peak."))
     if not peak:
-        raise ScheduleError(refusal("lr", "a target peak above 0", lr, "The optimizer has none to take: give lr."))
-    accumulation = int(count("accumulation", accumulation, 1, advice="It is a number of batches."))
-    clip = None if clip is None else positive("clip", clip, "It is the largest norm of the gradients.")
+        raise ScheduleError(
+            refusal("lr", _("a target peak above 0"), lr, _("The optimizer has none to take: give lr."))
+        )
+    accumulation = int(count("accumulation", accumulation, 1, advice=_("It is a number of batches.")))
+    clip = None if clip is None else positive("clip", clip, _("It is the largest norm of the gradients."))
     # Taking batches from the loader moves its generators: that is undone too, so that each pilot sees the same ones.
     with untouched(model, batches=batches):
         ahead = list(itertools.islice(Feed(batches), taken * each))
@@ -416,9 +419,9 @@ def advise_warmup(
 def checked_pilot(updates: int = 100, sets: int = 5, probed: int = 4) -> tuple[int, int, int]:
     """The counts of a pilot, or the refusal of :func:`advise_warmup`."""
     return (
-        int(count("updates", updates, 4, advice="100 to 300 are usual.")),
-        int(count("sets", sets, 1, advice="5 have a quartile.")),
-        int(count("probed", probed, 1, advice="It is batches in a set, 4 say.")),
+        int(count("updates", updates, 4, advice=_("100 to 300 are usual."))),
+        int(count("sets", sets, 1, advice=_("5 have a quartile."))),
+        int(count("probed", probed, 1, advice=_("It is batches in a set, 4 say."))),
     )
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from preheat.errors import ConfigError, missing_extra, refusal, unknown_name
+from preheat.messages import _
 
 # --- The values of an axis -------------------------------------------------------------------------------------------
 
@@ -57,10 +58,10 @@ def read_axis(name: str, given: Any, one: Callable[[str, Any], Any]) -> tuple[An
         match = _RANGE.fullmatch(item) if isinstance(item, str) else None
         values += _range(name, item, match, one) if match and _both_numbers(match) else [one(name, item)]
     if not values:
-        raise ConfigError(refusal(name, "one value or more", given, "Leave the axis out for the usual value."))
+        raise ConfigError(refusal(name, _("one value or more"), given, _("Leave the axis out for the usual value.")))
     for place, value in enumerate(values):
         if value in values[:place]:
-            raise ConfigError(refusal(name, "values that differ", value, "It is given twice: remove one."))
+            raise ConfigError(refusal(name, _("values that differ"), value, _("It is given twice: remove one.")))
     return tuple(values)
 
 
@@ -68,7 +69,7 @@ def rate(name: str, value: Any) -> float:
     """A learning rate: a number above 0, also in words."""
     number = _number(value)
     if number is None or not 0 < number < math.inf:
-        raise ConfigError(refusal(name, "a number > 0", value, "As in 1e-3, or 1e-4..1e-2 x 5."))
+        raise ConfigError(refusal(name, _("a number > 0"), value, _("As in 1e-3, or 1e-4..1e-2 x 5.")))
     return number
 
 
@@ -76,7 +77,7 @@ def whole(name: str, value: Any, least: int = 0) -> int:
     """A whole number of at least ``least``, also in words."""
     number = _number(value)
     if number is None or not math.isfinite(number) or number != int(number) or number < least:
-        raise ConfigError(refusal(name, f"a whole number >= {least}", value, "As in 3, or 0..4."))
+        raise ConfigError(refusal(name, _("a whole number >= {least}", least=least), value, _("As in 3, or 0..4.")))
     return int(number)
 
 
@@ -84,7 +85,7 @@ def seed(name: str, value: Any) -> int:
     """A seed: a whole number below 2^32."""
     number = whole(name, value)
     if number >= 2**32:
-        raise ConfigError(refusal(name, "a whole number below 2^32", value, "As in 3, or 0..4."))
+        raise ConfigError(refusal(name, _("a whole number below 2^32"), value, _("As in 3, or 0..4.")))
     return number
 
 
@@ -92,14 +93,21 @@ def updates(name: str, value: Any) -> int:
     """A number of updates, from one to ten million."""
     number = whole(name, value, 1)
     if number > _MOST_UPDATES:
-        raise ConfigError(refusal(name, f"at most {_MOST_UPDATES:,} updates", value, "As in 3000, or 100..800 x 4."))
+        raise ConfigError(
+            refusal(
+                name,
+                _("at most {MOST_UPDATES:,} updates", MOST_UPDATES=_MOST_UPDATES),
+                value,
+                _("As in 3000, or 100..800 x 4."),
+            )
+        )
     return number
 
 
 def length(name: str, value: Any) -> int | float | str:
     """A warm-up: updates, a fraction, or words such as ``10%``; whether it fits is the schedule's to say."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or value == "":
-        raise ConfigError(refusal(name, 'updates, a fraction or "10%"', value, "0 is no warm-up."))
+        raise ConfigError(refusal(name, _('updates, a fraction or "10%"'), value, _("0 is no warm-up.")))
     if isinstance(value, str):
         number = _number(value)
         return value.strip() if number is None else int(number) if value.strip().isdecimal() else number
@@ -109,16 +117,16 @@ def length(name: str, value: Any) -> int | float | str:
 def _range(name: str, item: str, match: re.Match[str], one: Callable[[str, Any], Any]) -> list[Any]:
     """The values of a range in words."""
     low, high = float(match[1]), float(match[2])
-    advice = "As in 1e-4..1e-2 x 5: from the lower to the higher one, and how many."
+    advice = _("As in 1e-4..1e-2 x 5: from the lower to the higher one, and how many.")
     if not 0 <= low < high < math.inf:
-        raise ConfigError(refusal(name, "a range that rises", item, advice))
+        raise ConfigError(refusal(name, _("a range that rises"), item, advice))
     if match[3] is None:
         if low != int(low) or high != int(high) or high - low > _MOST:
-            raise ConfigError(refusal(name, "a range with the number of its values", item, advice))
+            raise ConfigError(refusal(name, _("a range with the number of its values"), item, advice))
         return [one(name, number) for number in range(int(low), int(high) + 1)]
     many = int(match[3]) if match[3].isdecimal() and len(match[3]) <= len(str(_MOST)) else 0
     if not 2 <= many <= _MOST or not low:
-        raise ConfigError(refusal(name, f"a range of 2 to {_MOST:,} values, from above 0", item, advice))
+        raise ConfigError(refusal(name, _("a range of 2 to {MOST:,} values, from above 0", MOST=_MOST), item, advice))
     ratio = (high / low) ** (1 / (many - 1))
     # Six digits: peaks that people can read and type, and that are the same number whoever works them out.
     between = [float(f"{low * ratio**number:.6g}") for number in range(1, many - 1)]
@@ -204,25 +212,29 @@ class StudyDesign(BaseModel):
     def _check_train(self) -> Self:
         for key, value in self.train.items():
             if key in ("question", "horizon", "shortest"):
-                advice = "It is the study's own: write it above [train]."
-                raise ConfigError(refusal("key", "a setting of a run in [train]", key, advice))
+                advice = _("It is the study's own: write it above [train].")
+                raise ConfigError(refusal("key", _("a setting of a run in [train]"), key, advice))
             if key in _AS_SETTINGS and isinstance(value, list):
-                advice = f"Several are the axis {_AS_SETTINGS[key]}: write it above [train]."
-                raise ConfigError(refusal(f"train.{key}", "one value", value, advice))
+                advice = _("Several are the axis {AS_SETTINGS}: write it above [train].", AS_SETTINGS=_AS_SETTINGS[key])
+                raise ConfigError(refusal(f"train.{key}", _("one value"), value, advice))
         for key in _OURS:
             if key in self.train:
-                advice = "The study decides it: leave it out."
-                raise ConfigError(refusal(f"train.{key}", "left out of a study", self.train[key], advice))
+                advice = _("The study decides it: leave it out.")
+                raise ConfigError(refusal(f"train.{key}", _("left out of a study"), self.train[key], advice))
         for key, value in _FIXED.items():
             if self.train.get(key, value) != value:
-                advice = "A run that goes wrong is a result: it is written down, and the others go on."
-                raise ConfigError(refusal(f"train.{key}", f"{value!r} in a study", self.train[key], advice))
+                advice = _("A run that goes wrong is a result: it is written down, and the others go on.")
+                raise ConfigError(
+                    refusal(f"train.{key}", _("{value!r} in a study", value=value), self.train[key], advice)
+                )
         for key, axis in _AS_SETTINGS.items():
             if key in self.train and getattr(self, axis) is not None:
-                raise ConfigError(refusal(f"train.{key}", f"left out beside {axis}", self.train[key], "Say it once."))
+                raise ConfigError(
+                    refusal(f"train.{key}", _("left out beside {axis}", axis=axis), self.train[key], _("Say it once."))
+                )
         if "epochs" in self.train and (self.horizon or "max_updates" in self.train):
-            advice = "The horizon says how long a run is, in updates."
-            raise ConfigError(refusal("train.epochs", "left out beside horizon", self.train["epochs"], advice))
+            advice = _("The horizon says how long a run is, in updates.")
+            raise ConfigError(refusal("train.epochs", _("left out beside horizon"), self.train["epochs"], advice))
         return self
 
     def values(self, axis: str) -> tuple[Any, ...]:
@@ -283,7 +295,7 @@ def anchored(design: StudyDesign) -> StudyDesign:
 def _settings(table: Any) -> dict[str, Any]:
     """The table of settings, with keys as Python has them."""
     if not isinstance(table, Mapping):
-        raise ConfigError(refusal("train", "a table of settings", table, "Write [train] and a line for each."))
+        raise ConfigError(refusal("train", _("a table of settings"), table, _("Write [train] and a line for each.")))
     return {key.replace("-", "_"): value for key, value in table.items()}
 
 
@@ -293,8 +305,8 @@ def _shape(name: str, value: Any) -> str | dict[str, Any]:
         return value.strip()
     if isinstance(value, Mapping) and isinstance(value.get("name"), str):
         return dict(value)
-    advice = 'As in "cosine", "hold > linear 20% to 0", or {name = "wsd", decay = "20%"}.'
-    raise ConfigError(refusal(name, "a name, words, or a table with a name", value, advice))
+    advice = _('As in "cosine", "hold > linear 20% to 0", or {{name = "wsd", decay = "20%"}}.')
+    raise ConfigError(refusal(name, _("a name, words, or a table with a name"), value, advice))
 
 
 def _sentence(error: Any) -> str:
@@ -303,7 +315,7 @@ def _sentence(error: Any) -> str:
         return str(error["ctx"]["error"])
     key = str(error["loc"][0]) if error["loc"] else "design"
     if error["type"] == "extra_forbidden":
-        advice = "Settings of a run belong under [train]."
-        return unknown_name("key", "a field of a study", key, StudyDesign.model_fields, advice)
+        advice = _("Settings of a run belong under [train].")
+        return unknown_name("key", _("a field of a study"), key, StudyDesign.model_fields, advice)
     rule = error["msg"].removeprefix("Input should be ")
     return refusal(key, rule, error["input"], str(StudyDesign.model_fields[key].description))

@@ -41,6 +41,7 @@ from preheat.lab.studies.runs import (
 from preheat.lab.studies.stage import Task
 from preheat.lab.training.config import read_config
 from preheat.lab.training.records import RECORDS, read_json, read_lines
+from preheat.messages import _
 from preheat.schedule.operations import changed_fields
 
 if TYPE_CHECKING:
@@ -247,8 +248,8 @@ class _Driver:
         if done.lost and self.lost[stage.id] < _MOST_LOST:
             heapq.heappush(self._waiting, (*self._urgency[stage.id], stage.id))
         elif done.lost:
-            advice = "Is there memory for so many processes? Take fewer, and go on with preheat study resume."
-            self.errors.append(refusal(about, "trained", f"{done.error}, {_MOST_LOST} times", advice))
+            advice = _("Is there memory for so many processes? Take fewer, and go on with preheat study resume.")
+            self.errors.append(refusal(about, _("trained"), f"{done.error}, {_MOST_LOST} times", advice))
         else:
             self.errors.append(f"{about}: {done.error}")
 
@@ -309,9 +310,9 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
     if not design and saved["runs"] != now["runs"]:
         design = ["the way runs are cut into stages"]
     if inputs or (design and not extend):
-        advice = "Begin another folder for it." if inputs else "Begin another folder for it, or add --extend."
+        advice = _("Begin another folder for it.") if inputs else _("Begin another folder for it, or add --extend.")
         changes = "; ".join([*inputs, *design][:8])
-        raise ConfigError(refusal("study", "the one that the folder was begun with", changes, advice))
+        raise ConfigError(refusal("study", _("the one that the folder was begun with"), changes, advice))
     if design:
         earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}
         folder.extend({**now, "earlier": [*saved.get("earlier", ()), earlier]})
@@ -565,8 +566,8 @@ def time_updates(tree: StageTree) -> tuple[float, float]:
         finally:
             executor.close()
         if done.error is not None:
-            advice = "Leave --measure out for the rest of the plan."
-            raise RunError(refusal("updates", "trained to be timed", done.error, advice))
+            advice = _("Leave --measure out for the rest of the plan.")
+            raise RunError(refusal("updates", _("trained to be timed"), done.error, advice))
         each = [line["seconds"] for line in read_lines(stage / RECORDS)]
         whole = read_json(stage / "result.json")["seconds"]
     if not each:  # its numbers went bad at once

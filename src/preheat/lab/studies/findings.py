@@ -33,6 +33,7 @@ from preheat.lab.studies.folder import StudyFolder
 from preheat.lab.studies.table import RunRow, StudyTable, read_study
 from preheat.lab.training.config import UNTUNED, TrainConfig, untuned_of
 from preheat.lab.training.records import read_json
+from preheat.messages import _
 from preheat.schedule import Schedule
 
 # --- Means over seeds ------------------------------------------------------------------------------------------------
@@ -646,8 +647,8 @@ def study_logs(folder: str | os.PathLike[str], updates: int | None = None) -> tu
     rows = _done(table, rows, "" if updates is None else f"of {updates} updates")
     lengths = sorted({row.horizon for row in rows})
     if len(lengths) > 1:
-        advice = "Ask about those of one length: preheat rung-check --updates N."
-        raise DataError(refusal("runs of the study", "of one length", lengths, advice))
+        advice = _("Ask about those of one length: preheat rung-check --updates N.")
+        raise DataError(refusal("runs of the study", _("of one length"), lengths, advice))
     return cell_logs(rows, {row.name: smooth([line["loss"] for line in table.records(row.name)]) for row in rows})
 
 
@@ -680,7 +681,7 @@ def study_outcomes(folder: str | os.PathLike[str], updates: int) -> list[Finishe
 def _done(table: StudyTable, rows: tuple[RunRow, ...] | list[RunRow], which: str = "") -> list[RunRow]:
     done = [row for row in rows if row.state == "done"]
     if not done:
-        advice = f"It is {table.folder.path}: look with preheat study report."
+        advice = _("It is {path}: look with preheat study report.", path=table.folder.path)
         raise DataError(refusal("study", f"one with finished runs {which}".rstrip(), len(done), advice))
     return done
 

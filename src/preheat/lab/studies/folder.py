@@ -23,6 +23,7 @@ from preheat.errors import RunError, refusal
 from preheat.files import unfinished
 from preheat.lab.training.lock import FolderLock
 from preheat.lab.training.records import Records, keep_lines, read_json, read_lines, write_json
+from preheat.messages import _, joined
 
 if TYPE_CHECKING:
     from preheat.lab.studies.runs import StageTree
@@ -63,8 +64,8 @@ class StudyFolder:
         # What a kill may have left of an earlier attempt is nobody's.
         foreign = sorted({entry.name for entry in self.path.iterdir() if not unfinished(entry.name)} - {".lock"})
         if foreign:
-            advice = f"It holds {', '.join(foreign[:4])}: name another one."
-            raise RunError(refusal("out", "a new or empty folder, or that of a study", str(self.path), advice))
+            advice = _("It holds {foreign}: name another one.", foreign=joined(", ", foreign[:4]))
+            raise RunError(refusal("out", _("a new or empty folder, or that of a study"), str(self.path), advice))
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
     def extend(self, header: Mapping[str, Any]) -> None:
@@ -78,18 +79,24 @@ class StudyFolder:
             RunError: for a folder that is no study's.
         """
         if not self.exists:
-            raise RunError(refusal("study", "the folder of a study", str(self.path), f"It has no {STUDY}."))
+            raise RunError(
+                refusal("study", _("the folder of a study"), str(self.path), _("It has no {STUDY}.", STUDY=STUDY))
+            )
         try:
             header: Any = read_json(self.path / STUDY)
         except ValueError as error:
-            raise RunError(refusal("study", f"one whose {STUDY} can be read", str(error), "Restore it.")) from None
+            raise RunError(
+                refusal("study", _("one whose {STUDY} can be read", STUDY=STUDY), str(error), _("Restore it."))
+            ) from None
         said = header.get("format") if isinstance(header, dict) else type(header).__name__
         if said != FORMAT:
-            raise RunError(refusal("study", f"of format {FORMAT}", said, "Use the release that wrote it."))
+            raise RunError(
+                refusal("study", _("of format {FORMAT}", FORMAT=FORMAT), said, _("Use the release that wrote it."))
+            )
         absent = [name for name in _SAID if name not in header]
         if absent:
             what = f"{self.path / STUDY}, without {', '.join(absent)}"
-            raise RunError(refusal("study", f"one whose {STUDY} is whole", what, "Restore it."))
+            raise RunError(refusal("study", _("one whose {STUDY} is whole", STUDY=STUDY), what, _("Restore it.")))
         return dict(header)
 
     def log(self, event: str, **details: Any) -> None:

@@ -21,6 +21,7 @@ from preheat.files import replacing
 from preheat.lab.studies.findings import Estimate, Findings, Horizon, Line, Point, analyze_study, interval
 from preheat.lab.studies.table import RunRow, StudyTable, read_study
 from preheat.lab.training.config import BBC, SYNTHETIC
+from preheat.messages import _
 from preheat.view import Axis, Figure, Series, to_image
 from preheat.view.figure import COLORS, thinned
 from preheat.view.report import duration, fill
@@ -85,9 +86,9 @@ def _over_peaks(
         series.append(
             Series(
                 label=line.name, role=index,
-                x=[point.lr for point, _ in known], y=[estimate.mean for _, estimate in known],
-                margins=[estimate.margin or 0.0 for _, estimate in known],
-                crossed=[at for at, (point, _) in enumerate(known) if point.fails],
+                x=[point.lr for point, _unused in known], y=[estimate.mean for _unused, estimate in known],
+                margins=[estimate.margin or 0.0 for _unused, estimate in known],
+                crossed=[at for at, (point, _unused) in enumerate(known) if point.fails],
             )
         )  # fmt: skip
     peaks = Axis(title="peak learning rate", log=True)
@@ -108,7 +109,7 @@ def _sensitivity_figure(horizon: Horizon, lines: Sequence[Line], findings: Findi
         f"How much loss a wrong peak costs on average, peaks from {findings.lowest:g} to {findings.highest:g} taken"
         " evenly in their logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers."
     )
-    top = max((estimate.mean + (estimate.margin or 0.0) for _, _, estimate in known), default=1.0)
+    top = max((estimate.mean + (estimate.margin or 0.0) for _unused, _unused, estimate in known), default=1.0)
     # Half a place of room on both sides, so that symbols do not touch the frame.
     beside = Axis(low=0.4, high=len(known) + 0.6)  # places without numbers: the lines stand beside each other
     axis = Axis(title="LR sensitivity", unit="nats", low=0.0, high=1.05 * top)
@@ -328,8 +329,8 @@ def write_study_report(folder: str | os.PathLike[str]) -> Path:
     table = read_study(folder)
     findings = analyze_study(table)
     if findings is None:
-        advice = "Go on with preheat study resume."
-        raise RunError(refusal("study", "one with a run that has begun", str(folder), advice))
+        advice = _("Go on with preheat study resume.")
+        raise RunError(refusal("study", _("one with a run that has begun"), str(folder), advice))
     return write_page(table, findings)
 
 

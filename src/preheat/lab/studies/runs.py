@@ -32,6 +32,7 @@ from preheat.lab.data import load_data
 from preheat.lab.studies.design import StudyDesign
 from preheat.lab.training.config import UNTUNED, TrainConfig, read_config, untuned_of
 from preheat.lab.training.parts import Beginning, order_of, run_length_of, tokenize
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.named import is_text
 
@@ -188,7 +189,7 @@ def expand(design: StudyDesign, inputs: StudyInputs) -> list[StudyRun]:
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ConfigError(refusal("runs", "ones that differ", twice, "It is asked for twice: remove one."))
+        raise ConfigError(refusal("runs", _("ones that differ"), twice, _("It is asked for twice: remove one.")))
     return runs
 
 
@@ -235,7 +236,7 @@ class _Maker:
         except PreheatError as error:
             values = {"schedule": shape, "warmup": warmup, "horizon": horizon, "lr": lr, "seed": seed}
             said = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
-            raise ConfigError(f"the run of {said}: {error}") from error
+            raise ConfigError(_("the run of {said}: {error}", said=said, error=error)) from error
 
     def _updates_per_epoch(self, flags: dict[str, Any]) -> int:
         if self._per_epoch is None:
@@ -247,7 +248,14 @@ class _Maker:
         try:
             run_length = run_length_of(config, order_of(config, 1), self._lengths, Beginning())
         except PreheatError as error:
-            raise ConfigError(f"the run of {config.schedule}, warmup {config.warmup}: {error}") from error
+            raise ConfigError(
+                _(
+                    "the run of {schedule}, warmup {warmup}: {error}",
+                    schedule=config.schedule,
+                    warmup=config.warmup,
+                    error=error,
+                )
+            ) from error
         return run_length.schedule, run_length.total
 
     def _factors_of(self, schedule: Schedule, updates: int) -> NDArray[np.float64]:
@@ -280,8 +288,8 @@ def _shaped(shape: Any, warmup: Any) -> dict[str, Any]:
     if shape is None or not is_text(shape) or warmup is None:
         return {"schedule": shape, "warmup": warmup}
     if "warmup" in shape:
-        advice = "The words say how they climb: leave that out of them, or the axis."
-        raise ConfigError(refusal("warmup", f"part of {shape!r}", warmup, advice))
+        advice = _("The words say how they climb: leave that out of them, or the axis.")
+        raise ConfigError(refusal("warmup", _("part of {shape!r}", shape=shape), warmup, advice))
     if warmup == 0:
         return {"schedule": shape}
     # Words take percents: a share such as 0.1 is 10%.

@@ -21,6 +21,7 @@ from preheat.errors import RunError, missing_extra, refusal
 from preheat.files import replacing
 from preheat.lab.studies.folder import StudyFolder
 from preheat.lab.training.records import EVALUATIONS, RECORDS, read_lines
+from preheat.messages import _, joined
 
 State = Literal["done", "went wrong", "missing"]
 
@@ -87,7 +88,9 @@ class StudyTable:
         """
         row = next((one for one in self.rows if one.name == name), None)
         if row is None:
-            raise RunError(refusal("run", "one of the study's", name, f"It has {', '.join(self.stages)}."))
+            raise RunError(
+                refusal("run", _("one of the study's"), name, _("It has {stages}.", stages=joined(", ", self.stages)))
+            )
         return row
 
     def records(self, name: str) -> list[dict[str, Any]]:
@@ -226,7 +229,9 @@ def export_study(folder: str | os.PathLike[str], out: str | os.PathLike[str], *,
     paths = [Path(out) / name for name in FILES]
     there = [str(path) for path in paths if path.exists()]
     if there and not force:
-        raise RunError(refusal("out", "a folder without these files", there[0], "Name another one, or add --force."))
+        raise RunError(
+            refusal("out", _("a folder without these files"), there[0], _("Name another one, or add --force."))
+        )
     Path(out).mkdir(parents=True, exist_ok=True)
     # A warm-up may be updates, a share or words: as text, so that a column has one type.
     runs = [{**row, "warmup": None if row["warmup"] is None else str(row["warmup"])} for row in table.to_rows()]

@@ -22,6 +22,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from preheat.errors import ConfigError, MissingExtraError, PreheatError, RunError, missing_extra, refusal, unknown_name
+from preheat.messages import _, joined
 from preheat.view.report import value
 
 
@@ -182,8 +183,8 @@ class Callbacks:
             raise
         except Exception as error:
             where = f"callback {_name(callback)}.{method}"
-            advice = "Mend it; to end a run in order, raise StopRun."
-            raise RunError(refusal(where, "a method that raises no error", error, advice)) from error
+            advice = _("Mend it; to end a run in order, raise StopRun.")
+            raise RunError(refusal(where, _("a method that raises no error"), error, advice)) from error
 
 
 def _name(callback: object) -> str:
@@ -193,18 +194,18 @@ def _name(callback: object) -> str:
 def _refuse_stranger(callback: object) -> None:
     """Refuse what would never be called, or not as it was meant."""
     if isinstance(callback, type):
-        advice = f"Make one: {callback.__name__}()."
-        raise ConfigError(refusal("callback", "an object, not a class", callback.__name__, advice))
+        advice = _("Make one: {kind}().", kind=callback.__name__)
+        raise ConfigError(refusal("callback", _("an object, not a class"), callback.__name__, advice))
     # A method on_updates would never be called, and nobody would notice: refused before the run.
     own = [name for name in dir(callback) if name.startswith("on_") and callable(getattr(callback, name))]
     for name in own:
         if name not in _METHODS:
             raise ConfigError(
-                unknown_name(f"method of callback {_name(callback)}", "one that is called", name, _METHODS)
+                unknown_name(f"method of callback {_name(callback)}", _("one that is called"), name, _METHODS)
             )
     if not own:
-        advice = f"Give it one or more of {', '.join(_METHODS)}."
-        raise ConfigError(refusal("callback", "an object with methods of a Callback", callback, advice))
+        advice = _("Give it one or more of {METHODS}.", METHODS=joined(", ", _METHODS))
+        raise ConfigError(refusal("callback", _("an object with methods of a Callback"), callback, advice))
 
 
 # --- Trackers: TensorBoard, Trackio, W&B, MLflow and others, through Accelerate's classes for them --------------------
@@ -251,12 +252,12 @@ class Trackers(Callback):
     ) -> None:
         self._classes = {name: _tracker_class(name) for name in names}
         if len(self._classes) < len(names):
-            raise ConfigError(refusal("trackers", "named once each", list(names), "Leave out the repeated one."))
+            raise ConfigError(refusal("trackers", _("named once each"), list(names), _("Leave out the repeated one.")))
         self._options = dict(options or {})
         for name in self._options:
             if name not in self._classes:
-                advice = "Name the tracker too, or leave them out."
-                raise ConfigError(refusal("options", f"of the trackers {list(names)}", name, advice))
+                advice = _("Name the tracker too, or leave them out.")
+                raise ConfigError(refusal("options", _("of the trackers {names}", names=list(names)), name, advice))
         self._folder, self._project = Path(folder), project
         self._say = say or _say_to_stderr
         self._running: dict[str, Any] = {}
@@ -282,8 +283,8 @@ class Trackers(Callback):
                     if not known:  # TensorBoard has the settings of the run it goes on with
                         tracker.store_init_configuration(_flat(header["config"]))
             except Exception as error:
-                advice = f"It failed: {_line(error)}. Set it up, or leave it out."
-                raise RunError(refusal("tracker", "one that can be started", name, advice)) from error
+                advice = _("It failed: {line}. Set it up, or leave it out.", line=_line(error))
+                raise RunError(refusal("tracker", _("one that can be started"), name, advice)) from error
 
     def on_update(self, record: Mapping[str, Any]) -> None:
         """Send an update's numbers."""
@@ -356,7 +357,12 @@ def _tracker_class(name: str) -> Any:
     known = tracking.LOGGER_TYPE_TO_CLASS
     if name not in known:
         raise ConfigError(
-            refusal("tracker", f"one that Accelerate knows ({', '.join(sorted(known))})", name, "Pick one.")
+            refusal(
+                "tracker",
+                _("one that Accelerate knows ({known})", known=joined(", ", sorted(known))),
+                name,
+                _("Pick one."),
+            )
         )
     own = [str(kind) for kind in LoggerType]  # others were registered by the user, who has them
     if name in own and LoggerType(name) not in tracking.get_available_trackers():

@@ -27,6 +27,7 @@ import torch
 
 from preheat.errors import RunError, refusal
 from preheat.lab.training.records import read_json, write_json
+from preheat.messages import _
 
 # --- Checkpoints -----------------------------------------------------------------------------------------------------
 
@@ -97,7 +98,14 @@ class Checkpoints:
         earlier = [kept.name for kept in self.all() if kept != path]
         kept = f"{earlier[-1]} is intact" if earlier else "there is none before it"
         reason = str(error).split("\n")[0]
-        return RunError(f"checkpoint {path} cannot be written: {reason}. {kept}: mend that and go on with --resume.")
+        return RunError(
+            _(
+                "checkpoint {path} cannot be written: {reason}. {kept}: mend that and go on with --resume.",
+                path=path,
+                reason=reason,
+                kept=kept,
+            )
+        )
 
     def newest(self) -> tuple[Path | None, list[Damage]]:
         """The newest complete checkpoint a run can go on from, and the newer ones that are not."""
@@ -121,10 +129,14 @@ class Checkpoints:
         path = self.run / name
         if not path.is_dir() or path not in self.all():
             known = ", ".join(one.name for one in self.all()) or "none"
-            raise RunError(refusal("checkpoint", f"one of {self.run}", name, f"There are: {known}."))
+            raise RunError(
+                refusal("checkpoint", _("one of {run}", run=self.run), name, _("There are: {known}.", known=known))
+            )
         problem = damage(path) or (_missing_state(path) if resumable else None)
         if problem:
-            raise RunError(refusal("checkpoint", "complete and undamaged", f"{path}, {problem}", "Name another one."))
+            raise RunError(
+                refusal("checkpoint", _("complete and undamaged"), f"{path}, {problem}", _("Name another one."))
+            )
         return path
 
     def clear(self) -> None:

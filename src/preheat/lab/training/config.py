@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal, unknown_name
 from preheat.lab.training.settings import SETTINGS, Settings
+from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Schedule, untuned_warmup
 from preheat.schedule.named import is_text, read_schedule, refuse_reserved, schedule_name, takes_warmup
@@ -132,25 +133,29 @@ def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
     """Settings that are right each, and not together."""
     problems = []
     if config.width % config.heads:
-        problems.append(refusal("width", f"a multiple of heads={config.heads}", config.width, "Change one of them."))
+        problems.append(
+            refusal(
+                "width", _("a multiple of heads={heads}", heads=config.heads), config.width, _("Change one of them.")
+            )
+        )
     if config.lm_weight and config.head != "double":
-        advice = "Take --head double: the other has no language-model head."
-        problems.append(refusal("lm_weight", f"0 with head={config.head!r}", config.lm_weight, advice))
+        advice = _("Take --head double: the other has no language-model head.")
+        problems.append(refusal("lm_weight", _("0 with head={head!r}", head=config.head), config.lm_weight, advice))
     # Said, and not only there: batch_size has a default.
     if config.batch_tokens is not None and "batch_size" in config.model_fields_set:
-        advice = "Give one of them: the number of texts, or of tokens."
-        problems.append(refusal("batch_tokens", "given without batch_size", config.batch_tokens, advice))
+        advice = _("Give one of them: the number of texts, or of tokens.")
+        problems.append(refusal("batch_tokens", _("given without batch_size"), config.batch_tokens, advice))
     if config.batch_tokens is not None and config.batch_tokens < config.max_tokens:
-        advice = "The longest text has to fit."
-        rule = f"at least max_tokens={config.max_tokens}"
+        advice = _("The longest text has to fit.")
+        rule = _("at least max_tokens={max_tokens}", max_tokens=config.max_tokens)
         problems.append(refusal("batch_tokens", rule, config.batch_tokens, advice))
     if config.norm == "post" and (config.pretrained or config.head == "double"):
-        advice = "It is of the small model with a sequence head."
+        advice = _("It is of the small model with a sequence head.")
         together = f"norm='post' with model={config.model!r}, head={config.head!r}"
-        problems.append(refusal("norm", "'pre' for any other model or head", together, advice))
+        problems.append(refusal("norm", _("'pre' for any other model or head"), together, advice))
     problems += _settings_of_other_data(config)
     if config.angles and not config.measure_every:
-        problems.append(refusal("angles", "false with measure_every=0", True, "Measure at some updates."))
+        problems.append(refusal("angles", _("false with measure_every=0"), True, _("Measure at some updates.")))
     return problems
 
 
@@ -161,7 +166,7 @@ def _settings_of_other_data(config: TrainConfig) -> list[str]:
         names, advice = _FILE_SETTINGS, "It is about the rows of a file, and these are made: leave it out."
     said = {name: getattr(config, name) for name in names}
     return [
-        refusal(name, f"left out with data={config.data!r}", value, advice)
+        refusal(name, _("left out with data={data!r}", data=config.data), value, advice)
         for name, value in said.items()
         if value != TrainConfig.model_fields[name].default
     ]
@@ -173,12 +178,14 @@ def read_table(path: Path, name: str, each: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError(refusal(name, "a file", str(path), "There is no such file.")) from None
+        raise ConfigError(refusal(name, _("a file"), str(path), _("There is no such file."))) from None
     except (ValueError, OSError) as error:  # both parsers' errors are ValueErrors
         kind = "JSON" if path.suffix == ".json" else "TOML"
-        raise ConfigError(f"{path}: cannot be read as {kind}: {error}") from None
+        raise ConfigError(_("{path}: cannot be read as {kind}: {error}", path=path, kind=kind, error=error)) from None
     if not isinstance(data, dict):
-        raise ConfigError(refusal(name, "a table of keys and values", str(path), f"Write one key {each}."))
+        raise ConfigError(
+            refusal(name, _("a table of keys and values"), str(path), _("Write one key {each}.", each=each))
+        )
     return data
 
 
@@ -186,10 +193,10 @@ def _sentence(error: Any, values: Mapping[str, Any]) -> str:
     """One pydantic error as one of our sentences."""
     key = ".".join(str(part) for part in error["loc"] if not _is_branch(part, values))
     if error["type"] == "extra_forbidden":
-        return unknown_name("key", "a setting of a run", key, TrainConfig.model_fields)
+        return unknown_name("key", _("a setting of a run"), key, TrainConfig.model_fields)
     rule = error["msg"].removeprefix("Input should be ")
     if error["type"] == "too_short":
-        rule = f"a list of {error['ctx']['min_length']} or more"
+        rule = _("a list of {min_length} or more", min_length=error["ctx"]["min_length"])
     return refusal(key, rule, error["input"], SETTINGS[str(error["loc"][0])].help)
 
 

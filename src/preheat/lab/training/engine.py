@@ -21,6 +21,7 @@ from preheat.errors import ConfigError, refusal
 from preheat.lab.data.batches import Batch
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.processes import sum_over
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.torch import Scheduler
 
@@ -69,8 +70,8 @@ class Engine:
     ) -> None:
         self.config, self.accelerator, self.checked = config, accelerator, checked
         if config.critical_every and accelerator.is_fsdp2:
-            advice = "Trial weights cannot be put where the shards are gathered from: use DDP, or leave it out."
-            raise ConfigError(refusal("critical_every", "0 for a sharded model", config.critical_every, advice))
+            advice = _("Trial weights cannot be put where the shards are gathered from: use DDP, or leave it out.")
+            raise ConfigError(refusal("critical_every", _("0 for a sharded model"), config.critical_every, advice))
         self._kind = type(model)
         # The keys and values of a cache for generation would be built in vain at every update.
         model.config.use_cache = False
@@ -222,7 +223,7 @@ class Engine:
         weights = [weight for group in self.scheduler.optimizer.param_groups for weight in group["params"]]
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in load_file(folder / "optimizer.safetensors").items():
-            index, _, key = name.partition(".")
+            index, _unused, key = name.partition(".")
             # Sharded weights have sharded moments; the step counter has another shape and stays whole.
             like = weights[int(index)]
             if isinstance(like, DTensor) and value.shape == like.shape:

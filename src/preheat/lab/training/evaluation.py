@@ -23,6 +23,7 @@ from preheat.lab.data.batches import Batch
 from preheat.lab.data.rows import Row
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.folder import RunFolder
+from preheat.messages import _, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Classifier:
         """The class of each text, in order; empty texts are refused."""
         for number, text in enumerate(texts, 1):
             if not text.strip():
-                raise ConfigError(refusal(f"text {number}", "text that is not empty", text, "Leave it out."))
+                raise ConfigError(refusal(f"text {number}", _("text that is not empty"), text, _("Leave it out.")))
         guesses = []
         rows = self._outputs(texts, [0] * len(texts)).logits.softmax(dim=-1).tolist() if texts else []
         for text, row in zip(texts, rows, strict=True):
@@ -186,8 +187,8 @@ class Classifier:
         data = load_data(self.config)
         # Scores on other rows would be read as if they could be compared with the run's.
         if data.fingerprint != self._fingerprint:
-            advice = "Restore the rows the run was trained with, or score other data with evaluate_rows()."
-            raise DataError(refusal("data", "the rows of the run", data.summary(), advice))
+            advice = _("Restore the rows the run was trained with, or score other data with evaluate_rows().")
+            raise DataError(refusal("data", _("the rows of the run"), data.summary(), advice))
         return self.evaluate_rows(data.split(split))
 
     def evaluate_rows(self, rows: Sequence[Row]) -> Scores:
@@ -195,6 +196,6 @@ class Classifier:
         index = {label: number for number, label in enumerate(self.classes)}
         for row in rows:
             if row.label not in index:
-                advice = f"The run knows {', '.join(self.classes)}."
-                raise DataError(refusal(f"{row.where}: label", "a class of the run", row.label, advice))
+                advice = _("The run knows {classes}.", classes=joined(", ", self.classes))
+                raise DataError(refusal(f"{row.where}: label", _("a class of the run"), row.label, advice))
         return self._outputs([row.text for row in rows], [index[row.label] for row in rows]).scores()

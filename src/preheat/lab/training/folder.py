@@ -20,6 +20,7 @@ from preheat.lab.training.checkpoints import Checkpoints, damage, updates_of
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.lock import LOCK, FolderLock
 from preheat.lab.training.records import EVALUATIONS, EVENTS, RECORDS, keep_lines, read_json, read_lines, write_json
+from preheat.messages import _, joined
 
 FORMAT = 2
 _HEADER = "config.json"
@@ -41,19 +42,19 @@ class RunFolder:
         if not self.path.exists():
             return
         if not self.path.is_dir():
-            raise RunError(refusal("out", "a folder", str(self.path), "Name another one."))
+            raise RunError(refusal("out", _("a folder"), str(self.path), _("Name another one.")))
         # What a killed process left of a write is nobody's: it does not make a folder used.
         content = {entry.name for entry in self.path.iterdir() if not unfinished(entry.name)} - {LOCK}
         if not content:
             return
         if not force:
-            advice = "Name another folder, go on with --resume, or start over with --force."
-            raise RunError(refusal("out", "a new or empty folder", str(self.path), advice))
+            advice = _("Name another folder, go on with --resume, or start over with --force.")
+            raise RunError(refusal("out", _("a new or empty folder"), str(self.path), advice))
         # --force is for a run of ours and takes nothing else away: a typing error must not cost anything else.
         foreign = content - set(_FILES) - self._checkpoint_names() if _HEADER in content else content
         if foreign:
-            advice = f"It holds {', '.join(sorted(foreign))}: remove it yourself."
-            raise RunError(refusal("out", "an earlier run's folder", str(self.path), advice))
+            advice = _("It holds {foreign}: remove it yourself.", foreign=joined(", ", sorted(foreign)))
+            raise RunError(refusal("out", _("an earlier run's folder"), str(self.path), advice))
 
     def lock(self) -> FolderLock:
         """Holds the folder for one run while it is entered."""
@@ -85,15 +86,29 @@ class RunFolder:
     def header(self) -> dict[str, Any]:
         """What :meth:`write_header` wrote."""
         if not (self.path / _HEADER).is_file():
-            raise RunError(refusal("run", "a folder that preheat train wrote", str(self.path), f"It has no {_HEADER}."))
+            raise RunError(
+                refusal(
+                    "run",
+                    _("a folder that preheat train wrote"),
+                    str(self.path),
+                    _("It has no {HEADER}.", HEADER=_HEADER),
+                )
+            )
         try:
             header: dict[str, Any] = read_json(self.path / _HEADER)
         except ValueError as error:
-            advice = "Restore the file, or start a new run."
-            raise RunError(refusal("run", f"a folder whose {_HEADER} can be read", str(error), advice)) from None
+            advice = _("Restore the file, or start a new run.")
+            raise RunError(
+                refusal("run", _("a folder whose {HEADER} can be read", HEADER=_HEADER), str(error), advice)
+            ) from None
         if header.get("format") != FORMAT:
             raise RunError(
-                refusal("run", f"of format {FORMAT}", header.get("format"), "Use the release that wrote it.")
+                refusal(
+                    "run",
+                    _("of format {FORMAT}", FORMAT=FORMAT),
+                    header.get("format"),
+                    _("Use the release that wrote it."),
+                )
             )
         return header
 
@@ -117,8 +132,8 @@ class RunFolder:
         """
         there = self.checkpoints.all()
         if not there:
-            advice = "The run ended before its first checkpoint: go on with --resume."
-            raise RunError(refusal("run", "one with a checkpoint", str(self.path), advice))
+            advice = _("The run ended before its first checkpoint: go on with --resume.")
+            raise RunError(refusal("run", _("one with a checkpoint"), str(self.path), advice))
         if name == "best":
             best = self.best()
             # Of the best evaluation the checkpoint may have been removed by hand: the newest stands in.
@@ -129,8 +144,8 @@ class RunFolder:
         problem = damage(path)
         if problem:
             whole = [one.name for one in there if damage(one) is None]
-            advice = f"Undamaged: {', '.join(whole)}." if whole else "No other one is left."
-            raise RunError(refusal(f"the {name} checkpoint", "undamaged", f"{path}, {problem}", advice))
+            advice = _("Undamaged: {whole}.", whole=joined(", ", whole)) if whole else _("No other one is left.")
+            raise RunError(refusal(f"the {name} checkpoint", _("undamaged"), f"{path}, {problem}", advice))
         return path
 
     def keep_until(self, updates: int) -> None:

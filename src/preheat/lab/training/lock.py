@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from preheat.errors import RunError, refusal
+from preheat.messages import _
 
 try:
     import fcntl
@@ -62,7 +63,7 @@ class FolderLock:
             return self._enter()
         except OSError as error:
             rule, place = "a folder that can be written to", f"{self.path.parent}: {error.strerror}"
-            raise RunError(refusal("out", rule, place, "Name another one.")) from error
+            raise RunError(refusal("out", rule, place, _("Name another one."))) from error
 
     def _enter(self) -> Self:
         self._make()
@@ -123,8 +124,10 @@ class FolderLock:
             return False
 
     def _refusal(self, holder: str) -> RunError:
-        advice = "Wait for it, stop it, or name another folder."
-        return RunError(refusal("out", "a folder that no other run is using", f"{self.path.parent}, {holder}", advice))
+        advice = _("Wait for it, stop it, or name another folder.")
+        return RunError(
+            refusal("out", _("a folder that no other run is using"), f"{self.path.parent}, {holder}", advice)
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

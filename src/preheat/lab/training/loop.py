@@ -34,6 +34,7 @@ from preheat.lab.training.processes import from_main, gather_objects, sum_over, 
 from preheat.lab.training.records import read_json, read_run, write_json
 from preheat.lab.training.report import loss_figure, rate_figure, write_run_report
 from preheat.lab.training.run_logger import RunLogger, StopRequest
+from preheat.messages import _
 from preheat.view import to_image
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Measuring:
         """Keep a copy of the weights, if this update is one to measure."""
         # A copy of every weight: only where something is due.
         due = _due(update, self.config.measure_every) or _due(update, self.config.critical_every)
-        self._before = [weight.detach().clone() for _, weight in self.named] if due else None
+        self._before = [weight.detach().clone() for _unused, weight in self.named] if due else None
 
     def after(self, update: int, batches: Sequence[Batch], lr: float) -> dict[str, Any]:
         """What is due after this update, which was made of these batches at this learning rate; or nothing.
@@ -83,12 +84,12 @@ class Measuring:
 
     @torch.no_grad()
     def _moves(self, before: list[torch.Tensor]) -> dict[str, Any]:
-        after = [weight.detach() for _, weight in self.named]
+        after = [weight.detach() for _unused, weight in self.named]
         moved = _norm(torch._foreach_sub(after, before))
         moves: dict[str, Any] = {"update_ratio": moved / _norm(before)}
         if self.config.angles:
             pairs = zip(self.named, before, after, strict=True)
-            moves["angles"] = {name: _angle(old, new) for (name, _), old, new in pairs if new.ndim > 1}
+            moves["angles"] = {name: _angle(old, new) for (name, _unused), old, new in pairs if new.ndim > 1}
         return moves
 
     def _loss(self, _model: Any, batches: Sequence[Batch]) -> torch.Tensor:
@@ -272,8 +273,10 @@ class Run:
             clipped = bool(self.config.clip) and norm > self.config.clip
             spike = self.logger.update({**record, "loss": loss, "grad_norm": norm, "clipped": clipped})
             if spike is not None and self.config.spikes == "stop":
-                advice = "Lower the learning rate, or warm up for longer; --spikes record goes on."
-                raise RunError(refusal("loss", f"near the usual {spike.usual:.4g}", round(loss, 4), advice))
+                advice = _("Lower the learning rate, or warm up for longer; --spikes record goes on.")
+                raise RunError(
+                    refusal("loss", _("near the usual {usual:.4g}", usual=spike.usual), round(loss, 4), advice)
+                )
 
     def _not_made(self, outcome: Outcome, rows: list[int]) -> None:
         """An update whose numbers were bad: the end, or an event."""
@@ -286,16 +289,24 @@ class Run:
         if self.config.bad_numbers == "stop":
             raise error
         if self._skipped >= _MOST_SKIPPED:
-            raise BadNumbersError(f"{error} So were {_MOST_SKIPPED} updates in succession, all skipped.")
+            raise BadNumbersError(
+                _(
+                    "{error} So were {MOST_SKIPPED} updates in succession, all skipped.",
+                    error=error,
+                    MOST_SKIPPED=_MOST_SKIPPED,
+                )
+            )
         self.logger.event("skip", update, str(error), rows=rows)
 
     def _bad_numbers(self, update: int, outcome: Outcome, rows: list[int]) -> BadNumbersError:
         where = [self.parts.data.train[row].where for row in rows]
         shown = ", ".join(where[:8]) + (f" and {len(where) - 8} more" if len(where) > 8 else "")
         numbers = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
-        advice = "The update was not made and nothing of it is saved; lower the rate or look at the rows."
+        advice = _("The update was not made and nothing of it is saved; lower the rate or look at the rows.")
         rows_of = f"rows {', '.join(map(str, rows[:8]))}{'...' if len(rows) > 8 else ''} ({shown})"
-        return BadNumbersError(refusal(f"update {update}", "made of finite numbers", f"{numbers}; {rows_of}", advice))
+        return BadNumbersError(
+            refusal(f"update {update}", _("made of finite numbers"), f"{numbers}; {rows_of}", advice)
+        )
 
     # --- between updates -------------------------------------------------------------------------------------------
 
@@ -329,7 +340,15 @@ class Run:
         self._save()
         self.logger.event("stop", self.position, f"asked by {asked}")
         how = f"go on with: preheat train --resume --out {self.folder.path}"
-        raise RunStoppedError(f"stopped by {asked} after update {self.position} of {self.total}, saved; {how}")
+        raise RunStoppedError(
+            _(
+                "stopped by {asked} after update {position} of {total}, saved; {how}",
+                asked=asked,
+                position=self.position,
+                total=self.total,
+                how=how,
+            )
+        )
 
     def _close_epoch(self) -> None:
         """Save, then evaluate what was saved, then make room: a stop in between loses nothing."""
@@ -386,8 +405,8 @@ class Run:
 
     def _refuse_bad_weights(self) -> None:
         if not self.engine.is_finite():
-            advice = "It is not saved; go on from the checkpoint before with --resume and a lower rate."
-            raise BadNumbersError(refusal("weights", "finite numbers", f"others at update {self.position}", advice))
+            advice = _("It is not saved; go on from the checkpoint before with --resume and a lower rate.")
+            raise BadNumbersError(refusal("weights", _("finite numbers"), f"others at update {self.position}", advice))
 
     def finish(self) -> dict[str, Any]:
         """Score the best checkpoint on the test split, draw the pictures and write result and report."""

@@ -45,6 +45,7 @@ from transformers.utils import logging as hf_logging
 from preheat.errors import ConfigError, refusal
 from preheat.lab.data.token_cache import TokenCache, content_key
 from preheat.lab.training.config import TrainConfig
+from preheat.messages import _
 
 # As configurations of transformers name their probabilities: attn_pdrop, hidden_dropout_prob, dropout, ...
 _DROPOUT = re.compile(r"dropout|pdrop")
@@ -85,9 +86,9 @@ def build_model(
     if config.pretrained:
         settings = _load(AutoConfig, config.model, **labels, pad_token_id=tokenizer.pad_token_id)
         if config.head == "double" and settings.model_type != "gpt2":
-            advice = "Take --head sequence for other models."
+            advice = _("Take --head sequence for other models.")
             raise ConfigError(
-                refusal("head", "'sequence' for a model that is not a GPT-2", settings.model_type, advice)
+                refusal("head", _("'sequence' for a model that is not a GPT-2"), settings.model_type, advice)
             )
         _set_dropout(settings, config.dropout)
         kind = _head(config.head, settings.model_type)
@@ -128,8 +129,10 @@ def _set_dropout(settings: Any, share: float | None) -> None:
         return
     names = [name for name, value in vars(settings).items() if _DROPOUT.search(name) and value is not None]
     if not names:
-        advice = "Leave it out for this model."
-        raise ConfigError(refusal("dropout", f"left out: a {settings.model_type} names none", share, advice))
+        advice = _("Leave it out for this model.")
+        raise ConfigError(
+            refusal("dropout", _("left out: a {model_type} names none", model_type=settings.model_type), share, advice)
+        )
     for name in names:
         setattr(settings, name, share)
 
@@ -189,8 +192,10 @@ def _load(kind: Any, name: str, **options: Any) -> Any:
             return kind.from_pretrained(name, local_files_only=local, **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
-        advice = f"Loading failed: {reason}"
-        raise ConfigError(refusal("model", "a local folder or a hub name that can be loaded", name, advice)) from error
+        advice = _("Loading failed: {reason}", reason=reason)
+        raise ConfigError(
+            refusal("model", _("a local folder or a hub name that can be loaded"), name, advice)
+        ) from error
 
 
 def _train_bpe(texts: Sequence[str], vocabulary: int) -> str:
@@ -372,7 +377,7 @@ class PostNormGPT2Block(GPT2Block):
     ) -> Any:
         """As a block of GPT-2; with ``token`` of shape (texts,) for those tokens alone: shape (texts, width)."""
         if token is None:
-            attended, _ = self.attn(hidden_states, cache, attention_mask=attention_mask)
+            attended, _unused = self.attn(hidden_states, cache, attention_mask=attention_mask)
             summed = self.ln_1(hidden_states + attended)
         else:
             rows = torch.arange(len(hidden_states), device=hidden_states.device)

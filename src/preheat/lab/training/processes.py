@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ConfigError, RunError, refusal
+from preheat.messages import _
 
 if TYPE_CHECKING:
     import torch
@@ -45,8 +46,8 @@ def start_accelerator(config: TrainConfig) -> Accelerator:
     kind = accelerator.distributed_type.value
     # What steps the optimizer itself cannot be stopped before an update, nor looked at before it.
     if kind in ("DEEPSPEED", "MEGATRON_LM") or (kind == "FSDP" and not accelerator.is_fsdp2):
-        advice = "Choose MULTI_GPU, MULTI_CPU or FSDP with fsdp_version: 2 in accelerate's configuration."
-        raise RunError(refusal("distributed_type", "one whose optimizer is stepped by the loop", kind, advice))
+        advice = _("Choose MULTI_GPU, MULTI_CPU or FSDP with fsdp_version: 2 in accelerate's configuration.")
+        raise RunError(refusal("distributed_type", _("one whose optimizer is stepped by the loop"), kind, advice))
     return accelerator
 
 
@@ -105,7 +106,7 @@ def choose_precision(wanted: str) -> str:
 
     cuda = torch.cuda.is_available()
     if wanted == "fp16" and not cuda:
-        raise ConfigError(refusal("precision", "fp32, bf16 or auto without a GPU", wanted, "fp16 needs CUDA."))
+        raise ConfigError(refusal("precision", _("fp32, bf16 or auto without a GPU"), wanted, _("fp16 needs CUDA.")))
     if wanted != "auto":
         return wanted
     if cuda:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from preheat.errors import RunError, refusal
 from preheat.files import replacing
+from preheat.messages import _, joined
 from preheat.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -179,15 +180,17 @@ def read_run(path: Path) -> RunData:
 def _header(path: Path) -> dict[str, Any]:
     file = path / "config.json"
     if not file.is_file():
-        raise RunError(refusal("run", "a folder that preheat train wrote", str(path), "It has no config.json."))
+        raise RunError(refusal("run", _("a folder that preheat train wrote"), str(path), _("It has no config.json.")))
     header: dict[str, Any] = _json(file)
     if header.get("format") != FORMAT:
-        advice = "Use the release that wrote it."
-        raise RunError(refusal("run", f"of format {FORMAT}", header.get("format"), advice))
+        advice = _("Use the release that wrote it.")
+        raise RunError(refusal("run", _("of format {FORMAT}", FORMAT=FORMAT), header.get("format"), advice))
     missing = [key for key in _HEADER if key not in header]
     if missing:
-        advice = f"It lacks {', '.join(missing)}: restore the file."
-        raise RunError(refusal(f"{file}", f"a header with {', '.join(_HEADER)}", sorted(header), advice))
+        advice = _("It lacks {missing}: restore the file.", missing=joined(", ", missing))
+        raise RunError(
+            refusal(f"{file}", _("a header with {HEADER}", HEADER=joined(", ", _HEADER)), sorted(header), advice)
+        )
     return header
 
 
@@ -195,7 +198,9 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RunError(f"{path}: cannot be read as JSON: {error}. Restore the file.") from None
+        raise RunError(
+            _("{path}: cannot be read as JSON: {error}. Restore the file.", path=path, error=error)
+        ) from None
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -209,9 +214,16 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 record = json.loads(line.decode())
             except ValueError as error:
-                raise RunError(f"{path}, line {number}: cannot be read as JSON: {error}. Restore the file.") from None
+                raise RunError(
+                    _(
+                        "{path}, line {number}: cannot be read as JSON: {error}. Restore the file.",
+                        path=path,
+                        number=number,
+                        error=error,
+                    )
+                ) from None
             if not isinstance(record, dict):
-                raise RunError(refusal(f"{path}, line {number}", "an object", record, "Restore the file."))
+                raise RunError(refusal(f"{path}, line {number}", _("an object"), record, _("Restore the file.")))
             yield record
 
 
@@ -233,8 +245,8 @@ def _records(path: Path) -> tuple[dict[str, Column], dict[str, tuple[Column, Col
                 at.append(update)
                 lrs.append(_NAN if lr is None else lr)
         except (KeyError, TypeError, AttributeError):
-            advice = "Restore the file."
-            raise RunError(refusal(f"{path}, line {number}", "the record of an update", record, advice)) from None
+            advice = _("Restore the file.")
+            raise RunError(refusal(f"{path}, line {number}", _("the record of an update"), record, advice)) from None
     plain = {name: np.array(column) for name, column in columns.items()}
     for values in plain.values():
         values[np.isinf(values)] = np.nan

@@ -17,6 +17,7 @@ from preheat.files import replacing
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.records import RunData, read_run
 from preheat.lab.training.settings import SETTINGS
+from preheat.messages import _
 from preheat.view import report as words
 from preheat.view.figure import (
     COLORS,
@@ -124,8 +125,10 @@ def by_class(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> list
     many = len(classes)
     if [len(row) for row in confusion] != [many] * many:
         shape = f"{len(confusion)} rows of {sorted({len(row) for row in confusion})}"
-        advice = "Restore result.json, or remove confusion from it."
-        raise RunError(refusal("confusion", f"{many} rows of {many} counts, one for each class", shape, advice))
+        advice = _("Restore result.json, or remove confusion from it.")
+        raise RunError(
+            refusal("confusion", _("{many} rows of {many} counts, one for each class", many=many), shape, advice)
+        )
     return [
         ClassScores(name, sum(confusion[index]), sum(row[index] for row in confusion), confusion[index][index])
         for index, name in enumerate(classes)
@@ -537,7 +540,7 @@ def _tiles(run: RunData) -> list[tuple[str, str, str]]:
 
 def _sum(run: RunData, name: str) -> float | None:
     """The sum of what is recorded; None where nothing is."""
-    _, values = run.numbers(name)
+    _unused, values = run.numbers(name)
     return float(values.sum()) if len(values) else None
 
 
@@ -545,7 +548,7 @@ def _speed(run: RunData) -> str:
     """Tokens a second, in words."""
     import numpy as np
 
-    _, speeds = run.numbers("tokens_per_second")
+    _unused, speeds = run.numbers("tokens_per_second")
     if not len(speeds):
         return f"Tokens a second: {NOT_RECORDED}."
     slow, usual, fast = (number(part, 3) for part in np.quantile(speeds, [0.05, 0.5, 0.95]))

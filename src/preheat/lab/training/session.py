@@ -34,6 +34,7 @@ from preheat.lab.training.parts import Beginning, Parts, environment, order_of, 
 from preheat.lab.training.processes import is_main, start_accelerator
 from preheat.lab.training.records import read_json
 from preheat.lab.training.run_logger import StopRequest
+from preheat.messages import _
 
 if TYPE_CHECKING:
     import torch
@@ -178,8 +179,8 @@ class Changes:
     def _refuse_built(self) -> None:
         built = [f"{key}: {words}" for key, words in self.differing.items() if key in _BUILT]
         if built:
-            advice = "The checkpoint's weights were made with them: leave them out, or start a new run."
-            raise ConfigError(refusal("settings of the model", "the saved ones", "; ".join(built), advice))
+            advice = _("The checkpoint's weights were made with them: leave them out, or start a new run.")
+            raise ConfigError(refusal("settings of the model", _("the saved ones"), "; ".join(built), advice))
 
     def add_outside(self, name: str, saved: Any, now: Any, on_conflict: OnConflict | None) -> None:
         """Compare something that is no setting, and that nobody can put back: rows, processes, a function."""
@@ -187,8 +188,8 @@ class Changes:
             return
         words = _both(saved, now)
         if on_conflict == "saved":
-            advice = f"Give the run its own {name} again, or say --on-conflict new."
-            raise ConfigError(refusal(name, "the saved one, which is to be taken", words, advice))
+            advice = _("Give the run its own {name} again, or say --on-conflict new.", name=name)
+            raise ConfigError(refusal(name, _("the saved one, which is to be taken"), words, advice))
         self.differing[name] = words
 
     def refuse_undecided(self, on_conflict: OnConflict | None) -> None:
@@ -196,9 +197,12 @@ class Changes:
         if self.differing and on_conflict is None:
             lines = "".join(f"\n  {key}: {words}" for key, words in self.differing.items())
             raise ConfigError(
-                f"a resumed run must go on with what it was saved with; got{lines}\n"
-                "Say which side is taken: --on-conflict saved goes on as before,"
-                " --on-conflict new changes the run from its next update on."
+                _(
+                    "a resumed run must go on with what it was saved with; got{lines}\nSay which side is "
+                    "taken: --on-conflict saved goes on as before, --on-conflict new changes the run "
+                    "from its next update on.",
+                    lines=lines,
+                )
             )
 
     @property
@@ -251,8 +255,8 @@ class _Start:
             for one in damaged:
                 self.say(f"skipped {one}")
             if path is None and damaged:
-                advice = "None can be gone on from: restore one, or start over with --force."
-                raise RunError(refusal("out", "a run with an undamaged checkpoint", str(self.folder.path), advice))
+                advice = _("None can be gone on from: restore one, or start over with --force.")
+                raise RunError(refusal("out", _("a run with an undamaged checkpoint"), str(self.folder.path), advice))
         if path is None:
             self.say("no checkpoint yet: the run starts over")
             saved = self.folder.config()
@@ -286,7 +290,7 @@ class _Start:
             self.changes.refuse_undecided(self.on_conflict)
             return
         if list(data.classes) != state["classes"]:
-            advice = "The checkpoint scores these; start a new run for others."
+            advice = _("The checkpoint scores these; start a new run for others.")
             raise ConfigError(refusal("classes", ", ".join(state["classes"]), ", ".join(data.classes), advice))
         pairs = {
             "data": (state["data"], data.fingerprint),
@@ -417,8 +421,10 @@ def train_stretch(
         begun = run.position
         # After assembling: only then is the run's total known.
         if not begun < until <= run.total:
-            advice = "It is the number of updates completed at the end."
-            raise RunError(refusal("until", f"above {begun} and at most {run.total}", until, advice))
+            advice = _("It is the number of updates completed at the end.")
+            raise RunError(
+                refusal("until", _("above {begun} and at most {total}", begun=begun, total=run.total), until, advice)
+            )
         with run.logger:
             run.logger.begin(run.parts.header(), run.position)
             scores = run.stretch(until, save=save)

@@ -22,6 +22,7 @@ from preheat.auditing.audits import audit
 from preheat.auditing.logs import Log, read_log
 from preheat.auditing.report import audit_figure, audit_html, logged_figure, recognized_figure, recognized_page
 from preheat.errors import ConfigError, PreheatError, refusal
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.named import get_schedule, usual_warmup
 from preheat.studio.charts import chart, told
@@ -146,8 +147,10 @@ def _plan(asked: Asked, updates: int | None, lr: float | None) -> Schedule:
     if in_words(words):
         return parse_foreign(words)
     if updates is None:
-        advice = "Say how many, or write the plan in words."
-        raise ConfigError(refusal("updates", f"given for {words!r}, which the log does not say", None, advice))
+        advice = _("Say how many, or write the plan in words.")
+        raise ConfigError(
+            refusal("updates", _("given for {words!r}, which the log does not say", words=words), None, advice)
+        )
     warmup = usual_warmup(words, asked.warmup.strip() or None)
     return get_schedule(words, warmup=warmup, total=updates, lr=1.0 if lr is None else lr)
 
@@ -174,9 +177,9 @@ def _number(name: str, text: str, kind: Any) -> Any:
     try:
         value = kind(word)
     except ValueError:
-        raise ConfigError(refusal(name, "a number", word[:80], "Correct it.")) from None
+        raise ConfigError(refusal(name, _("a number"), word[:80], _("Correct it."))) from None
     if name == "updates" and not 1 <= value <= MOST_UPDATES:
-        raise ConfigError(refusal(name, f"1 to {MOST_UPDATES}", value, "Correct it."))
+        raise ConfigError(refusal(name, _("1 to {MOST_UPDATES}", MOST_UPDATES=MOST_UPDATES), value, _("Correct it.")))
     return value
 
 

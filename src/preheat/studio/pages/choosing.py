@@ -16,6 +16,7 @@ from nicegui import ui
 from preheat.errors import RunError, refusal
 from preheat.lab.studies.folder import STAGES, STUDY
 from preheat.lab.training.records import RECORDS
+from preheat.messages import _
 from preheat.studio.frame import Visit, text
 
 # A folder of projects, each with a folder of runs, is three deep.
@@ -30,12 +31,12 @@ def inside(folder: Path, name: str) -> Path:
     Raises:
         RunError: for a name that leads out of it, also by a link.
     """
-    advice = "Choose one on its page."
+    advice = _("Choose one on its page.")
     if not name or "\0" in name or len(name) > 1000:
-        raise RunError(refusal("name", "that of a folder", name[:80], advice))
+        raise RunError(refusal("name", _("that of a folder"), name[:80], advice))
     place = (folder / name).resolve()
     if not place.is_relative_to(folder.resolve()):
-        raise RunError(refusal("name", "that of a folder inside the one served", name[:80], advice))
+        raise RunError(refusal("name", _("that of a folder inside the one served"), name[:80], advice))
     return place
 
 
@@ -64,7 +65,7 @@ def _newest(folder: Path, places: Iterable[Path], holds: str) -> list[str]:
 
 def _folders(folder: Path) -> Iterator[Path]:
     """``folder`` and those below it, hidden ones and links left out."""
-    for path, names, _ in islice(os.walk(folder), _MOST_LOOKED_AT):
+    for path, names, _unused in islice(os.walk(folder), _MOST_LOOKED_AT):
         place = Path(path)
         depth = len(place.relative_to(folder).parts)
         names[:] = [] if depth >= _DEEP else sorted(name for name in names if not name.startswith("."))

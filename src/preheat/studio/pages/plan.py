@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from preheat.errors import PlanError, PreheatError, refusal
+from preheat.messages import _
 from preheat.plan import CONVENTIONS, TAILS, Plan
 from preheat.studio.chinese import PLANS
 from preheat.studio.frame import Section, Visit, framed, say, text
@@ -43,17 +44,17 @@ def planned(given: Mapping[str, str]) -> tuple[Plan, str]:
     3600
     """
     values: dict[str, Any] = {}
-    for name, (_, kind, _) in _FIELDS.items():
+    for name, (_unused, kind, _unused) in _FIELDS.items():
         word = given.get(name, "").strip()
         if word and name != "warmup":
             try:
                 # People write 1,000,000; and a pasted page is not to come back whole in the refusal.
                 values[name] = kind(word.replace(",", "")[:_MOST_LETTERS])
             except ValueError:
-                raise PlanError(refusal(name, "a number", word[:_MOST_LETTERS], "Correct it.")) from None
+                raise PlanError(refusal(name, _("a number"), word[:_MOST_LETTERS], _("Correct it."))) from None
     values.setdefault("examples", None)
     if "batch_size" not in values:
-        raise PlanError(refusal("batch_size", "given", None, "Say how many rows a batch of one process has."))
+        raise PlanError(refusal("batch_size", _("given"), None, _("Say how many rows a batch of one process has.")))
     for name in ("trainer", "tail"):
         if given.get(name):
             values[name] = given[name]
@@ -80,7 +81,9 @@ class PlanPage:
         known = dict(visit.pairs)
         # Only a bare address begins with an example: in a link a field left out is empty.
         fresh = not known
-        self._given = {name: known.get(name, first if fresh else "") for name, (_, _, first) in _FIELDS.items()}
+        self._given = {
+            name: known.get(name, first if fresh else "") for name, (_unused, _unused, first) in _FIELDS.items()
+        }
         self._given |= {name: known.get(name, "") for name in ("trainer", "tail", "drop_last")}
         self._given["trainer"] = self._given["trainer"] or "plain_loop"
 
@@ -89,7 +92,7 @@ class PlanPage:
         words = self._visit.words
         with ui.element("div").classes("ph-columns"):
             with Section(words["run"], "plan"), ui.element("div").classes("ph-fields"):
-                for name, (key, kind, _) in _FIELDS.items():
+                for name, (key, kind, _unused) in _FIELDS.items():
                     field = ui.input(words[key], value=self._given[name], on_change=partial(self._set, name))
                     mode = {int: "numeric", float: "decimal"}.get(kind, "text")  # type: ignore[call-overload]
                     field.props(f"dense debounce=200 inputmode={mode}").mark(name)

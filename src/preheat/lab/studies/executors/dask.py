@@ -25,6 +25,7 @@ from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, r
 from preheat.lab.studies.folder import STUDY, StudyFolder
 from preheat.lab.studies.runs import versions
 from preheat.lab.studies.stage import Done, Task, run_stage
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -88,8 +89,8 @@ def _other_releases(known: dict[str, str]) -> str | None:
 
 def refusal_of(worker: str, misfit: str) -> str:
     """The sentence about a worker that cannot train a study."""
-    advice = "Every worker needs the study's folder at the same path, and the same releases; see docs/cluster.md."
-    return refusal(f"worker {worker}", "able to train this study", misfit, advice)
+    advice = _("Every worker needs the study's folder at the same path, and the same releases; see docs/cluster.md.")
+    return refusal(f"worker {worker}", _("able to train this study"), misfit, advice)
 
 
 def _went_wrong(study: Path, stage: str) -> bool:
@@ -147,9 +148,9 @@ class DaskCluster:
             try:
                 self._client = Client(self.address, timeout=self.patience, set_as_default=False)
             except (OSError, ValueError) as error:
-                advice = "Start it with: dask scheduler"
+                advice = _("Start it with: dask scheduler")
                 raise ConfigError(
-                    refusal("scheduler", "the address of a Dask scheduler", self.address, advice)
+                    refusal("scheduler", _("the address of a Dask scheduler"), self.address, advice)
                 ) from error
         return self._client
 
@@ -161,8 +162,10 @@ class DaskCluster:
             if time.monotonic() > limit:
                 many = len(self._all_workers())
                 there = f"{many} without it at {self.address}" if many else f"none at {self.address}"
-                advice = f"Start one with: {self._start()}"
-                raise ConfigError(refusal("workers", f"one or more with the resource {RESOURCE}", there, advice))
+                advice = _("Start one with: {start}", start=self._start())
+                raise ConfigError(
+                    refusal("workers", _("one or more with the resource {RESOURCE}", RESOURCE=RESOURCE), there, advice)
+                )
             time.sleep(0.2)
         return len(workers)
 
@@ -258,16 +261,16 @@ class DaskCluster:
         limit = time.monotonic() + self.patience
         while said.error is None and not said.skipped and self._study.result(name) is None:
             if time.monotonic() > limit:
-                advice = "Other machines have to see a file soon after it was renamed; see docs/cluster.md."
-                raise RunError(refusal("shared folder", "one that shows a stage when it is there", name, advice))
+                advice = _("Other machines have to see a file soon after it was renamed; see docs/cluster.md.")
+                raise RunError(refusal("shared folder", _("one that shows a stage when it is there"), name, advice))
             # Network file systems show a rename to other machines with a delay.
             time.sleep(0.5)
             list(self._study.stages.iterdir())  # or a network file system goes on with the answer it has kept
         return said
 
     def _gone(self) -> RunError:
-        advice = "What is done is kept; go on with preheat study resume when there is one again."
-        return RunError(refusal("scheduler", "there until the study has ended", f"{self.address}, gone", advice))
+        advice = _("What is done is kept; go on with preheat study resume when there is one again.")
+        return RunError(refusal("scheduler", _("there until the study has ended"), f"{self.address}, gone", advice))
 
     def _start(self) -> str:
         return START.replace("ADDRESS", self.address)
@@ -279,8 +282,13 @@ class DaskCluster:
         for address, worker in able.items():
             if worker["resources"][RESOURCE] != 1 or worker["nthreads"] != 1:
                 has = f"{worker['resources'][RESOURCE]:g} of {RESOURCE} and {worker['nthreads']} threads at {address}"
-                advice = f"Random numbers are a process's: start it with {self._start()}; --nworkers N starts several."
-                raise ConfigError(refusal("worker", f"one with 1 of {RESOURCE} and 1 thread", has, advice))
+                advice = _(
+                    "Random numbers are a process's: start it with {start}; --nworkers N starts several.",
+                    start=self._start(),
+                )
+                raise ConfigError(
+                    refusal("worker", _("one with 1 of {RESOURCE} and 1 thread", RESOURCE=RESOURCE), has, advice)
+                )
         return able
 
     def _all_workers(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.lab.studies.stage import Done, Task, run_stage
+from preheat.messages import _
 
 Start = Literal["fork", "spawn"]
 # Longer than the interpreter needs to shut down with torch loaded; after that it is killed.
@@ -43,7 +44,9 @@ class LocalProcesses:
     def __init__(self, processes: int | None = None, *, log: Path | None = None, start: Start | None = None) -> None:
         many = _cores() if processes is None else processes
         if type(many) is not int or many < 1:
-            raise ConfigError(refusal("processes", "a whole number >= 1", processes, "One for each core is usual."))
+            raise ConfigError(
+                refusal("processes", _("a whole number >= 1"), processes, _("One for each core is usual."))
+            )
         self.processes = many
         self._log, self._start = log, start
         self._context: Any = None
