@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from preheat.errors import RunError as RunError
     from preheat.errors import ScheduleError as ScheduleError
     from preheat.errors import StateError as StateError
+    from preheat.messages.languages import speak as speak
+    from preheat.messages.languages import tell as tell
     from preheat.plan import Plan as Plan
     from preheat.plan import scale_lr as scale_lr
     from preheat.schedule import SCHEDULE_NAMES as SCHEDULE_NAMES
@@ -137,6 +139,7 @@ _HOMES: dict[str, str] = {
         ),
         "preheat.errors",
     ),
+    **dict.fromkeys(("speak", "tell"), "preheat.messages.languages"),
 }
 
 # Drivers: modules that load their framework.

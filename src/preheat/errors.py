@@ -23,7 +23,7 @@ class PreheatError(Exception):
     """Every error preheat raises on purpose.
 
     Its text is English wherever Python shows it; the id and the arguments are for programs, and for showing it in the
-    reader's language (:func:`preheat.messages.languages.tell`).
+    reader's language (:func:`preheat.tell`).
 
     >>> error = ScheduleError(refusal("warmup", _("below {total}", total=10), 12, _("Lower it.")))
     >>> error.id, error.arguments

@@ -2,7 +2,7 @@
 
 The id is the English sentence with named gaps, as in gettext. :class:`Message` is a ``str``: its value is the English
 sentence, so that programs, logs and JSON read it as they always did; what is shown to a person goes through
-:func:`preheat.messages.languages.tell` at the edge (terminal, page, report, picture), which looks the id up in the
+:func:`preheat.tell` at the edge (terminal, page, report, picture), which looks the id up in the
 reader's language.
 
 >>> from preheat.messages import _
