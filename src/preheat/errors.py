@@ -117,7 +117,7 @@ def _escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def refusal(name: str, rule: str, value: object, advice: str) -> Refusal:
+def refusal(name: str, rule: str, value: object, advice: str) -> str:
     """The sentence of a refusal: ``<name> must be <rule>; got <value>. <what to do>.``
 
     Args:
@@ -165,7 +165,7 @@ def unknown_name(
     advice: str = "",
     *,
     groups: Mapping[str, Iterable[str]] | None = None,
-) -> Refusal:
+) -> str:
     """The refusal of a name that is not known: the nearest one first, then all there are.
 
     Args:

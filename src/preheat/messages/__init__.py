@@ -130,12 +130,13 @@ class Joined(Message):
 
     def in_words(self, find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
         """Each of its parts in the language, with what the language puts between them."""
-        pair = find(_BETWEEN[self.separator]) if self.separator in _BETWEEN else None
+        known = _BETWEEN.get(self.separator)
+        pair = find(known) if isinstance(known, Message) else None
         between = self.separator if pair is None else pair.removeprefix("{left}").removesuffix("{right}")
         return between.join(str(tell(one)) for one in self.items)
 
 
-def _(id: str, /, **arguments: object) -> Message:
+def _(id: str, /, **arguments: object) -> str:
     """A message: the English sentence with named gaps, and what stands in them.
 
     Args:
@@ -151,7 +152,7 @@ def _(id: str, /, **arguments: object) -> Message:
     return Message(id, arguments)
 
 
-def plural(one: str, many: str, n: int, /, **arguments: object) -> Message:
+def plural(one: str, many: str, n: int, /, **arguments: object) -> str:
     """A message that depends on how many there are.
 
     Args:
@@ -166,7 +167,7 @@ def plural(one: str, many: str, n: int, /, **arguments: object) -> Message:
     return Message(one, {**arguments, "n": n}, plural=many)
 
 
-def in_context(context: str, id: str, /, **arguments: object) -> Message:
+def in_context(context: str, id: str, /, **arguments: object) -> str:
     """A message whose English stands for two things, with which of them it is.
 
     >>> in_context("of a file", "read")
@@ -177,7 +178,7 @@ def in_context(context: str, id: str, /, **arguments: object) -> Message:
 
 # What languages have signs of their own for. The blank is the one between sentences: Chinese has none there.
 _PAIR = {"left": "", "right": ""}
-_BETWEEN: Mapping[str, Message] = {
+_BETWEEN: Mapping[str, str] = {
     ", ": in_context("between words", "{left}, {right}", **_PAIR),
     "; ": in_context("between clauses", "{left}; {right}", **_PAIR),
     ": ": in_context("after a heading", "{left}: {right}", **_PAIR),
@@ -194,7 +195,7 @@ def template(id: str, /) -> str:
     return id
 
 
-def joined(separator: str, items: Iterable[object]) -> Joined:
+def joined(separator: str, items: Iterable[object]) -> str:
     r"""Messages and plain texts put together, which stay messages.
 
     Args:

@@ -138,7 +138,8 @@ def _templates(language: str) -> Callable[[Message], str | None] | None:
             path, error,
         )  # fmt: skip
         return None
-    catalogue.add_fallback(_Lacking())  # type: ignore[arg-type] - typeshed asks for all of NullTranslations
+    # typeshed asks for all of NullTranslations; gettext asks for these three.
+    catalogue.add_fallback(_Lacking())  # type: ignore[arg-type]
 
     def find(message: Message) -> str | None:
         if message.plural is not None:

@@ -449,7 +449,7 @@ class PhaseSchedule(Schedule):
 
     def _from(self, position: int) -> Iterator[float]:
         # The formula of _inside, written out once more: this saves a call and a search for the phase in every update.
-        for end, _unused, _unused, layout in self._layout:
+        for end, _begin, _phase, layout in self._layout:
             if not layout or end == math.inf:
                 break
             mirrored, fall, low, height, done, left, length = layout

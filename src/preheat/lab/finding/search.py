@@ -177,7 +177,7 @@ class Snapshot:
 
     def clear(self) -> None:
         """Make room for the trial: no gradients, and no worker processes of somebody else's epoch."""
-        for weight, _unused, _unused in self._gradients:
+        for weight, *_gradient in self._gradients:
             weight.grad = None
         for loader, attributes in self._loaders:
             if attributes.get("_iterator") is not None:  # persistent workers, perhaps in the middle of an epoch

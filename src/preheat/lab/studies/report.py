@@ -109,7 +109,7 @@ def _sensitivity_figure(horizon: Horizon, lines: Sequence[Line], findings: Findi
         f"How much loss a wrong peak costs on average, peaks from {findings.lowest:g} to {findings.highest:g} taken"
         " evenly in their logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers."
     )
-    top = max((estimate.mean + (estimate.margin or 0.0) for _unused, _unused, estimate in known), default=1.0)
+    top = max((estimate.mean + (estimate.margin or 0.0) for *_name, estimate in known), default=1.0)
     # Half a place of room on both sides, so that symbols do not touch the frame.
     beside = Axis(low=0.4, high=len(known) + 0.6)  # places without numbers: the lines stand beside each other
     axis = Axis(title="LR sensitivity", unit="nats", low=0.0, high=1.05 * top)

@@ -44,7 +44,7 @@ def planned(given: Mapping[str, str]) -> tuple[Plan, str]:
     3600
     """
     values: dict[str, Any] = {}
-    for name, (_unused, kind, _unused) in _FIELDS.items():
+    for name, (_label, kind, _first) in _FIELDS.items():
         word = given.get(name, "").strip()
         if word and name != "warmup":
             try:
@@ -81,9 +81,7 @@ class PlanPage:
         known = dict(visit.pairs)
         # Only a bare address begins with an example: in a link a field left out is empty.
         fresh = not known
-        self._given = {
-            name: known.get(name, first if fresh else "") for name, (_unused, _unused, first) in _FIELDS.items()
-        }
+        self._given = {name: known.get(name, field[2] if fresh else "") for name, field in _FIELDS.items()}
         self._given |= {name: known.get(name, "") for name in ("trainer", "tail", "drop_last")}
         self._given["trainer"] = self._given["trainer"] or "plain_loop"
 
