@@ -104,7 +104,14 @@ def test_names_of_commands_load_none_of_them(shell):
     answer, modules = loaded(shell, ["preheat", "trai"])
     assert "train" in answer
     assert ("Fine-tune or train" in answer) == (shell != "bash")
-    assert modules == {"preheat", "preheat.cli", "preheat.cli.main", "preheat.cli.command", "preheat.errors", "preheat._faces"}
+    assert modules == {
+        "preheat",
+        "preheat.cli",
+        "preheat.cli.main",
+        "preheat.cli.command",
+        "preheat.errors",
+        "preheat._faces",
+    }
 
 
 @pytest.mark.parametrize("shell", SHELLS)
