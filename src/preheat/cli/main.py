@@ -120,10 +120,10 @@ def _sentence(error: Exception) -> str:
 class _Unread(io.FileIO):
     """A pipe whose reader may have seen enough before the end, as ``head`` has: what comes after that is dropped."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any, /) -> int:
         """Write what is still read."""
         try:
-            return super().write(data)
+            return super().write(data) or 0
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             return len(data)
