@@ -84,6 +84,17 @@ def cache_of_their_own(tmp_path_factory):
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(scope="session")
+def warm_watched():
+    """A process with the recorder of ``preheat watch`` attached and the trainers loaded; scripts run in its forks."""
+    from support.warm_process import WarmProcess
+
+    loaded = ("torch._dynamo", "transformers.trainer", "transformers.models.gpt2.modeling_gpt2", "accelerate")
+    process = WarmProcess("torch", *loaded, "lightning", watched=True)
+    yield process
+    process.close()
+
+
 @pytest.fixture
 def make_optimizer():
     """A factory of small optimizers: ``make_optimizer(lr=0.1, fused=False, groups=1, tensor=False)``."""

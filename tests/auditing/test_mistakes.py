@@ -11,7 +11,6 @@ import pytest
 from preheat.auditing.audits import audit, recognise_log
 from preheat.watching import read_record, report
 from support.scripts_with_mistakes.table import LINEAR, MISTAKES
-from support.warm_process import WarmProcess
 
 SCRIPTS = Path(__file__).parent.parent / "support" / "scripts_with_mistakes"
 RATE = 1e-3
@@ -19,14 +18,6 @@ RATE = 1e-3
 
 # Watched as people do it, the command and the script in processes of their own: this one, and the right loop.
 ALONE = "four_processes"
-
-
-@pytest.fixture(scope="module")
-def warm():
-    """The process that runs the other scripts in forks of itself."""
-    process = WarmProcess("torch", "transformers.optimization", "accelerate", "lightning", watched=True)
-    yield process
-    process.close()
 
 
 def in_processes(name, tmp_path):
@@ -44,22 +35,22 @@ def in_processes(name, tmp_path):
     return log, out, done.stdout, done.stderr
 
 
-def in_forks(name, tmp_path, cli, warm, monkeypatch):
+def in_forks(name, tmp_path, cli, warm_watched, monkeypatch):
     """The same command in this process, the script in a fork of the warm one."""
     log, out = tmp_path / "log.csv", tmp_path / "watch"
-    monkeypatch.setattr("preheat.watching.run_watched", warm.run_watched)
+    monkeypatch.setattr("preheat.watching.run_watched", warm_watched.run_watched)
     code, said, errors = cli("watch", "--out", out, "--", sys.executable, SCRIPTS / f"{name}.py", log)
     assert code == 0, errors
     return log, out, said, errors
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.name for mistake in MISTAKES])
-def test_a_mistake_is_named_from_its_log_and_from_watching_it(mistake, tmp_path, cli, warm, monkeypatch):
+def test_a_mistake_is_named_from_its_log_and_from_watching_it(mistake, tmp_path, cli, warm_watched, monkeypatch):
     """The audit of the log against the plan; the watched run by itself; the watched run against the plan."""
     if mistake.name == ALONE:
         log, out, _, said = in_processes(mistake.name, tmp_path)
     else:
-        log, out, _, said = in_forks(mistake.name, tmp_path, cli, warm, monkeypatch)
+        log, out, _, said = in_forks(mistake.name, tmp_path, cli, warm_watched, monkeypatch)
     for rate in (RATE, None) if mistake.kind != "other-group" else (RATE,):
         (finding,) = audit(log, mistake.plan, lr=rate).findings
         assert (finding.kind, rate) == (mistake.kind, rate), finding

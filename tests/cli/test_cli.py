@@ -185,6 +185,29 @@ def test_flags_are_the_fields_of_the_configuration(cli):
     assert all(setting.help for setting in SETTINGS.values())
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["show", "linear"], 0),
+        (["show", *(f"warmup {length} > linear" for length in range(1, 300)), "--json"], 0),  # more than a pipe holds
+        (["diff", "linear", "cosine"], 1),
+        (["show", "linaer"], 2),
+    ],
+)
+def test_a_reader_that_leaves_early_changes_no_exit_code(words, code):
+    """As head does: nothing is said, the command ends with what it found, however fast the reader was."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "preheat", *words], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.returncode == code
+    assert "BrokenPipe" not in done.stderr
+    assert (done.stderr == "") == (code < 2)
+    both = subprocess.Popen([sys.executable, "-m", "preheat", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    both.stdout.close()
+    assert both.wait() == code
+
+
 @pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "cp1252", "utf-8"])
 def test_output_of_any_encoding_has_the_curve(tmp_path, encoding):
     """Braille where its letters can be written, ASCII elsewhere; a label that cannot be written is escaped."""

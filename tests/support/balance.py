@@ -15,17 +15,24 @@ from pathlib import Path
 TIMES = json.loads(Path(__file__).with_name("times.json").read_text(encoding="utf-8"))
 ALONE = 30  # seconds from which on a test is given out by itself: it may have to set up again what its file shares
 SHORT = 2  # seconds up to which a file is not worth a line
+TOGETHER = {  # a file to the one that it shares with what takes long to set up
+    "tests/auditing/test_mistakes.py": "tests/watching/test_watch.py",  # the fixture warm_watched
+}
 
 
 def group_of(nodeid):
-    """What is given to one process as a whole: a file, or a long test."""
+    """What is given to one process as a whole: a file, files that share what they set up, or a long test."""
     nodeid = nodeid.partition("@")[0]
-    return nodeid if nodeid in TIMES else nodeid.partition("::")[0]
+    file = nodeid.partition("::")[0]
+    return nodeid if nodeid in TIMES else TOGETHER.get(file, file)
 
 
 def longest_first(items):
     """Order tests by the time of their group; those of one group stay in their order."""
-    items.sort(key=lambda item: -TIMES.get(group_of(item.nodeid), 0))
+    times = Counter()
+    for name, seconds in TIMES.items():
+        times[TOGETHER.get(name, name)] += seconds
+    items.sort(key=lambda item: -times[group_of(item.nodeid)])
 
 
 def make_scheduler(config, log):

@@ -45,10 +45,11 @@ class WarmProcess:
         self.process.stdin.write(json.dumps({**asked, "record": record}, default=str) + "\n")
         return int(self.process.stdout.readline())
 
-    def run_watched(self, command, folder):
+    def run_watched(self, command, folder, **how):
         """In place of :func:`preheat.watching.run_watched`: the exit code of ``python script arguments...``."""
         _python, script, *arguments = command
-        return self.run(script, arguments, record=folder)
+        code = self.run(script, arguments, record=folder, **how)
+        return code if code >= 0 else 128 - code
 
     def close(self):
         self.process.stdin.close()

@@ -1,5 +1,10 @@
-"""Watching real processes: what they print, how they end, who steps their optimizers."""
+"""Watching scripts: what they print, how they end, who steps their optimizers.
 
+What is about the process itself (its output as it comes, signals, other Pythons, torchrun) is watched as people do it;
+the other scripts run in forks of one process that has their frameworks loaded, and the command in this one.
+"""
+
+import functools
 import json
 import os
 import re
@@ -42,6 +47,26 @@ def run(words, **more):
     )
 
 
+@pytest.fixture
+def watched(tmp_path, cli, warm_watched, monkeypatch):
+    """Watch a script in a fork: ``watched(words of command())``, as ``run`` would."""
+
+    def call(words):
+        printed, said = tmp_path / "printed", tmp_path / "said"
+        in_a_fork = functools.partial(warm_watched.run_watched, output=printed, errors=said)
+        monkeypatch.setattr("preheat.watching.run_watched", in_a_fork)
+        code, out, err = cli(*words[words.index("preheat") + 1 :])
+        ran = printed.exists()
+        return subprocess.CompletedProcess(
+            words,
+            code,
+            stdout=out + (printed.read_text() if ran else ""),
+            stderr=(said.read_text() if ran else "") + err,
+        )
+
+    return call
+
+
 def test_the_script_runs_as_it_would_without(tmp_path):
     """Its output untouched, its exit code passed on, the report behind its standard error; other numbers noted."""
     done = run(command(tmp_path, "sys.exit(7) if update == 30 else None"))
@@ -61,9 +86,9 @@ def test_the_script_runs_as_it_would_without(tmp_path):
     ],
     ids=["killed", "crashed"],
 )
-def test_a_script_that_dies_has_lost_nothing(tmp_path, extra, code):
+def test_a_script_that_dies_has_lost_nothing(tmp_path, watched, extra, code):
     """26 updates were made, and all of them are in the report."""
-    done = run(command(tmp_path, extra, watch=["--out", str(tmp_path / "out")]))
+    done = watched(command(tmp_path, extra, watch=["--out", str(tmp_path / "out")]))
     assert done.returncode == code
     (own,) = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (own["updates"], own["equal"]) == (26, True)
@@ -90,23 +115,25 @@ def test_an_interrupt_ends_the_script_and_then_comes_the_report(tmp_path, number
     assert "as planned" in said
 
 
-def test_what_cannot_be_watched_is_said(tmp_path):
+def test_what_cannot_be_watched_is_said(tmp_path, cli, watched):
     """Isolated Python, a command without torch, one that is not there, a plan that does not fit."""
     done = run(command(tmp_path, python=["-I"]))
     assert done.returncode == 0
     assert "no update of a torch optimizer was seen" in done.stderr
-    done = run([sys.executable, "-m", "preheat", "watch", "--", "no-such-command"])
-    assert done.returncode == 2
-    assert "command must be one that can be run; got 'no-such-command'" in done.stderr
-    done = run(command(tmp_path, watch=["--against", "warmup 10 > cosine 30 to lr 1e-6"]))
+    code, _, err = cli("watch", "--", "no-such-command")
+    assert code == 2
+    assert "command must be one that can be run; got 'no-such-command'" in err
+    done = watched(command(tmp_path, watch=["--against", "warmup 10 > cosine 30 to lr 1e-6"]))
     assert done.returncode == 0
     assert "lr must be given for this plan" in done.stderr
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
-    done = run(command(tmp_path, watch=["--out", str(tmp_path / "used")]))
+    (tmp_path / "printed").unlink()
+    done = watched(command(tmp_path, watch=["--out", str(tmp_path / "used")]))
     assert done.returncode == 1
     assert "out must be a new or empty folder" in done.stderr
     assert done.stdout == ""
+    assert not (tmp_path / "printed").exists()
 
 
 def test_another_sitecustomize_still_runs(tmp_path):
@@ -120,7 +147,7 @@ def test_another_sitecustomize_still_runs(tmp_path):
     assert "the other one\nupdate 0\n" in done.stdout  # once more where some other Python is started
 
 
-def test_our_own_scheduler_and_a_tensor_rate(tmp_path):
+def test_our_own_scheduler_and_a_tensor_rate(tmp_path, watched):
     """Stepped four times an update, with its rate in a tensor: one position an update all the same."""
     script = """
     import torch, preheat
@@ -135,7 +162,7 @@ def test_our_own_scheduler_and_a_tensor_rate(tmp_path):
         optimizer.zero_grad()
     """
     out = tmp_path / "out"
-    done = run(command(tmp_path, script=script, watch=["--out", str(out)]))
+    done = watched(command(tmp_path, script=script, watch=["--out", str(out)]))
     assert done.returncode == 0, done.stderr
     (line,) = read_record(out / "record").lines
     assert line.positions == list(range(30))
@@ -144,7 +171,7 @@ def test_our_own_scheduler_and_a_tensor_rate(tmp_path):
     assert own["plan"] == "warmup 5 > cosine 25 to 0"
 
 
-def test_a_compiled_step_is_watched_as_any_other(tmp_path):
+def test_a_compiled_step_is_watched_as_any_other(tmp_path, watched):
     """torch.compile, a rate in a tensor: as many graphs as without, every update seen."""
     script = """
     import torch
@@ -161,14 +188,14 @@ def test_a_compiled_step_is_watched_as_any_other(tmp_path):
     print(counters["stats"]["unique_graphs"], counters["stats"]["calls_captured"])
     """
     words = command(tmp_path, script=script)
-    done = run(words)
+    done = watched(words)
     assert done.returncode == 0, done.stderr
     assert done.stdout == run(words[words.index("--") + 1 :]).stdout
     assert "; scheduler CosineAnnealingLR\nplan (asked for by the script)" in done.stderr
     assert "as planned" in done.stderr
 
 
-def test_two_optimizers_are_two_reports(tmp_path):
+def test_two_optimizers_are_two_reports(tmp_path, watched):
     """One with a scheduler, one without."""
     script = """
     import torch
@@ -183,7 +210,7 @@ def test_two_optimizers_are_two_reports(tmp_path):
             optimizer.zero_grad()
         scheduler.step()
     """
-    done = run(command(tmp_path, script=script))
+    done = watched(command(tmp_path, script=script))
     assert re.search("AdamW: 30 updates .*; scheduler CosineAnnealingLR", done.stderr)
     assert re.search("SGD: 30 updates .*; scheduler none", done.stderr)
     assert "no torch scheduler was made for it" in done.stderr
@@ -300,9 +327,9 @@ TRAINERS = {
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_runs_of_the_real_trainers_are_as_planned(tmp_path, trainer):
+def test_runs_of_the_real_trainers_are_as_planned(tmp_path, watched, trainer):
     """With accumulation over two batches: 20 updates, by the schedule the trainer was asked for."""
-    done = run(command(tmp_path, script=TRAINERS[trainer], watch=["--out", str(tmp_path / "out")]))
+    done = watched(command(tmp_path, script=TRAINERS[trainer], watch=["--out", str(tmp_path / "out")]))
     assert done.returncode == 0, done.stderr
     (own,) = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (own["updates"], own["source"], own["equal"]) == (20, "asked for by the script", True), done.stderr

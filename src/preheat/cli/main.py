@@ -6,6 +6,7 @@ command at all, and a command loads no other one's module.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -116,12 +117,34 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (preheat --debug ... shows where)"
 
 
-def _never_fail_on_letters() -> None:
-    """Let a letter that the output's encoding lacks, in a file's name say, be written as an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        # Streams that others put in their place may have neither.
+class _Unread(io.FileIO):
+    """A pipe whose reader may have seen enough before the end, as ``head`` has: what comes after that is dropped."""
+
+    def write(self, data: Any, /) -> int:
+        """Write what is still read."""
+        try:
+            return super().write(data) or 0
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            return len(data)
+
+
+def _never_fail_on_output() -> None:
+    """Write letters that an output's encoding lacks, in a file's name say, as escapes; let a reader leave early.
+
+    A command whose reader has left goes on to its end, so that files are whole and its exit code is what it found,
+    however fast the reader was.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        # Streams that others put in their place may have none of this.
         if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+        if stream is not None and stream is getattr(sys, f"__{name}__") and not stream.isatty():
+            stream.flush()
+            raw = io.BufferedWriter(_Unread(stream.fileno(), "wb", closefd=False))
+            same = ("encoding", "errors", "line_buffering", "write_through")
+            setattr(sys, name, io.TextIOWrapper(raw, **{key: getattr(stream, key) for key in same}))
 
 
 def _answered(words: list[str]) -> int:
@@ -141,17 +164,13 @@ def _answered(words: list[str]) -> int:
     except click.ClickException as misuse:
         misuse.show()
         return misuse.exit_code
-    except BrokenPipeError:
-        # Whoever read the output has seen enough (head, a pager). The interpreter flushes once more as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     return 0
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; exit 0 when done, 2 on misuse, 1 on failure, 130 when interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
-    _never_fail_on_letters()
+    _never_fail_on_output()
     try:
         code = _answered(words)
     except Exception as error:
