@@ -57,7 +57,7 @@ var splitQuery = (query) =>
     });
 """
 
-    def split(self, input: str) -> list[str]:  # noqa: A002 - Sphinx's name
+    def split(self, input: str) -> list[str]:
         """Words for the index."""
         found = []
         for word in re.findall(rf"[{_IDEOGRAPH}]+|[^\W{_IDEOGRAPH}]+", input):
@@ -73,9 +73,8 @@ def _frame(app: Sphinx, page: str, template: str, context: dict[str, Any], tree:
     chinese = page.endswith(".zh")
     twin = page.removesuffix(".zh") if chinese else f"{page}.zh"
     if twin in app.env.found_docs:
-        for name, code in ((page, "zh-CN" if chinese else "en"), (twin, "en" if chinese else "zh-CN")):
-            link = html.escape(context["pathto"](name))
-            context["metatags"] = f'{context.get("metatags", "")}\n<link rel="alternate" hreflang="{code}" href="{link}">'
+        other, link = "en" if chinese else "zh-CN", html.escape(context["pathto"](twin))
+        context["metatags"] = f'{context.get("metatags", "")}\n<link rel="alternate" hreflang="{other}" href="{link}">'
     if not chinese:
         return
     context["language"] = "zh-CN"
