@@ -10,6 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 import preheat
 
 project = "preheat"
@@ -45,3 +48,16 @@ html_css_files = ["preheat.css"]
 html_copy_source = False
 html_show_sourcelink = False
 pygments_style, pygments_dark_style = "friendly", "native"
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("doctree-read", _trim)
+
+
+def _trim(app: Sphinx, tree: nodes.document) -> None:  # noqa: ARG001 - Sphinx hands it over
+    """Leaves out the empty line that ends a session at Python's prompt: without it, the examples cannot be run."""
+    for block in tree.findall(nodes.literal_block):
+        if block.rawsource == block.astext():  # what is not, is markup of its own
+            block.rawsource = block.rawsource.rstrip("\n")
+            block[:] = [nodes.Text(block.rawsource)]

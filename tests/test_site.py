@@ -9,10 +9,12 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 import preheat
+from support.pages import CHROMIUM, opened
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -124,12 +126,67 @@ def test_pages_ask_for_nothing_outside_themselves(site):
         assert not re.search(r"url\(\s*[\"']?(?:https?:)?//|@import", style.read_text(encoding="utf-8")), style
 
 
+def chinese(site):
+    """The Chinese pages of the site."""
+    found = sorted(site.rglob("*.zh.html"))
+    assert {"index.zh.html", "tutorial.zh.html", "timm.zh.html"} <= {page.name for page in found}
+    return found
+
+
 def test_lines_of_chinese_are_joined_without_a_blank(site):
     """Where a source line ends between ideographs there is nothing in the page."""
-    for page in ("tutorial.zh", "choosing.zh"):
-        text = (site / f"{page}.html").read_text(encoding="utf-8")
+    for page in chinese(site):
+        text = page.read_text(encoding="utf-8")
         assert "学习率" in text or "峰值" in text
-        assert re.findall("[\u4e00-\u9fff，。；、]\n[^<\n]", text) == []
+        assert re.findall("[\u4e00-\u9fff，。；、]\n[^<\n]", text) == [], page
+
+
+def test_pages_say_in_which_language_they_are(site):
+    """Also where the same stands in the other one; the frame around a page speaks its language."""
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        here = "zh-CN" if page.name.endswith(".zh.html") else "en"
+        assert f'lang="{here}"' in text.partition("<head>")[0], page
+    for page in chinese(site):
+        text = page.read_text(encoding="utf-8")
+        twin = page.name.replace(".zh.html", ".html")
+        assert f'<link rel="alternate" hreflang="en" href="{twin}">' in text
+        assert 'hreflang="zh-CN"' in page.with_name(twin).read_text(encoding="utf-8")
+        assert re.findall(r'<p class="caption"[^>]*><span class="caption-text">([^<]*)', text)[0] == "中文"
+        assert "本页内容" in text
+        for word in ("On this page", "Skip to content", "Back to top", ">Next<", ">Previous<", 'placeholder="Search"'):
+            assert word not in text, page
+
+
+def test_chinese_is_in_the_index_of_the_search(site):
+    """By ideographs and their pairs: 余弦退火 is found on the page that recommends it."""
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+
+    def pages(word):
+        found = {**index["terms"], **index["titleterms"]}.get(word, [])
+        return {index["docnames"][number] for number in (found if isinstance(found, list) else [found])}
+
+    assert {"tutorial.zh", "choosing.zh"} & pages("余弦")
+    assert pages("余弦") & pages("弦退") & pages("退火") >= {"choosing.zh"}
+    assert "studio" in pages("browser") | pages("page")  # English as before
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to see the search answer")
+@pytest.mark.parametrize("words", ["余弦", "余弦退火", "梯度累积", "学习率调度", "冷却阶段", "步"])
+def test_the_search_finds_chinese(site, words):
+    """What a reader types into the field, in a browser: every page found has it, and one is found."""
+    with opened(site / "search.html") as seen:
+        seen.page.goto(f"{(site / 'search.html').as_uri()}?q={quote(words)}")
+        seen.page.locator("#search-results li").first.wait_for()
+        seen.page.wait_for_function("Search._pulse_status < 0")
+        found = seen.page.locator("#search-results li a").evaluate_all(
+            "all => all.map(one => one.getAttribute('href'))"
+        )
+    pages = {target.partition("?")[0].partition("#")[0] for target in found}
+    assert any(page.endswith(".zh.html") for page in pages)
+    for page in pages:
+        assert words in re.sub(r"\s|<[^>]*>", "", (site / page).read_text(encoding="utf-8")), page
 
 
 def test_links_of_the_sources_lead_to_files():
