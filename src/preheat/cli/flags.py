@@ -249,6 +249,10 @@ def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     if "warmup" in given:
         given["warmup"] = parse_length(given["warmup"])
+    if "schedule" in given:
+        from preheat.schedule.text import vouch_for
+
+        vouch_for(given["schedule"])
     if "schedule_options" in given:
         given["schedule_options"] = parse_options(given["schedule_options"])
     return given

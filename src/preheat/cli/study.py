@@ -224,12 +224,15 @@ def warmup(config: Path | None, pilot_updates: int, sets: int, probed: int, as_j
 def _design(file: Path | None, given: Mapping[str, Any]) -> StudyDesign:
     """The design that a file and the flags that were given make: those of the axes, and settings of all runs."""
     from preheat.lab.studies.design import read_design
+    from preheat.schedule.text import vouch_for
 
     own = {name: value for name, value in given.items() if name in _DESIGN}
     settings = {name: value for name, value in given.items() if name not in _DESIGN}
     axes = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
     # What was not said comes from Click as an empty tuple: there the file's axes have to stay.
     said = {name: value for name, value in axes.items() if value not in (None, [])}
+    for words in said.get("schedule", ()):
+        vouch_for(words)
     return read_design(file, {**said, "train": given_settings(settings)})
 
 

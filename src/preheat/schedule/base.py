@@ -17,6 +17,8 @@ import operator
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
@@ -383,18 +385,27 @@ class Schedule(ABC):
         return {"version": VERSION, **self._data()}
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Schedule:
+    def from_dict(
+        data: Mapping[str, Any], *, functions: Mapping[str, Callable[[int], float]] | None = None
+    ) -> Schedule:
         """The schedule that :meth:`to_dict` wrote.
 
+        Args:
+            data: as it was read from wherever it was kept. It imports and calls nothing.
+            functions: what a ``function(...)`` in it may call, by its path ``"package.module:name"``. Those that code
+                in this process has named before need not be given.
+
         Raises:
-            ScheduleError: for missing or unknown keys, and for versions this release does not know.
+            ScheduleError: for missing or unknown keys, for versions this release does not know, and for a function
+                that nobody gave.
 
         >>> from preheat.schedule import get_schedule
         >>> schedule = get_schedule("cosine", warmup="10%", total=3600)
         >>> Schedule.from_dict(schedule.to_dict()) == schedule
         True
         """
-        return _versioned(data)
+        with foreign(functions):
+            return _versioned(data)
 
     @property
     def fingerprint(self) -> str:
@@ -559,6 +570,53 @@ def _whole_numbers(positions: Any) -> NDArray[np.integer[Any]]:
 
 # As texts write them; a string that reads like one of them is put in quotes.
 WORDS = {"true": True, "false": False, "none": None}
+
+
+# Who speaks: None is code, or words typed on a command line, which may name any function. Everything else is read from
+# somewhere, and may name those its reader hands over; it must not choose what runs here.
+_FUNCTIONS: ContextVar[Mapping[str, Callable[[int], float]] | None] = ContextVar("functions", default=None)
+_NAMED_BY_CODE: set[str] = set()
+
+
+@contextmanager
+def foreign(functions: Mapping[str, Callable[[int], float]] | None = None) -> Iterator[None]:
+    """While schedules are read from somewhere else: a function in them is one of ``functions``, or named by code.
+
+    >>> from preheat.schedule.text import parse
+    >>> with foreign():
+    ...     parse("function('os:abort')")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    preheat.errors.ScheduleError: function must be given by code; got 'os:abort'. What is read from a file, ...
+    """
+    before = _FUNCTIONS.set(functions or {})
+    try:
+        yield
+    finally:
+        _FUNCTIONS.reset(before)
+
+
+def allowed_function(path: str) -> Callable[[int], float] | None:
+    """The function that a path stands for; None where code named it, so that it is imported when it is first used.
+
+    Raises:
+        ScheduleError: it was named by what was read from somewhere, and nobody gave it.
+    """
+    given = _FUNCTIONS.get()
+    if given is None:
+        _NAMED_BY_CODE.add(path)
+        return None
+    function = given.get(path)
+    if function is None and path not in _NAMED_BY_CODE:
+        advice = _(
+            "What is read from a file, a link or a checkpoint runs nothing. If you trust it, give "
+            "functions={{{path!r}: ...}}, or name it in code before.",
+            path=path,
+        )
+        raise ScheduleError(refusal("function", _("given by code"), path, advice))
+    if function is not None and not callable(function):
+        raise ScheduleError(refusal(f"functions[{path!r}]", _("a function"), function, _("Give the function itself.")))
+    return function
 
 
 def _versioned(data: Any) -> Schedule:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from preheat.errors import ScheduleError, refusal
 from preheat.messages import _
-from preheat.schedule.base import AFTER_END, Schedule, kind
+from preheat.schedule.base import AFTER_END, Schedule, allowed_function, kind
 from preheat.schedule.curves import Scalar, quotient
 from preheat.schedule.lengths import Absolute, Count, Factor, as_factor, choice, count, known, number, ratio, share_of
 from preheat.schedule.metric import MetricFactor
@@ -290,7 +290,8 @@ class UserFunction(Schedule):
         length: updates the function is shaped for; None if it has no end.
 
     Raises:
-        ScheduleError: when used, if nothing callable is there or it returns anything but a finite number >= 0.
+        ScheduleError: at once, if what was read from somewhere else names it (:func:`preheat.schedule.base.foreign`);
+            when used, if nothing callable is there or it returns anything but a finite number >= 0.
     """
 
     path: str
@@ -306,7 +307,8 @@ class UserFunction(Schedule):
             raise ScheduleError(refusal("path", _("written package.module:name"), self.path, advice))
         if self.length is not None:
             object.__setattr__(self, "length", count("length", self.length, 1))
-        object.__setattr__(self, "_function", [])
+        function = allowed_function(self.path)
+        object.__setattr__(self, "_function", [] if function is None else [function])
 
     def __reduce__(self) -> Any:
         return UserFunction, (self.path, self.length)  # by its path: functions themselves need not pickle

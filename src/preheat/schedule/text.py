@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ from typing import Any, NoReturn
 from preheat.errors import ScheduleError, near_miss, refusal
 from preheat.files import replacing
 from preheat.messages import _
-from preheat.schedule.base import VERSION, WORDS, Schedule, known_kinds, options_of, takes_schedules
+from preheat.schedule.base import VERSION, WORDS, Schedule, foreign, known_kinds, options_of, takes_schedules
 from preheat.schedule.curves import CURVE_NAMES, Constant, Linear, named_curve
 from preheat.schedule.lengths import Count, Factor, Length, as_length, lr, rest
 from preheat.schedule.sequence import CONVENTIONS, Phase, PhaseSchedule
@@ -47,6 +48,9 @@ _CALLED = {name: kind for name, kind in known_kinds().items() if name != "phases
 def parse(text: str) -> Schedule:
     """The schedule that ``text`` describes (the grammar is this module's own docstring).
 
+    The words are taken for the caller's own. Those that come from somewhere else are read inside
+    :func:`preheat.schedule.base.foreign`, where they can name no function.
+
     Raises:
         ScheduleError: with the column of what could not be read.
 
@@ -63,6 +67,17 @@ def parse(text: str) -> Schedule:
     if reader.kind != "end":
         reader.fail("'>', '*' or the end")
     return schedule
+
+
+def vouch_for(words: object) -> None:
+    """Take words of a schedule for the caller's own: what functions they name may be called from now on.
+
+    For settings that code or a command line made, before they become data that looks like everybody's.
+    """
+    if isinstance(words, str) and "function" in words:
+        # What else is wrong with them is said where they are used.
+        with suppress(ScheduleError):
+            parse(words)
 
 
 class _Reader:
@@ -290,10 +305,16 @@ def save_schedule(schedule: Schedule, path: str | os.PathLike[str]) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def load_schedule(path: str | os.PathLike[str]) -> Schedule:
+def load_schedule(
+    path: str | os.PathLike[str], *, functions: Mapping[str, Callable[[int], float]] | None = None
+) -> Schedule:
     """Read a schedule from a ``.json`` or ``.toml`` file that :func:`save_schedule` or a person wrote.
 
     A TOML file holds ``version = 1`` and ``schedule = "warmup 10% > cosine to 0"``; both kinds may hold a dictionary.
+
+    Args:
+        path: the file. Reading it imports and calls nothing.
+        functions: as in :meth:`Schedule.from_dict`.
 
     Raises:
         ScheduleError: if the file is neither, or from a version this release does not know.
@@ -311,16 +332,17 @@ def load_schedule(path: str | os.PathLike[str]) -> Schedule:
         raise ScheduleError(
             refusal(str(target), _("readable {upper}", upper=suffix[1:].upper()), str(error), _("Mend it."))
         ) from None
-    return schedule_from_file(data)
+    return schedule_from_file(data, functions)
 
 
-def schedule_from_file(data: Any) -> Schedule:
+def schedule_from_file(data: Any, functions: Mapping[str, Callable[[int], float]] | None = None) -> Schedule:
     """The schedule in what a file of one holds: ``version`` and ``schedule`` (words), or a dictionary."""
     if isinstance(data, Mapping) and set(data) == {"version", "schedule"}:
         # Words carry no version of their own: the file's is checked as that of any data.
         Schedule.from_dict({"version": data["version"], "kind": "phases", "phases": [{"curve": "constant"}]})
-        return parse(data["schedule"])
-    return Schedule.from_dict(data)
+        with foreign(functions):
+            return parse(data["schedule"])
+    return Schedule.from_dict(data, functions=functions)
 
 
 def _suffix(path: Path) -> str:

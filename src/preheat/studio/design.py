@@ -27,7 +27,7 @@ from preheat.checking import Finding, check
 from preheat.errors import ConfigError, PreheatError, ScheduleError, refusal
 from preheat.messages import _, joined
 from preheat.schedule import Phase, PhaseSchedule, Schedule
-from preheat.schedule.base import VERSION
+from preheat.schedule.base import VERSION, foreign
 from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
 from preheat.schedule.lengths import Length, as_length, count, lr, positive, rest
 from preheat.schedule.named import get_schedule, is_text, usual_warmup
@@ -218,7 +218,8 @@ def parse_foreign(words: str) -> Schedule:
         raise ScheduleError(
             refusal("schedule", _("without functions"), words, _("A page calls none: draw it in Python."))
         )
-    return parse(words)
+    with foreign():
+        return parse(words)
 
 
 def _number(name: str, text: str) -> float:

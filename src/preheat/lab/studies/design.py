@@ -27,6 +27,8 @@ from typing import Any, Self
 
 from preheat.errors import ConfigError, missing_extra, refusal, unknown_name
 from preheat.messages import _
+from preheat.schedule.base import foreign
+from preheat.schedule.text import parse
 
 # --- The values of an axis -------------------------------------------------------------------------------------------
 
@@ -274,10 +276,16 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
             table.pop(key, None)  # the flag replaces the one value that the file's table has for the axis
     values |= {**flags, "train": table | _settings(flags.get("train", {}))}
     try:
-        return StudyDesign.model_validate(values)
+        design = StudyDesign.model_validate(values)
     except ValidationError as error:
         where = f"{path}: " if path is not None else ""
         raise ConfigError("\n".join(where + _sentence(item) for item in error.errors())) from None
+    # A file names no function. What else is wrong with its words is said with the run they are of.
+    with foreign():
+        for shape in design.schedule or ():
+            if isinstance(shape, str) and "function" in shape:
+                parse(shape)
+    return design
 
 
 def anchored(design: StudyDesign) -> StudyDesign:

@@ -43,6 +43,7 @@ from preheat.lab.training.config import read_config
 from preheat.lab.training.records import RECORDS, read_json, read_lines
 from preheat.messages import _
 from preheat.schedule.operations import changed_fields
+from preheat.schedule.text import vouch_for
 
 if TYPE_CHECKING:
     from preheat.lab.studies.table import StudyTable
@@ -155,6 +156,8 @@ def run_study(
     """
     from preheat.lab.studies.table import read_study, write_study_index
 
+    for shape in design.schedule or ():
+        vouch_for(shape)
     prepared = prepare(anchored(design), share=share)
     folder = StudyFolder(out)
     with folder.lock():

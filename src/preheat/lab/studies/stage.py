@@ -19,6 +19,7 @@ from preheat.lab.studies.folder import RESULT, SPEC, StudyFolder, held, part_of,
 from preheat.lab.studies.runs import digest_of
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.records import RECORDS, read_lines, write_json
+from preheat.schedule.text import vouch_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def _train(task: Task, part: Path) -> dict[str, Any]:
     from preheat.lab.training.session import train_stretch
 
     config = TrainConfig.model_validate(task.config)
+    vouch_for(config.schedule)  # the driver did, in its own process, and hands the task over
     start = None if task.start is None else Path(task.start)
     try:
         done = train_stretch(config, part, until=task.until, start=start, save=task.keep, say=lambda _line: None)

@@ -13,6 +13,7 @@ from preheat.lab.training.settings import SETTINGS, Settings
 from preheat.messages import _
 from preheat.plan import Plan
 from preheat.schedule import Schedule, untuned_warmup
+from preheat.schedule.base import foreign
 from preheat.schedule.named import is_text, read_schedule, refuse_reserved, schedule_name, takes_warmup
 
 try:
@@ -97,7 +98,9 @@ class TrainConfig(Settings, BaseModel):
         full = self.filled()
         lr = full.lr or 1.0
         options: dict[str, Any] = dict(full.schedule_options)
-        return read_schedule(full.schedule, warmup=full.warmup, total=run, lr=lr, **options).for_base(lr)
+        # Settings come from files and run folders too: a function in their words is one that code has named.
+        with foreign():
+            return read_schedule(full.schedule, warmup=full.warmup, total=run, lr=lr, **options).for_base(lr)
 
 
 def untuned_of(settings: Mapping[str, Any]) -> int:

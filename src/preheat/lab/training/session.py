@@ -35,6 +35,7 @@ from preheat.lab.training.processes import is_main, start_accelerator
 from preheat.lab.training.records import read_json
 from preheat.lab.training.run_logger import StopRequest
 from preheat.messages import _
+from preheat.schedule.text import vouch_for
 
 if TYPE_CHECKING:
     import torch
@@ -98,6 +99,8 @@ def train(
     Under ``torchrun`` or ``accelerate launch`` every process calls this; one of them writes.
     """
     folder = RunFolder(out or run_path(config))
+    if not resume or "schedule" in (given or ()):
+        vouch_for(config.schedule)
     if resume:
         # Locking would make a folder that is not there, and leave a file in one that is somebody else's.
         folder.header()
