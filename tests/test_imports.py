@@ -13,7 +13,7 @@ SOURCE = Path(preheat.__file__).parent
 DRIVERS = ("torch", "transformers", "lightning", "deepspeed", "optax", "keras")
 # Each room with its row (docs/architecture.md): it may import from its own row and from those below.
 ROWS = {
-    **dict.fromkeys(("_faces", "errors", "files", "messages"), 0),
+    **dict.fromkeys(("_faces", "errors", "files", "limits", "messages"), 0),
     **dict.fromkeys(("schedule", "plan"), 1),
     **dict.fromkeys(("_driver", *DRIVERS), 2),
     **dict.fromkeys(("auditing", "watching", "checkpoints", "checking", "advice", "dialects", "view"), 3),

@@ -14,7 +14,8 @@ PreheatError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from preheat.messages import Message, _, joined, template
 
@@ -77,6 +78,33 @@ class StateError(PreheatError, ValueError):
 
 class MissingExtraError(PreheatError, ImportError):
     """An optional dependency that is not installed."""
+
+
+@contextmanager
+def reading(name: str, error: type[PreheatError] = ConfigError, advice: str = "") -> Iterator[None]:
+    """While something foreign is read: whatever goes wrong in it is a refusal of ``name``, by its own name.
+
+    A reader refuses what it expects to go wrong in its own words. This is for the rest: foreign input may have any
+    type in any place, and more digits or depth than Python takes.
+
+    >>> with reading("log.json", DataError):
+    ...     float("x")
+    Traceback (most recent call last):
+    ...
+    preheat.errors.DataError: log.json must be readable; got "could not convert string to float: 'x'".
+    """
+    try:
+        yield
+    except PreheatError:
+        raise
+    except RecursionError:
+        raise error(refusal(name, _("nested less deeply"), _("what Python's stack does not hold"), advice)) from None
+    except _ODD as problem:
+        raise error(refusal(name, _("readable"), str(problem) or type(problem).__name__, advice)) from problem
+
+
+# What Python raises about a value of another type, size or form than was expected. No OSError: that names its file.
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Refusal(Message):

@@ -22,7 +22,8 @@ from contextvars import ContextVar
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
-from preheat.errors import ScheduleError, refusal, unknown_name
+from preheat.errors import ScheduleError, reading, refusal, unknown_name
+from preheat.limits import MOST_NESTED
 from preheat.messages import _, joined
 from preheat.schedule.curves import Scalar
 from preheat.schedule.lengths import Absolute, Count, Factor, Length, as_factor, choice, count, lr, positive
@@ -404,7 +405,8 @@ class Schedule(ABC):
         >>> Schedule.from_dict(schedule.to_dict()) == schedule
         True
         """
-        with foreign(functions):
+        with foreign(functions), reading("schedule", ScheduleError, _("Write it with to_dict().")):
+            _refuse_deep(data)
             return _versioned(data)
 
     @property
@@ -617,6 +619,18 @@ def allowed_function(path: str) -> Callable[[int], float] | None:
     if function is not None and not callable(function):
         raise ScheduleError(refusal(f"functions[{path!r}]", _("a function"), function, _("Give the function itself.")))
     return function
+
+
+def _refuse_deep(data: Any) -> None:
+    """Refuse data nested deeper than any schedule: what is made of them asks itself as deep down, again and again."""
+    level, depth = [data], 0
+    while level:
+        # A schedule in a schedule is a dictionary in a list.
+        if depth > 2 * MOST_NESTED:
+            rule = _("nested at most {most} deep", most=MOST_NESTED)
+            raise ScheduleError(refusal("schedule", rule, _("deeper data"), _("Write it with to_dict().")))
+        inner = [one.values() if isinstance(one, Mapping) else one for one in level if isinstance(one, Mapping | list)]
+        level, depth = [item for items in inner for item in items], depth + 1
 
 
 def _versioned(data: Any) -> Schedule:

@@ -14,6 +14,7 @@ from functools import reduce
 from typing import Any, ClassVar
 
 from preheat.errors import ScheduleError, refusal
+from preheat.limits import MOST_BORDERS, MOST_GROWING_CYCLES, MOST_UPDATES
 from preheat.messages import _
 from preheat.schedule.base import AFTER_END, Schedule, allowed_function, kind
 from preheat.schedule.curves import Scalar, quotient
@@ -25,6 +26,7 @@ from preheat.schedule.metric import MetricFactor
 
 # Cycles whose borders are listed. Peaks are looked for at borders, and no later cycle is higher than the first.
 _ENDLESS_CYCLES, _MOST_CYCLES = 8, 1000
+_LEAST_GROWTH = 1.000001  # nearer to 1, sums of cycles lose their digits
 
 
 @kind("repeat")
@@ -42,8 +44,11 @@ class Repeat(Schedule):
     growth: float = 1.0
     scale: float = 1.0
     floor: float = 0.0
+    # Looked up once: to look through all that is inside, at every level and for every value, made eight levels endless.
+    _waiting: bool = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_waiting", bool(self.waits_for))
         if self.times is not None:
             object.__setattr__(self, "times", count("times", self.times, 1, advice=_("It counts the cycles.")))
         growth = number("growth", self.growth)
@@ -51,6 +56,9 @@ class Repeat(Schedule):
             raise ScheduleError(
                 refusal("growth", _(">= 1"), self.growth, _("1 keeps every cycle as long as the first."))
             )
+        if 1 < growth < _LEAST_GROWTH:
+            advice = _("Cycles that grow by less than a millionth are equal: leave growth out.")
+            raise ScheduleError(refusal("growth", _("1, or >= {least}", least=_LEAST_GROWTH), self.growth, advice))
         object.__setattr__(self, "growth", float(growth))
         object.__setattr__(self, "scale", ratio("scale", self.scale, _("1 keeps every cycle as high as the first.")))
         object.__setattr__(self, "floor", ratio("floor", self.floor))
@@ -64,6 +72,15 @@ class Repeat(Schedule):
         if not self.waits_for and not self.of.horizon:
             advice = _("A cycle needs an end: give its phases a length, or cut it with until().")
             raise ScheduleError(refusal("schedule", _("at least one update long"), str(self.of), advice))
+        if self.times is not None and self.of.horizon and not self.waits_for and not self._ends_in_reach(self.times):
+            rule = _("at most {most:g} updates together", most=MOST_UPDATES)
+            raise ScheduleError(refusal("times", rule, self.times, _("Repeat it less often, or with less growth.")))
+
+    def _ends_in_reach(self, times: int) -> bool:
+        try:
+            return self._begin(times) <= MOST_UPDATES
+        except OverflowError:
+            return False
 
     @property
     def horizon(self) -> Count | None:
@@ -73,9 +90,14 @@ class Repeat(Schedule):
     def borders(self) -> tuple[Count, ...]:
         """Those of every cycle (of the first thousand); of an endless repetition, of its first eight."""
         borders: list[Count] = []
+        # Repetitions in repetitions: their numbers multiply, so what is listed is bounded and not only the cycles.
+        inside = self.of.borders if self.growth == 1.0 else None
         for cycle in range(_ENDLESS_CYCLES if self.times is None else min(self.times, _MOST_CYCLES)):
-            borders += [self._begin(cycle) + border for border in self._cycle(cycle).borders]
-        return tuple(borders)
+            begin = self._begin(cycle)
+            borders += [begin + border for border in (self._cycle(cycle).borders if inside is None else inside)]
+            if len(borders) >= MOST_BORDERS:
+                break
+        return tuple(borders[:MOST_BORDERS])
 
     def _begin(self, cycle: int) -> Count:
         """The position where a cycle begins."""
@@ -94,7 +116,8 @@ class Repeat(Schedule):
         return value if self.scale == 1.0 else self.floor + (value - self.floor) * self.scale**cycle
 
     def _at(self, position: Count) -> float:
-        self._refuse_waiting()
+        if self._waiting:
+            self._refuse_waiting()
         cycle = self._cycle_at(position)
         begin = self._begin(cycle)
         return float(self._scaled(cycle, self._cycle(cycle)._at(position - begin)))
@@ -134,7 +157,12 @@ class Repeat(Schedule):
     def _cycles_for(self, position: Any, xp: Any) -> int:
         """How many cycles the positions reach into; a traced array says nothing, so there the count has to be given."""
         if xp.__name__ in ("numpy", "torch"):
-            return self._cycle_at(float(position.max())) + 1 if 0 not in position.shape else 0
+            cycles = self._cycle_at(float(position.max())) + 1 if 0 not in position.shape else 0
+            if cycles > MOST_GROWING_CYCLES:
+                advice = _("Ask for fewer updates at once, or let cycles grow faster.")
+                rule = _("within {most:,} cycles of growing length", most=MOST_GROWING_CYCLES)
+                raise ScheduleError(refusal("positions", rule, cycles, advice))
+            return cycles
         if self.times is None:
             advice = _("Positions are unknown while a function is traced: say how many cycles.")
             raise ScheduleError(refusal("times", _("given for growing cycles"), None, advice))

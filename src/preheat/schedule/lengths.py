@@ -20,6 +20,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from preheat.errors import PreheatError, ScheduleError, refusal
+from preheat.limits import MOST_AMOUNT, MOST_DIGITS, MOST_UPDATES
 from preheat.messages import _
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
@@ -38,11 +39,26 @@ def number(
     2
     """
     # True is an int to Python: as a number of updates it is a mistake.
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise error(refusal(name, _("a finite number"), value, advice))
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not _is_finite(value):
+        raise error(refusal(name, _("a finite number"), shortened(value), advice))
     if isinstance(value, numbers.Integral):
         return operator.index(value)
     return float(value)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a float holds it: an int may have more digits than any."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def shortened(value: Any) -> Any:
+    """A value as a refusal shows it: an int of more digits than Python likes to write out by how many they are."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 1024:
+        return f"about 10^{value.bit_length() * math.log10(2):.0f}"
+    return value
 
 
 def positive(name: str, value: Any, advice: str, *, error: type[PreheatError] = ScheduleError) -> float:
@@ -100,6 +116,8 @@ def count(
         raise error(refusal(name, _("a whole number"), value, advice))
     if plain < least:
         raise error(refusal(name, f">= {least}", value, advice))
+    if plain > MOST_UPDATES:
+        raise error(refusal(name, _("at most {most:g}", most=MOST_UPDATES), value, advice))
     return plain
 
 
@@ -179,6 +197,7 @@ _NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _TEXT = re.compile(rf"({_NUMBER})\s*(%|[A-Za-z]+)?")
 # People write "1 epoch" and "2 epochs".
 _SINGULAR = {unit[:-1]: unit for unit in ("updates", "epochs", "samples", "tokens")}
+_LEAST_AMOUNT = Decimal("1e-21")  # as far below one as MOST_AMOUNT is above: fractions of it stay fractions of integers
 _ADVICE = _('Give whole updates (100), a percent text ("10%"), a fraction in (0, 1), or a unit as in "2 epochs".')
 
 
@@ -311,7 +330,9 @@ def _read(name: str, text: str) -> int | Length:
     plural = _SINGULAR.get(unit.lower(), unit.lower()) if unit else None
     if not parts or (unit and plural not in ("%", *_SINGULAR.values())):
         raise ScheduleError(refusal(name, _("a length"), text, _ADVICE))
-    value = Decimal(parts[1].replace("_", ""))
+    if len(parts[1]) > MOST_DIGITS:
+        raise ScheduleError(refusal(name, _("at most {most} digits long", most=MOST_DIGITS), len(parts[1]), _ADVICE))
+    value = _decimal(name, parts[1], text)
     if plural == "%":
         if not 0 <= value <= 100:
             raise ScheduleError(refusal(name, _("at most 100%"), text, _("100% is the whole run.")))
@@ -323,9 +344,20 @@ def _read(name: str, text: str) -> int | Length:
     if plural is None and "." in parts[1]:
         advice = _("A bare number is a whole number of updates, or a fraction below 1.")
         raise ScheduleError(refusal(name, _("a length"), text, advice))
-    if value != int(value):
+    # Compared as decimals: int() of 1e9999999 would first write out all its digits.
+    if value > MOST_UPDATES:
+        raise ScheduleError(refusal(name, _("at most {most:g}", most=MOST_UPDATES), text, _ADVICE))
+    if value != value.to_integral_value():
         raise ScheduleError(refusal(name, _("a whole number of updates"), text, _ADVICE))
     return int(value)
+
+
+def _decimal(name: str, digits: str, text: str) -> Decimal:
+    """The number that digits write; exponents that decimals do not reach are refused."""
+    try:
+        return Decimal(digits.replace("_", ""))
+    except ArithmeticError:
+        raise ScheduleError(refusal(name, _("at most {most:g}", most=MOST_UPDATES), text, _ADVICE)) from None
 
 
 def _amount(unit: str, value: Any) -> Length:
@@ -333,9 +365,14 @@ def _amount(unit: str, value: Any) -> Length:
         raise ScheduleError(refusal(unit, _("a number"), value, _("Give a number above zero.")))
     if isinstance(value, Decimal):
         exact = value
+    elif not _is_finite(value):
+        raise ScheduleError(refusal(unit, _("a finite number"), shortened(value), _("Give a number above zero.")))
     else:
         # Through its shortest text: 0.07 then is seven hundredths, and not the binary float a little above.
         exact = Decimal(int(value)) if isinstance(value, numbers.Integral) else Decimal(repr(float(value)))
     if not exact.is_finite() or exact <= 0:
         raise ScheduleError(refusal(unit, _("> 0"), value, _("Give a number above zero.")))
+    if exact > MOST_AMOUNT or exact < _LEAST_AMOUNT:
+        rule = _("between {least:g} and {most:g}", least=float(_LEAST_AMOUNT), most=MOST_AMOUNT)
+        raise ScheduleError(refusal(unit, rule, str(value), _("Give the length in another unit.")))
     return Length(exact.normalize(), unit)

@@ -8,8 +8,10 @@ them into updates; a factor may be a learning rate until :meth:`Schedule.for_bas
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
@@ -29,6 +31,9 @@ from preheat.schedule.lengths import (
     known,
     share_of,
 )
+
+_FEW = 16  # phases that are gone through faster than halved
+_END = itemgetter(0)  # of a row of the layout
 
 if TYPE_CHECKING:
     from preheat.schedule.lengths import Timeline
@@ -439,7 +444,11 @@ class PhaseSchedule(Schedule):
         return next((phase.waits_for for phase in self.phases if phase.waits_for), "")
 
     def _at(self, position: Count) -> float:
-        for end, begin, phase, layout in self._layout:
+        rows = self._layout
+        if len(rows) > _FEW:
+            first = bisect_right(rows, position, key=_END)
+            rows = rows[first : first + 1]
+        for end, begin, phase, layout in rows:
             if position < end:
                 return _inside(phase, begin, layout, position, Scalar)  # type: ignore[no-any-return]
         # Only here, past the layout, which is empty while the schedule waits: no check in each update's way.

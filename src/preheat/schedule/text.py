@@ -23,8 +23,9 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, NoReturn
 
-from preheat.errors import ScheduleError, near_miss, refusal
+from preheat.errors import ScheduleError, near_miss, reading, refusal
 from preheat.files import replacing
+from preheat.limits import MOST_DIGITS, MOST_LETTERS, MOST_NESTED
 from preheat.messages import _
 from preheat.schedule.base import VERSION, WORDS, Schedule, foreign, known_kinds, options_of, takes_schedules
 from preheat.schedule.curves import CURVE_NAMES, Constant, Linear, named_curve
@@ -40,7 +41,6 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"\s*")
 _UNITS = ("update", "updates", "epoch", "epochs", "sample", "samples", "token", "tokens")
-_MOST_NESTED = 50  # brackets in brackets: far above what people write, far below what Python's stack holds
 # What is called with brackets: every kind but phases, whose words are this grammar itself.
 _CALLED = {name: kind for name, kind in known_kinds().items() if name != "phases"}
 
@@ -62,10 +62,14 @@ def parse(text: str) -> Schedule:
     """
     if not isinstance(text, str):
         raise ScheduleError(refusal("text", _("a schedule in words"), text, _('As in "warmup 10% > cosine to 0".')))
-    reader = _Reader(text)
-    schedule = reader.sequence("native")
-    if reader.kind != "end":
-        reader.fail("'>', '*' or the end")
+    if len(text) > MOST_LETTERS:
+        advice = _("Build it in Python, or write what repeats with repeat(...).")
+        raise ScheduleError(refusal("text", _("at most {most:,} letters", most=MOST_LETTERS), len(text), advice))
+    with reading("text", ScheduleError):
+        reader = _Reader(text)
+        schedule = reader.sequence("native")
+        if reader.kind != "end":
+            reader.fail("'>', '*' or the end")
     return schedule
 
 
@@ -134,23 +138,27 @@ class _Reader:
 
     def sequence(self, convention: str) -> Schedule:
         self.depth += 1
-        if self.depth > _MOST_NESTED:
+        if self.depth > MOST_NESTED:
             self.fail("less nesting")
         # What is said of a convention holds to the end of its brackets.
         if self.word in CONVENTIONS:
             convention = self.advance()
             self.expect(":")
-        schedule = self.product(convention)
+        # Put together once: one by one, each would copy and check all before it.
+        parts = [self.product(convention)]
         while self.take(">"):
-            schedule = schedule >> self.product(convention)
+            parts.append(self.product(convention))
         self.depth -= 1
-        return schedule
+        return parts[0] if len(parts) == 1 else PhaseSchedule(tuple(parts))
 
     def product(self, convention: str) -> Schedule:
-        schedule = self.item(convention)
+        factors = [self.item(convention)]
         while self.take("*"):
-            schedule = schedule * self.item(convention)
-        return schedule
+            factors.append(self.item(convention))
+        if len(factors) == 1:
+            return factors[0]
+        product: Schedule = _CALLED["product"](tuple(part for factor in factors for part in factor._multiplied()))  # type: ignore[call-arg]
+        return product
 
     def item(self, convention: str) -> Schedule:
         if self.take("("):
@@ -264,6 +272,8 @@ class _Reader:
         negative = self.take("-")
         if self.kind != "number" or self.word.endswith("%"):
             self.fail("a number")
+        if len(self.word) > MOST_DIGITS:
+            self.fail(f"a number of at most {MOST_DIGITS} digits")
         word = self.advance()
         value: float = int(word) if re.fullmatch(r"\d+", word) else float(word)
         return -value if negative else value
