@@ -2,8 +2,8 @@
 
 Each fork runs its program as ``python`` would, from its own folder, with its own arguments and output. The process may
 have the recorder of ``preheat watch`` attached, by the very files that attach it to a watched interpreter when it
-starts: before torch is there. Run as a program, this reads a line of JSON for each program and answers with its exit
-code.
+starts: before torch is there. Run as a program, this reads a line of JSON for each program and answers with the
+number of the fork, or a line that asks for the exit code of one.
 """
 
 import json
@@ -24,14 +24,22 @@ class WarmProcess:
     Args:
         modules: what it imports before the first program.
         watched: whether the recorder is attached to it.
+        environment: what is added to ours.
     """
 
-    def __init__(self, *modules, watched=False):
+    def __init__(self, *modules, watched=False, environment=None):
         words = [sys.executable, __file__, *(["--watched"] if watched else []), *modules]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        environment = {**os.environ, **(environment or {})}
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment
+        )
 
-    def run(self, program, arguments, *, folder=".", output=os.devnull, errors=None, record=""):
-        """Run a script, or a module as ``python -m`` does; its exit code.
+    def _ask(self, **question):
+        self.process.stdin.write(json.dumps(question, default=str) + "\n")
+        return int(self.process.stdout.readline())
+
+    def start(self, program, arguments, *, folder=".", output=os.devnull, errors=None, record="", session=False):
+        """Start a script, or a module as ``python -m`` does; the number of its process.
 
         Args:
             program: the path of the script, or the module's name.
@@ -40,10 +48,18 @@ class WarmProcess:
             output: the file for its standard output.
             errors: the file for its standard error; None leaves that to be ours.
             record: the folder of the recorder.
+            session: whether it and what it starts are a group of processes of their own.
         """
         asked = {"program": program, "arguments": arguments, "folder": folder, "output": output, "errors": errors}
-        self.process.stdin.write(json.dumps({**asked, "record": record}, default=str) + "\n")
-        return int(self.process.stdout.readline())
+        return self._ask(**asked, record=record, session=session)
+
+    def wait(self, number):
+        """The exit code of one that was started, once it has ended."""
+        return self._ask(wait_for=number)
+
+    def run(self, program, arguments, **how):
+        """Start a program and wait for its end; its exit code."""
+        return self.wait(self.start(program, arguments, **how))
 
     def run_watched(self, command, folder, **how):
         """In place of :func:`preheat.watching.run_watched`: the exit code of ``python script arguments...``."""
@@ -96,9 +112,11 @@ def run(program, arguments):
 
 
 def fork(asked, recorder):
-    """Run one program in a fork; its exit code."""
+    """Run one program in a fork; its number."""
     child = os.fork()
     if child == 0:
+        if asked["session"]:
+            os.setsid()
         os.dup2(os.open(asked["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 1)
         if asked["errors"] is not None:
             os.dup2(os.open(asked["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 2)
@@ -110,7 +128,14 @@ def fork(asked, recorder):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
+
+
+def answer(asked, recorder):
+    """The exit code that is asked for, or the number of a new fork."""
+    if "wait_for" in asked:
+        return os.waitstatus_to_exitcode(os.waitpid(asked["wait_for"], 0)[1])
+    return fork(asked, recorder)
 
 
 def main():
@@ -123,7 +148,7 @@ def main():
     for module in modules:
         import_module(module)
     for line in sys.stdin:
-        print(fork(json.loads(line), recorder), flush=True)
+        print(answer(json.loads(line), recorder), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A real cluster on this machine: a scheduler, two nodes of workers; workers, nodes and the study itself are killed."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from preheat.lab.studies.folder import StudyFolder
 from preheat.lab.studies.table import read_study
 from support import stopping_stages
 from support.runs import Child, quiet
+from support.warm_process import WarmProcess
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers under /proc")
 
@@ -36,10 +38,10 @@ def design(settings):
 class Cluster:
     """A scheduler and nodes, each a process group of its own, as other machines would be."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, warm=None):
         self.folder, self.nodes = folder, {}
         self.file = folder / "scheduler.json"
-        self._start("scheduler", "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self._start("scheduler", "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", warm=warm)
         self.address = wait_for(self._said)["address"]
 
     def _said(self):
@@ -49,25 +51,32 @@ class Cluster:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
 
-    def _start(self, name, program, *words):
-        command = [sys.executable, "-m", f"distributed.cli.{program}", "--scheduler-file", str(self.file), *words]
-        with (self.folder / f"{name}.log").open("w") as log:
-            self.nodes[name] = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, cwd=self.folder, env={**os.environ, **QUIET}
-            )
+    def _start(self, name, program, *words, warm):
+        program, words = f"distributed.cli.{program}", ["--scheduler-file", str(self.file), *words]
+        log = self.folder / f"{name}.log"
+        if warm is not None:
+            number = warm.start(program, words, folder=self.folder, output=log, errors=log, session=True)
+            self.nodes[name] = number, functools.partial(warm.wait, number)
+            return
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", program, *words], stdout=file, stderr=file, start_new_session=True,
+                cwd=self.folder, env={**os.environ, **QUIET},
+            )  # fmt: skip
+        self.nodes[name] = process.pid, process.wait
 
-    def node(self, name, workers):
-        """Start workers, as ``docs/cluster.md`` says."""
+    def node(self, name, workers, warm=None):
+        """Start workers, as ``docs/cluster.md`` says; all of it in forks of a process, where one is given."""
         words = ["--nthreads", "1", "--resources", "stage=1", "--nworkers", str(workers), "--memory-limit", "0"]
         place = ["--host", "127.0.0.1", "--no-dashboard", "--local-directory", str(self.folder / name)]
-        self._start(name, "dask_worker", *words, *place)
+        self._start(name, "dask_worker", *words, *place, warm=warm)
 
     def kill(self, name):
         """SIGKILL to all processes of a node."""
-        process = self.nodes.pop(name)
+        number, wait = self.nodes.pop(name)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            os.killpg(number, signal.SIGKILL)
+        wait()
 
     def close(self):
         """End everything."""
@@ -79,7 +88,11 @@ class Cluster:
 PLACES = os.pathsep.join(
     [str(Path(stopping_stages.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
-QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning", "PYTHONPATH": PLACES}
+QUIET = {
+    "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # looks at each worker a hundred times a second
+    "PYTHONPATH": PLACES,
+}
 
 
 def wait_for(value, seconds=300):
@@ -87,15 +100,25 @@ def wait_for(value, seconds=300):
     deadline = time.monotonic() + seconds
     while not (found := value()):
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)
     return found
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A scheduler with a node of two workers and one of one."""
+def warm():
+    """A process that has loaded what workers need: the nodes of its forks are there at once, and so are new workers."""
+    studies = ("preheat.lab.studies.driver", "preheat.lab.studies.executors.dask", "preheat.lab.training.session")
+    forked = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "fork"}
+    process = WarmProcess("distributed.nanny", "distributed.scheduler", *studies, environment={**QUIET, **forked})
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, warm):
+    """A scheduler with a node of two workers, in forks, and one of one, as people start it."""
     made = Cluster(tmp_path_factory.mktemp("cluster"))
-    made.node("first", 2)
+    made.node("first", 2, warm)
     made.node("second", 1)
     looking = DaskCluster(made.address, patience=300)
     wait_for(lambda: looking.processes == 3)
@@ -294,11 +317,11 @@ def test_cluster_is_used_again_after_an_interrupt(tmp_path, design, cluster):
     assert {row.state for row in table.rows} == {"done"}
 
 
-def test_cluster_that_is_not_there_is_said(tmp_path, design, cli):
+def test_cluster_that_is_not_there_is_said(tmp_path, design, cli, warm):
     """No scheduler, a scheduler without workers, a scheduler that goes away."""
     with pytest.raises(preheat.ConfigError, match="scheduler must be the address of a Dask scheduler; got 'tcp://127"):
         run_study(design, tmp_path / "none", executor=DaskCluster("tcp://127.0.0.1:1", patience=0.5), say=quiet)
-    empty = Cluster(tmp_path)
+    empty = Cluster(tmp_path, warm)
     try:
         few = DaskCluster(empty.address)
         assert few.client.status == "running"  # to connect may take a busy machine longer than

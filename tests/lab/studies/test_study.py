@@ -1,5 +1,6 @@
 """Studies carried out for real: every run as if it were alone, kills of workers and of the study itself."""
 
+import contextlib
 import json
 import os
 import signal
@@ -293,6 +294,23 @@ def test_two_studies_in_one_folder_at_once_are_refused(tmp_path, design):
     """The second is told who holds it."""
     with StudyFolder(tmp_path / "study").lock(), pytest.raises(preheat.RunError, match="no other run is using"):
         run_stage(design, tmp_path / "study")
+
+
+def test_stage_may_end_while_what_was_cut_off_is_cleared(tmp_path, monkeypatch):
+    """Its part was listed, and is in its place before its lock is had; what was really cut off goes."""
+    folder = StudyFolder(tmp_path / "study")
+    for stage in ("a", "b"):
+        (folder.stages / f".{stage}.host-1.part").mkdir(parents=True)
+
+    @contextlib.contextmanager
+    def held_once_it_ended(stage):
+        if stage.name == "a":
+            os.replace(folder.stages / ".a.host-1.part", stage)
+        yield
+
+    monkeypatch.setattr("preheat.lab.studies.folder.held", held_once_it_ended)
+    folder.clear()
+    assert [path.name for path in folder.stages.iterdir()] == ["a"]
 
 
 def test_study_without_sharing_is_brute_force(tmp_path, design):

@@ -152,7 +152,8 @@ class StudyFolder:
         # A stage that somebody holds is being trained: its part stays.
         for part in sorted(self.stages.glob(f".*{_PART}")):
             with suppress(RunError), held(self.stages / part.name.split(".")[1]):
-                shutil.rmtree(part)
+                if part.exists():  # its worker may have ended the stage since the parts were listed
+                    shutil.rmtree(part)
         for left in self.stages.glob(f".*{_HELD}"):
             with suppress(RunError, OSError):
                 with FolderLock(left):  # nobody's any more
