@@ -125,6 +125,8 @@ def test_chinese_pages_use_the_words_of_the_literature(page):
     found = {word: right for pattern, right in UNWANTED.items() for word in re.findall(pattern, text)}
     assert found == {}
     assert re.findall("[\u4e00-\u9fff][,;:!?(][^\n]{,20}", text) == []
+    # A code host shows a line's end as a blank, which nobody sees beside punctuation, and everybody between ideographs.
+    assert re.findall("[\u4e00-\u9fff]\n *[\u4e00-\u9fff].*", text) == []
     for number, line in enumerate(text.splitlines(), 1):
         assert not re.search("[\u4e00-\u9fff] [\u4e00-\u9fff]", line), f"{page.name}:{number}: a blank inside Chinese"
 

@@ -138,7 +138,7 @@ def test_lines_of_chinese_are_joined_without_a_blank(site):
     for page in chinese(site):
         text = page.read_text(encoding="utf-8")
         assert "学习率" in text or "峰值" in text
-        assert re.findall("[\u4e00-\u9fff，。；、]\n[^<\n]", text) == [], page
+        assert re.findall("[\u4e00-\u9fff，。；、]\n[^<\\s]", text) == [], page
 
 
 def test_pages_say_in_which_language_they_are(site):
@@ -153,7 +153,6 @@ def test_pages_say_in_which_language_they_are(site):
         assert f'<link rel="alternate" hreflang="en" href="{twin}">' in text
         assert 'hreflang="zh-CN"' in page.with_name(twin).read_text(encoding="utf-8")
         assert re.findall(r'<p class="caption"[^>]*><span class="caption-text">([^<]*)', text)[0] == "中文"
-        assert "本页内容" in text
         for word in ("On this page", "Skip to content", "Back to top", ">Next<", ">Previous<", 'placeholder="Search"'):
             assert word not in text, page
 
@@ -178,8 +177,7 @@ def test_the_search_finds_chinese(site, words):
     """What a reader types into the field, in a browser: every page found has it, and one is found."""
     with opened(site / "search.html") as seen:
         seen.page.goto(f"{(site / 'search.html').as_uri()}?q={quote(words)}")
-        seen.page.locator("#search-results li").first.wait_for()
-        seen.page.wait_for_function("Search._pulse_status < 0")
+        seen.page.locator(".search-summary", has_text="finished").wait_for()
         found = seen.page.locator("#search-results li a").evaluate_all(
             "all => all.map(one => one.getAttribute('href'))"
         )

@@ -14,16 +14,17 @@ from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 
 _IDEOGRAPH = "\u3400-\u4dbf\u4e00-\u9fff"
-_SIGN = f"[\u3000-\u303f{_IDEOGRAPH}\uff00-\uffef]"  # ideographs and full-width punctuation
-_BREAK = re.compile(rf"(?<={_SIGN})\n|\n(?={_SIGN})")
+_MARK = "\u3000-\u303f\uff00-\uffef"  # full-width punctuation, which brings its own room
+_SIGN = f"[{_MARK}{_IDEOGRAPH}]"
+# What stays is a blank: the one between ideographs and Latin letters, which the pages have within lines as well.
+_BREAK = re.compile(rf"(?<={_SIGN})\n(?={_SIGN})|(?<=[{_MARK}])\n|\n(?=[{_MARK}])")
 
 CAPTION = "中文"  # of the Chinese pages in the sidebar
 _FRAME = {
     "Back to top": "回到顶部",
+    "Copyright &#169; %(copyright)s": "版权所有 &#169; %(copyright)s",
     "Home": "首页",
     "Index": "索引",
-    "Made with ": "使用 ",
-    '<a href="https://www.sphinx-doc.org/">Sphinx</a> and ': '<a href="https://www.sphinx-doc.org/">Sphinx</a> 与 ',
     "Next": "下一页",
     "On this page": "本页内容",
     "Previous": "上一页",

@@ -41,6 +41,7 @@ PARTS: tuple[tuple[str, str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     ("dropin", "transformers' functions", "The same names, arguments and values.", ("preheat._driver.dropin",), ()),
     ("errors", "Errors", "What is refused, and how it is said.", ("preheat.errors",), ()),
+    ("languages", "Languages", "What is said, in the reader's language.", ("preheat.messages.languages",), ()),
 )
 
 # What is said where, of modules whose names do not say all.

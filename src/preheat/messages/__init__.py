@@ -59,7 +59,7 @@ class Message(str):
     """One sentence of preheat's, or a piece of one; its value is the English form.
 
     Attributes:
-        id: the English sentence with its gaps, ``{name}``, formatted as :meth:`str.format` does. Braces of the sentence
+        id: the English sentence with its gaps, ``{name}``, formatted as ``str.format`` does. Braces of the sentence
             itself are doubled.
         arguments: by name of the gap: text, numbers, or messages.
         plural: the id for several, where there is one; the argument ``n`` says how many.
