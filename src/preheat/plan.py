@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from preheat.errors import PlanError, refusal
+from preheat.errors import PlanError, refusal, unknown_name
 from preheat.messages import _
 from preheat.schedule.lengths import Length, as_length, choice, count, in_updates, number
 
@@ -301,7 +301,8 @@ class Plan:
     # --- what may be given ---------------------------------------------------------------------------------------
 
     def __post_init__(self) -> None:
-        choice("trainer", self.trainer, TRAINERS, error=PlanError)
+        if self.trainer not in TRAINERS:
+            raise PlanError(unknown_name("trainer", _("the name of a trainer"), self.trainer, TRAINERS))
         custom = self._convention
         for name, known, own in (("tail", TAILS, custom.tails), ("sharding", SHARDINGS, custom.shardings)):
             # Twice, so that a word nobody knows and one that this trainer does not do are refused differently.

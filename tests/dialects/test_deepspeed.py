@@ -123,7 +123,7 @@ def test_the_warm_up_given_is_a_number_of_updates():
         ("WarmupLR", {"warmup_num_steps": 1}, "warmup_num_steps=1 is 2 to DeepSpeed"),
         ("WarmupDecayLR", {"total_num_steps": 80, **LOG}, "shapes the schedule for 80 updates, the run takes 100"),
         ("OneCycle", {**CYCLE, "cycle_max_lr": 2e-3}, "cycle_max_lr=0.002 is what trains"),
-        ("LRRangeTest", RANGE, "goes on climbing"),
+        ("LRRangeTest", RANGE, "would go on rising"),
     ],
 )
 def test_notes_say_what_deepspeed_does_in_silence(name, params, note):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from preheat import get_schedule
 from preheat.dialects import DIALECTS, Imported, detect, dialect, read, write
 from preheat.errors import ConfigError, PreheatError
+from preheat.messages.languages import tell
 
 EXAMPLES = [
     pytest.param(name, example, id=f"{name}-{example.name}") for name in DIALECTS for example in dialect(name).examples
@@ -130,3 +131,31 @@ def test_a_number_beyond_floats_is_refused(length):
     """A whole number that no float holds."""
     with pytest.raises(ConfigError, match="warmup_steps must be a finite number"):
         read({"lr_scheduler_type": "linear", "warmup_steps": length, "max_steps": 100})
+
+
+def test_a_folder_is_said_to_be_one(tmp_path):
+    """By its path or its name: no configuration is a folder, and the advice is not a list of dialects."""
+    for folder in (tmp_path, str(tmp_path)):
+        with pytest.raises(ConfigError, match=r"config must be a file, or its text; got '.+'\. It is a folder"):
+            read(folder)
+
+
+def test_what_a_reading_says_is_said_in_chinese():
+    """Notes, refusals with their advice and a parser's own words, and the dialects' conventions."""
+    found = read({"lr_scheduler_type": "cosine", "warmup_steps": 1.5, "max_steps": 100})
+    assert [tell(note, "zh") for note in found.notes] == [
+        "learning_rate 沿用 transformers 的默认值 5e-5",
+        "transformers 5 把 warmup_steps=1.5 当作 1 步，而不是比例",
+        "最后一步之后 transformers 的学习率会重新上升；这里保持终值",
+    ]
+    asked = [
+        ("torch", "CosineAnnealingLR(optimizer, T_max=9, eta_mni=1e-6)", "你是否想写 'eta_min'？", "请改正或删去它。"),
+        ("torch", "StepLR(*arguments)", "config 必须是 Python 的调用和赋值", "'StepLR(*arguments)' 用星号隐藏了参数。"),
+        ("megatron", {"lr_decay_style": "cosine"}, "train_iters 必须在文件中给出", "请给出 total=（--updates）。"),
+        ("transformers", "a: [", "config 必须是 YAML，实际是", "expected the node content"),
+    ]
+    for name, config, *pieces in asked:
+        with pytest.raises(ConfigError) as caught:
+            read(config, name, peak=1.0, total=None)
+        assert all(piece in tell(caught.value, "zh") for piece in pieces), tell(caught.value, "zh")
+    assert tell(dialect("torch").convention, "zh").startswith("第 n 步取 last_epoch = n 时的值")

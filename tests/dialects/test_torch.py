@@ -143,7 +143,7 @@ def test_onwards_does_what_torch_does_past_the_end():
     held = saved(scheduler.state_dict())
     assert 0.5 * held.schedules[0](80) == pytest.approx(0.1)
     assert not any("somebody else" in note for note in held.notes)
-    assert any("climbs again" in note for note in held.notes)
+    assert any("rises again" in note for note in held.notes)
 
 
 def test_a_rate_that_somebody_else_wrote_is_noted():
@@ -229,7 +229,7 @@ def test_plain_schedules_are_written_as_people_write_them():
         ({"class": "CosineAnnealingRL", "T_max": 3}, "Did you mean 'CosineAnnealingLR'"),
         ("LinearLR(optimizer, 0.0)", "start_factor must be in (0, 1]; got 0.0"),
         ("ExponentialLR(optimizer, 1.1)", "gamma must be in (0, 1]; got 1.1"),
-        ("SequentialLR(optimizer, [StepLR(optimizer, 3)], milestones=[3])", "There are 1 schedulers"),
+        ("SequentialLR(optimizer, [StepLR(optimizer, 3)], milestones=[3])", "There is 1 scheduler"),
         ("ChainedScheduler([CyclicLR(optimizer, 0.1, 0.2), StepLR(optimizer, 3)])", "overwrite it"),
         ("ChainedScheduler([CosineAnnealingLR(optimizer, 9, 0.1), StepLR(optimizer, 3)])", "Those with a floor"),
         ("CyclicLR(optimizer, 0.1, 0.2, scale_fn=f)", "Take one of the three modes"),

@@ -170,7 +170,11 @@ def test_a_stream_needs_no_length():
         ({"drop_last": 1}, "drop_last must be True or False; got 1"),
         ({"tail": "keep"}, "tail must be one of 'flush', 'drop', 'carry'; got 'keep'"),
         ({"sharding": "rows"}, "sharding must be one of 'pad', 'drop', 'batches'; got 'rows'"),
-        ({"trainer": "keras"}, "trainer must be one of 'plain_loop', 'hf_trainer', 'accelerate', 'lightning'"),
+        (
+            {"trainer": "hftrainer"},
+            "trainer must be the name of a trainer; got 'hftrainer'. Did you mean 'hf_trainer'? Known: plain_loop",
+        ),
+        ({"trainer": "keras"}, "trainer must be the name of a trainer; got 'keras'. Known: plain_loop, hf_trainer"),
         ({"tail": "carry", "trainer": "lightning"}, "tail must be one of 'flush'; got 'carry'. Lightning does nothing"),
         ({"sharding": "pad", "trainer": "hf_trainer"}, "sharding must be one of 'batches'; got 'pad'. HF Trainer does"),
         ({"max_steps": 5}, "max_steps must be left out where epochs is given; got 5. epochs or max_steps ends the run"),

@@ -108,7 +108,7 @@ def write(schedule: Schedule, dialect_name: str, *, total: int | None = None, ba
 
     spoken = dialect(dialect_name)
     if spoken.write is None:
-        written = ", ".join(name for name in DIALECTS if dialect(name).write is not None)
+        written = joined(", ", [name for name in DIALECTS if dialect(name).write is not None])
         raise ConfigError(
             refusal(
                 "dialect", _("one that is written ({written})", written=written), dialect_name, _("Pick one of these.")
@@ -145,7 +145,7 @@ def detect(config: Any) -> str:
     best = max(sure.values())
     likeliest = [name for name, score in sure.items() if score == best]
     if not best:
-        advice = _("Say which with dialect_name= (--from): {DIALECTS}.", DIALECTS=joined(", ", DIALECTS))
+        advice = _("Say which with dialect_name= (--from): {names}.", names=joined(", ", DIALECTS))
         raise ConfigError(refusal("config", _("of a dialect known here"), _short(data), advice))
     if len(likeliest) > 1:
         raise ConfigError(
@@ -153,7 +153,7 @@ def detect(config: Any) -> str:
                 "config",
                 _("of one dialect"),
                 _short(data),
-                _("It could be {likeliest}.", likeliest=" or ".join(likeliest)),
+                _("It could be any of {names}.", names=joined(", ", likeliest)),
             )
         )
     return likeliest[0]
@@ -174,7 +174,7 @@ def _context(given: dict[str, Any]) -> Context:
     for name, value in given.items():
         if name not in known:
             raise ConfigError(
-                unknown_name("context", _("something a trainer knows"), name, known, _("Or take it out."))
+                unknown_name("context", _("something a trainer knows"), name, known, _("Correct it, or take it out."))
             )
         if value is None or name == "version":
             continue

@@ -8,7 +8,7 @@ Warm-up  warmup_steps; else int(updates * warmup_ratio); else int(3 % of the upd
          two.
 Step     transformers': n / W, the end on update T. rex alone is one update early: (n + 1) / W, its end on T - 1.
          one_cycle is torch's OneCycleLR with its peak at update W - 1. Jagged restarts run one update ahead.
-Ends     transformers' cosines climb again past the end: here it is held.
+Ends     transformers' cosines rise again past the end: here it is held.
 Read     axolotl 0.19: utils/schedulers.py, core/trainers/mixins/scheduler.py, core/builders/base.py.
 """
 
@@ -45,7 +45,7 @@ def read(fields: Fields, context: Context) -> Imported:
     options = dict(fields.section("lr_scheduler_kwargs", {}).raw)
     schedule = _schedule(fields, name, warmup, total, peak, options, notes)
     if any(name in fields for name in _OWN_RATES):
-        notes.append("some groups have rates of their own: this is the schedule that all of them share")
+        notes.append(_("some groups have rates of their own: this is the schedule that all of them share"))
     return Imported(_jagged(fields, schedule, name, notes), peak, tuple(notes), total=total)
 
 
@@ -73,11 +73,16 @@ def warmup_of(fields: Fields, total: int, notes: list[str]) -> int:
     if steps is None and ratio is None:
         # core/builders/base.py; rounded down, where transformers rounds up.
         steps = min(int(0.03 * total), 100)
-        notes.append(f"without warmup_steps or warmup_ratio axolotl warms up for {steps} updates: 3 %, 100 at most")
+        notes.append(
+            _(
+                "without warmup_steps or warmup_ratio axolotl warms up for {steps} updates: 3 %, 100 at most",
+                steps=steps,
+            )
+        )
     elif steps is None:
         steps = int(ratio * total)
     if steps == 1:
-        notes.append("axolotl makes one update of warm-up two")
+        notes.append(_("axolotl makes one update of warm-up two"))
         return 2
     return int(steps)
 
@@ -98,11 +103,11 @@ def _schedule(
         return _rex(warmup, total, floor or 0.0)
     if name != "cosine":
         if floor is not None or fields.flag("lr_quadratic_warmup"):
-            notes.append(f"cosine_min_lr_ratio and lr_quadratic_warmup do nothing with {name!r}")
+            notes.append(_("cosine_min_lr_ratio and lr_quadratic_warmup do nothing with {name!r}", name=name))
         return transformers.build(name, warmup, total, peak, options, notes)
     if fields.flag("lr_quadratic_warmup"):
         if floor is not None:
-            notes.append("lr_quadratic_warmup wins over cosine_min_lr_ratio")
+            notes.append(_("lr_quadratic_warmup wins over cosine_min_lr_ratio"))
         notes.append(transformers.PAST_END)
         return _falls_to(0.0, warmup, total, Polynomial(2.0))
     if floor and constant:
@@ -116,7 +121,7 @@ def _schedule(
         cosine = Phase(curve=Cosine(), length=border - warmup, start=1.0, end=floor)
         return PhaseSchedule((*warm_up(warmup), cosine, hold(total - border, floor)))
     if constant:
-        notes.append("cosine_constant_lr_ratio does nothing without cosine_min_lr_ratio")
+        notes.append(_("cosine_constant_lr_ratio does nothing without cosine_min_lr_ratio"))
     if floor:
         notes.append(transformers.PAST_END)
         return _falls_to(floor, warmup, total)
@@ -150,7 +155,7 @@ def _jagged(fields: Fields, schedule: Schedule, name: str, notes: list[str]) -> 
     anneal = fields.count("jagged_restart_anneal_steps", None) or 1
     # Where the dips end: the floor of the cosine serves for both.
     low = fields.number("cosine_min_lr_ratio", None) or 0.001
-    notes.append("jagged restarts run one update ahead of the schedule around which they are wrapped")
+    notes.append(_("jagged restarts run one update ahead of the schedule around which they are wrapped"))
     ahead = 2 if name == "rex" else 1  # rex' own counter is one ahead already
     # Wrapped, both ask for the update after the one that is made.
     return schedule.shift(1) * dips(period, rewarm, anneal, low).shift(ahead)
@@ -183,14 +188,14 @@ DIALECT = Dialect(
     name="axolotl",
     title="axolotl",
     source="axolotl 0.19",
-    convention="transformers': n / W, the end on update T; rex one update early, jagged restarts one ahead",
+    convention=_("transformers': n / W, the end on update T; rex one update early, jagged restarts one ahead"),
     read=read,
     matches=matches,
     examples=(
         *(_example(name) for name in ("cosine", "linear", "constant_with_warmup", "one_cycle", "rex")),
-        _example("cosine", "cosine with a quadratic warm-up", lr_quadratic_warmup=True),
-        _example("cosine", "cosine to a floor", cosine_min_lr_ratio=0.1),
-        _example("cosine", "cosine, then constant", cosine_min_lr_ratio=0.1, cosine_constant_lr_ratio=0.8),
-        _example("cosine", "cosine with jagged restarts", jagged_restart_steps=30, jagged_restart_warmup_steps=5),
+        _example("cosine", _("cosine with a quadratic warm-up"), lr_quadratic_warmup=True),
+        _example("cosine", _("cosine to a floor"), cosine_min_lr_ratio=0.1),
+        _example("cosine", _("cosine, then constant"), cosine_min_lr_ratio=0.1, cosine_constant_lr_ratio=0.8),
+        _example("cosine", _("cosine with jagged restarts"), jagged_restart_steps=30, jagged_restart_warmup_steps=5),
     ),
 )

@@ -213,7 +213,13 @@ def _warm_up(job: _Job, top: float = 1.0) -> tuple[_Parts, Count]:
     rise = Phase(curve=Linear(), length=ramped, start=0.0, end=top)
     if ramped == begin:
         return (rise,), begin
-    job.notes.append(f"scale_warmup stretches the ramp to {ramped:g} updates, but the hand-over stays at {begin:g}")
+    job.notes.append(
+        _(
+            "scale_warmup stretches the ramp to {ramped:g} updates, but the hand-over stays at {begin:g}",
+            ramped=ramped,
+            begin=begin,
+        )
+    )
     return ((rise, hold(begin - ramped, top)) if ramped < begin else (PhaseSchedule((rise,)).until(begin),)), begin
 
 
@@ -327,7 +333,7 @@ def _endless(job: _Job, name: str, default: Any, gamma: Any, *, staircase: bool)
 def _constant(job: _Job) -> Schedule:
     alpha, length = job.factor("alpha", 1.0), job.length("t_max", "1dur")
     if alpha != 1.0 and length < job.total():
-        job.notes.append(f"after {length:g} updates the factor goes back to 1")
+        job.notes.append(_("after {length:g} updates the factor goes back to 1", length=length))
     return PhaseSchedule((hold(length, alpha), hold(None)))
 
 
@@ -447,9 +453,9 @@ def _example(name: str, **own: Any) -> Example:
 
 DIALECT = Dialect(
     name="composer",
-    title="composer and llm-foundry",
+    title=_("composer and llm-foundry"),
     source="mosaicml 0.32.1, llm-foundry 0.22.0",
-    convention="updates 0 and 1 run at time 0, update n at the time after n - 1 updates; the warm-up is time / W",
+    convention=_("updates 0 and 1 run at time 0, update n at the time after n - 1 updates; the warm-up is time / W"),
     read=read,
     matches=matches,
     only_fields=True,

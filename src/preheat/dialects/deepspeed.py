@@ -56,7 +56,12 @@ def read(fields: Fields, context: Context) -> Imported:
         mirrored, largest = _momentum(params)
         if mirrored is not None:
             also = {"betas[0]": mirrored}
-            notes.append(f"betas[0] refers to cycle_max_mom={largest}: the optimizer needs that, and betas[1] = 0.99")
+            notes.append(
+                _(
+                    "betas[0] refers to cycle_max_mom={largest}: the optimizer needs that, and betas[1] = 0.99",
+                    largest=largest,
+                )
+            )
     params.finish()
     return Imported(schedule, base, tuple(notes), total=context.told, also=also)
 
@@ -70,7 +75,7 @@ def _filled(params: Fields, lr: float | None, context: Context) -> Fields:
         if name == "warmup_min_lr":
             values[name] = 0.0
         elif name == "warmup_max_lr":
-            values[name] = context.known_rate(path, lr, 'it is "auto"')
+            values[name] = context.known_rate(path, lr, _('it is "auto"'))
         elif name == "total_num_steps":
             values[name] = context.updates(path)
         elif name == "warmup_num_steps" and context.warmup is not None:
@@ -113,8 +118,10 @@ def _decay(section: _Section) -> _Read:
 def _cosine(section: _Section) -> _Read:
     base = section.context.rate("optimizer.params.lr", section.lr)
     if section.lr is None:
-        has = "" if base is None else f", which has to be {base}"
-        section.notes.append(f"the ratios are of the optimizer's lr{has}")
+        if base is None:
+            section.notes.append(_("the ratios are of the optimizer's lr"))
+        else:
+            section.notes.append(_("the ratios are of the optimizer's lr, which has to be {base}", base=base))
     params = section.params
     start = params.number("warmup_min_ratio", 0.0, low=0.0, high=1.0)
     floor = params.number("cos_min_ratio", 1e-4, low=0.0, high=1.0)
@@ -134,7 +141,7 @@ def _rates(section: _Section, default: float | None) -> tuple[float | None, floa
     # Left out, it is DeepSpeed's own 0.001; null, it is the optimizer's lr.
     if own is None and default is not None and "warmup_max_lr" not in params.raw:
         own = default
-        section.notes.append(f"warmup_max_lr is left at DeepSpeed's own {default}")
+        section.notes.append(_("warmup_max_lr is left at DeepSpeed's own {default}", default=default))
     _overridden(section, "warmup_max_lr", own)
     peak = section.context.rate(params.path("warmup_max_lr"), lr if own is None else own)
     return peak, params.share("warmup_min_lr", peak)
@@ -142,7 +149,9 @@ def _rates(section: _Section, default: float | None) -> tuple[float | None, floa
 
 def _overridden(section: _Section, name: str, own: float | None) -> None:
     if own is not None and section.lr is not None and own != section.lr:
-        section.notes.append(f"{name}={own} is what trains: the optimizer's lr={section.lr} is overridden")
+        section.notes.append(
+            _("{name}={own} is what trains: the optimizer's lr={lr} is overridden", name=name, own=own, lr=section.lr)
+        )
 
 
 def _lengths(section: _Section) -> tuple[int, int]:
@@ -158,7 +167,7 @@ def _lengths(section: _Section) -> tuple[int, int]:
 def _length(section: _Section) -> int:
     given: int = section.params.count("warmup_num_steps", 1000, low=1)
     if given < 2:
-        section.notes.append("warmup_num_steps=1 is 2 to DeepSpeed")
+        section.notes.append(_("warmup_num_steps=1 is 2 to DeepSpeed"))
     # ln(1) = 0 would divide, so DeepSpeed takes 2.
     return max(2, given)
 
@@ -168,7 +177,9 @@ def _warm_up(section: _Section, warmup: int, start: float) -> Phases:
     kind = section.params.text("warmup_type", "log")
     # DeepSpeed warns in its log and goes on.
     if kind not in ("log", "linear"):
-        section.notes.append(f"warmup_type={kind!r} is unknown to DeepSpeed, which climbs along the logarithm")
+        section.notes.append(
+            _("warmup_type={kind!r} is unknown to DeepSpeed, which warms up along the logarithm", kind=kind)
+        )
     return warm_up(warmup, start) if kind == "linear" else (*warm_up(warmup - 1, start, Logarithmic()), hold(1))
 
 
@@ -214,7 +225,7 @@ def _cycle(params: Fields, rest: float, top: float) -> Phases:
 def _stairs(params: Fields, name: str, updates: int, stairs: int, rest: float, top: float) -> Iterator[Phase]:
     """Step k of so many, at rest + (top - rest) k / stairs."""
     if stairs > min(updates, _MANY):
-        raise params.refusal(name, _("at most {MANY}", MANY=min(updates, _MANY)), _("0 makes it smooth."))
+        raise params.refusal(name, _("at most {most}", most=min(updates, _MANY)), _("0 makes it smooth."))
     # The first update of each stair, rounded up as floor(n stairs / updates) is.
     borders = [-(-step * updates // stairs) for step in range(stairs + 1)]
     for step, (begin, end) in enumerate(pairwise(borders)):
@@ -252,13 +263,13 @@ def _range_test(section: _Section) -> _Read:
     # What the last update stands at, or the line's end one after it: the highest rate, which factors are shares of.
     steps = (total - 1) // size if stepped else total / size
     top = 1.0 + rate * steps
-    section.notes.append(f"it goes on climbing: after {total} updates the rate is held here")
-    base = context.rate("the last rate of the range test", lowest * top)
+    section.notes.append(_("the rate would go on rising: here it is held after {total} updates", total=total))
+    base = context.rate(_("the last rate of the range test"), lowest * top)
     if not stepped:
         return PhaseSchedule((Phase(curve=Linear(), length=total, start=1.0 / top, end=1.0),)), base
     if steps > _MANY:
         raise params.refusal(
-            "lr_range_test_step_size", _("at least {value}", value=-(-total // _MANY)), _("It makes too many steps.")
+            "lr_range_test_step_size", _("at least {least}", least=-(-total // _MANY)), _("It makes too many steps.")
         )
     return PhaseSchedule(tuple(hold(size, (1.0 + rate * step) / top) for step in range(int(steps) + 1))), base
 
@@ -346,7 +357,7 @@ DIALECT = Dialect(
     name="deepspeed",
     title="DeepSpeed ds_config",
     source="DeepSpeed 0.19.8",
-    convention="warm-ups stand one update late: updates 0 and 1 run at the start, update n at index n - 1",
+    convention=_("warm-ups stand one update late: updates 0 and 1 run at the start, update n at index n - 1"),
     read=read,
     matches=matches,
     only_fields=True,

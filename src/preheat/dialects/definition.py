@@ -76,7 +76,10 @@ class Context:
             return self.updates(name)
         if self.told is not None and self.told != own:
             # Frameworks that say both mean both: a schedule longer than its run is a way to stop early.
-            notes.append(f"{name} shapes the schedule for {own} updates, the run takes {self.told}")
+            says = _(
+                "{name} shapes the schedule for {own} updates, the run takes {run}", name=name, own=own, run=self.told
+            )
+            notes.append(says)
         return own
 
     def rate(self, name: str, own: float | None = None) -> float | None:
@@ -90,18 +93,23 @@ class Context:
         """As :meth:`rate`, for a file that cannot be read without it (``why``: what refers to it)."""
         rate = self.rate(name, own)
         if rate is None:
-            raise ConfigError(refusal(name, f"known{why and ': ' + why}", None, _("Give peak= (--lr).")))
+            rule = _("known: {why}", why=why) if why else _("known")
+            raise ConfigError(refusal(name, rule, None, _("Give peak= (--lr).")))
         return rate
 
     def per(self, unit: str, name: str) -> float:
         """Epochs, samples or tokens: how many updates an epoch has, or how many of the others make an update."""
-        asked = {"epoch": "updates_per_epoch", "sample": "samples_per_update", "token": "tokens_per_update"}[unit]
+        asked, countable = {
+            "epoch": ("updates_per_epoch", _("countable in epochs")),
+            "sample": ("samples_per_update", _("countable in samples")),
+            "token": ("tokens_per_update", _("countable in tokens")),
+        }[unit]
         value = getattr(self, asked)
         if value is None and self.plan is not None:
             value = getattr(self.plan, asked)
         if value is None:
-            advice = _("Give {asked}= or a plan (--{replace}).", asked=asked, replace=asked.replace("_", "-"))
-            raise ConfigError(refusal(name, _("countable in {unit}s", unit=unit), None, advice))
+            advice = _("Give {option}= or a plan (--{flag}).", option=asked, flag=asked.replace("_", "-"))
+            raise ConfigError(refusal(name, countable, None, advice))
         return float(value)
 
 

@@ -6,7 +6,7 @@ Fields   lr_scheduler (constant; constant_with_warmup, linear, cosine, cosine_wi
          num_cycles, power, step_rules ("1:10,0.1:20,0.01").
 Step     transformers': n / W, the end on update T. A rule of step_rules holds for updates below its number. The scripts
          multiply both lengths by the processes, which Accelerate's stepping takes back.
-Ends     cosine climbs again past the end: here it is held. polynomial ends at 1e-7, whatever the floor should be.
+Ends     cosine rises again past the end: here it is held. polynomial ends at 1e-7, whatever the floor should be.
 Read     diffusers 0.42: optimization.py.
 """
 
@@ -54,7 +54,7 @@ def read(fields: Fields, context: Context) -> Imported:
     if name == "polynomial":
         options["power"] = fields.number("lr_power" if script else "power", 1.0)
         # lr_end is 1e-7 in get_scheduler, and cannot be changed.
-        peak = context.known_rate("learning_rate", peak, "polynomial ends at a rate of 1e-7")
+        peak = context.known_rate("learning_rate", peak, _("polynomial ends at a rate of 1e-7"))
     schedule = transformers.build(name, warmup, updates, peak or 1.0, options, notes)
     return Imported(schedule, peak, tuple(notes), total=updates)
 
@@ -96,7 +96,7 @@ DIALECT = Dialect(
     name="diffusers",
     title="diffusers",
     source="diffusers 0.42",
-    convention="transformers': n / W, the end on update T; a rule of step_rules holds below its update",
+    convention=_("transformers': n / W, the end on update T; a rule of step_rules holds below its update"),
     read=read,
     matches=matches,
     examples=(

@@ -149,7 +149,7 @@ def _fixed(arguments: _Arguments) -> _Read:
         else:
             # From force_anneal on, once an epoch.
             held.append(rates[-1] / base * shrink ** (epoch + 1 - anneal))
-    arguments.notes.append("lr changes at the beginning of an epoch")
+    arguments.notes.append(_("lr changes at the beginning of an epoch"))
     steps = plateaus(held, int(each))
     return (rise * steps if warmup else steps), base
 
@@ -194,7 +194,7 @@ def _cosine(arguments: _Arguments) -> _Read:
     shrink = fields.number("lr_shrink", 0.1, low=0.0, high=1.0)
     cycle = PhaseSchedule((Phase(curve=Cosine(), length=period, start=1.0, end=floor),))
     arguments.notes.append(
-        f"after each period it starts over, at lr_shrink={shrink:g} of the one before, floor and all"
+        _("after each period it starts over, at lr_shrink={shrink:g} of the one before, floor and all", shrink=shrink)
     )
     rise = warm_up(warmup, arguments.share("warmup_init_lr", floor))
     return PhaseSchedule((*rise, cycle.repeat(growth=growth, scale=shrink))), arguments.rate
@@ -215,7 +215,7 @@ def _triangular(arguments: _Arguments) -> _Read:
     cycles = math.ceil(arguments.updates / (2 * side))
     if cycles > 1000:
         raise fields.refusal("lr_period_updates", _("at most 1000 periods long"), _("Each is laid out."))
-    arguments.notes.append(f"only the upper rate shrinks: laid out for {arguments.updates} updates")
+    arguments.notes.append(_("only the upper rate shrinks: laid out for {updates} updates", updates=arguments.updates))
     phases = [phase for cycle in range(cycles) for phase in _triangle(side, low, shrink**cycle).phases]
     return PhaseSchedule(tuple(phases)), peak
 
@@ -345,7 +345,7 @@ DIALECT = Dialect(
     name="fairseq",
     title="fairseq",
     source="fairseq 0.12",
-    convention="update n runs at n / W in the warm-up, with fixed at (n + 1) / W; end values fall on the last count",
+    convention=_("update n runs at n / W in the warm-up, with fixed at (n + 1) / W; end values fall on the last count"),
     read=read,
     matches=matches,
     examples=(

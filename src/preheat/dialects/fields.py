@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from preheat.errors import ConfigError, near_miss, refusal, unknown_name
-from preheat.messages import _
+from preheat.errors import ConfigError, near_miss, refusal, sentences, unknown_name
+from preheat.messages import _, joined
 from preheat.schedule.lengths import Absolute
 
 REQUIRED: Any = object()
@@ -82,7 +82,11 @@ class Fields:
             raise self.refusal(name, _("a finite number"), advice or _("Give a plain number."))
         if not low <= value <= high:
             # A bound that only keeps floats exact says nothing to a reader.
-            bounds = f">= {low:g}" if value < low and high >= _MOST else _("in [{low:g}, {high:g}]", low=low, high=high)
+            bounds = (
+                _(">= {low:g}", low=low)
+                if value < low and high >= _MOST
+                else _("in [{low:g}, {high:g}]", low=low, high=high)
+            )
             raise self.refusal(name, bounds, advice or _("Change it."))
         return value
 
@@ -183,7 +187,11 @@ class Fields:
             if name not in self._read and self._values[name] is not None:
                 # Only what the reader asked for on its way: fields of another schedule would be no help.
                 known = sorted(self._read - {name})
-                advice = f"{near_miss(name, known)} Or take it out. Known: {', '.join(known) or 'none'}."
+                advice = sentences(
+                    near_miss(name, known),
+                    _("Correct it, or take it out."),
+                    _("Known: {names}.", names=joined(", ", known) if known else _("none")),
+                )
                 raise self.refusal(name, _("a field known here"), advice)
 
 

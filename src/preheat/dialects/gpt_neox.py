@@ -43,7 +43,7 @@ def read(fields: Fields, context: Context) -> Imported:
     decay = _decay_length(fields, total, notes)
     style = fields.word("lr_decay_style", _STYLES, "linear")
     if fields.flag("use_mup"):
-        notes.append("groups with a width_mult run at the rate divided by it")
+        notes.append(_("groups with a width_mult run at the rate divided by it"))
     # A configuration has a hundred fields for other things: slips are looked for among those of the rate alone.
     own = Fields({name: value for name, value in fields.raw.items() if str(name).startswith(("lr_", "lr-"))})
     for name in ("lr_decay_style", "lr_decay_iters", "lr_decay_fraction"):
@@ -60,12 +60,12 @@ def _decay_length(fields: Fields, total: int, notes: list[str]) -> int:
         # neox_args.py cuts it to a whole number.
         return total if share is None else max(1, math.floor(total * share))
     if share is not None:
-        notes.append(f"lr_decay_iters={length} wins over lr_decay_fraction={share}")
+        notes.append(_("lr_decay_iters={length} wins over lr_decay_fraction={share}", length=length, share=share))
     return length
 
 
 def _state(fields: Fields, context: Context) -> Imported:
-    notes = [f"a state after {fields.count('num_iters')} updates"]
+    notes: list[str] = [_("a state after {updates} updates", updates=fields.count("num_iters"))]
     peak = context.rate("start_lr", fields.rate("start_lr"))
     decay = fields.count("end_iter", low=1)
     warmup = fields.number("warmup_iter", low=0.0, high=decay / 2)
@@ -88,7 +88,9 @@ def _schedule(style: str, warmup: Count, decay: int, fields: Fields, peak: float
     # Its count stops at D - W, from which W is taken off once more.
     fall = PhaseSchedule(falls[style]).until(decay - 2 * (rise[0].length if rise else 0))  # type: ignore[operator]
     if warmup and style != "exponential":
-        notes.append(f"the {style} decay does not arrive: it stops 2 x {warmup:g} updates early")
+        notes.append(
+            _("the {style} decay does not arrive: it stops 2 x {warmup:g} updates early", style=style, warmup=warmup)
+        )
     return PhaseSchedule((*rise, fall.clip(floor=floor) if floor else fall))
 
 
@@ -113,7 +115,7 @@ DIALECT = Dialect(
     name="gpt-neox",
     title="GPT-NeoX",
     source="gpt-neox 0535bfbb",
-    convention="update n runs at n / W in the warm-up; the decay is shaped for D updates, and stops after D - 2 W",
+    convention=_("update n runs at n / W in the warm-up; the decay is shaped for D updates, and stops after D - 2 W"),
     read=read,
     matches=matches,
     only_fields=True,
@@ -121,7 +123,7 @@ DIALECT = Dialect(
         *(_example(name) for name in ("constant", "linear", "exponential")),
         _example("cosine", min_lr=1e-4, lr_decay_iters=80),
         Example(
-            "saved state",
+            _("saved state"),
             {"start_lr": 1e-3, "min_lr": 0.0, "warmup_iter": 10, "end_iter": 100}
             | {"decay_style": "cosine", "num_iters": 50},
         ),

@@ -69,14 +69,14 @@ def _cosine(fields: Fields, _context: Context, notes: list[str]) -> _Read:
     warmup = fields.count("warmup_steps", 0)
     # Keras makes no warm-up without a target, and says nothing.
     if target is None and warmup:
-        notes.append(f"warmup_steps={warmup} does nothing without warmup_target")
+        notes.append(_("warmup_steps={warmup} does nothing without warmup_target", warmup=warmup))
     rise: tuple[Phase, ...] = ()
     base = start
     if target is not None:
         base = float(target)
         rise = warm_up(warmup, start / base) if base else ()
         if warmup and start > base:
-            notes.append("warmup_target is below initial_learning_rate: the warm-up falls")
+            notes.append(_("warmup_target is below initial_learning_rate: the warm-up falls"))
     descent = Phase(curve=Cosine(), length=length, start=1.0, end=floor)
     return PhaseSchedule((*rise, descent)), base
 
@@ -102,13 +102,15 @@ def _polynomial(fields: Fields, context: Context, notes: list[str]) -> _Read:
     cycles = math.ceil(total / length)
     if length != int(length) or cycles > _MOST:
         raise fields.refusal(
-            "decay_steps", _("a whole number with cycle, {MOST} cycles at most", MOST=_MOST), _("Take longer ones.")
+            "decay_steps", _("a whole number with cycle, {most} cycles at most", most=_MOST), _("Take longer ones.")
         )
     phases: list[Phase] = [_falling(curve, length, floor)]
     # The curve is stretched to cycle * length each time, and what came before is skipped.
     for cycle in range(2, cycles + 1):  # the end of a cycle is used once before the next begins
         phases += [hold(1, floor), _falling(curve, cycle * length, floor, (cycle - 1) * length + 1)]
-    notes.append(f"with cycle the curve starts over, as long again each time: laid out for {total} updates")
+    notes.append(
+        _("with cycle the curve starts over, as long again each time: laid out for {total} updates", total=total)
+    )
     return PhaseSchedule(tuple(phases)).until(total), start
 
 
@@ -119,7 +121,7 @@ def _falling(curve: Polynomial, length: Count, floor: float, skip: Count = 0) ->
         refusal(
             "end_learning_rate",
             _("at most initial_learning_rate"),
-            f"{floor:g} times it",
+            _("{floor:g} times it", floor=floor),
             _("It is what is decayed to."),
         )
     )
@@ -145,9 +147,9 @@ def _inverse_time(fields: Fields, context: Context, notes: list[str]) -> _Read:
     steps = math.ceil(total / length)
     if steps > _MOST or length != int(length):
         raise fields.refusal(
-            "decay_steps", _("a whole number, {MOST} steps at most", MOST=_MOST), _("Take smaller rates.")
+            "decay_steps", _("a whole number, {most} steps at most", most=_MOST), _("Take smaller rates.")
         )
-    notes.append(f"the staircase is laid out for {total} updates")
+    notes.append(_("the staircase is laid out for {total} updates", total=total))
     return plateaus([1.0 / (1.0 + rate * step) for step in range(steps)], length), start
 
 
@@ -270,16 +272,16 @@ def _example(name: str, label: str = "", **config: Any) -> Example:
 
 DIALECT = Dialect(
     name="keras",
-    title="Keras schedules",
+    title=_("Keras schedules"),
     source="Keras 3.15",
-    convention="update n reads the schedule at n; decay_steps leaves the warm-up out; a boundary has the old value",
+    convention=_("update n reads the schedule at n; decay_steps leaves the warm-up out; a boundary has the old value"),
     read=read,
     matches=matches,
     examples=(
         _example("CosineDecay", initial_learning_rate=0.1, decay_steps=100, alpha=0.1),
         _example(
             "CosineDecay",
-            "CosineDecay with warm-up",
+            _("CosineDecay with warm-up"),
             initial_learning_rate=0.0,
             decay_steps=90,
             warmup_target=0.1,
@@ -287,7 +289,9 @@ DIALECT = Dialect(
         ),
         _example("CosineDecayRestarts", initial_learning_rate=0.1, first_decay_steps=10),
         _example("PolynomialDecay", initial_learning_rate=0.1, decay_steps=100, power=2.0),
-        _example("PolynomialDecay", "PolynomialDecay cycling", initial_learning_rate=0.1, decay_steps=30, cycle=True),
+        _example(
+            "PolynomialDecay", _("PolynomialDecay cycling"), initial_learning_rate=0.1, decay_steps=30, cycle=True
+        ),
         _example("ExponentialDecay", initial_learning_rate=0.1, decay_steps=20, decay_rate=0.9, staircase=True),
         _example("InverseTimeDecay", initial_learning_rate=0.1, decay_steps=20, decay_rate=0.5),
         _example("PiecewiseConstantDecay", boundaries=[50, 80], values=[0.1, 0.01, 0.001]),

@@ -97,7 +97,7 @@ def read(fields: Fields, context: Context) -> Imported:
     rate = own.rate("learning_rate", None)
     if rate is None and context.peak is None:
         rate = 6e-4
-        notes.append("learning_rate is left at levanter's own 6e-4")
+        notes.append(_("learning_rate is left at levanter's own 6e-4"))
     peak = context.rate("optimizer.learning_rate", rate)
     own.refuse("warmup_ratio", why=_("levanter takes it as warmup now."))
     steps = fields.section("trainer", {}).count("num_train_steps", None, low=1)
@@ -212,7 +212,7 @@ DIALECT = Dialect(
     name="levanter",
     title="levanter",
     source="levanter 928e69f",
-    convention="update n runs at n / W in the warm-up; the end value falls on update T, one after the last",
+    convention=_("update n runs at n / W in the warm-up; the end value falls on update T, one after the last"),
     read=read,
     matches=matches,
     only_fields=True,

@@ -16,11 +16,12 @@ from typing import Any
 from preheat.dialects import transformers
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
+from preheat.messages import _, joined
 
 
 def read(fields: Fields, context: Context) -> Imported:
     """LLaMA-Factory's YAML."""
-    notes = []
+    notes: list[str] = []
     if fields.value("lr_scheduler_type", None) == "warmup_stable_decay":
         total = transformers.updates_of(fields, context)
         warmup = transformers.warmup_of(fields, context, total, [])
@@ -30,10 +31,12 @@ def read(fields: Fields, context: Context) -> Imported:
         given = fields.section("lr_scheduler_kwargs", {}).raw
         left_out = [f"{name}={value}" for name, value in own.items() if given.get(name) is None]
         if left_out:
-            notes.append(f"LLaMA-Factory adds {', '.join(left_out)}: a third stable, the rest decay")
+            notes.append(
+                _("LLaMA-Factory adds {options}: a third stable, the rest decay", options=joined(", ", left_out))
+            )
         fields = Fields({**fields.raw, "lr_scheduler_kwargs": {**own, **given}})
     if "loraplus_lr_ratio" in fields:
-        notes.append("loraplus_lr_ratio gives some groups a rate of their own: this is the schedule they share")
+        notes.append(_("loraplus_lr_ratio gives some groups a rate of their own: this is the schedule they share"))
     imported = transformers.read(fields, context)
     return replace(imported, notes=(*notes, *imported.notes))
 
@@ -57,7 +60,7 @@ DIALECT = Dialect(
     name="llama-factory",
     title="LLaMA-Factory",
     source="LLaMA-Factory 0.9.5",
-    convention="transformers': update n runs at n / W in the warm-up; the end value falls on update T",
+    convention=_("transformers': update n runs at n / W in the warm-up; the end value falls on update T"),
     read=read,
     matches=matches,
     examples=(_example("cosine"), _example("warmup_stable_decay")),

@@ -20,7 +20,7 @@ from typing import Any
 
 from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, missing_extra, refusal
-from preheat.messages import _, joined
+from preheat.messages import Message, _, joined, plural
 
 # A name that says its kind is believed: the content is not guessed at.
 _SUFFIXES = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML", ".cfg": "INI", ".ini": "INI"}
@@ -40,7 +40,9 @@ def load(config: Any) -> Any:
     {'lr': '1e-4', 'lr_decay_style': 'cosine'}
     """
     if isinstance(config, os.PathLike):
-        return _read_file(Path(config))
+        path = Path(config)
+        _is_file(path)
+        return _read_file(path)
     if not isinstance(config, str):
         return config
     # Longer than a path can be, or of several lines: the text itself.
@@ -54,6 +56,12 @@ def load(config: Any) -> Any:
     return parse_text(config)
 
 
+def _because(error: object) -> str:
+    """What a parser found wrong, as the advice of a refusal; mostly in its own words, which nobody here translates."""
+    said = error.args[0] if isinstance(error, ValueError) and error.args else None
+    return _("{problem}.", problem=said if isinstance(said, Message) else str(error))
+
+
 def _expanded(text: str) -> Path:
     try:
         return Path(text).expanduser()
@@ -62,23 +70,28 @@ def _expanded(text: str) -> Path:
 
 
 def _is_file(path: Path) -> bool:
+    """Whether it is a file; a folder is refused, for no configuration is."""
     try:
-        return path.is_file()
+        folder, file = path.is_dir(), path.is_file()
     except OSError:  # a text that cannot be a path
         return False
+    if folder:
+        advice = _("It is a folder: name the configuration file in it.")
+        raise ConfigError(refusal("config", _("a file, or its text"), str(path), advice))
+    return file
 
 
 def _read_file(path: Path) -> Any:
     try:
         if path.stat().st_size > _LARGEST:
-            advice = _("{path} has {st_size:,} bytes.", path=path, st_size=path.stat().st_size)
-            raise ConfigError(
-                refusal("config", _("a file below {LARGEST:,} bytes", LARGEST=_LARGEST), str(path), advice)
-            )
+            advice = _("{path} has {size:,} bytes.", path=path, size=path.stat().st_size)
+            raise ConfigError(refusal("config", _("a file below {most:,} bytes", most=_LARGEST), str(path), advice))
         # Editors of Windows put a mark before the text.
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(refusal("config", _("a file that can be read"), str(path), f"{error.strerror}.")) from error
+        raise ConfigError(
+            refusal("config", _("a file that can be read"), str(path), _because(error.strerror))
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(refusal("config", _("a text file"), str(path), _("It is not UTF-8."))) from error
     return parse_text(text, _SUFFIXES.get(path.suffix.lower()))
@@ -121,7 +134,7 @@ def flags(text: str) -> dict[str, Any]:
     try:
         words = shlex.split(text.replace("\\\n", " "), comments=True)
     except ValueError as error:
-        raise ConfigError(refusal("config", _("flags with closed quotes"), text[:80], f"{error}.")) from error
+        raise ConfigError(refusal("config", _("flags with closed quotes"), text[:80], _because(error))) from error
     named: dict[str, Any] = {}
     for name, values in _groups(words):
         named[name.replace("-", "_")] = True if not values else values[0] if len(values) == 1 else values
@@ -151,14 +164,14 @@ def _data(text: str) -> Any:
         try:
             return literal(text)
         except ConfigError:
-            raise ConfigError(refusal("config", _("JSON"), text[:80], f"{error}.")) from error
+            raise ConfigError(refusal("config", _("JSON"), text[:80], _because(error))) from error
 
 
 def _toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(refusal("config", _("TOML"), text[:80], f"{error}.")) from error
+        raise ConfigError(refusal("config", _("TOML"), text[:80], _because(error))) from error
 
 
 def _ini(text: str) -> dict[str, Any]:
@@ -172,7 +185,7 @@ def _ini(text: str) -> dict[str, Any]:
     try:
         parser.read_string(text)
     except Error as error:
-        raise ConfigError(refusal("config", _("INI"), text[:80], f"{error.message}.")) from error
+        raise ConfigError(refusal("config", _("INI"), text[:80], _because(error.message))) from error
     sections: dict[str, Any] = {}
     for section in parser.sections():
         inner = sections
@@ -206,7 +219,7 @@ def _yaml(text: str) -> Any:
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(refusal("config", _("YAML"), text[:80], f"{' '.join(str(error).split())}.")) from error
+        raise ConfigError(refusal("config", _("YAML"), text[:80], _because(" ".join(str(error).split())))) from error
     # A plain scalar is no configuration: a dialect may know the text.
     return data if isinstance(data, (Mapping, list)) else text.strip()
 
@@ -276,7 +289,10 @@ class Call:
             advice = _("It takes {parameters}.", parameters=joined(", ", parameters))
             raise ConfigError(
                 refusal(
-                    self.function, _("given {parameters} arguments at most", parameters=len(parameters)), self, advice
+                    self.function,
+                    plural("given {n} argument at most", "given {n} arguments at most", len(parameters)),
+                    self,
+                    advice,
                 )
             )
         named = dict(zip(parameters, self.args, strict=False))
@@ -311,7 +327,7 @@ def _run(text: str) -> tuple[list[Any], dict[str, Any]]:
     try:
         return _values(ast.parse(text.strip()).body)
     except _DAMAGED as error:
-        raise ConfigError(refusal("config", _("calls and assignments in Python"), text[:80], f"{error}.")) from None
+        raise ConfigError(refusal("config", _("calls and assignments in Python"), text[:80], _because(error))) from None
 
 
 def last_call(values: Sequence[Any], functions: Container[str]) -> Call | None:
@@ -343,7 +359,7 @@ def _values(statements: Sequence[ast.stmt]) -> tuple[list[Any], dict[str, Any]]:
         elif isinstance(statement, ast.Expr):
             value = _value(statement.value, names)
         else:
-            raise ValueError(f"{ast.unparse(statement).splitlines()[0]!r} would have to be run")
+            raise ValueError(_("{code!r} would have to be run", code=ast.unparse(statement).splitlines()[0]))
         values.append(value)
     return values, names
 
@@ -376,7 +392,7 @@ def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
     keywords = {item.arg: _value(item.value, names) for item in node.keywords if item.arg}
     # What stars stand for is known to the program alone.
     if len(keywords) < len(node.keywords) or any(isinstance(item, ast.Starred) for item in node.args):
-        raise ValueError(f"{ast.unparse(node)!r} hides its arguments behind stars")
+        raise ValueError(_("{code!r} hides its arguments behind stars", code=ast.unparse(node)))
     name = ast.unparse(node.func)
     if name == "dict" and not node.args:
         return keywords
@@ -426,7 +442,7 @@ def literal(text: str) -> Any:
     try:
         return _plain(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError) as error:
-        raise ConfigError(refusal("config", _("data, not code to run"), text[:80], f"{error}.")) from error
+        raise ConfigError(refusal("config", _("data, not code to run"), text[:80], _because(error))) from error
 
 
 def _plain(node: ast.expr) -> Any:

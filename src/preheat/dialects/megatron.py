@@ -76,14 +76,21 @@ def read(fields: Fields, context: Context) -> Imported:
     own = Fields({name: value for name, value in given.items() if name.startswith("lr_")})
     run.refuse("rampup_batch_size", "step_batch_size_schedule", why=_GROWING)
     if run.flag("use_checkpoint_opt_param_scheduler"):
-        notes.append("a checkpoint's rate, lengths and style win over these (use_checkpoint_opt_param_scheduler)")
+        notes.append(_("a checkpoint's rate, lengths and style win over these (use_checkpoint_opt_param_scheduler)"))
     clock = _clock(run, own, context)
     peak = context.rate("lr", run.rate("lr", None))
     schedule = _schedule(run, own, clock, peak, context, notes)
     if _is_state(fields.raw):
-        notes.append(f"a state after {run.number('num_steps')} samples: it does not keep lr_warmup_init")
+        notes.append(
+            _("a state after {samples} samples: it does not keep lr_warmup_init", samples=run.number("num_steps"))
+        )
     if "decoupled_lr" in run:
-        notes.append(f"embedding and output layers have a rate of their own, decoupled_lr={run.rate('decoupled_lr')}")
+        notes.append(
+            _(
+                "embedding and output layers have a rate of their own, decoupled_lr={rate}",
+                rate=run.rate("decoupled_lr"),
+            )
+        )
     also = _weight_decay(run, clock, notes)
     for name in ("lr_warmup_steps", "lr_decay_steps"):  # Megatron's own results, in a configuration it has saved
         own.value(name, None)
@@ -183,13 +190,13 @@ def _inverse_sqrt(
 ) -> Schedule:
     """(W / n)^1/2, not below the floor, up to and with D; then the floor."""
     last = math.floor(decay)
-    notes.append(f"after update {last} Megatron falls to min_lr at once")
+    notes.append(_("after update {update} Megatron falls to min_lr at once", update=last))
     # Megatron divides by max(warm-up, 1) in samples: one sample is this part of an update.
     sample = 0.0 if warmup >= 1 else 1.0 / _batch(run, context)
     if warmup >= sample:
         fall: Phases = (Phase(curve=PowerLaw(timescale=warmup), length=last + 1 - warmup, start=1.0),)
     else:
-        notes.append("without a warm-up the inverse square root counts single samples")
+        notes.append(_("without a warm-up the inverse square root counts single samples"))
         curve = PowerLaw(timescale=sample)
         fall = (hold(1 - warmup), Phase(curve=curve, length=last + 1 - sample, start=1.0, skip=1 - sample))
     cut = PhaseSchedule(fall).clip(floor=floor) if floor else PhaseSchedule(fall)
@@ -207,7 +214,13 @@ def _stable_and_decay(
         return (hold(begin - warmup), Phase(curve=curve, length=stretch, start=1.0, end=floor))
     # The warm-up is tried first, up to and with its last update; only then does Megatron see that the decay has begun.
     joined = math.floor(warmup) + 1 if warmup else 0
-    notes.append(f"the decay begins at update {begin:g}, inside the warm-up: the rate jumps at update {joined}")
+    notes.append(
+        _(
+            "the decay begins at update {begin:g}, inside the warm-up: the rate jumps at update {joined}",
+            begin=begin,
+            joined=joined,
+        )
+    )
     skip = min(joined - begin, stretch)
     return (hold(joined - warmup), Phase(curve=curve, length=stretch, start=1.0, end=floor, skip=skip))
 
@@ -229,7 +242,7 @@ def _weight_decay(run: Fields, clock: _Clock, notes: list[str]) -> dict[str, Sch
             "end_weight_decay", _("at least start_weight_decay={start}, and above 0", start=start), _("It grows.")
         )
     length = _length(run, clock, "wd_incr", None) or _length(run, clock, "train", None) or clock.total
-    notes.append(f"weight_decay refers to end_weight_decay={end}: give the optimizer that value")
+    notes.append(_("weight_decay refers to end_weight_decay={end}: give the optimizer that value", end=end))
     curve = Linear() if style == "linear" else Cosine()
     return {"weight_decay": PhaseSchedule((Phase(curve=curve, length=length, start=start / end, end=1.0),))}
 
@@ -277,8 +290,8 @@ def _example(name: str, **flags: Any) -> Example:
 DIALECT = Dialect(
     name="megatron",
     title="Megatron-LM",
-    source="Megatron-LM of 2026, core 0.16",
-    convention="update n runs at n / W in the warm-up; the end value falls on update D = lr_decay_iters",
+    source=_("Megatron-LM of 2026, core 0.16"),
+    convention=_("update n runs at n / W in the warm-up; the end value falls on update D = lr_decay_iters"),
     read=read,
     matches=matches,
     only_fields=True,

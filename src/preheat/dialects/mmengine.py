@@ -13,7 +13,7 @@ Step     a scheduler moves at every update from ``begin`` to ``end - 1``, by_epo
          CosineAnnealingLR would arrive at T_max, one after it.
 Several  each multiplies what the others left, so one may warm up what another decays. One with a floor, and the
          restarts, have to have the rate to themselves while they move; OneCycleLR for the whole run.
-Ends     what a scheduler has reached at end - 1 stays. CosineAnnealingLR climbs again past T_max: here it holds.
+Ends     what a scheduler has reached at end - 1 stays. CosineAnnealingLR rises again past T_max: here it holds.
 Read     mmengine 0.10.7: optim/scheduler/*.py, runner/runner.py.
 """
 
@@ -149,7 +149,7 @@ class _Scheduler:
         """Steps it moves."""
         if self.end is None:
             advice = _("Say where it ends, or how long the run is (total=).")
-            raise self.fields.refusal("end", _("known for {kind}", kind=self.kind), advice)
+            raise self.fields.refusal("end", _("known for {scheduler}", scheduler=self.kind), advice)
         return self.end - self.begin
 
 
@@ -273,7 +273,7 @@ def _placed(one: _Scheduler, reached: float, base: float | None) -> Schedule:
     one.fields.finish()
     if one.unit > 1:
         if one.begin + one.steps > _MOST:
-            raise one.fields.refusal("end", _("at most {MOST} epochs", MOST=_MOST), _("Each is laid out."))
+            raise one.fields.refusal("end", _("at most {most} epochs", most=_MOST), _("Each is laid out."))
         before = [1.0] * one.begin
         return plateaus([*before, *(shape(min(step, one.steps - 1)) for step in range(one.steps))], one.unit)
     if one.end is not None:
@@ -356,7 +356,7 @@ def _cosine(one: _Scheduler) -> Schedule:
     # T_max counts from begin; one after the last step when it is left out, so that the floor is not quite reached.
     length = one.fields.count("T_max", None, low=0) or one.steps
     if one.end is not None and length < one.steps - 1:
-        one.notes.append("past T_max mmengine's cosine climbs again; here the end value is held")
+        one.notes.append(_("past T_max mmengine's cosine rises again; here the end value is held"))
     return _row(Phase(curve=Cosine(), length=length, start=1.0, end=_floor(one)))
 
 
@@ -462,12 +462,14 @@ DIALECT = Dialect(
     name="mmengine",
     title="mmengine param_scheduler",
     source="mmengine 0.10.7",
-    convention="step n from begin to end - 1: LinearLR and PolyLR arrive at the last one, CosineAnnealingLR after it",
+    convention=_(
+        "step n from begin to end - 1: LinearLR and PolyLR arrive at the last one, CosineAnnealingLR after it"
+    ),
     read=read,
     matches=matches,
     examples=(
         Example(
-            "LinearLR and CosineAnnealingLR",
+            _("LinearLR and CosineAnnealingLR"),
             [
                 {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0, "end": 10},
                 {"type": "CosineAnnealingLR", "T_max": 90, "by_epoch": False, "begin": 10, "end": 100},

@@ -46,11 +46,11 @@ def read(fields: Fields, context: Context) -> Imported:
     # Left out it is the rate itself, in config.py: easily overlooked, hence the note.
     floor = own.share("min_decay_lr", peak) if "min_decay_lr" in own else 1.0
     if "min_decay_lr" not in own:
-        notes.append("min_decay_lr is left at nanotron's own, the learning rate: nothing decays")
+        notes.append(_("min_decay_lr is left at nanotron's own, the learning rate: nothing decays"))
     if begin < warmup:
-        notes.append(f"the decay starts at update {begin}, inside the warm-up")
+        notes.append(_("the decay starts at update {begin}, inside the warm-up", begin=begin))
     if begin + length > total:
-        notes.append(f"the decay ends at update {begin + length}, after the run's {total}")
+        notes.append(_("the decay ends at update {end}, after the run's {total}", end=begin + length, total=total))
     fall = Phase(
         curve=_CURVES[own.word("lr_decay_style", _CURVES, "linear")],
         length=length,
@@ -69,7 +69,7 @@ def _warm_up(style: str, warmup: int, notes: list[str]) -> Phases:
     if style == "constant":
         return (hold(warmup + 1),)
     if not warmup:
-        notes.append("without warm-up steps a linear warm-up runs update 0 at 0")
+        notes.append(_("without warm-up steps a linear warm-up runs update 0 at 0"))
         return (hold(1, 0.0),)
     return (*warm_up(warmup), hold(1))
 
@@ -93,14 +93,14 @@ DIALECT = Dialect(
     name="nanotron",
     title="nanotron",
     source="nanotron 0.4",
-    convention="update n runs at n / W in the warm-up; the end value falls on the update after the decay",
+    convention=_("update n runs at n / W in the warm-up; the end value falls on the update after the decay"),
     read=read,
     matches=matches,
     only_fields=True,
     examples=(
         *(_example(style, lr_decay_style=style) for style in _CURVES),
-        _example("cosine, then constant", lr_decay_style="cosine", lr_decay_steps=70),
+        _example(_("cosine, then constant"), lr_decay_style="cosine", lr_decay_steps=70),
         _example("warm-up, stable, decay", lr_decay_style="linear", lr_decay_starting_step=80, lr_decay_steps=20),
-        _example("constant warm-up", lr_warmup_style="constant"),
+        _example(_("constant warm-up"), lr_warmup_style="constant"),
     ),
 )

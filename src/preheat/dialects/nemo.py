@@ -88,7 +88,9 @@ class _Section:
         if own is not None and own <= 0:
             raise self.fields.refusal("max_steps", _("above 0"), _("NeMo makes no scheduler then."))
         if own is not None and self.trainer_steps not in (None, own):
-            self.notes.append(f"max_steps shapes the schedule for {own} updates, trainer.max_steps is otherwise")
+            self.notes.append(
+                _("max_steps shapes the schedule for {own} updates, trainer.max_steps says otherwise", own=own)
+            )
         return self.context.shaped("optim.sched.max_steps", self.trainer_steps if own is None else own, self.notes)
 
     def length(self, stem: str) -> int | None:
@@ -112,10 +114,13 @@ def _policy(name: str, section: _Section) -> Imported:
     floor = section.fields.share("min_lr", peak, 1e-5 if name == "SquareAnnealing" else 0.0)
     # That one holds to the end, so its hold may be as long as the run.
     if warmup + (0 if name == "WarmupHoldPolicy" else held or 0) + constant >= total:
-        sums = f"{warmup} of warm-up, {held or 0} held, {constant} constant"
-        raise section.fields.refusal(
-            "max_steps", _("above its parts ({sums})", sums=sums), _("The decay would have no update.")
+        rule = _(
+            "above its parts ({warmup} of warm-up, {held} held, {constant} constant)",
+            warmup=warmup,
+            held=held or 0,
+            constant=constant,
         )
+        raise section.fields.refusal("max_steps", rule, _("The decay would have no update."))
     if constant:
         # With constant_steps NeMo goes another way through its code, with n / W.
         fall = Phase(curve=Cosine(), length=total - warmup - constant, start=1.0, end=floor)
@@ -157,7 +162,13 @@ class _Run:
 
     def cliff(self) -> int:
         """Updates from W up to and with T, after which the rate falls to the floor at once."""
-        self.notes.append(f"after update {self.total} NeMo falls to min_lr={self.fields.number('min_lr', 0)} at once")
+        self.notes.append(
+            _(
+                "after update {update} NeMo falls to min_lr={floor} at once",
+                update=self.total,
+                floor=self.fields.number("min_lr", 0),
+            )
+        )
         return self.total + 1 - self.warmup
 
 
@@ -178,13 +189,13 @@ def _polynomial_after_hold(run: _Run) -> Schedule:
     if run.held is not None:
         run.fields.flag("cycle")
         return run.rescaled(curve, run.held)
-    run.fields.refuse("cycle", why=_("Without a hold the rate would climb again."), unless=(False, "false", "False"))
+    run.fields.refuse("cycle", why=_("Without a hold the rate would rise again."), unless=(False, "false", "False"))
     return run.rescaled(curve, _end_of_hold(run), run.total - run.warmup)
 
 
 def _square_root(run: _Run) -> Schedule:
     if run.warmup:
-        run.notes.append(f"the square root counts from update 0: it drops after update {run.warmup}")
+        run.notes.append(_("the square root counts from update 0: it drops after update {update}", update=run.warmup))
     return run.cut(Polynomial(0.5), 0)
 
 
@@ -203,7 +214,9 @@ def _noam_after_hold(run: _Run) -> Schedule:
 
 def _end_of_hold(run: _Run) -> int:
     if run.held is None and run.warmup:
-        run.notes.append(f"without a hold the decay counts from update 0: it drops after update {run.warmup}")
+        run.notes.append(
+            _("without a hold the decay counts from update 0: it drops after update {update}", update=run.warmup)
+        )
     return run.held or 0
 
 
@@ -232,7 +245,7 @@ def _noam(section: _Section) -> Imported:
     d_model = section.fields.number("d_model", low=1.0)
     # The two branches of the formula meet at n = W, and there is its peak.
     share = (d_model * max(1, warmup)) ** -0.5
-    section.notes.append(f"the peak is {share:.6g} of optim.lr, (d_model x warmup_steps)^-1/2")
+    section.notes.append(_("the peak is {share:.6g} of optim.lr, (d_model x warmup_steps)^-1/2", share=share))
     peak = section.peak(own=None if section.lr is None else section.lr * share)
     floor = section.fields.share("min_lr", peak)
     fall: Schedule = PhaseSchedule((Phase(curve=PowerLaw(timescale=max(1, warmup)), length=None),))
@@ -245,10 +258,12 @@ def _noam(section: _Section) -> Imported:
 def _t5(section: _Section) -> Imported:
     total = section.total()
     constant = section.fields.count("constant_steps", low=1)  # NeMo's own constant_ratio fails
-    peak = section.context.rate("the rate that constant_steps makes", constant**-0.5)
+    peak = section.context.rate(_("the rate that constant_steps makes"), constant**-0.5)
     if section.lr is not None:
-        section.notes.append(f"optim.lr={section.lr} is not used: the rate is constant_steps^-1/2 = {peak:.6g}")
-    section.notes.append(f"after update {total} NeMo falls to min_lr at once")
+        section.notes.append(
+            _("optim.lr={lr} is not used: the rate is constant_steps^-1/2 = {peak:.6g}", lr=section.lr, peak=peak)
+        )
+    section.notes.append(_("after update {update} NeMo falls to min_lr at once", update=total))
     fall = Phase(curve=PowerLaw(timescale=constant), length=max(1, total + 1 - constant))
     return Imported(PhaseSchedule((hold(constant), fall, hold(0, section.fields.share("min_lr", peak)))), peak)
 
@@ -294,7 +309,9 @@ def _cyclic(section: _Section) -> Imported:
     rise = Phase(curve=Linear(), length=wave["down"], start=lowest / highest, end=1.0)
     mirrored = PhaseSchedule((fall, rise)).repeat(scale=1.0 if mode == "triangular" else 0.5, floor=1.0)
     driven = "momentum" if "sgd" in section.optimizer.lower() else "betas[0]"
-    section.notes.append(f"{driven} refers to max_momentum={highest}: give the optimizer that value")
+    section.notes.append(
+        _("{driven} refers to max_momentum={highest}: give the optimizer that value", driven=driven, highest=highest)
+    )
     return Imported(rate, peak, also={driven: mirrored})
 
 
@@ -335,7 +352,7 @@ DIALECT = Dialect(
     name="nemo",
     title="NeMo optim.sched",
     source="nemo_toolkit 3.0.0",
-    convention="update n runs at (n + 1) / (W + 1) in the warm-up, the peak at W; the end value falls on update T",
+    convention=_("update n runs at (n + 1) / (W + 1) in the warm-up, the peak at W; the end value falls on update T"),
     read=read,
     matches=matches,
     only_fields=True,

@@ -74,7 +74,7 @@ def read(fields: Fields, context: Context) -> Imported:
     rate = fields.section("optimizer", {}).rate("learning_rate", None)
     if rate is None and context.peak is None and own is not fields:
         rate = 1e-4
-        notes.append("optimizer.learning_rate is left at OLMo's own 1e-4")
+        notes.append(_("optimizer.learning_rate is left at OLMo's own 1e-4"))
     peak = context.rate("optimizer.learning_rate", rate)
     by_tokens = own.word("units", ("steps", "tokens"), "steps") == "tokens"
     each = _tokens(fields, context) if by_tokens else 1.0
@@ -84,7 +84,9 @@ def read(fields: Fields, context: Context) -> Imported:
     if last is not None:
         last = _updates(int(last), each)
         if last != total:
-            notes.append(f"t_max shapes the schedule for {last:g} updates, the run takes {total}")
+            notes.append(
+                _("t_max shapes the schedule for {shaped:g} updates, the run takes {total}", shaped=last, total=total)
+            )
     # optim.py: 10 % of the peak, unless said otherwise; 0 is said otherwise.
     start = own.share("warmup_min_lr", peak) if "warmup_min_lr" in own else 0.1
     shape = _Shape(
@@ -119,7 +121,7 @@ def _run(fields: Fields, context: Context, notes: list[str], *, named: bool, by_
     """Updates of the run, and what the schedule takes them for: a budget of tokens keeps the part of an update."""
     given = fields.value("max_duration", None)
     if given is None and named and context.told is None:
-        notes.append("max_duration is left at OLMo's own 10000")
+        notes.append(_("max_duration is left at OLMo's own 10000"))
         given = 10_000
     if given is None:
         total = context.updates("max_duration")
@@ -162,7 +164,7 @@ DIALECT = Dialect(
     name="olmo",
     title="OLMo",
     source="ai2-olmo 0.6.0",
-    convention="update n runs at (n + 1) / W in the warm-up, the peak at W - 1; the last update is at the end value",
+    convention=_("update n runs at (n + 1) / W in the warm-up, the peak at W - 1; the last update is at the end value"),
     read=read,
     matches=matches,
     only_fields=True,

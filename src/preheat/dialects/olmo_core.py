@@ -47,7 +47,7 @@ def read(config: Any, context: Context) -> Imported:
     notes: tuple[str, ...] = ()
     if amount is not None and amount % each:
         notes = (
-            "the last update lies past the budget of tokens: OLMo-core's line goes below its floor, here it is held",
+            _("the last update lies past the budget of tokens: OLMo-core's line goes below its floor, here it is held"),
         )
     return Imported(schedule, peak, notes, total=updates)
 
@@ -270,7 +270,7 @@ def _wsds(part: _Part) -> Schedule:
 def _exponential(part: _Part) -> Schedule:
     low = part.own.share("lr_min", part.lr, 1e-9)
     if not 0 < low < 1:
-        raise part.own.refusal("lr_min", _("above 0 and below the peak"), _("It climbs from there by equal ratios."))
+        raise part.own.refusal("lr_min", _("above 0 and below the peak"), _("It rises from there by equal ratios."))
     length = part.updates(part.run())
     return PhaseSchedule((Phase(curve=Geometric(low), length=length, start=low, end=1.0),))
 
@@ -409,7 +409,7 @@ DIALECT = Dialect(
     name="olmo-core",
     title="OLMo-core",
     source="ai2-olmo-core 3.0.0",
-    convention="update n runs at (n + 1) / W in the warm-up, the peak at W - 1; the last update is at the end value",
+    convention=_("update n runs at (n + 1) / W in the warm-up, the peak at W - 1; the last update is at the end value"),
     read=read,
     matches=matches,
     only_fields=True,

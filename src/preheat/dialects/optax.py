@@ -26,7 +26,7 @@ from preheat.dialects.loading import Call, last_call, run_of_calls
 from preheat.dialects.phases import cut, hold, warm_up
 from preheat.dialects.writing import Piece, flat
 from preheat.errors import ConfigError, refusal, unknown_name
-from preheat.messages import _, joined
+from preheat.messages import _, joined, plural
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.combine import Clip
 from preheat.schedule.curves import Constant, Cosine, Curve, Exponential, Linear, OneMinusPower, Polynomial
@@ -46,7 +46,7 @@ def read(config: Fields | Any, context: Context) -> Imported:
         # The last one made, also inside an optimizer's call: what comes before is what it is made of.
         call = last_call(run_of_calls(config), _FUNCTIONS)
         if call is None:
-            advice = _("Known: {FUNCTIONS}.", FUNCTIONS=joined(", ", _FUNCTIONS))
+            advice = _("Known: {names}.", names=joined(", ", _FUNCTIONS))
             raise ConfigError(refusal("config", _("code that makes an optax schedule"), config[:80], advice))
     part = _part_of(call, notes)
     # Shares of the highest rate anywhere, which need not be that of the peak_value.
@@ -119,7 +119,7 @@ def _moved(fields: Fields, notes: list[str], power: float) -> _Part:
     # optax warns of a negative one and takes 0; of transition_steps it warns too, and stays constant.
     begin = max(0, fields.count("transition_begin", 0, low=-(2**53)))
     if length <= 0:
-        notes.append(f"with transition_steps={length} optax stays at init_value for ever")
+        notes.append(_("with transition_steps={length} optax stays at init_value for ever", length=length))
         return _held(start)
     if power == 1:
         curve: Curve = Linear()
@@ -156,7 +156,13 @@ def _exponential_curve(fields: Fields, notes: list[str]) -> tuple[Curve | None, 
     # optax' own rules: a decay_rate of 0 is no decay, not a fall to 0.
     begin, stairs = max(0, fields.count("transition_begin", 0, low=-(2**53))), fields.flag("staircase")
     if length <= 0 or rate == 0:
-        notes.append(f"with transition_steps={length} and decay_rate={rate} optax stays at init_value for ever")
+        notes.append(
+            _(
+                "with transition_steps={length} and decay_rate={rate} optax stays at init_value for ever",
+                length=length,
+                rate=rate,
+            )
+        )
         return None, begin
     if rate > 1:
         raise fields.refusal("decay_rate", _("in [0, 1]"), _("A rate that grows without end is no schedule here."))
@@ -256,7 +262,7 @@ def _warmup_constant(fields: Fields, notes: list[str]) -> _Part:
     warmup = fields.count("warmup_steps", low=0)
     if not warmup:
         # Its linear_schedule of 0 steps returns init_value, and no other schedule follows.
-        notes.append("with warmup_steps=0 optax stays at init_value for ever: peak_value is never used")
+        notes.append(_("with warmup_steps=0 optax stays at init_value for ever: peak_value is never used"))
         return _Part(start or peak, lambda base: _row(hold(None, start / base)))
     return _Part(
         max(start, peak),
@@ -327,7 +333,7 @@ def _join(fields: Fields, notes: list[str]) -> _Part:
     parts = [_part_of(call, notes) for call in fields.list("schedules")]
     borders = fields.numbers("boundaries", low=0, whole=True)
     if not parts or len(borders) != len(parts) - 1 or sorted(borders) != borders:
-        advice = _("There are {parts} schedules.", parts=len(parts))
+        advice = plural("There is {n} schedule.", "There are {n} schedules.", len(parts))
         raise fields.refusal("boundaries", _("a rising number between each two schedules"), advice)
     return _joined(parts, borders)
 
@@ -606,9 +612,11 @@ def _example(call: str) -> Example:
 
 DIALECT = Dialect(
     name="optax",
-    title="optax schedules",
+    title=_("optax schedules"),
     source="optax 0.2.8",
-    convention="update n uses schedule(n): n / W in the warm-up; decay_steps of the warm-up schedules is the whole run",
+    convention=_(
+        "update n uses schedule(n): n / W in the warm-up; decay_steps of the warm-up schedules is the whole run"
+    ),
     read=read,
     matches=matches,
     examples=(

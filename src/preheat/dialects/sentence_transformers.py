@@ -16,6 +16,7 @@ from typing import Any
 from preheat.dialects import transformers
 from preheat.dialects.definition import Context, Dialect, Example, Imported
 from preheat.dialects.fields import Fields
+from preheat.messages import _
 from preheat.schedule.named import ARTICLE_NAMES
 
 # fit()'s own default, longer than many runs.
@@ -31,11 +32,11 @@ def read(fields: Fields, context: Context) -> Imported:
         fields.word("scheduler", _SPELLINGS, "WarmupLinear")
     warmup = fields.count("warmup_steps", _WARMUP)
     if "warmup_steps" not in fields:
-        notes.append("warmup_steps is left at sentence-transformers' own 10000")
+        notes.append(_("warmup_steps is left at sentence-transformers' own 10000"))
     total = _updates(fields, context, notes)
     own = fields.section("optimizer_params", {}).rate("lr", None)
     if own is None and context.peak is None:
-        notes.append("optimizer_params.lr is left at sentence-transformers' own 2e-5")
+        notes.append(_("optimizer_params.lr is left at sentence-transformers' own 2e-5"))
     peak = context.rate("optimizer_params.lr", own) or 2e-5
     known = ARTICLE_NAMES[name]
     # ConstantLR takes no warm-up in fit(), so transformers' note about one would be wrong.
@@ -48,12 +49,12 @@ def _updates(fields: Fields, context: Context, notes: list[str]) -> int:
     if steps and epochs == 1:
         return context.updates("steps_per_epoch", steps)
     if steps:
-        notes.append("with more than one epoch steps_per_epoch does nothing")
+        notes.append(_("with more than one epoch steps_per_epoch does nothing"))
     if context.examples is None:
         return context.updates("steps_per_epoch")
     size = fields.count("batch_size", 8, low=1)
     if context.examples % size:
-        notes.append("the schedule leaves incomplete batches out; the Trainer trains on them too, past its end")
+        notes.append(_("the schedule leaves incomplete batches out; the Trainer trains on them too, past its end"))
     return context.updates("epochs", int(context.examples // size * epochs))
 
 
@@ -70,7 +71,7 @@ DIALECT = Dialect(
     name="sentence-transformers",
     title="sentence-transformers fit()",
     source="sentence-transformers 6.2",
-    convention="transformers': update n runs at n / W in the warm-up; the end value falls on update T",
+    convention=_("transformers': update n runs at n / W in the warm-up; the end value falls on update T"),
     read=read,
     matches=matches,
     examples=tuple(Example(name, {"scheduler": name, "warmup_steps": 10}, {"total": 100}) for name in _SPELLINGS),

@@ -41,12 +41,12 @@ def read(config: Fields | Any, context: Context) -> Imported:
     """A configuration with a learn_rate, or a schedule's own section."""
     if not isinstance(config, Fields):
         raise ConfigError(
-            refusal("config", _("thinc's configuration"), config, _("Give a section with {KEY}.", KEY=_KEY))
+            refusal("config", _("thinc's configuration"), config, _("Give a section with {key}.", key=_KEY))
         )
     notes: list[str] = []
     where, section = _section(config.raw)
     if section is None:
-        raise config.refusal("training.optimizer.learn_rate", _("given"), _("Give a section with {KEY}.", KEY=_KEY))
+        raise config.refusal("training.optimizer.learn_rate", _("given"), _("Give a section with {key}.", key=_KEY))
     peak, over = _part(section, where, notes)
     if peak <= 0:
         raise ConfigError(refusal(where or "rate", _("above zero at some update"), peak, _("Nothing would train.")))
@@ -121,7 +121,7 @@ def _slanted(fields: Fields, notes: list[str]) -> _Part:
             _("a share that leaves both sides an update"),
             _("Of {steps} updates it cuts {cut}.", steps=steps, cut=cut),
         )
-    notes.append("past its last update thinc falls on, below 0 in the end; here the last value is held")
+    notes.append(_("past its last update thinc falls on, below 0 in the end; here the last value is held"))
 
     def over(base: float) -> Schedule:
         top, end = peak / base, peak / base / low
@@ -208,9 +208,9 @@ def _example(name: str, **fields: Any) -> Example:
 
 DIALECT = Dialect(
     name="thinc",
-    title="thinc and spaCy",
+    title=_("thinc and spaCy"),
     source="thinc 9.1",
-    convention="update n uses schedule(n): n / W in the warm-up; the triangular ones count from 1",
+    convention=_("update n uses schedule(n): n / W in the warm-up; the triangular ones count from 1"),
     read=read,
     matches=matches,
     examples=(

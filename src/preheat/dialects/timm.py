@@ -9,7 +9,7 @@ Fields   sched (cosine, tanh, step, multistep, poly, constant, wsd, rsqrt, none;
 Step     t counts epochs, so the rate is a staircase, or with ``sched_on_updates`` updates; value t is used during
          epoch (update) t. A warm-up is t / W from warmup_lr, W = warmup_epochs.
 Prefix   without ``warmup_prefix`` the curve has begun when the warm-up ends: it jumps from the peak into the curve at W
-         (tanh climbs to the curve instead). wsd and rsqrt always follow the warm-up.
+         (tanh rises to the curve instead). wsd and rsqrt always follow the warm-up.
 Ends     the end value falls on t = epochs, one after the last; min_lr from there on, which cooldown_epochs train at.
          A milestone m counts from t = m - 1. lr_min is not shrunk by lr_cycle_decay.
 Read     timm 1.0.31: scheduler/*.py; train.py.
@@ -64,7 +64,7 @@ class _Arguments:
         self.floor = self.share("min_lr", 0.0)
         self.epochs = fields.count("epochs", 300, low=1)
         if self.epochs > _MOST:
-            raise fields.refusal("epochs", _("at most {MOST}", MOST=_MOST), _("Each is laid out."))
+            raise fields.refusal("epochs", _("at most {most}", most=_MOST), _("Each is laid out."))
 
     def steps(self, name: str, default: Any) -> Any:
         """A number of epochs in steps."""
@@ -88,16 +88,22 @@ def read(fields: Fields, context: Context) -> Imported:
     if arguments.sched == "plateau":
         raise fields.refusal("sched", _("a function of the update"), _("Multiply by preheat.plateau() instead."))
     if fields.number("layer_decay", None) is not None:
-        notes.append("layer_decay scales each layer's rate: this is the schedule that all of them share")
+        notes.append(_("layer_decay scales each layer's rate: this is the schedule that all of them share"))
     schedule, total = _schedule(arguments, notes)
     # The cool-down trains at min_lr: other schedulers have no end after which to add it.
     if arguments.sched in _COOLED:
         total += arguments.steps("cooldown_epochs", 0)
     epochs = int(total // per_epoch) if on_updates else math.ceil(total)
     if epochs != arguments.epochs:
-        notes.append(f"the run takes {epochs} epochs, not {arguments.epochs}: warm-up, cycles and cool-down are added")
+        notes.append(
+            _(
+                "the run takes {epochs} epochs, not {asked}: warm-up, cycles and cool-down are added",
+                epochs=epochs,
+                asked=arguments.epochs,
+            )
+        )
     if not on_updates:
-        notes.append("the rate changes once an epoch (sched_on_updates moves it at every update)")
+        notes.append(_("the rate changes once an epoch (sched_on_updates moves it at every update)"))
         # The value at the end too: what is held after the run.
         schedule = plateaus([schedule(epoch) for epoch in range(epochs + 1)], per_epoch)
     updates = context.updates("epochs", epochs * per_epoch)
@@ -121,7 +127,14 @@ def _rate(fields: Fields, context: Context, notes: list[str]) -> float:
     if scale not in ("sqrt", "linear"):
         raise fields.refusal("lr_base_scale", _("sqrt or linear"), _("Say one of them."))
     rate = float(fields.number("lr_base", 0.1, low=1e-300)) * (math.sqrt(ratio) if scale == "sqrt" else ratio)
-    notes.append(f"lr = lr_base, scaled ({scale}) to a global batch of {batch}, = {rate:g}")
+    notes.append(
+        _(
+            "lr = lr_base, scaled ({scale}) to a global batch of {batch}, = {rate:g}",
+            scale=scale,
+            batch=batch,
+            rate=rate,
+        )
+    )
     return rate
 
 
@@ -171,7 +184,9 @@ def _schedule(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]
         return rise >> after, total
     reached = after._at(warmup)
     if reached < 1 and arguments.sched != "tanh":
-        notes.append(f"without warmup_prefix the rate jumps from the warm-up to {reached:.4g} of the peak")
+        notes.append(
+            _("without warmup_prefix the rate jumps from the warm-up to {reached:.4g} of the peak", reached=reached)
+        )
     return rise >> after.shift(warmup), total
 
 
@@ -203,7 +218,7 @@ def _cycles(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
     else:
         # train.py hands decay_rate to poly as its power, whatever the name says.
         curve = Polynomial(fields.number("decay_rate", 0.1), k)
-        notes.append(f"decay_rate={curve.power:g} is the power of poly")
+        notes.append(_("decay_rate={power:g} is the power of poly", power=curve.power))
     if shrink ** (limit - 1) < floor or (limit > 1 and not 0 < shrink <= 1):
         rule = _("in (0, 1], every cycle beginning above min_lr")
         raise fields.refusal("lr_cycle_decay", rule, _("Lower min_lr, or take fewer cycles."))
@@ -236,7 +251,7 @@ def _steps(arguments: _Arguments) -> Schedule:
     last = int(2 * arguments.epochs * arguments.unit // every)
     if last > _MOST:
         raise fields.refusal(
-            "decay_epochs", _("so long that there are {MOST} steps at most", MOST=_MOST), _("Each is laid out.")
+            "decay_epochs", _("so long that there are {most} steps at most", most=_MOST), _("Each is laid out.")
         )
     return _falling([_first(every, step) for step in range(1, last + 1)], rate)
 
@@ -289,7 +304,7 @@ def _wsd(arguments: _Arguments, notes: list[str]) -> tuple[Schedule, Count]:
         plateau = (hold(warmup),) if warmup else ()
         shape = shape * PhaseSchedule((*plateau, Phase(curve=PowerLaw(timescale=scale), length=None, start=1.0)))
     if not floor and name != "exp":
-        notes.append(f"the last step is 1 of {decay} above min_lr: a cooldown epoch would train at it")
+        notes.append(_("the last step is 1 of {decay} above min_lr: a cooldown epoch would train at it", decay=decay))
     return shape, length + warmup
 
 
@@ -312,7 +327,7 @@ DIALECT = Dialect(
     name="timm",
     title="timm train.py",
     source="timm 1.0.31",
-    convention="step t (an epoch, or an update) runs at t / W in the warm-up; the end value falls on t = epochs",
+    convention=_("step t (an epoch, or an update) runs at t / W in the warm-up; the end value falls on t = epochs"),
     read=read,
     matches=matches,
     examples=(

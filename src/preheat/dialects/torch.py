@@ -9,7 +9,7 @@ State    what ``scheduler.state_dict()`` gives, told apart by its keys; OneCycle
          nothing of its shape. The state of :class:`preheat.torch.Scheduler` gives back the schedule it holds.
 Step     update n uses the value of ``last_epoch`` = n: the constructor makes the first one, ``step()`` the next. An
          end value falls on the update ``T_max`` or ``total_iters``; OneCycleLR alone is one earlier at every knot.
-Ends     CosineAnnealingLR climbs again past T_max and OneCycleLR raises past total_steps: here both hold.
+Ends     CosineAnnealingLR rises again past T_max and OneCycleLR raises past total_steps: here both hold.
 Read     torch 2.13: optim/lr_scheduler.py.
 """
 
@@ -27,7 +27,7 @@ from preheat.dialects.loading import Call, Function, last_call, run_of_calls
 from preheat.dialects.phases import cut, hold
 from preheat.dialects.writing import FORMS, Piece, flat, formula_of, phase_in
 from preheat.errors import ConfigError, refusal, unknown_name
-from preheat.messages import _, joined
+from preheat.messages import _, joined, plural
 from preheat.schedule import Phase, Schedule, get_schedule
 from preheat.schedule.combine import Lift, Product, Repeat, Until
 from preheat.schedule.curves import Constant, Cosine, Curve, Exponential, Linear, Polynomial
@@ -50,7 +50,7 @@ def read(config: Fields | Any, context: Context) -> Imported:
         reading = _Reading(context.peak, context.peak)
         return _imported(_build_spelled(config, reading), reading, context)
     kept = saved(state, groups, peak=context.peak)
-    notes = (*kept.notes, f"saved after {kept.position} updates")
+    notes = (*kept.notes, _("saved after {updates} updates", updates=kept.position))
     base = context.rate("base_lrs", kept.bases[0])
     return Imported(kept.schedules[0], base, notes, total=context.total, also=kept.also)
 
@@ -77,7 +77,7 @@ def _read_code(text: str, context: Context) -> Imported:
     # The last scheduler is the one that is stepped: those before it are what it is made of.
     made = last_call(values, CLASSES)
     if made is None:
-        advice = _("Known: {CLASSES}.", CLASSES=joined(", ", CLASSES))
+        advice = _("Known: {names}.", names=joined(", ", CLASSES))
         raise ConfigError(refusal("config", _("code that makes a torch scheduler"), text[:80], advice))
     # The optimizer may be of any library, so it is known by an lr, by name or second, not by its class.
     calls = [value for value in values if isinstance(value, Call)]
@@ -215,7 +215,7 @@ def _cosine(fields: Fields, reading: _Reading) -> _Part:
         # torch has no guard at T_max: its cosine goes on, back up to the peak at 2 T_max.
         wave = _single(Cosine(cycles=1.0), 2 * updates, 1.0, floor)
         return _Part(wave.repeat(), reading.base)
-    reading.notes.append("past T_max torch climbs again; here the end value is held")
+    reading.notes.append(_("past T_max torch rises again; here the end value is held"))
     # Its recursive form multiplies what the group holds only while the floor is 0; with one it pulls toward the floor.
     return _Part(_single(Cosine(), updates, 1.0, floor), reading.base, multiplies=not floor)
 
@@ -284,10 +284,10 @@ def _lambda(fields: Fields, reading: _Reading) -> _Part:
     # The lambda is matched, never called: code of a stranger does not run here.
     phase = phase_in(value) if isinstance(value, Function) else None
     if phase is None:
-        advice = _("Write the schedule with phases, or as one of: {FORMS}.", FORMS=joined("; ", FORMS))
+        advice = _("Write the schedule with phases, or as one of: {formulas}.", formulas=joined("; ", FORMS))
         raise fields.refusal("lr_lambda", _("a formula known here"), advice)
     if phase.length is not None:
-        reading.notes.append("past its end a lambda goes on along its formula; here the end value is held")
+        reading.notes.append(_("past its end a lambda goes on along its formula; here the end value is held"))
     return _Part(PhaseSchedule((phase,)), reading.base)
 
 
@@ -317,7 +317,7 @@ def _sequential(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _P
     milestones = fields.numbers(name, low=0, whole=True)
     # torch counts them, does not look at their order, and bisects.
     if len(milestones) != len(parts) - 1 or sorted(milestones) != milestones:
-        advice = _("There are {parts} schedulers.", parts=len(parts))
+        advice = plural("There is {n} scheduler.", "There are {n} schedulers.", len(parts))
         raise fields.refusal(name, _("a rising number between each two schedulers"), advice)
     base = _base(parts, reading)
     taken = []
@@ -335,7 +335,9 @@ def _chained(fields: Fields, reading: _Reading, parts: Sequence[_Part]) -> _Part
     if not all(part.multiplies for part in parts):
         rule = _("made of schedulers that multiply the rate")
         advice = _("Those with a floor, and CyclicLR, OneCycleLR, LambdaLR and warm restarts, overwrite it.")
-        raise ConfigError(refusal("ChainedScheduler.schedulers", rule, f"{len(parts)} schedulers", advice))
+        raise ConfigError(
+            refusal("ChainedScheduler.schedulers", rule, plural("{n} scheduler", "{n} schedulers", len(parts)), advice)
+        )
     base = _base(parts, reading)
     schedules = [_rebased(part, base, fields) for part in parts]
     return _Part(schedules[0] if len(schedules) == 1 else Product(tuple(schedules)), base, multiplies=True)
@@ -362,7 +364,7 @@ def _rebased(part: _Part, base: float | None, fields: Fields) -> Schedule:
 
 
 _DIVISORS = {"div_factor": 25.0, "final_div_factor": 1e4}
-_PAST_ONE_CYCLE = "past total_steps torch raises; here the end value is held"
+_PAST_ONE_CYCLE = _("past total_steps torch raises; here the end value is held")
 
 
 def _cyclic(fields: Fields, reading: _Reading) -> _Part:
@@ -401,7 +403,7 @@ def _cyclic(fields: Fields, reading: _Reading) -> _Part:
         )
         if mode == "exp_range":
             # There the depth of its wave shrinks by gamma at every update: no schedule here says so.
-            reading.notes.append("CyclicLR moves the momentum too: in this mode it is left out")
+            reading.notes.append(_("CyclicLR moves the momentum too: in this mode it is left out"))
         elif most > 0:
             # Lowest where the rate is highest, and each cycle of triangular2 half as deep.
             wave = _momentum_wave(up, down, least / most)
@@ -455,7 +457,7 @@ def _one_cycle_saved(fields: Fields, reading: _Reading) -> _Part:
         raise fields.refusal("base_lrs", _("beside a known peak rate"), advice)
     final = group.number("min_lr", None, low=0.0)
     if final is None:
-        reading.notes.append("final_div_factor is taken as torch's own 1e4: the state does not hold it")
+        reading.notes.append(_("final_div_factor is taken as torch's own 1e4: the state does not hold it"))
         final = start / 1e4
     # torch keeps the knot as pct_start * total_steps - 1, one update before where a reader would look for the peak.
     options = {"pct_start": (knot + 1) / total, "shape": _shape(fields, "_anneal_func_type", "cos")}
@@ -470,7 +472,7 @@ def _one_cycle_saved(fields: Fields, reading: _Reading) -> _Part:
     if fields.flag("cycle_momentum", True):
         low, high = (group.number(name, None, low=0.0, high=1.0) for name in ("base_momentum", "max_momentum"))
         if low is None or high is None:
-            reading.notes.append("it moves the momentum too, between bounds in the optimizer's groups")
+            reading.notes.append(_("it moves the momentum too, between bounds in the optimizer's groups"))
         else:
             momenta = {"base_momentum": low, "max_momentum": high}
             also[_momentum(fields, reading)] = get_schedule("one_cycle_momentum", total=total, **options, **momenta)
@@ -583,7 +585,7 @@ def saved(
         state: plain data; also that of :class:`preheat.torch.Scheduler`.
         groups: the optimizer's ``state_dict()["param_groups"]``, where OneCycleLR keeps its rates.
         peak: the peak learning rate of the first group, for a OneCycleLR without ``groups``.
-        onwards: what torch itself does past the end (CosineAnnealingLR climbs again) instead of holding.
+        onwards: what torch itself does past the end (CosineAnnealingLR rises again) instead of holding.
 
     Raises:
         ConfigError: naming what the state lacks, or that it follows a metric or a function.
@@ -611,7 +613,12 @@ def saved(
     position = _position(Fields(state))
     notes = [*reading.notes, *_disagreement(state, first, position)]
     if len({*bases}) > 1:
-        notes.append(f"the groups have base rates {', '.join(map(str, bases))}: this is the schedule of the first")
+        notes.append(
+            _(
+                "the groups have base rates {rates}: this is the schedule of the first",
+                rates=joined(", ", map(str, bases)),
+            )
+        )
     return Saved(
         tuple(part.schedule for part, _unused in each), bases, position, tuple(dict.fromkeys(notes)), first.also
     )
@@ -691,7 +698,14 @@ def _disagreement(state: Mapping[str, Any], part: _Part, position: int) -> list[
     ours = part.base * part.schedule(position)
     if abs(ours - value) <= 1e-6 * part.base:
         return []
-    return [f"the saved rate at update {position} is {value:g}, the schedule's {ours:g}: somebody else wrote it"]
+    return [
+        _(
+            "the saved rate at update {position} is {value:g}, the schedule's {ours:g}: somebody else wrote it",
+            position=position,
+            value=value,
+            ours=ours,
+        )
+    ]
 
 
 def _own_state(fields: Fields) -> Saved:
@@ -713,7 +727,7 @@ def _own_state(fields: Fields) -> Saved:
         raise fields.refusal("schedules", _("readable"), _("The state is damaged: {error}.", error=error)) from None
     # Floors given as rates become shares here, each of its own group.
     lr = [schedule.for_base(base) for schedule, base in zip(each, bases, strict=True)]
-    notes = ["groups have schedules of their own: this is that of the first"] if len({*lr}) > 1 else []
+    notes = [_("groups have schedules of their own: this is that of the first")] if len({*lr}) > 1 else []
     return Saved(tuple(lr), tuple(bases), fields.count("position"), tuple(notes), also)
 
 
@@ -958,7 +972,7 @@ DIALECT = Dialect(
     name="torch",
     title="torch.optim.lr_scheduler",
     source="torch 2.13",
-    convention="update n uses the value of last_epoch = n; an end value falls on update T_max or total_iters",
+    convention=_("update n uses the value of last_epoch = n; an end value falls on update T_max or total_iters"),
     read=read,
     matches=matches,
     examples=(
@@ -984,7 +998,7 @@ DIALECT = Dialect(
             "ChainedScheduler", "ChainedScheduler([LinearLR(optimizer, 0.1, 1.0, 10), StepLR(optimizer, 40)])", _BASE
         ),
         Example("LambdaLR", "LambdaLR(optimizer, lambda n: (1 + n / 100) ** -0.5)", _CONTEXT),
-        Example("state of CosineAnnealingLR", _state(T_max=100, eta_min=0.001), _CONTEXT),
+        Example(_("state of CosineAnnealingLR"), _state(T_max=100, eta_min=0.001), _CONTEXT),
     ),
     write=write,
 )

@@ -7,7 +7,7 @@ Warm-up  (n + 1) / W, the peak at update W - 1.
 Decay    D updates from T + 1 - D on, the first of them a step below the peak: update T - 1 stands one step above the
          floor. sqrt is 1 - sqrt(u).
 Too long a warm-up above T is cut to T, a decay to what the warm-up leaves.
-Ends     past update T the factor goes on below the floor (cosine: climbs again); here it is held.
+Ends     past update T the factor goes on below the floor (cosine: rises again); here it is held.
 Read     torchtitan 0.1.0 to 0.3.0, components/lr_scheduler.py and optimizer/lr_scheduler.py: one formula. Before 0.1.0
          some divided by W + 1 and D + 1.
 """
@@ -43,7 +43,7 @@ def read(config: Any, context: Context) -> Imported:
     # A section alone says nothing of the run; a whole file without steps is torchtitan's default run.
     if steps is None and context.told is None and own is not fields:
         steps = 10_000
-        notes.append("training.steps is left at torchtitan's own 10000")
+        notes.append(_("training.steps is left at torchtitan's own 10000"))
     shape = own.count("total_steps", None, low=1)
     if shape is None:
         total = run_length = context.updates("training.steps", steps)
@@ -62,7 +62,9 @@ def read(config: Any, context: Context) -> Imported:
         end = older if floor is None else floor
         # Native: its first update is a step below the peak already.
         phases += (Phase(curve=curve, length=decay, start=1.0, end=end, convention="native"),)
-        notes.append(f"past update {total} torchtitan goes on below the floor, or climbs; here it is held")
+        notes.append(
+            _("past update {total} torchtitan goes on below the floor, or rises; here it is held", total=total)
+        )
     peak = context.rate("optimizer.lr", _rate(fields, notes))
     own.finish()
     return Imported(PhaseSchedule(phases), peak, tuple(notes), total=run_length)
@@ -72,7 +74,7 @@ def _lengths(own: Fields, total: int, notes: list[str]) -> tuple[int, int]:
     """W and D, cut as torchtitan cuts them."""
     warmup = own.count("warmup_steps", 200)
     if warmup > total:
-        notes.append(f"warmup_steps={warmup} is cut to {total}, all of the run")
+        notes.append(_("warmup_steps={warmup} is cut to {total}, all of the run", warmup=warmup, total=total))
         warmup = total
     share = own.number("decay_ratio", None, low=0.0, high=1.0, advice=_("It is a share of the run."))
     if share is None:
@@ -80,7 +82,13 @@ def _lengths(own: Fields, total: int, notes: list[str]) -> tuple[int, int]:
     # Python's round, half to even, as in torchtitan.
     decay = round(total * share)
     if warmup + decay > total:
-        notes.append(f"the decay of {decay} updates is cut to {total - warmup}, what the warm-up leaves")
+        notes.append(
+            _(
+                "the decay of {decay} updates is cut to {left}, what the warm-up leaves",
+                decay=decay,
+                left=total - warmup,
+            )
+        )
         decay = total - warmup
     return warmup, decay
 
@@ -92,7 +100,9 @@ def _rate(fields: Fields, notes: list[str]) -> float | None:
     groups = [Fields(group, "optimizer.param_groups") for group in optimizer.list("param_groups", [])]
     rates: set[float] = {group.section("optimizer_kwargs", {}).rate("lr", None) for group in groups} - {None}
     if own is None and len(rates) > 1:
-        notes.append(f"the groups of the optimizer have rates of their own: {sorted(rates, reverse=True)}")
+        notes.append(
+            _("the groups of the optimizer have rates of their own: {rates}", rates=sorted(rates, reverse=True))
+        )
     # One rate for all groups is the optimizer's, however it is written.
     if own is None and len(rates) == 1:
         return rates.pop()
@@ -154,14 +164,14 @@ DIALECT = Dialect(
     name="torchtitan",
     title="torchtitan",
     source="torchtitan 0.3.0",
-    convention="update n runs at (n + 1) / W in the warm-up; the last update stands one step above the end value",
+    convention=_("update n runs at (n + 1) / W in the warm-up; the last update stands one step above the end value"),
     read=read,
     matches=matches,
     only_fields=True,
     examples=(
         *(_example(name) for name in _CURVES),
         *(_example(name, decay_ratio=0.2, min_lr_factor=0.1) for name in _CURVES),
-        Example("no decay", _example("linear", decay_ratio=0.0).config),
+        Example(_("no decay"), _example("linear", decay_ratio=0.0).config),
     ),
     write=write,
     render=as_toml,

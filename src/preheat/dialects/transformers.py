@@ -16,7 +16,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
 from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.plan import Plan
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.named import BUILDERS
@@ -25,7 +25,7 @@ from preheat.schedule.named import BUILDERS
 _METRIC = ("reduce_lr_on_plateau", "greedy")
 # They lack the guard that linear and polynomial have.
 _CLIMBS_AGAIN = ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr")
-PAST_END = "past the last update transformers climbs again; here the end value is held"
+PAST_END = _("past the last update transformers rises again; here the end value is held")
 
 
 def read(fields: Fields, context: Context) -> Imported:
@@ -38,7 +38,7 @@ def read(fields: Fields, context: Context) -> Imported:
         )
     own = fields.rate("learning_rate", None)
     if own is None and context.peak is None:
-        notes.append("learning_rate is left at transformers' own 5e-5")
+        notes.append(_("learning_rate is left at transformers' own 5e-5"))
     # training_args.py's default, for whoever leaves it out.
     peak = context.rate("learning_rate", own) or 5e-5
     total = updates_of(fields, context)
@@ -51,10 +51,15 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
     """What transformers' ``get_scheduler`` makes of a name; adds to ``notes`` what it drops in silence."""
     if name == "constant":
         if warmup:
-            notes.append(f"'constant' ignores its {warmup} updates of warm-up: take constant_with_warmup for one")
+            notes.append(
+                _(
+                    "'constant' ignores its {warmup} updates of warm-up: take constant_with_warmup for one",
+                    warmup=warmup,
+                )
+            )
         warmup = 0
     if name in ("constant", "constant_with_warmup") and options:
-        notes.append(f"{name!r} ignores its options {', '.join(options)}")
+        notes.append(_("{name!r} ignores its options {options}", name=name, options=joined(", ", options)))
         options = {}
     if name in _CLIMBS_AGAIN:
         notes.append(PAST_END)
@@ -63,7 +68,7 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
         section = Fields(options, "lr_scheduler_kwargs")
         shaped = warmup + section.count("num_stable_steps") + section.count("num_decay_steps")
         if shaped != total:
-            notes.append(f"the phases take {shaped} updates, the run {total}")
+            notes.append(_("the phases take {shaped} updates, the run {total}", shaped=shaped, total=total))
     # Our own arguments: handed on they would say something that transformers never reads.
     for reserved in ("name", "warmup", "total", "lr", "convention"):
         if reserved in options:
@@ -102,7 +107,13 @@ def warmup_of(fields: Fields, context: Context, total: int, notes: list[str]) ->
     # Without a ratio both versions agree on whole numbers: only shares are told apart by the version.
     if ratio is None and context.version != "4":
         if isinstance(steps, float) and steps >= 1:
-            notes.append(f"warmup_steps={steps} is {int(steps)} updates to transformers 5, not a share")
+            notes.append(
+                _(
+                    "warmup_steps={steps} is {whole} updates to transformers 5, not a share",
+                    steps=steps,
+                    whole=int(steps),
+                )
+            )
         return int(steps) if steps >= 1 else math.ceil(total * steps)
     if context.version == "5":
         raise fields.refusal("warmup_ratio", _("left out"), _("transformers 5 takes the share as warmup_steps."))
@@ -111,7 +122,7 @@ def warmup_of(fields: Fields, context: Context, total: int, notes: list[str]) ->
             "warmup_steps", _("a whole number beside warmup_ratio"), _("transformers 4 counts updates.")
         )
     if steps and ratio:
-        notes.append(f"warmup_steps={int(steps)} wins over warmup_ratio={ratio}")
+        notes.append(_("warmup_steps={whole} wins over warmup_ratio={ratio}", whole=int(steps), ratio=ratio))
     return int(steps) if steps else math.ceil(total * (ratio or 0))
 
 
@@ -163,7 +174,7 @@ DIALECT = Dialect(
     name="transformers",
     title="transformers TrainingArguments",
     source="transformers 5.23",
-    convention="update n runs at n / W in the warm-up; the end value falls on update T, one after the last",
+    convention=_("update n runs at n / W in the warm-up; the end value falls on update T, one after the last"),
     read=read,
     matches=matches,
     only_fields=True,
