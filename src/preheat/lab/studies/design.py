@@ -181,22 +181,22 @@ class StudyDesign(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    question: str = Field("", description="What the study is to answer, for people.")
-    lr: tuple[float, ...] | None = Field(None, description="Peak learning rates.")
+    question: str = Field("", description=_("What the study is to answer, for people."))
+    lr: tuple[float, ...] | None = Field(None, description=_("Peak learning rates."))
     warmup: tuple[int | float | str, ...] | None = Field(
-        None, description='Warm-up lengths: updates, fractions or "10%"; 0 is none.'
+        None, description=_('Warm-up lengths: updates, fractions or "10%"; 0 is none.')
     )
     schedule: tuple[str | dict[str, Any], ...] | None = Field(
-        None, description="Shapes: names, whole schedules in words, or in a file tables with a name and its options."
+        None, description=_("Shapes: names, whole schedules in words, or in a file tables with a name and its options.")
     )
     horizon: tuple[int, ...] | None = Field(
-        None, description="Updates of a run, for which its schedule is shaped; without it the run's epochs say."
+        None, description=_("Updates of a run, for which its schedule is shaped; without it the run's epochs say.")
     )
-    seed: tuple[int, ...] | None = Field(None, description="Seeds: each fixes weights, dropout and order.")
+    seed: tuple[int, ...] | None = Field(None, description=_("Seeds: each fixes weights, dropout and order."))
     shortest: int = Field(
-        10, ge=1, strict=True, description="Fewest updates that runs share; what is shorter each trains by itself."
+        10, ge=1, strict=True, description=_("Fewest updates that runs share; what is shorter each trains by itself.")
     )
-    train: dict[str, Any] = Field({}, description="Settings of every run, as preheat train takes them.")
+    train: dict[str, Any] = Field({}, description=_("Settings of every run, as preheat train takes them."))
 
     @field_validator("lr", "warmup", "horizon", "seed", mode="before")
     @classmethod
