@@ -229,7 +229,7 @@ class Columns(Message):
         message.arguments, message.plural, message.context = {}, None, None
         return message
 
-    def in_words(self, find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
+    def in_words(self, _find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
         """Each cell in the language, below each other again."""
         return _laid_out([[str(tell(cell)) for cell in row] for row in self.rows])
 
@@ -261,7 +261,11 @@ def _escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def packed(text: str) -> object:
+def _finite(number: float) -> bool:
+    return number - number == 0
+
+
+def packed(text: object) -> object:
     """A message as plain data that :func:`unpacked` makes it of again, for files that people read in any language.
 
     >>> packed(_("{n} updates", n=3))
@@ -269,6 +273,8 @@ def packed(text: str) -> object:
     """
     if isinstance(text, Joined):
         return {"between": text.separator, "parts": [packed(part) for part in text.items]}
+    if isinstance(text, float) and not _finite(text):
+        return {"number": str(text)}  # JSON has none
     if not isinstance(text, Message):
         return [str(text), repr(text)] if isinstance(text, Shown) else text
     framed = text.framed()
@@ -276,13 +282,11 @@ def packed(text: str) -> object:
     return {
         "id": framed.id,
         **{name: value for name, value in kinds.items() if value is not None},
-        "arguments": {
-            name: packed(value) if isinstance(value, str) else value for name, value in framed.arguments.items()
-        },
+        "arguments": {name: packed(value) for name, value in framed.arguments.items()},
     }
 
 
-def unpacked(saved: Any) -> str:
+def unpacked(saved: Any) -> Any:
     """What :func:`packed` was given.
 
     Raises:
@@ -294,13 +298,12 @@ def unpacked(saved: Any) -> str:
     if isinstance(saved, list):
         return Shown(*saved)
     if not isinstance(saved, dict):
-        return str(saved)
+        return saved
     if "parts" in saved:
         return joined(saved["between"], [unpacked(part) for part in saved["parts"]])
-    arguments = {
-        name: unpacked(value) if isinstance(value, str | dict | list) else value
-        for name, value in saved["arguments"].items()
-    }
+    if "number" in saved:
+        return float(saved["number"])
+    arguments = {name: unpacked(value) for name, value in saved["arguments"].items()}
     return Message(saved["id"], arguments, plural=saved.get("plural"), context=saved.get("context"))
 
 
@@ -311,5 +314,8 @@ def data(text: str) -> dict[str, object]:
     {'id': '{n} updates', 'arguments': {'n': 3}}
     """
     arguments = getattr(text, "arguments", {})
-    plain = {name: str(value) if isinstance(value, str) else value for name, value in arguments.items()}
+    plain = {
+        name: str(value) if isinstance(value, str) or (isinstance(value, float) and not _finite(value)) else value
+        for name, value in arguments.items()
+    }
     return {"id": getattr(text, "id", text), "arguments": plain}

@@ -25,7 +25,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from preheat.errors import ConfigError, missing_extra, refusal, unknown_name
+from preheat.errors import ConfigError, PreheatError, missing_extra, refusal, unknown_name
+from preheat.lab.training.config import all_at_once, read_table, rule_of
 from preheat.messages import _
 
 # --- The values of an axis -------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def updates(name: str, value: Any) -> int:
         raise ConfigError(
             refusal(
                 name,
-                _("at most {MOST_UPDATES:,} updates", MOST_UPDATES=_MOST_UPDATES),
+                _("at most {updates:,} updates", updates=_MOST_UPDATES),
                 value,
                 _("As in 3000, or 100..800 x 4."),
             )
@@ -126,7 +127,7 @@ def _range(name: str, item: str, match: re.Match[str], one: Callable[[str, Any],
         return [one(name, number) for number in range(int(low), int(high) + 1)]
     many = int(match[3]) if match[3].isdecimal() and len(match[3]) <= len(str(_MOST)) else 0
     if not 2 <= many <= _MOST or not low:
-        raise ConfigError(refusal(name, _("a range of 2 to {MOST:,} values, from above 0", MOST=_MOST), item, advice))
+        raise ConfigError(refusal(name, _("a range of 2 to {most:,} values, from above 0", most=_MOST), item, advice))
     ratio = (high / low) ** (1 / (many - 1))
     # Six digits: peaks that people can read and type, and that are the same number whoever works them out.
     between = [float(f"{low * ratio**number:.6g}") for number in range(1, many - 1)]
@@ -215,7 +216,7 @@ class StudyDesign(BaseModel):
                 advice = _("It is the study's own: write it above [train].")
                 raise ConfigError(refusal("key", _("a setting of a run in [train]"), key, advice))
             if key in _AS_SETTINGS and isinstance(value, list):
-                advice = _("Several are the axis {AS_SETTINGS}: write it above [train].", AS_SETTINGS=_AS_SETTINGS[key])
+                advice = _("Several are the axis {axis}: write it above [train].", axis=_AS_SETTINGS[key])
                 raise ConfigError(refusal(f"train.{key}", _("one value"), value, advice))
         for key in _OURS:
             if key in self.train:
@@ -262,11 +263,9 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
     Raises:
         ConfigError: naming every key that does not fit, all at once.
     """
-    from preheat.lab.training.config import read_table
-
     values: dict[str, Any] = {}
     if path is not None:
-        values.update(read_table(Path(path), "design", "an axis"))
+        values.update(read_table(Path(path), "design", _("Write one key an axis.")))
     flags = dict(flags or {})
     table = _settings(values.get("train", {}))
     for key, axis in _AS_SETTINGS.items():
@@ -277,7 +276,7 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
         return StudyDesign.model_validate(values)
     except ValidationError as error:
         where = f"{path}: " if path is not None else ""
-        raise ConfigError("\n".join(where + _sentence(item) for item in error.errors())) from None
+        raise ConfigError(all_at_once(where, [_sentence(item) for item in error.errors()])) from None
 
 
 def anchored(design: StudyDesign) -> StudyDesign:
@@ -312,10 +311,10 @@ def _shape(name: str, value: Any) -> str | dict[str, Any]:
 def _sentence(error: Any) -> str:
     """One pydantic error as one of our sentences; those of our own checks are sentences already."""
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
+        problem = error["ctx"]["error"]
+        return problem.args[0] if isinstance(problem, PreheatError) else str(problem)
     key = str(error["loc"][0]) if error["loc"] else "design"
     if error["type"] == "extra_forbidden":
         advice = _("Settings of a run belong under [train].")
         return unknown_name("key", _("a field of a study"), key, StudyDesign.model_fields, advice)
-    rule = error["msg"].removeprefix("Input should be ")
-    return refusal(key, rule, error["input"], str(StudyDesign.model_fields[key].description))
+    return refusal(key, rule_of(error), error["input"], StudyDesign.model_fields[key].description or "")

@@ -186,7 +186,7 @@ class Callbacks:
         except PreheatError:
             raise
         except Exception as error:
-            where = _("callback {method}", method=f"{_name(callback)}.{method}")
+            where = _("callback {callback}.{method}", callback=_name(callback), method=method)
             advice = _("Mend it; to end a run in order, raise StopRun.")
             raise RunError(refusal(where, _("a method that raises no error"), error, advice)) from error
 

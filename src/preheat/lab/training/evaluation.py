@@ -178,9 +178,7 @@ class Classifier:
         for number, text in enumerate(texts, 1):
             if not text.strip():
                 raise ConfigError(
-                    refusal(
-                        _("text {number}", number=number), _("text that is not empty"), text, _("Leave it out.")
-                    )
+                    refusal(_("text {number}", number=number), _("text that is not empty"), text, _("Leave it out."))
                 )
         guesses = []
         rows = self._outputs(texts, [0] * len(texts)).logits.softmax(dim=-1).tolist() if texts else []

@@ -145,9 +145,7 @@ class RunFolder:
         if problem:
             whole = [one.name for one in there if damage(one) is None]
             advice = (
-                _("Undamaged: {checkpoints}.", checkpoints=joined(", ", whole))
-                if whole
-                else _("No other one is left.")
+                _("Undamaged: {checkpoints}.", checkpoints=joined(", ", whole)) if whole else _("No other one is left.")
             )
             what = _("the {name} checkpoint", name=name)
             raise RunError(refusal(what, _("undamaged"), joined(", ", [str(path), problem]), advice))

@@ -341,13 +341,14 @@ class Run:
         self._fetch()
         self._save()
         self.logger.event("stop", self.position, _("asked by {signal}", signal=asked))
+        command = f"preheat train --resume --out {self.folder.path}"
         raise RunStoppedError(
             _(
                 "stopped by {signal} after update {position} of {total}, saved; go on with: {command}",
                 signal=asked,
                 position=self.position,
                 total=self.total,
-                command=f"preheat train --resume --out {self.folder.path}",
+                command=command,
             )
         )
 

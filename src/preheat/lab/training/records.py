@@ -202,6 +202,8 @@ def _header(path: Path) -> dict[str, Any]:
     if header.get("format") != FORMAT:
         advice = _("Use the release that wrote it.")
         raise RunError(refusal("run", _("of format {format}", format=FORMAT), header.get("format"), advice))
+    with suppress(KeyError, TypeError, ValueError):
+        header["plan"] = unpacked(header.pop("plan_message"))
     missing = [key for key in _HEADER if key not in header]
     if missing:
         advice = _("It lacks {keys}: restore the file.", keys=joined(", ", missing))

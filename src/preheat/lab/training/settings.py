@@ -1,7 +1,7 @@
 """Every setting of a run, described once and in plain Python: its type, default, rule and help.
 
-A help text is a message, told where it is shown. Flags and the tables of the docs are made of these descriptions, and :class:`~preheat.lab.training.config.TrainConfig`
-inherits them: pydantic reads the annotations, and each :class:`Setting` hands it the rule. Pydantic itself is loaded
+A help text is a message, told where it is shown. Flags and the tables of the docs are made of these descriptions, and
+:class:`~preheat.lab.training.config.TrainConfig` inherits them: pydantic reads the annotations, and each :class:`Setting` hands it the rule. Pydantic itself is loaded
 only where values are checked; it takes four times as long as a bare interpreter, and ``preheat train --help`` has
 nothing to check.
 """
@@ -72,7 +72,8 @@ class Settings:
         int | None, Setting(_("Synthetic data: training rows, 20000; batch times updates for a single pass."), ge=1)
     ] = None
     evaluation_rows: Annotated[
-        int | None, Setting(_("Synthetic data: rows of the validation split, and as many of the test split; 2000."), ge=1)
+        int | None,
+        Setting(_("Synthetic data: rows of the validation split, and as many of the test split; 2000."), ge=1),
     ] = None
     topics: Annotated[int | None, Setting(_("Synthetic data: classes, 6."), ge=2, le=8)] = None
     noise: Annotated[
@@ -99,15 +100,19 @@ class Settings:
     ] = None
     classes: Annotated[
         list[str] | None,
-        Setting(_("All classes; a row of any other is a bad one. Without it those found."), min_length=2, metavar="CLASS"),
+        Setting(
+            _("All classes; a row of any other is a bad one. Without it those found."), min_length=2, metavar="CLASS"
+        ),
     ] = None
     bad_rows: Annotated[
-        Literal["strict", "skip"], Setting(_("Rows that cannot be used: refuse the data, or leave them out and say so."))
+        Literal["strict", "skip"],
+        Setting(_("Rows that cannot be used: refuse the data, or leave them out and say so.")),
     ] = "strict"
     cache: Annotated[
         str | None,
         Setting(
-            _("Folder for tokenized texts, or 'off'; without it preheat in the user's cache folder."), metavar="FOLDER|off"
+            _("Folder for tokenized texts, or 'off'; without it preheat in the user's cache folder."),
+            metavar="FOLDER|off",
         ),
     ] = None
     token_dropout: Annotated[
@@ -128,7 +133,8 @@ class Settings:
     width: Annotated[int, Setting(_("Width of the small model, a multiple of its heads."), ge=4)] = 128
     heads: Annotated[int, Setting(_("Attention heads of the small model."), ge=1)] = 4
     norm: Annotated[
-        Literal["pre", "post"], Setting(_("Layer normalization of the small model: GPT-2's, or after each sum (post-LN)."))
+        Literal["pre", "post"],
+        Setting(_("Layer normalization of the small model: GPT-2's, or after each sum (post-LN).")),
     ] = "pre"
     vocabulary: Annotated[int, Setting(_("Tokens of the small model's byte-level BPE."), ge=300)] = 4000
     max_tokens: Annotated[int, Setting(_("Longer texts are cut."), ge=2)] = 128
@@ -137,7 +143,8 @@ class Settings:
     warmup: Annotated[
         int | float | str | None,
         Setting(
-            _('Updates, "10%", a fraction, or untuned: 2/(1-beta2). 10% if the schedule has a warm-up.'), metavar="LENGTH"
+            _('Updates, "10%", a fraction, or untuned: 2/(1-beta2). 10% if the schedule has a warm-up.'),
+            metavar="LENGTH",
         ),
     ] = None
     schedule_options: Annotated[
@@ -156,16 +163,18 @@ class Settings:
         int | None,
         Setting(_("Passes over the data; 8 for the small model, 3 for a pretrained one, 1 if synthetic."), ge=1),
     ] = None
-    max_updates: Annotated[int | None, Setting(_("Most updates of the run; the schedule is shaped for them."), ge=1)] = (
-        None
-    )
+    max_updates: Annotated[
+        int | None, Setting(_("Most updates of the run; the schedule is shaped for them."), ge=1)
+    ] = None
     batch_size: Annotated[int, Setting(_("Texts in a batch of one process."), ge=1)] = 32
     batch_tokens: Annotated[
         int | None, Setting(_("Padded tokens in a batch of one process, at most; instead of --batch-size."), ge=1)
     ] = None
     accumulation: Annotated[int, Setting(_("Batches that make one update."), ge=1)] = 1
     clip: Annotated[float, Setting(_("Largest gradient norm; 0 does not clip."), ge=0)] = 5.0
-    precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], Setting(_("Arithmetic of the forward pass."))] = "auto"
+    precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], Setting(_("Arithmetic of the forward pass."))] = (
+        "auto"
+    )
     compile: Annotated[
         str | None,
         Setting(
