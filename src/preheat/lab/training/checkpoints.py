@@ -139,7 +139,7 @@ class Checkpoints:
             raise RunError(refusal("checkpoint", _("one of {folder}", folder=self.run), name, advice))
         problem = damage(path) or (_missing_state(path) if resumable else None)
         if problem:
-            what = joined(", ", [str(path), problem])
+            what = _("{path}, {problem}", path=path, problem=problem)
             raise RunError(refusal("checkpoint", _("complete and undamaged"), what, _("Name another one.")))
         return path
 

@@ -148,7 +148,7 @@ class RunFolder:
                 _("Undamaged: {checkpoints}.", checkpoints=joined(", ", whole)) if whole else _("No other one is left.")
             )
             what = _("the {name} checkpoint", name=name)
-            raise RunError(refusal(what, _("undamaged"), joined(", ", [str(path), problem]), advice))
+            raise RunError(refusal(what, _("undamaged"), _("{path}, {problem}", path=path, problem=problem), advice))
         return path
 
     def keep_until(self, updates: int) -> None:

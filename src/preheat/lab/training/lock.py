@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from preheat.errors import RunError, refusal
-from preheat.messages import _, joined
+from preheat.messages import _
 
 try:
     import fcntl
@@ -125,7 +125,7 @@ class FolderLock:
 
     def _refusal(self, holder: str) -> RunError:
         advice = _("Wait for it, stop it, or name another folder.")
-        what = joined(", ", [str(self.path.parent), holder])
+        what = _("{folder}, {holder}", folder=self.path.parent, holder=holder)
         return RunError(refusal("out", _("a folder that no other run is using"), what, advice))
 
     def __exit__(

@@ -1,9 +1,9 @@
 """Every setting of a run, described once and in plain Python: its type, default, rule and help.
 
 A help text is a message, told where it is shown. Flags and the tables of the docs are made of these descriptions, and
-:class:`~preheat.lab.training.config.TrainConfig` inherits them: pydantic reads the annotations, and each :class:`Setting` hands it the rule. Pydantic itself is loaded
-only where values are checked; it takes four times as long as a bare interpreter, and ``preheat train --help`` has
-nothing to check.
+:class:`~preheat.lab.training.config.TrainConfig` inherits them: pydantic reads the annotations, and each
+:class:`Setting` hands it the rule. Pydantic itself is loaded only where values are checked; it takes four times as long
+as a bare interpreter, and ``preheat train --help`` has nothing to check.
 """
 
 # No "from __future__ import annotations": the annotations are read below, and strings would have to be evaluated first.
