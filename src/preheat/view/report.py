@@ -18,7 +18,7 @@ from importlib import resources
 from typing import Any
 
 from preheat.errors import missing_extra
-from preheat.messages import Message, _
+from preheat.messages import Message, _, joined
 from preheat.messages.languages import reader, tell
 from preheat.view.echarts import echarts_library, to_echarts
 from preheat.view.figure import DARK, LIGHT, Figure, number, variables
@@ -61,7 +61,7 @@ def fill(template: str, *, figures: Sequence[Figure] = (), language: str | None 
     }  # fmt: skip
     script = chart_script() if figures else None
     environment.globals |= {
-        "_": _, "lang": _LANG.get(language, language),
+        "_": _, "joined": joined, "lang": _LANG.get(language, language),
         "light": variables(LIGHT), "dark": variables(DARK), "script": script,
         "script_text": Markup("" if script is None else script.text),
     }  # fmt: skip
@@ -97,7 +97,9 @@ def legend_of(figure: Figure) -> list[tuple[str, str]]:
 
 def unit_of(figure: Figure) -> str:
     """What stands beside a figure's heading: the unit of its values, and whether their axis is logarithmic."""
-    return ", ".join(part for part in (figure.y.unit, "logarithmic axis" if figure.y.log else "") if part)
+    if not figure.y.log:
+        return figure.y.unit
+    return _("{unit}, logarithmic axis", unit=figure.y.unit) if figure.y.unit else _("logarithmic axis")
 
 
 _LICENSE = (
