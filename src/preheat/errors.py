@@ -131,10 +131,13 @@ class Refusal(Message):
         }
         return made
 
+    def framed(self) -> Message:
+        """The frame with its pieces."""
+        return Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces)
+
     def in_words(self, find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
         """The frame of the language with each piece in it."""
-        frame = Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces)
-        return frame.in_words(find, tell)
+        return self.framed().in_words(find, tell)
 
 
 _FRAME = template("{name} must be {rule}; got {value!r}. {advice}")

@@ -117,7 +117,12 @@ class Quadratic:
         if rates.ndim != 2 or not np.isfinite(rates).all() or (rates < 0).any():
             advice = _("Stack the runs' rates: one row a run.")
             raise ScheduleError(
-                refusal("rates", _("finite, >= 0, of shape (runs, updates)"), f"shape {rates.shape}", advice)
+                refusal(
+                    "rates",
+                    _("finite, >= 0, of shape (runs, updates)"),
+                    _("shape {shape}", shape=str(rates.shape)),
+                    advice,
+                )
             )
         curvatures = self.curvatures[:, None]
         spread = self._start()[:, None] * np.ones(rates.shape[1])

@@ -20,6 +20,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # typing's own is dear to load; type checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
 # What an argument may be as it is: anything else is held as the texts it would be written as, so that a message can be
 # pickled, sent to another process and kept as long as anybody likes.
@@ -94,6 +95,10 @@ class Message(str):
             return str(self)
         return template.format_map({name: tell(value) for name, value in self.arguments.items()})
 
+    def framed(self) -> Message:
+        """This message as a sentence with gaps: what it is made of, where it is made in another way."""
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
         return _again, (type(self), str(self), {name: getattr(self, name) for name in _slots(type(self))})
 
@@ -120,7 +125,7 @@ class Joined(Message):
         """The English form: the parts with the separator between them."""
         parts = tuple(one if isinstance(one, str) else str(one) for one in items)
         message = str.__new__(cls, separator.join(parts))
-        message.id = separator.join(getattr(one, "id", one.replace("{", "{{").replace("}", "}}")) for one in parts)
+        message.id = separator.join(getattr(one, "id", _escaped(one)) for one in parts)
         message.arguments = {
             name: value for one in parts for name, value in (getattr(one, "arguments", None) or {}).items()
         }
@@ -209,6 +214,99 @@ def joined(separator: str, items: Iterable[object]) -> str:
     return Joined(separator, items)
 
 
+class Columns(Message):
+    """Rows of cells below each other; see :func:`columns`."""
+
+    __slots__ = ("rows",)
+    rows: tuple[tuple[str, ...], ...]
+
+    def __new__(cls, rows: Iterable[Iterable[str]]) -> Columns:
+        """The English form."""
+        cells = tuple(tuple(row) for row in rows)
+        message = str.__new__(cls, _laid_out(cells))
+        message.rows = cells
+        message.id = "\n".join("  ".join(getattr(cell, "id", _escaped(cell)) for cell in row) for row in cells)
+        message.arguments, message.plural, message.context = {}, None, None
+        return message
+
+    def in_words(self, _find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
+        """Each cell in the language, below each other again."""
+        return _laid_out([[str(tell(cell)) for cell in row] for row in self.rows])
+
+
+def columns(rows: Iterable[Iterable[str]]) -> Columns:
+    r"""A table for a terminal, which stays a message: each cell is told, and the columns are as wide as that needs.
+
+    Args:
+        rows: cells, as many in each row; Chinese signs are as wide as two letters.
+
+    >>> columns([["schedule", "lr"], ["cosine", "0.1"]])
+    'schedule  lr\ncosine    0.1'
+    """
+    return Columns(rows)
+
+
+def _laid_out(rows: Iterable[Iterable[str]]) -> str:
+    cells = [[*row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    padded = [[cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    return "\n".join("  ".join(row).rstrip() for row in padded)
+
+
+def _width(text: str) -> int:
+    return sum(1 + (ord(sign) > 0x2E7F) for sign in text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _finite(number: float) -> bool:
+    return number - number == 0
+
+
+def packed(text: object) -> object:
+    """A message as plain data that :func:`unpacked` makes it of again, for files that people read in any language.
+
+    >>> packed(_("{n} updates", n=3))
+    {'id': '{n} updates', 'arguments': {'n': 3}}
+    """
+    if isinstance(text, Joined):
+        return {"between": text.separator, "parts": [packed(part) for part in text.items]}
+    if isinstance(text, float) and not _finite(text):
+        return {"number": str(text)}  # JSON has none
+    if not isinstance(text, Message):
+        return [str(text), repr(text)] if isinstance(text, Shown) else text
+    framed = text.framed()
+    kinds = {"plural": framed.plural, "context": framed.context}
+    return {
+        "id": framed.id,
+        **{name: value for name, value in kinds.items() if value is not None},
+        "arguments": {name: packed(value) for name, value in framed.arguments.items()},
+    }
+
+
+def unpacked(saved: Any) -> Any:
+    """What :func:`packed` was given.
+
+    Raises:
+        ValueError, KeyError, TypeError: for data of any other form.
+
+    >>> unpacked({"id": "{n} updates", "arguments": {"n": 3}})
+    '3 updates'
+    """
+    if isinstance(saved, list):
+        return Shown(*saved)
+    if not isinstance(saved, dict):
+        return saved
+    if "parts" in saved:
+        return joined(saved["between"], [unpacked(part) for part in saved["parts"]])
+    if "number" in saved:
+        return float(saved["number"])
+    arguments = {name: unpacked(value) for name, value in saved["arguments"].items()}
+    return Message(saved["id"], arguments, plural=saved.get("plural"), context=saved.get("context"))
+
+
 def data(text: str) -> dict[str, object]:
     """What a JSON document says about a message beside its English form: ``id`` and ``arguments``.
 
@@ -216,5 +314,8 @@ def data(text: str) -> dict[str, object]:
     {'id': '{n} updates', 'arguments': {'n': 3}}
     """
     arguments = getattr(text, "arguments", {})
-    plain = {name: str(value) if isinstance(value, str) else value for name, value in arguments.items()}
+    plain = {
+        name: str(value) if isinstance(value, str) or (isinstance(value, float) and not _finite(value)) else value
+        for name, value in arguments.items()
+    }
     return {"id": getattr(text, "id", text), "arguments": plain}

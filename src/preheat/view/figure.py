@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from preheat.messages import _
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -392,7 +394,7 @@ def thin(values: Column, most: int = POINTS) -> NDArray[np.int64]:
         extremes = np.repeat(reduce.reduceat(filled, starts), np.diff(edges))
         at = np.flatnonzero(filled == extremes)
         # Of several equal extremes in a stretch the first.
-        _, first = np.unique(np.searchsorted(edges, at, side="right"), return_index=True)
+        _unused, first = np.unique(np.searchsorted(edges, at, side="right"), return_index=True)
         chosen.append(at[first])
     return np.unique(np.concatenate(chosen))
 
@@ -459,13 +461,13 @@ def averaged(updates: Column, values: Column, points: int = POINTS) -> tuple[Ser
 
     if len(values) < SMOOTH:
         x, y = thinned(updates, values, points)
-        return (Series(label="each update", role="each", x=x, y=y),)
+        return (Series(label=_("each update"), role="each", x=x, y=y),)
     width = mean_width(len(values))
     means = running_mean(values, width)
     # The points of both, so that each curve is known where the other is looked at.
     chosen = np.union1d(thin(values, points), thin(means, points))
     x = updates[chosen].tolist()
     return (
-        Series(label="each update", role="each", x=x, y=values[chosen].tolist(), style="faint"),
-        Series(label=f"mean of {width:,}", role="mean", x=x, y=means[chosen].tolist()),
+        Series(label=_("each update"), role="each", x=x, y=values[chosen].tolist(), style="faint"),
+        Series(label=_("mean of {updates:,}", updates=width), role="mean", x=x, y=means[chosen].tolist()),
     )

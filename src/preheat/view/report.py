@@ -18,6 +18,8 @@ from importlib import resources
 from typing import Any
 
 from preheat.errors import missing_extra
+from preheat.messages import Message, _, joined
+from preheat.messages.languages import reader, tell
 from preheat.view.echarts import echarts_library, to_echarts
 from preheat.view.figure import DARK, LIGHT, Figure, number, variables
 from preheat.view.svg import to_svg
@@ -25,12 +27,16 @@ from preheat.view.svg import to_svg
 _SIZE = (780, 290)  # of a drawing: wide and low, so that two are seen at a time
 
 
-def fill(template: str, *, figures: Sequence[Figure] = (), **values: Any) -> str:
+_LANG = {"zh": "zh-CN"}  # as browsers want it, for hyphens and fonts
+
+
+def fill(template: str, *, figures: Sequence[Figure] = (), language: str | None = None, **values: Any) -> str:
     """A page as text.
 
     Args:
-        template: ``package/file``.
+        template: ``package/file``; sentences in it are ``{{ _("...") }}``.
         figures: all figures of the page, each with a name of its own.
+        language: what its messages are told in; None is the reader's language.
         values: what it is filled with; text in them is escaped.
 
     Raises:
@@ -41,9 +47,11 @@ def fill(template: str, *, figures: Sequence[Figure] = (), **values: Any) -> str
         from markupsafe import Markup
     except ImportError:
         raise missing_extra("jinja2", "plot") from None
+    language = reader() if language is None else language
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
-    )
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text),
+        finalize=lambda value: tell(value, language) if isinstance(value, Message) else value,
+    )  # fmt: skip
     environment.filters |= {
         "score": score, "count": count, "value": value, "number": number,
         # What is marked is not escaped once more: both escape what is in them.
@@ -53,6 +61,7 @@ def fill(template: str, *, figures: Sequence[Figure] = (), **values: Any) -> str
     }  # fmt: skip
     script = chart_script() if figures else None
     environment.globals |= {
+        "_": _, "joined": joined, "lang": _LANG.get(language, language),
         "light": variables(LIGHT), "dark": variables(DARK), "script": script,
         "script_text": Markup("" if script is None else script.text),
     }  # fmt: skip
@@ -88,7 +97,9 @@ def legend_of(figure: Figure) -> list[tuple[str, str]]:
 
 def unit_of(figure: Figure) -> str:
     """What stands beside a figure's heading: the unit of its values, and whether their axis is logarithmic."""
-    return ", ".join(part for part in (figure.y.unit, "logarithmic axis" if figure.y.log else "") if part)
+    if not figure.y.log:
+        return figure.y.unit
+    return _("{unit}, logarithmic axis", unit=figure.y.unit) if figure.y.unit else _("logarithmic axis")
 
 
 _LICENSE = (

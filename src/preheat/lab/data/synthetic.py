@@ -263,7 +263,10 @@ class Ceiling:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"Bayes-optimal accuracy {self.accuracy:.4f}, cross-entropy {self.cross_entropy:.4f}"
+        return _(
+            "Bayes-optimal accuracy {accuracy:.4f}, cross-entropy {cross_entropy:.4f}",
+            accuracy=self.accuracy, cross_entropy=self.cross_entropy,
+        )  # fmt: skip
 
 
 @lru_cache
@@ -323,7 +326,7 @@ def _merged(vectors: Iterable[tuple[float, ...]]) -> list[tuple[float, ...]]:
 # --- The source ------------------------------------------------------------------------------------------------------
 
 
-NOTICE = "Data: synthetic headlines, made by a generator. None of them is news, and what they say is not so."
+NOTICE = _("Data: synthetic headlines, made by a generator. None of them is news, and what they say is not so.")
 
 _VERSION = 1  # of words and model: another number makes other rows
 _SHARES = (("train", 14), ("validation", 1), ("test", 1))  # sixteenths of all texts
@@ -360,7 +363,7 @@ class Headlines:
         if type(self.topics) is not int or not 2 <= self.topics <= len(TOPICS):
             raise DataError(
                 refusal(
-                    "topics", _("a whole number from 2 to {TOPICS}", TOPICS=len(TOPICS)), self.topics, _("Change it.")
+                    "topics", _("a whole number from 2 to {topics}", topics=len(TOPICS)), self.topics, _("Change it.")
                 )
             )
         if type(self.noise) not in (int, float) or not 0 <= self.noise < 1:

@@ -171,9 +171,10 @@ def critical_lr_of_update(
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if [weight.shape for weight in weights] != [old.shape for old in before]:
         advice = _("Take [w.detach().clone() for w in model.parameters() if w.requires_grad] before the update.")
-        raise ScheduleError(refusal("before", _("a copy of every trainable weight"), f"{len(before)} tensors", advice))
+        got = _("{many} tensors", many=len(before))
+        raise ScheduleError(refusal("before", _("a copy of every trainable weight"), got, advice))
     if not lr:
-        return CriticalLR(None, None, math.nan, 0, "the update ran at a learning rate of 0, which has no direction")
+        return CriticalLR(None, None, math.nan, 0, _("the update ran at a learning rate of 0, which has no direction"))
     rate = positive("lr", lr, _("It is the rate the update used."))
     with untouched(model) as snapshot:
         moves = [weight.data - old for weight, old in zip(weights, before, strict=True)]
@@ -231,7 +232,7 @@ class _Line:
         if reason:
             level = loss_along(0.0)
             if not math.isfinite(level):
-                reason = f"the loss is {level} before any step"
+                reason = _("the loss is {loss} before any step", loss=level)
             return CriticalLR(None, None, level, 1, reason)
         rounding = _BLURRED * torch.finfo(self.weights[0].dtype).eps
         return line_search(loss_along, start, bisections=bisections, rounding=rounding)
@@ -239,9 +240,9 @@ class _Line:
     def _no_direction(self) -> str:
         share = _roundings(self.moves, self.before)
         if not math.isfinite(share) and not all(bool(one.isfinite().all()) for one in self.moves):
-            return "the update is not finite"
+            return _("the update is not finite")
         if not share:
-            return "the update moves no weight"
+            return _("the update moves no weight")
         if share < _LOST:
-            return "the update is lost in the rounding of the weights"
+            return _("the update is lost in the rounding of the weights")
         return ""

@@ -51,7 +51,7 @@ from preheat.lab.finding.search import (
     untouched,
     weights_of,
 )
-from preheat.messages import _
+from preheat.messages import _, data, joined
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import choice, count, number, positive
 
@@ -66,31 +66,45 @@ if TYPE_CHECKING:
 
 def holds_for(updates: int, schedule: Schedule | None) -> tuple[str, ...]:
     """What the suggestions of a test of so many updates mean for a schedule, a sentence each."""
-    own = f"a constant learning rate without warm-up and decay, over {updates} updates"
     if schedule is None:
-        return (f"the suggestions hold for {own}; name a schedule to read what that means for it",)
-    return (f"the suggestions hold for {own}; this schedule is {schedule}", *_differences(updates, schedule))
+        words = _(
+            "the suggestions hold for a constant learning rate without warm-up and decay, over {updates} updates; name"
+            " a schedule to read what that means for it",
+            updates=updates,
+        )
+        return (words,)
+    words = _(
+        "the suggestions hold for a constant learning rate without warm-up and decay, over {updates} updates; this"
+        " schedule is {schedule}",
+        updates=updates, schedule=str(schedule),
+    )  # fmt: skip
+    return (words, *_differences(updates, schedule))
 
 
 def _differences(updates: int, schedule: Schedule) -> Iterator[str]:
     if schedule.waits_for:
-        yield f"its lengths are not known: it waits for {schedule.waits_for}"
+        yield _("its lengths are not known: it waits for {what}", what=schedule.waits_for)
         return
     if schedule.warmup_updates:
-        warmup = f"it climbs for {schedule.warmup_updates:g} updates"
-        yield f"{warmup}: a warm-up tolerates a higher peak than the test, which had none (arXiv:2406.09405)"
+        yield _(
+            "it warms up for {updates:g} updates: a warm-up tolerates a higher peak than the test, which had none"
+            " (arXiv:2406.09405)",
+            updates=schedule.warmup_updates,
+        )
     horizon = schedule.horizon
     if not horizon:
         return
     if horizon > updates:
-        times = math.sqrt(horizon / updates)
-        law = "in theory the best rate of a shape falls with the square root of its length (arXiv:2501.18965)"
-        yield f"it is {horizon:g} updates long: {law}, here by a factor of {times:.3g}"
+        yield _(
+            "it is {updates:g} updates long: in theory the best rate of a shape falls with the square root of its"
+            " length (arXiv:2501.18965), here by a factor of {factor:.3g}",
+            updates=horizon, factor=math.sqrt(horizon / updates),
+        )  # fmt: skip
     if schedule(math.ceil(horizon) - 1) < 0.5:
-        law = (
-            "linear and cosine decay to 0 take about 1.9 times the best rate of a constant one with a cooldown of 20 %"
+        yield _(
+            "it decays: linear and cosine decay to 0 take about 1.9 times the best rate of a constant one with a"
+            " cool-down of 20 % (arXiv:2501.18965)"
         )
-        yield f"it decays: {law} (arXiv:2501.18965)"
 
 
 # --- The curve, made ready for reading -------------------------------------------------------------------------------
@@ -238,7 +252,9 @@ class Suggestion:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.name}: {f'{self.lr:.3g}, {self.reason}' if self.lr else f'none, because {self.reason}'}"
+        if self.lr:
+            return _("{rule}: {lr:.3g}, {reason}", rule=self.name, lr=self.lr, reason=self.reason)
+        return _("{rule}: none, because {reason}", rule=self.name, reason=self.reason)
 
 
 def suggest(curve: Curve, critical: CriticalLR) -> tuple[Suggestion, ...]:
@@ -258,13 +274,20 @@ def _unreadable(curve: Curve) -> str:
     """What keeps every rule from reading the curve; empty if nothing does."""
     many = len(curve.lrs)
     if many < FEWEST:
-        early = ": the loss rises at once, so start lower, unless the model is trained already" if curve.rises else ""
-        return f"{FEWEST} points are needed and {many} can be read{early}"
+        if curve.rises:
+            return _(
+                "{needed} points are needed and {read} can be read: the loss rises at once, so start lower, unless the"
+                " model is trained already",
+                needed=FEWEST, read=many,
+            )  # fmt: skip
+        return _("{needed} points are needed and {read} can be read", needed=FEWEST, read=many)
     if curve.falls:
         return ""
     if curve.fall > 0:
-        return f"the smoothed loss falls by {curve.fall:.3g} at most, which is within the noise of the batches"
-    return "the loss never falls below its beginning"
+        return _(
+            "the smoothed loss falls by {fall:.3g} at most, which is within the noise of the batches", fall=curve.fall
+        )
+    return _("the loss never falls below its beginning")
 
 
 def _steepest(curve: Curve) -> tuple[float | None, str]:
@@ -273,18 +296,18 @@ def _steepest(curve: Curve) -> tuple[float | None, str]:
     slopes = curve.slopes()[: curve.least + 1]
     at = int(slopes.argmin())
     if curve.still_falls and at >= len(curve.lrs) - 2:
-        return None, f"the loss falls fastest at the end of the range, {curve.lrs[-1]:.3g}: raise it"
+        return None, _("the loss falls fastest at the end of the range, {end:.3g}: raise it", end=curve.lrs[-1])
     if at == 0:
-        return None, f"the loss falls fastest at the start of the range, {curve.lrs[0]:.3g}: lower it"
-    return float(curve.lrs[at]), f"the loss falls fastest there, by {-slopes[at]:.3g} a decade"
+        return None, _("the loss falls fastest at the start of the range, {start:.3g}: lower it", start=curve.lrs[0])
+    return float(curve.lrs[at]), _("the loss falls fastest there, by {slope:.3g} a decade", slope=-slopes[at])
 
 
 def _below_minimum(curve: Curve) -> tuple[float | None, str]:
     """A tenth of the rate with the lowest smoothed loss."""
     if curve.still_falls:
-        return None, f"the loss still falls at the end of the range, {curve.lrs[-1]:.3g}: raise it"
+        return None, _("the loss still falls at the end of the range, {end:.3g}: raise it", end=curve.lrs[-1])
     lowest = float(curve.lrs[curve.least])
-    return lowest / 10, f"a tenth of {lowest:.3g}, where the loss is lowest"
+    return lowest / 10, _("a tenth of {lr:.3g}, where the loss is lowest", lr=lowest)
 
 
 def _valley(curve: Curve) -> tuple[float | None, str]:
@@ -295,11 +318,12 @@ def _valley(curve: Curve) -> tuple[float | None, str]:
     first, last, many = longest_fall(curve.smoothed.tolist())
     # Five points in succession do not fall by chance on a smoothed curve often; fastai has no such limit.
     if many < FEWEST // 2:
-        return None, f"the longest falling run has {many} points"
+        return None, _("the longest fall has {points} points", points=many)
     if curve.complete and last >= len(curve.lrs) - 2:
-        return None, f"the longest fall goes on to the end of the range, {curve.lrs[-1]:.3g}: raise it"
+        return None, _("the longest fall goes on to the end of the range, {end:.3g}: raise it", end=curve.lrs[-1])
     low, high = float(curve.lrs[first]), float(curve.lrs[last])
-    return math.sqrt(low * high), f"half-way through the longest fall, from {low:.3g} to {high:.3g}"
+    words = _("half-way through the longest fall, from {low:.3g} to {high:.3g}", low=low, high=high)
+    return math.sqrt(low * high), words
 
 
 def _slide(curve: Curve) -> tuple[float | None, str]:
@@ -310,23 +334,24 @@ def _slide(curve: Curve) -> tuple[float | None, str]:
         # 1e-9: a point exactly a window away is inside, whatever its logarithm was rounded to.
         left = bisect.bisect_right(decades, decades[right] - _WINDOW + 1e-9) - 1
         if left < 0:
-            return None, f"no {_WINDOW:g} decades of the curve have the same slope at both ends"
+            return None, _("no {decades:g} decades of the curve have the same slope at both ends", decades=_WINDOW)
         if abs(slopes[right] - slopes[left]) <= _LEVEL:
             break
         left_end = left
     if left_end is None:
-        return (
-            None,
-            f"the slope at the curve's end is that of {_WINDOW:g} decades before: there is no turn to slide from",
+        return None, _(
+            "the slope at the curve's end is that of {decades:g} decades before: there is no turn to slide from",
+            decades=_WINDOW,
         )
-    return float(curve.lrs[left_end]), f"{_WINDOW:g} decades to the left of where the curve turns up, roughly"
+    words = _("{decades:g} decades to the left of where the curve turns up, roughly", decades=_WINDOW)
+    return float(curve.lrs[left_end]), words
 
 
 def _critical(critical: CriticalLR) -> Suggestion:
     """The bound from the other measurement."""
     if critical.lr is None:
         return Suggestion("critical", None, critical.reason)
-    words = "above it the first update raises the loss: a bound on the peak, which may lie far below"
+    words = _("above it the first update raises the loss: a bound on the peak, which may lie far below")
     return Suggestion("critical", critical.lr, words)
 
 
@@ -405,24 +430,34 @@ class RangeTest:
         for suggestion in self.suggestions:
             if suggestion.name == name:
                 return suggestion
-        known = ", ".join(repr(suggestion.name) for suggestion in self.suggestions)
+        known = joined(", ", [repr(suggestion.name) for suggestion in self.suggestions])
         raise ScheduleError(refusal("name", _("one of {known}", known=known), name, _("Pick one of these.")))
 
     def explain(self) -> str:
         """The whole test in words: how it went, every suggestion, doubts, and what it holds for."""
-        many = f"{self.updates} updates of {self.accumulation} batches" if self.accumulation > 1 else self.updates
-        first = f"range test: {self.start:.3g} to {self.end:.3g} in {many}{'' if self.accumulation > 1 else ' updates'}"
-        lines = [f"{first}, {self.spacing} spacing, smoothing {self.smoothing:g}", f"stopped: {self.stopped}"]
+        many = _("{updates} updates", updates=self.updates)
+        if self.accumulation > 1:
+            many = _("{updates} updates of {batches} batches", updates=self.updates, batches=self.accumulation)
+        first = _(
+            "range test: {start:.3g} to {end:.3g} in {updates}, {spacing} spacing, smoothing {smoothing:g}",
+            start=self.start, end=self.end, updates=many, spacing=self.spacing, smoothing=self.smoothing,
+        )  # fmt: skip
+        lines: list[str] = [first, _("stopped: {why}", why=self.stopped)]
         finite = [loss for loss in self.smoothed if loss == loss]
         if finite:
             lowest = self.lrs[self.smoothed.index(min(finite))]
-            lines.append(f"smoothed loss: {finite[0]:.4g} at first, lowest {min(finite):.4g} at {lowest:.3g}")
+            lines.append(
+                _(
+                    "smoothed loss: {first:.4g} at first, lowest {lowest:.4g} at {lr:.3g}",
+                    first=finite[0], lowest=min(finite), lr=lowest,
+                )
+            )  # fmt: skip
         if len(self.ratios) > 1:
             ratios = ", ".join(f"{ratio:.4g}" for ratio in self.ratios)
-            lines.append(f"learning rates are the first group's; the groups' are {ratios} times that")
-        lines += ["suggestions", *(f"  {suggestion}" for suggestion in self.suggestions)]
-        lines += [f"note: {note}" for note in self.notes]
-        return "\n".join([*lines, *self.holds_for])
+            lines.append(_("learning rates are the first group's; the groups' are {ratios} times that", ratios=ratios))
+        lines += [_("suggestions"), *(joined("", ["  ", str(suggestion)]) for suggestion in self.suggestions)]
+        lines += [_("note: {note}", note=note) for note in self.notes]
+        return joined("\n", [*lines, *self.holds_for])
 
     def __str__(self) -> str:
         return self.explain()
@@ -436,7 +471,9 @@ class RangeTest:
             "smoothed": [finite_or_none(loss) for loss in self.smoothed],
             **{name: getattr(self, name) for name in plain},
             "ratios": list(self.ratios),
-            "suggestions": [{"name": one.name, "lr": one.lr, "reason": one.reason} for one in self.suggestions],
+            "suggestions": [
+                {"name": one.name, "lr": one.lr, "reason": one.reason, **data(one.reason)} for one in self.suggestions
+            ],
             "critical": self.critical.to_dict(),
             "notes": list(self.notes),
             "holds_for": list(self.holds_for),
@@ -464,14 +501,14 @@ class RangeTest:
         read = [at for at, loss in enumerate(self.smoothed) if loss == loss]
         rates, smoothed = [self.lrs[at] for at in read], [self.smoothed[at] for at in read]
         series = [
-            Series(label="loss of each update", role="each", x=self.lrs, y=self.losses, style="faint"),
-            Series(label="smoothed", role="mean", x=rates, y=smoothed),
+            Series(label=_("loss of each update"), role="each", x=self.lrs, y=self.losses, style="faint"),
+            Series(label=_("smoothed"), role="mean", x=rates, y=smoothed),
         ]
         marks = []
         for one in self.suggestions:
             if one.lr is None or not rates or not rates[0] <= one.lr <= self.lrs[-1]:
                 continue
-            label = f"{one.name}: {one.lr:.2g}"
+            label = _("{rule}: {lr:.2g}", rule=one.name, lr=one.lr)
             if one.name == "critical":  # measured by itself, so it has no place on the curve
                 marks.append(Mark(position=one.lr, label=label, kind="event", role="critical"))
             else:
@@ -480,8 +517,8 @@ class RangeTest:
                 series.append(Series(label=label, role=role, x=[one.lr], y=[at_rate]))
         low, high = _limits([self.losses[at] for at in read]) or (None, None)
         return Picture(
-            name="range-test", x=Axis(title="learning rate", log=self.spacing == "log"),
-            y=Axis(title="loss", low=low, high=high), series=tuple(series), marks=tuple(marks),
+            name="range-test", x=Axis(title=_("learning rate"), log=self.spacing == "log"),
+            y=Axis(title=_("loss"), low=low, high=high), series=tuple(series), marks=tuple(marks),
         )  # fmt: skip
 
 
@@ -626,7 +663,9 @@ class _Sweep:
             self.lrs.append(lr)
             self.losses.append(loss)
             if not math.isfinite(loss):
-                self.stopped = f"after {update} updates, the loss is {loss} at {lr:.3g}"
+                self.stopped = _(
+                    "after {updates} updates, the loss is {loss} at {lr:.3g}", updates=update, loss=loss, lr=lr
+                )
                 return
             # As running_averages works it out, one value at a time: the test has to stop while it runs.
             average = self.smoothing * average + (1 - self.smoothing) * loss
@@ -634,11 +673,13 @@ class _Sweep:
             best = min(best, average / weight)
             # Written with abs so that it works for losses below 0: as far above the best as it is from 0.
             if average / weight > best + (self.stop_at - 1) * abs(best):
-                times = f"{self.stop_at:g} times its best"
-                self.stopped = f"after {update} updates, the average loss is above {times} at {lr:.3g}"
+                self.stopped = _(
+                    "after {updates} updates, the average loss is above {times:g} times its best at {lr:.3g}",
+                    updates=update, times=self.stop_at, lr=lr,
+                )  # fmt: skip
                 return
             trial.update(lr)
-        self.stopped, self.complete = "at the end of the range", True
+        self.stopped, self.complete = _("at the end of the range"), True
 
 
 def checked_range(
@@ -670,23 +711,41 @@ def checked_range(
 
 def _notes(curve: Curve, passes: int, optimizer: Optimizer) -> list[str]:
     """What makes a test doubtful."""
-    notes = []
+    notes: list[str] = []
     if len(curve.lrs) < _FEW:
-        notes.append(f"{len(curve.lrs)} points are few: plan more updates, in a range where the loss falls")
+        notes.append(
+            _("{points} points are few: plan more updates, in a range where the loss falls", points=len(curve.lrs))
+        )
     if len(curve.lrs) and not curve.falls:
         if curve.rises:
-            why = "the model is trained already, start is above what it can take, or more updates are needed"
-            notes.append(f"the loss never falls and then rises: {why}")
+            notes.append(
+                _(
+                    "the loss never falls and then rises: the model is trained already, start is above what it can"
+                    " take, or more updates are needed"
+                )
+            )
         else:
-            notes.append("the loss stays level: no rate in the range moves it by more than the batches differ")
+            notes.append(_("the loss stays level: no rate in the range moves it by more than the batches differ"))
     # More than noise (4 deviations), but little enough that the place of the steepest fall is mostly chance.
     elif len(curve.lrs) and curve.fall < 10 * curve.noise:
-        notes.append(f"the loss falls by {curve.fall:.3g}, and the noise of its average is {curve.noise:.3g}")
+        notes.append(
+            _(
+                "the loss falls by {fall:.3g}, and the noise of its average is {noise:.3g}",
+                fall=curve.fall, noise=curve.noise,
+            )
+        )  # fmt: skip
     if passes > 1:
-        notes.append(f"the batches were gone through {passes} times: the loss of data seen before is lower")
+        notes.append(
+            _("the batches were gone through {times} times: the loss of data seen before is lower", times=passes)
+        )
     momentum = max(float(group.get("momentum") or 0.0) for group in optimizer.param_groups)
     # With state the momentum has built up, and the first update is as long as later ones.
     if momentum and not optimizer.state:
-        longer = f"a momentum of {momentum:g} makes later updates up to {1 / (1 - momentum):.3g} times as long"
-        notes.append(f"the critical learning rate is of the first update: {longer}")
+        notes.append(
+            _(
+                "the critical learning rate is of the first update: a momentum of {momentum:g} makes later updates up"
+                " to {times:.3g} times as long",
+                momentum=momentum, times=1 / (1 - momentum),
+            )
+        )  # fmt: skip
     return notes

@@ -113,7 +113,8 @@ def _rehearse(config: TrainConfig, say: Say) -> _Stage:
     )
     rows = texts.tokens["train"], data.labels("train")
     examples = Examples(*rows, chained(config.token_dropout, None), config.seed, config.max_tokens)
-    for line in (data.summary(), f"{sum(one.numel() for one in engine.parameters):,} parameters"):
+    many = sum(one.numel() for one in engine.parameters)
+    for line in (data.summary(), _("{parameters:,} parameters", parameters=many)):
         say(line)
     return _Stage(engine, _FirstEpoch(Batches(examples, order, texts.pad)), run_length.schedule)
 

@@ -36,7 +36,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from preheat._driver.targets import innermost
 from preheat.errors import DataError, ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, data
 from preheat.schedule.lengths import count, number, positive
 
 # --- Trial updates ---------------------------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ class Feed:
                 empty = False
                 yield batch
             if empty:
-                raise DataError(refusal("batches", _("at least one batch"), "none", _("Look at the loader.")))
+                raise DataError(refusal("batches", _("at least one batch"), _("none"), _("Look at the loader.")))
 
 
 def fixed_batches(batches: Any) -> list[Any]:
@@ -392,7 +392,8 @@ def refuse_without_gradients(optimizer: Optimizer) -> None:
     """Refuse an optimizer of other weights than the loss is made from."""
     if all(weight.grad is None for weight in weights_of(optimizer)):
         advice = _("Its gradients went to other weights: make the optimizer from model.parameters().")
-        raise ScheduleError(refusal("optimizer", _("one of weights that the loss depends on"), "none of them", advice))
+        got = _("none of them")
+        raise ScheduleError(refusal("optimizer", _("one of weights that the loss depends on"), got, advice))
 
 
 def _scalar(loss: Any) -> Tensor:
@@ -441,14 +442,18 @@ class CriticalLR:
             "loss": finite_or_none(self.loss),
             "evaluations": self.evaluations,
             "reason": self.reason,
+            **(data(self.reason) if self.reason else {}),
             "tried": [[size, finite_or_none(loss)] for size, loss in self.tried],
         }
 
     def __str__(self) -> str:
         if self.bracket is None:
-            return f"no critical learning rate, because {self.reason}"
+            return _("no critical learning rate, because {reason}", reason=self.reason)
         low, high = self.bracket
-        return f"critical learning rate {self.lr:.4g} (between {low:.4g} and {high:.4g}, {self.evaluations} losses)"
+        return _(
+            "critical learning rate {lr:.4g} (between {low:.4g} and {high:.4g}, {losses} losses)",
+            lr=self.lr, low=low, high=high, losses=self.evaluations,
+        )  # fmt: skip
 
 
 def line_search(
@@ -495,7 +500,7 @@ def line_search(
         return CriticalLR(lr, bracket, level, 1 + len(tried), reason, tuple(tried.items()))
 
     if not math.isfinite(level):
-        return result(None, None, f"the loss is {level} before any step")
+        return result(None, None, _("the loss is {loss} before any step", loss=level))
     size = start
     # Doubling first: a start below the answer is the usual case, a rate from within a warm-up.
     if not above(start):
@@ -527,14 +532,17 @@ def _why_none(level: float, blur: float, tried: dict[float, float], raising: lis
     least, most = min(tried), max(tried)
     # In this order: a loss that never moves is neither above nor below, and would read as "never rises".
     if all(abs(loss - level) <= blur for loss in tried.values()):
-        return f"the loss stays at {level:.6g} along the direction, up to a size of {most:.3g}"
+        return _("the loss stays at {loss:.6g} along the direction, up to a size of {size:.3g}", loss=level, size=most)
     if not raising:
-        return f"the loss never rises above {level:.6g}, up to a size of {most:.3g}"
+        return _("the loss never rises above {loss:.6g}, up to a size of {size:.3g}", loss=level, size=most)
     if any(loss < level - blur for loss in tried.values()):
         return ""
     if not any(math.isfinite(loss) for loss in tried.values()):
-        return f"the loss is not finite at any size down to {least:.3g}"
-    return f"the direction raises the loss at every size that changes it, from {least:.3g} to {most:.3g}"
+        return _("the loss is not finite at any size down to {size:.3g}", size=least)
+    return _(
+        "the direction raises the loss at every size that changes it, from {least:.3g} to {most:.3g}",
+        least=least, most=most,
+    )  # fmt: skip
 
 
 def finite_or_none(value: float) -> float | None:

@@ -43,7 +43,7 @@ from preheat.lab.finding.search import (
     untouched,
     weights_of,
 )
-from preheat.messages import _
+from preheat.messages import _, joined, plural
 from preheat.schedule import Schedule, parse, untuned_warmup
 from preheat.schedule.lengths import count, positive
 
@@ -249,9 +249,12 @@ SAFE = 0.8
 BEGIN = 0.5
 _APART = 4.0  # critical rates of sets that differ by more make the advice doubtful
 _ASSUMES = (
-    "assumes: the run begins from these weights and this optimizer state, with this batch size and clipping.",
-    "cannot say: which length gives the lowest final loss; it bounds updates that raise the loss of their own batches.",
-    "measured: in one full study it ordered peaks, and was within a factor of 2 of the best length in 2 of 6 cases.",
+    _("assumes: the run begins from these weights and this optimizer state, with this batch size and clipping."),
+    _(
+        "cannot say: which length gives the lowest final loss; it bounds updates that raise the loss of their own"
+        " batches."
+    ),
+    _("measured: in one full study it ordered peaks, and was within a factor of 2 of the best length in 2 of 6 cases."),
 )
 
 
@@ -289,48 +292,94 @@ class WarmupAdvice(Answer):
         """How far the probes agree, in words."""
         margin = self.lr / (SAFE * self.first.critical) if self.first.critical else math.inf
         if not 0.5 <= margin <= 2 and self.first.spread <= _APART:
-            return "fair: sets of batches agree on the first critical rate, and the peak is not near the limit"
-        why = []
-        if self.first.spread > _APART:
-            why.append(f"the first critical rate differs {_times(self.first.spread)} between sets of batches")
+            return _("fair: sets of batches agree on the first critical rate, and the peak is not near the limit")
+        near = _("the peak is within a factor of 2 of the limit")
+        if self.first.spread <= _APART:
+            return _("low: {why}", why=near)
+        if math.isfinite(self.first.spread):
+            differs = _(
+                "the first critical rate differs {factor:.0f} times between sets of batches", factor=self.first.spread
+            )
+        else:
+            differs = _("the first critical rate differs without bound between sets of batches")
         if 0.5 <= margin <= 2:
-            why.append("the peak is within a factor of 2 of the limit")
-        return f"low: {' and '.join(why)}"
+            return _("low: {why} and {also}", why=differs, also=near)
+        return _("low: {why}", why=differs)
 
     def explain(self) -> str:
         """The advice in words, with its trace, its cost and its limits."""
         last = self.pilots[-1]
-        share = _share(self.lr, self.first.critical)
-        sets = f"lower quartile of {len(self.first.searches)} sets of batches"
-        first = f"critical rate of the first update: {self.first.critical:.3g}, {sets}; the peak is {share} of it"
-        lines = [*self._verdict(), first]
+        lines: list[str] = [*self._verdict(), self._first()]
         for pilot in self.pilots[:-1]:
             worst = pilot.worst
-            lines.append(f"tried {pilot.schedule}: rate / critical {worst.ratio:.3g} before update {worst.update}")
-        lines.append(f"trace of {last.schedule}")
+            lines.append(
+                _(
+                    "tried {schedule}: rate / critical {ratio:.3g} before update {update}",
+                    schedule=str(pilot.schedule), ratio=worst.ratio, update=worst.update,
+                )
+            )  # fmt: skip
+        lines.append(_("trace of {schedule}", schedule=str(last.schedule)))
         lines += [
-            f"  update {probe.update}: rate {probe.lr:.3g}, critical {probe.critical:.3g}, ratio {probe.ratio:.2g}"
+            _(
+                "  update {update}: rate {lr:.3g}, critical {critical:.3g}, ratio {ratio:.2g}",
+                update=probe.update, lr=probe.lr, critical=probe.critical, ratio=probe.ratio,
+            )
             for probe in last.probes
-        ]
+        ]  # fmt: skip
         if self.untuned is not None:
-            lines.append(f"Adam's untuned warm-up, 2 / (1 - beta2): {self.untuned} updates (arXiv:1910.04209)")
-        lines.append(f"confidence: {self.confidence}")
-        pilots = f"{len(self.pilots)} pilot{'s' if len(self.pilots) > 1 else ''}"
-        lines.append(f"cost: {self.updates} updates in {pilots}, {self.passes} more forward passes")
-        return "\n".join([*lines, *_ASSUMES])
+            lines.append(
+                _(
+                    "Adam's untuned warm-up, 2 / (1 - beta2): {updates} updates (arXiv:1910.04209)",
+                    updates=self.untuned,
+                )
+            )
+        lines.append(_("confidence: {confidence}", confidence=self.confidence))
+        lines.append(
+            plural(
+                "cost: {updates} updates in {n} pilot, {passes} more forward passes",
+                "cost: {updates} updates in {n} pilots, {passes} more forward passes",
+                len(self.pilots), updates=self.updates, passes=self.passes,
+            )
+        )  # fmt: skip
+        return joined("\n", [*lines, *_ASSUMES])
+
+    def _first(self) -> str:
+        """What the first update can take."""
+        if not self.first.critical:
+            return _(
+                "critical rate of the first update: {critical:.3g}, lower quartile of {sets} sets of batches; the peak"
+                " is any number of times that",
+                critical=self.first.critical, sets=len(self.first.searches),
+            )  # fmt: skip
+        return _(
+            "critical rate of the first update: {critical:.3g}, lower quartile of {sets} sets of batches; the peak is"
+            " {share:.2g} of it",
+            critical=self.first.critical, sets=len(self.first.searches), share=self.lr / self.first.critical,
+        )  # fmt: skip
 
     def _verdict(self) -> list[str]:
-        peak = f"a peak of {self.lr:.3g}"
         if self.warmup is None:
-            tried = f"{len(self.pilots)} pilots, warm-up up to {self.pilots[-1].warmup}"
-            return [f"no warm-up found for {peak}: some update was above its critical rate in all of {tried}"]
+            return [
+                _(
+                    "no warm-up found for a peak of {lr:.3g}: some update was above its critical rate in all of"
+                    " {pilots} pilots, warm-up up to {longest}",
+                    lr=self.lr, pilots=len(self.pilots), longest=self.pilots[-1].warmup,
+                )
+            ]  # fmt: skip
         if not self.warmup:
-            return [f"no warm-up needed for {peak}, by this rule", f"use: preheat train --lr {self.lr:g} --warmup 0"]
-        words = f'--schedule "{self.schedule} > linear to 0", or any decay after it'
+            command = f"preheat train --lr {self.lr:g} --warmup 0"
+            return [
+                _("no warm-up needed for a peak of {lr:.3g}, by this rule", lr=self.lr),
+                _("use: {command}", command=command),
+            ]
+        command = f'preheat train --lr {self.lr:g} --schedule "{self.schedule} > linear to 0"'
         return [
-            f"warm-up for {peak}: {self.warmup} updates, the first at {self.lr * self.start:.3g}",
-            f"use: preheat train --lr {self.lr:g} {words}",
-        ]
+            _(
+                "warm-up for a peak of {lr:.3g}: {updates} updates, the first at {first:.3g}",
+                lr=self.lr, updates=self.warmup, first=self.lr * self.start,
+            ),
+            _("use: {command}, or any decay after it", command=command),
+        ]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -447,11 +496,3 @@ def _advised(maker: Pilots, first: Probe, untuned: int | None) -> WarmupAdvice:
 def _untuned(optimizer: Optimizer) -> int | None:
     betas = optimizer.param_groups[0].get("betas")
     return untuned_warmup(float(betas[1])) if betas and 0 <= float(betas[1]) < 1 else None
-
-
-def _share(lr: float, critical: float) -> str:
-    return f"{lr / critical:.2g}" if critical else "any number of times"
-
-
-def _times(factor: float) -> str:
-    return f"{factor:.0f} times" if math.isfinite(factor) else "without bound"

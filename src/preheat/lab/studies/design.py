@@ -25,7 +25,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from preheat.errors import ConfigError, missing_extra, refusal, unknown_name
+from preheat.errors import ConfigError, PreheatError, missing_extra, refusal, unknown_name
+from preheat.lab.training.config import all_at_once, read_table, rule_of
 from preheat.messages import _
 from preheat.schedule.base import foreign
 from preheat.schedule.text import parse
@@ -98,7 +99,7 @@ def updates(name: str, value: Any) -> int:
         raise ConfigError(
             refusal(
                 name,
-                _("at most {MOST_UPDATES:,} updates", MOST_UPDATES=_MOST_UPDATES),
+                _("at most {updates:,} updates", updates=_MOST_UPDATES),
                 value,
                 _("As in 3000, or 100..800 x 4."),
             )
@@ -128,7 +129,7 @@ def _range(name: str, item: str, match: re.Match[str], one: Callable[[str, Any],
         return [one(name, number) for number in range(int(low), int(high) + 1)]
     many = int(match[3]) if match[3].isdecimal() and len(match[3]) <= len(str(_MOST)) else 0
     if not 2 <= many <= _MOST or not low:
-        raise ConfigError(refusal(name, _("a range of 2 to {MOST:,} values, from above 0", MOST=_MOST), item, advice))
+        raise ConfigError(refusal(name, _("a range of 2 to {most:,} values, from above 0", most=_MOST), item, advice))
     ratio = (high / low) ** (1 / (many - 1))
     # Six digits: peaks that people can read and type, and that are the same number whoever works them out.
     between = [float(f"{low * ratio**number:.6g}") for number in range(1, many - 1)]
@@ -183,22 +184,22 @@ class StudyDesign(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    question: str = Field("", description="What the study is to answer, for people.")
-    lr: tuple[float, ...] | None = Field(None, description="Peak learning rates.")
+    question: str = Field("", description=_("What the study is to answer, for people."))
+    lr: tuple[float, ...] | None = Field(None, description=_("Peak learning rates."))
     warmup: tuple[int | float | str, ...] | None = Field(
-        None, description='Warm-up lengths: updates, fractions or "10%"; 0 is none.'
+        None, description=_('Warm-up lengths: updates, fractions or "10%"; 0 is none.')
     )
     schedule: tuple[str | dict[str, Any], ...] | None = Field(
-        None, description="Shapes: names, whole schedules in words, or in a file tables with a name and its options."
+        None, description=_("Shapes: names, whole schedules in words, or in a file tables with a name and its options.")
     )
     horizon: tuple[int, ...] | None = Field(
-        None, description="Updates of a run, for which its schedule is shaped; without it the run's epochs say."
+        None, description=_("Updates of a run, for which its schedule is shaped; without it the run's epochs say.")
     )
-    seed: tuple[int, ...] | None = Field(None, description="Seeds: each fixes weights, dropout and order.")
+    seed: tuple[int, ...] | None = Field(None, description=_("Seeds: each fixes weights, dropout and order."))
     shortest: int = Field(
-        10, ge=1, strict=True, description="Fewest updates that runs share; what is shorter each trains by itself."
+        10, ge=1, strict=True, description=_("Fewest updates that runs share; what is shorter each trains by itself.")
     )
-    train: dict[str, Any] = Field({}, description="Settings of every run, as preheat train takes them.")
+    train: dict[str, Any] = Field({}, description=_("Settings of every run, as preheat train takes them."))
 
     @field_validator("lr", "warmup", "horizon", "seed", mode="before")
     @classmethod
@@ -217,7 +218,7 @@ class StudyDesign(BaseModel):
                 advice = _("It is the study's own: write it above [train].")
                 raise ConfigError(refusal("key", _("a setting of a run in [train]"), key, advice))
             if key in _AS_SETTINGS and isinstance(value, list):
-                advice = _("Several are the axis {AS_SETTINGS}: write it above [train].", AS_SETTINGS=_AS_SETTINGS[key])
+                advice = _("Several are the axis {axis}: write it above [train].", axis=_AS_SETTINGS[key])
                 raise ConfigError(refusal(f"train.{key}", _("one value"), value, advice))
         for key in _OURS:
             if key in self.train:
@@ -264,11 +265,9 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
     Raises:
         ConfigError: naming every key that does not fit, all at once.
     """
-    from preheat.lab.training.config import read_table
-
     values: dict[str, Any] = {}
     if path is not None:
-        values.update(read_table(Path(path), "design", "an axis"))
+        values.update(read_table(Path(path), "design", _("Write one key an axis.")))
     flags = dict(flags or {})
     table = _settings(values.get("train", {}))
     for key, axis in _AS_SETTINGS.items():
@@ -279,7 +278,7 @@ def read_design(path: str | Path | None = None, flags: Mapping[str, Any] | None 
         design = StudyDesign.model_validate(values)
     except ValidationError as error:
         where = f"{path}: " if path is not None else ""
-        raise ConfigError("\n".join(where + _sentence(item) for item in error.errors())) from None
+        raise ConfigError(all_at_once(where, [_sentence(item) for item in error.errors()])) from None
     # A file names no function. What else is wrong with its words is said with the run they are of.
     with foreign():
         for shape in design.schedule or ():
@@ -320,10 +319,10 @@ def _shape(name: str, value: Any) -> str | dict[str, Any]:
 def _sentence(error: Any) -> str:
     """One pydantic error as one of our sentences; those of our own checks are sentences already."""
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
+        problem = error["ctx"]["error"]
+        return problem.args[0] if isinstance(problem, PreheatError) else str(problem)
     key = str(error["loc"][0]) if error["loc"] else "design"
     if error["type"] == "extra_forbidden":
         advice = _("Settings of a run belong under [train].")
         return unknown_name("key", _("a field of a study"), key, StudyDesign.model_fields, advice)
-    rule = error["msg"].removeprefix("Input should be ")
-    return refusal(key, rule, error["input"], str(StudyDesign.model_fields[key].description))
+    return refusal(key, rule_of(error), error["input"], StudyDesign.model_fields[key].description or "")

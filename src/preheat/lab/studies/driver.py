@@ -41,7 +41,8 @@ from preheat.lab.studies.runs import (
 from preheat.lab.studies.stage import Task
 from preheat.lab.training.config import read_config
 from preheat.lab.training.records import RECORDS, read_json, read_lines
-from preheat.messages import _
+from preheat.messages import _, joined
+from preheat.messages.languages import tell
 from preheat.schedule.operations import changed_fields
 from preheat.schedule.text import vouch_for
 
@@ -59,7 +60,7 @@ _MOST_LOST = 3  # times that the process of one stage may be lost before there m
 
 def say_to_stderr(line: str) -> None:
     """Print a line for people."""
-    print(line, file=sys.stderr, flush=True)
+    print(tell(line), file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,8 @@ def run_study(
         try:
             driver.run()
         except KeyboardInterrupt:
-            say(f"interrupted: what is done is kept; go on with: preheat study resume {folder.path}")
+            command = f"preheat study resume {folder.path}"
+            say(_("interrupted: what is done is kept; go on with: {command}", command=command))
             raise
         finally:
             executor.close()
@@ -206,11 +208,14 @@ class _Driver:
                 self._take(done)
         # After everything that can be trained is: one stage that fails takes only what follows it.
         if self.errors:
-            raise RunError("\n".join(dict.fromkeys(self.errors)))
+            raise RunError(joined("\n", dict.fromkeys(self.errors)))
         if left := len(self.tree.stages) - len(self.results):
             self.say(
-                f"{left} of {len(self.tree.stages)} stages follow what went wrong: there is nothing to begin them with"
-            )
+                _(
+                    "{left} of {stages} stages follow what went wrong: there is nothing to begin them with",
+                    left=left, stages=len(self.tree.stages),
+                )
+            )  # fmt: skip
 
     def _release(self, parent: str | None) -> None:
         """Queue what can begin now that a stage is there, or is to be."""
@@ -240,21 +245,22 @@ class _Driver:
         if done.skipped:
             return
         stage = self.tree.stages[done.id]
-        about = f"updates {stage.start} to {stage.until} of {_named(stage)}"
+        about = _about(stage)
         there = done.lost and stage.id in self.folder.results(StageTree({stage.id: stage}, (), {}))
         if done.error is None or there:  # a process may end after its stage is in its place and before it says so
             self._finished(stage, about)
             return
         self.folder.log("lost" if done.lost else "failed", stage=stage.id, error=done.error)
-        self.say(f"{about}: {done.error}")
+        self.say(joined(": ", [about, done.error]))
         self.lost[stage.id] += done.lost
         if done.lost and self.lost[stage.id] < _MOST_LOST:
             heapq.heappush(self._waiting, (*self._urgency[stage.id], stage.id))
         elif done.lost:
             advice = _("Is there memory for so many processes? Take fewer, and go on with preheat study resume.")
-            self.errors.append(refusal(about, _("trained"), f"{done.error}, {_MOST_LOST} times", advice))
+            got = _("{error}, {times} times", error=done.error, times=_MOST_LOST)
+            self.errors.append(refusal(about, _("trained"), got, advice))
         else:
-            self.errors.append(f"{about}: {done.error}")
+            self.errors.append(joined(": ", [about, done.error]))
 
     def _finished(self, stage: Stage, about: str) -> None:
         result = self.folder.result(stage.id)
@@ -263,9 +269,21 @@ class _Driver:
         self.folder.log("done", stage=stage.id)
         count = f"{len(self.results)}/{len(self.tree.stages)}"
         if result["failed"] is not None:
-            self.say(f"{count} {about}: went wrong after update {result['failed']['update']}: it ends there")
+            update = result["failed"]["update"]
+            self.say(
+                _(
+                    "{count} {stage}: went wrong after update {update}: it ends there",
+                    count=count, stage=about, update=update,
+                )
+            )  # fmt: skip
             return
-        self.say(f"{count} {about}: loss {result['scores']['loss']:.4f}, {result['seconds']:.1f} s")
+        loss, seconds = result["scores"]["loss"], result["seconds"]
+        self.say(
+            _(
+                "{count} {stage}: loss {loss:.4f}, {seconds:.1f} s",
+                count=count, stage=about, loss=loss, seconds=seconds,
+            )
+        )  # fmt: skip
         if not self.executor.ahead:
             self._release(stage.id)
 
@@ -311,10 +329,10 @@ def _settle(folder: StudyFolder, prepared: Prepared, *, extend: bool) -> None:
     design = changed_fields(begun, now["design"], "design")
     # The same design and other runs: begun with or without sharing, or by a release that cuts otherwise.
     if not design and saved["runs"] != now["runs"]:
-        design = ["the way runs are cut into stages"]
+        design = [_("the way runs are cut into stages")]
     if inputs or (design and not extend):
         advice = _("Begin another folder for it.") if inputs else _("Begin another folder for it, or add --extend.")
-        changes = "; ".join([*inputs, *design][:8])
+        changes = joined("; ", [*inputs, *design][:8])
         raise ConfigError(refusal("study", _("the one that the folder was begun with"), changes, advice))
     if design:
         earlier = {key: saved[key] for key in ("question", "design", "share", "command", "begun")}
@@ -328,8 +346,11 @@ def _run(run: StudyRun, path: list[Stage]) -> dict[str, Any]:
     return {"name": run.name, **values, "seed": run.seed, "stages": [stage.id for stage in path]}
 
 
-def _named(stage: Stage) -> str:
-    return stage.runs[0] if len(stage.runs) == 1 else f"{len(stage.runs)} runs"
+def _about(stage: Stage) -> str:
+    """Which stage it is, for people."""
+    if len(stage.runs) == 1:
+        return _("updates {start} to {until} of {run}", start=stage.start, until=stage.until, run=stage.runs[0])
+    return _("updates {start} to {until} of {runs} runs", start=stage.start, until=stage.until, runs=len(stage.runs))
 
 
 # --- The plan of a study ---------------------------------------------------------------------------------------------
@@ -337,14 +358,13 @@ def _named(stage: Stage) -> str:
 
 # Neighbors share alike, and each comparison goes through the rates of two runs.
 _MOST_PAIRS = 2000  # pairs of runs that are compared to say what an axis shares
-_HOW = "study plan --measure tries a few updates"
 _AXES = ("lr", "warmup", "schedule", "horizon", "seed")
 _NAMES = {
-    "lr": "peaks",
-    "warmup": "warm-up lengths",
-    "schedule": "shapes",
-    "horizon": "horizons",
-    "seed": "seeds",
+    "lr": _("peaks"),
+    "warmup": _("warm-up lengths"),
+    "schedule": _("shapes"),
+    "horizon": _("horizons"),
+    "seed": _("seeds"),
 }
 
 
@@ -403,23 +423,44 @@ class StudyPlan:
 
     def __str__(self) -> str:
         share = self.shared / self.alone if self.alone else 1.0
-        lines = [
-            f"runs: {self.runs:,} in {self.stages:,} stages",
-            f"updates one by one: {self.alone:,}",
-            f"updates with shared stages: {self.shared:,} ({share:.0%}, {1 / share:.2f}x; {self.saved:,} saved)",
-        ]
-        lines += [f"{_NAMES[axis]}: {words}" for axis, words in self.sharing.items()]
-        size = "their size shows with the first" if self.checkpoint_bytes is None else self._disk()
-        lines.append(f"checkpoints kept: {self.checkpoints:,} ({size})")
+        lines: list[str] = [
+            _("runs: {runs:,} in {stages:,} stages", runs=self.runs, stages=self.stages),
+            _("updates one by one: {updates:,}", updates=self.alone),
+            _(
+                "updates with shared stages: {updates:,} ({share:.0%}, {times:.2f}x; {saved:,} saved)",
+                updates=self.shared, share=share, times=1 / share, saved=self.saved,
+            ),
+        ]  # fmt: skip
+        lines += [joined(": ", [_NAMES[axis], words]) for axis, words in self.sharing.items()]
+        lines.append(self._disk())
         if self.stages_left < self.stages:
-            lines.append(f"to do: {self.left:,} updates in {self.stages_left:,} stages; the others are there")
-        lines.append(f"longest path: {self.longest:,} updates; {self.turns:,} with {self.processes} at a time")
-        seconds = self.seconds
-        time = f"unknown before the first stage; {_HOW}" if seconds is None else f"about {_duration(seconds)}"
-        return "\n".join([*lines, f"time: {time}"])
+            lines.append(
+                _(
+                    "to do: {updates:,} updates in {stages:,} stages; the others are there",
+                    updates=self.left, stages=self.stages_left,
+                )
+            )  # fmt: skip
+        lines.append(
+            _(
+                "longest path: {longest:,} updates; {turns:,} with {processes} at a time",
+                longest=self.longest, turns=self.turns, processes=self.processes,
+            )
+        )  # fmt: skip
+        if self.seconds is None:
+            lines.append(_("time: unknown before the first stage; study plan --measure tries a few updates"))
+        else:
+            lines.append(_("time: about {time}", time=_duration(self.seconds)))
+        return joined("\n", lines)
 
     def _disk(self) -> str:
-        return f"about {self.checkpoints * (self.checkpoint_bytes or 0) / 1e6:,.3g} MB"
+        if self.checkpoint_bytes is None:
+            return _(
+                "checkpoints kept: {checkpoints:,} (their size shows with the first)", checkpoints=self.checkpoints
+            )
+        return _(
+            "checkpoints kept: {checkpoints:,} (about {size:,.3g} MB)",
+            checkpoints=self.checkpoints, size=self.checkpoints * self.checkpoint_bytes / 1e6,
+        )  # fmt: skip
 
 
 def plan_of(
@@ -505,26 +546,30 @@ def _values(run: StudyRun) -> Mapping[str, Any]:
 def _said(axis: str, pairs: list[tuple[StudyRun, StudyRun]]) -> str:
     """What neighbors on an axis share, in words, with the reason where it is little."""
     if axis == "seed":
-        return "nothing shared: other weights, dropout and order of the rows"
+        return _("nothing shared: other weights, dropout and order of the rows")
     shared = [
         agree(one, two, 0, min(one.updates, two.updates)) if one.standing == two.standing else 0 for one, two in pairs
     ]
     low, high = min(shared), max(shared)
-    amount = f"{low:,} updates" if low == high else f"{low:,} to {high:,} updates"
+    amount = _("{low:,} to {high:,} updates", low=low, high=high)
+    if low == high:
+        amount = _("{updates:,} updates", updates=low)
     if high > 1:
-        return f"{amount} shared by neighbors"
+        return _("{updates} shared by neighbors", updates=amount)
     one, two = pairs[shared.index(high)]
     if high >= min(one.updates, two.updates):
-        return f"nothing shared ({amount}): a run ends there"
-    rates = f"at update {high} they are {one.rates[high]:.3g} and {two.rates[high]:.3g}"
-    return f"nothing shared ({amount}): {_REASONS[axis]}; {rates}"
+        return _("nothing shared ({updates}): a run ends there", updates=amount)
+    return _(
+        "nothing shared ({updates}): {reason}; at update {update} they are {one:.3g} and {two:.3g}",
+        updates=amount, reason=_REASONS[axis], update=high, one=float(one.rates[high]), two=float(two.rates[high]),
+    )  # fmt: skip
 
 
 _REASONS = {
-    "lr": "every update from the first on uses another rate",
-    "warmup": "a warm-up of another length has other rates from its second update on",
-    "schedule": "the shapes differ from the beginning",
-    "horizon": "the whole schedule is shaped for its horizon, its warm-up too",
+    "lr": _("every update from the first on uses another rate"),
+    "warmup": _("a warm-up of another length has other rates from its second update on"),
+    "schedule": _("the shapes differ from the beginning"),
+    "horizon": _("the whole schedule is shaped for its horizon, its warm-up too"),
 }
 
 
@@ -536,9 +581,11 @@ def _duration(seconds: float) -> str:
     """
     minutes = round(seconds) // 60
     if minutes < 2:
-        return f"{round(seconds)} s"
+        return _("{seconds} s", seconds=round(seconds))
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    if not hours:
+        return _("{minutes} min", minutes=minutes)
+    return _("{hours} h {minutes} min", hours=hours, minutes=minutes)
 
 
 # --- Timing ----------------------------------------------------------------------------------------------------------
@@ -570,7 +617,7 @@ def time_updates(tree: StageTree) -> tuple[float, float]:
             executor.close()
         if done.error is not None:
             advice = _("Leave --measure out for the rest of the plan.")
-            raise RunError(refusal("updates", _("trained to be timed"), done.error, advice))
+            raise RunError(refusal(_("updates"), _("trained to be timed"), done.error, advice))
         each = [line["seconds"] for line in read_lines(stage / RECORDS)]
         whole = read_json(stage / "result.json")["seconds"]
     if not each:  # its numbers went bad at once

@@ -33,7 +33,7 @@ from preheat.lab.studies.folder import StudyFolder
 from preheat.lab.studies.table import RunRow, StudyTable, read_study
 from preheat.lab.training.config import UNTUNED, TrainConfig, untuned_of
 from preheat.lab.training.records import read_json
-from preheat.messages import _
+from preheat.messages import _, data, joined, plural
 from preheat.schedule import Schedule
 
 # --- Means over seeds ------------------------------------------------------------------------------------------------
@@ -153,13 +153,18 @@ class Usable:
 
     def words(self) -> str:
         """``0.0003 to 0.001 (3.3x)``, with what is known of the ends."""
-        ends = {(True, True): ", or more on both sides", (True, False): ", or lower", (False, True): ", or higher"}
-        more = ends.get((self.at_low, self.at_high), "")
         if self.at_low and self.at_high and self.low == self.high:
-            return "one peak tried"
+            return _("one peak tried")
         if self.low == self.high:
-            return f"{self.low:g} alone{more}"
-        return f"{self.low:g} to {self.high:g} ({self.high / self.low:.3g}x){more}"
+            peaks = _("{peak:g} alone", peak=self.low)
+        else:
+            peaks = _("{low:g} to {high:g} ({times:.3g}x)", low=self.low, high=self.high, times=self.high / self.low)
+        ends = {
+            (True, True): _("{peaks}, or more on both sides", peaks=peaks),
+            (True, False): _("{peaks}, or lower", peaks=peaks),
+            (False, True): _("{peaks}, or higher", peaks=peaks),
+        }
+        return ends.get((self.at_low, self.at_high), peaks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,9 @@ class Line:
     @property
     def name(self) -> str:
         """For people: schedule and warm-up."""
-        return self.schedule if self.warmup is None else f"{self.schedule}, warm-up {self.warmup}"
+        if self.warmup is None:
+            return self.schedule
+        return _("{schedule}, warm-up {warmup}", schedule=self.schedule, warmup=self.warmup)
 
     @property
     def seeds(self) -> list[int]:
@@ -247,16 +254,16 @@ class Line:
         """From which peak on, above the best, half of the seeds fail, in words."""
         best = self.best
         if best is None:
-            return "not trained yet"
+            return _("not trained yet")
         if len(self.points) == 1:
-            return "one peak tried"
+            return _("one peak tried")
         ended = [point for point in self.points if point.losses and point.lr >= best.lr]
         first = next((place for place, point in enumerate(ended) if point.fails), None)
         if first is None:
-            return f"above {ended[-1].lr:g}, the highest tried"
+            return _("above {peak:g}, the highest tried", peak=ended[-1].lr)
         if first == 0:
-            return "no peak that was tried trains"
-        return f"between {ended[first - 1].lr:g} and {ended[first].lr:g}"
+            return _("no peak that was tried trains")
+        return _("between {low:g} and {high:g}", low=ended[first - 1].lr, high=ended[first].lr)
 
 
 def sensitivity(peaks: Sequence[float], losses: Sequence[float]) -> float:
@@ -329,36 +336,43 @@ class Compared:
     def verdict(self) -> str:
         """In words, against the best line of the horizon."""
         if self.loss is None:
-            return "not trained yet"
+            return _("not trained yet")
         if self.behind is None:
-            return "lowest"
+            return _("lowest")
         if self.behind.margin is None:
-            return "one seed tells no difference"
+            return _("one seed tells no difference")
         if self.behind.apart:
-            return f"worse by {self.behind.words()}"
-        return f"not distinguishable with {self.behind.seeds} seeds"
+            return _("worse by {loss}", loss=self.behind.words())
+        return _("not distinguishable with {seeds} seeds", seeds=self.behind.seeds)
 
 
 def advice(compared: Sequence[Compared], rungs: EarlyStoppingCheck | None, why: str, untuned: int) -> list[str]:
     """What to take, and why."""
     known = [one for one in compared if one.loss is not None]
     if not known:
-        return ["No line has a seed that has ended at every peak yet."]
+        return [_("No line has a seed that has ended at every peak yet.")]
     best, others = known[0], known[1:]
     assert best.loss is not None
     if best.loss.mean >= best.line.initial:
-        learned = f"No line came below the loss of an untrained model, {best.line.initial:.4f}: nothing was learned,"
-        return [f"{learned} so nothing is ranked. Train longer, at other peaks, or a larger model."]
-    said = [f"Lowest loss, {best.loss.words()}: {best.line.name}, {_at_peak(best.line)}."]
+        return [
+            _(
+                "No line came below the loss of an untrained model, {loss:.4f}: nothing was learned, so nothing is"
+                " ranked. Train longer, at other peaks, or a larger model.",
+                loss=best.line.initial,
+            )
+        ]
+    said: list[str] = [
+        _("Lowest loss, {loss}: {line}, {peak}.", loss=best.loss.words(), line=best.line.name, peak=_at_peak(best.line))
+    ]
     if best.loss.margin is None:
-        said.append("One seed tells no difference: add seeds with --extend.")
+        said.append(_("One seed tells no difference: add seeds with --extend."))
     told = [(one.line.name, one.behind) for one in others if one.behind is not None and one.behind.margin is not None]
     close = [name for name, behind in told if not behind.apart]
-    worse = [f"{name} by {behind.words()}" for name, behind in told if behind.apart]
+    worse = [_("{line} by {loss}", line=name, loss=behind.words()) for name, behind in told if behind.apart]
     if close:
-        said.append(f"Not distinguishable from it: {'; '.join(close)}.")
+        said.append(_("Not distinguishable from it: {lines}.", lines=joined("; ", close)))
     if worse:
-        said.append(f"Worse: {'; '.join(worse)}.")
+        said.append(_("Worse: {lines}.", lines=joined("; ", worse)))
     return [*said, *_of_warmup(known, untuned), *_of_range(best.line), _early(rungs, why)]
 
 
@@ -366,21 +380,23 @@ def _at_peak(line: Line) -> str:
     usable, best = line.usable(), line.best
     assert usable is not None
     assert best is not None
-    return f"peak {best.lr:g}" + (f"; within 1 % of it: {usable.words()}" if len(line.points) > 1 else "")
+    if len(line.points) == 1:
+        return _("peak {peak:g}", peak=best.lr)
+    return _("peak {peak:g}; within 1 % of it: {peaks}", peak=best.lr, peaks=usable.words())
 
 
 def _of_range(line: Line) -> list[str]:
     """Whether the peaks tried are enough to believe the best."""
     if len(line.points) == 1:
-        return ["One peak was tried: at the best peak of each line the order may be another."]
+        return [_("One peak was tried: at the best peak of each line the order may be another.")]
     if line.best in (line.points[0], line.points[-1]):
-        return ["The best peak is the last one tried on its side: widen the range before believing it."]
+        return [_("The best peak is the last one tried on its side: widen the range before believing it.")]
     return []
 
 
 def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
     """What the warm-up changed, of each schedule that was tried with several."""
-    said = []
+    said: list[str] = []
     for schedule in dict.fromkeys(one.line.schedule for one in known):
         lines = [one.line for one in known if one.line.schedule == schedule]
         lines.sort(key=lambda line: _updates_of_warmup(line, untuned))
@@ -389,24 +405,40 @@ def _of_warmup(known: Sequence[Compared], untuned: int) -> list[str]:
         # Said only where no length differs: otherwise the ranking above says which does.
         if others and not any(one is not None and one.apart for one in gained):
             seeds = min((one.seeds for one in gained if one is not None), default=0)
-            show = "1 seed shows" if seeds == 1 else f"{seeds} seeds show"
-            said.append(f"{schedule}: at its best peak the length of the warm-up makes no difference that {show}.")
+            said.append(
+                plural(
+                    "{schedule}: at its best peak the length of the warm-up makes no difference that {n} seed shows.",
+                    "{schedule}: at its best peak the length of the warm-up makes no difference that {n} seeds show.",
+                    seeds, schedule=schedule,
+                )
+            )  # fmt: skip
         spared = {line.warmup: differences(line.sensitivities(), first.sensitivities()) for line in others}
-        words = [f"{warmup}: {_changed(one)}" for warmup, one in spared.items() if one is not None]
+        words = [_changed(one, warmup) for warmup, one in spared.items() if one is not None]
         if words:
             said.append(
-                f"{schedule}: LR sensitivity less that of warm-up {first.warmup}, by warm-up, {'; '.join(words)}."
-            )
+                _(
+                    "{schedule}: LR sensitivity compared with warm-up {warmup}: {differences}.",
+                    schedule=schedule, warmup=first.warmup, differences=joined("; ", words),
+                )
+            )  # fmt: skip
         if others and words:
-            limits = "; ".join(f"{line.warmup}: {line.boundary()}" for line in lines)
-            said.append(f"{schedule}: the peak at which half of the seeds fail, by warm-up, {limits}.")
+            limits = [_("{peaks} (warm-up {warmup})", peaks=line.boundary(), warmup=line.warmup) for line in lines]
+            said.append(
+                _(
+                    "{schedule}: the peak at which half of the seeds fail: {limits}.",
+                    schedule=schedule, limits=joined("; ", limits),
+                )
+            )  # fmt: skip
     if len({one.line.warmup for one in known}) > 1:
-        said.append(f"Adam's untuned warm-up (Ma & Yarats 2019) would be {untuned} updates.")
+        said.append(_("Adam's untuned warm-up (Ma & Yarats 2019) would be {updates} updates.", updates=untuned))
     return said
 
 
-def _changed(difference: Estimate) -> str:
-    return difference.words() if difference.apart else f"{difference.words()}, not distinguishable"
+def _changed(difference: Estimate, warmup: object) -> str:
+    words = f"{'+' if difference.mean > 0 else ''}{difference.words()}"
+    if difference.apart:
+        return _("{difference} (warm-up {warmup})", difference=words, warmup=warmup)
+    return _("{difference} (warm-up {warmup}, not distinguishable)", difference=words, warmup=warmup)
 
 
 def _updates_of_warmup(line: Line, untuned: int) -> tuple[bool, float]:
@@ -424,14 +456,31 @@ def _updates_of_warmup(line: Line, untuned: int) -> tuple[bool, float]:
 
 def _early(rungs: EarlyStoppingCheck | None, why: str) -> str:
     if rungs is None:
-        return f"Whether runs may be stopped early is not known: {why}"
+        return _("Whether runs may be stopped early is not known: {why}", why=why)
     half = rungs.rung(0.5)
-    where = "across shapes" if rungs.groups > 1 else "over peaks and warm-ups"
-    known = f"Spearman between training loss half-way and final loss, {where}: {half.agreement:.2f}"
-    if rungs.groups > 1 and half.within is not None:
-        known += f" (within a shape {half.within:.2f})"
-    may = "may be stopped there" if half.agreement >= rungs.least else "are to be run to their end"
-    return f"{known}: runs like these {may} ({rungs.least:g} is asked for)."
+    if rungs.groups == 1:
+        known = _(
+            "Spearman between training loss half-way and final loss, over peaks and warm-ups: {spearman:.2f}",
+            spearman=half.agreement,
+        )
+    elif half.within is None:
+        known = _(
+            "Spearman between training loss half-way and final loss, across shapes: {spearman:.2f}",
+            spearman=half.agreement,
+        )
+    else:
+        known = _(
+            "Spearman between training loss half-way and final loss, across shapes: {spearman:.2f} (within a shape"
+            " {within:.2f})",
+            spearman=half.agreement, within=half.within,
+        )  # fmt: skip
+    if half.agreement >= rungs.least:
+        return _(
+            "{known}: runs like these may be stopped there ({least:g} is asked for).", known=known, least=rungs.least
+        )
+    return _(
+        "{known}: runs like these are to be run to their end ({least:g} is asked for).", known=known, least=rungs.least
+    )
 
 
 # --- The findings ----------------------------------------------------------------------------------------------------
@@ -590,7 +639,7 @@ def _rungs(rows: Sequence[RunRow], losses: Mapping[str, Sequence[float]]) -> tup
     try:
         return check_early_stopping(logs, RUNGS, groups=shapes if len({*shapes}) > 1 else None), ""
     except DataError as error:
-        return None, str(error)
+        return None, error.args[0]
 
 
 def _horizon_data(one: Horizon) -> dict[str, Any]:
@@ -600,6 +649,7 @@ def _horizon_data(one: Horizon) -> dict[str, Any]:
         "training_loss_aimed_at": one.aim,
         "rungs": None if one.rungs is None else one.rungs.to_dict(),
         "advice": [*one.advice],
+        "advice_messages": [data(sentence) for sentence in one.advice],
     }
 
 
@@ -644,18 +694,19 @@ def study_logs(folder: str | os.PathLike[str], updates: int | None = None) -> tu
     """
     table = read_study(folder)
     rows = [row for row in table.rows if updates in (None, row.horizon)]
-    rows = _done(table, rows, "" if updates is None else f"of {updates} updates")
+    rows = _done(table, rows, None if updates is None else _of_length(updates))
     lengths = sorted({row.horizon for row in rows})
     if len(lengths) > 1:
         advice = _("Ask about those of one length: preheat rung-check --updates N.")
-        raise DataError(refusal("runs of the study", _("of one length"), lengths, advice))
+        raise DataError(refusal(_("runs of the study"), _("of one length"), lengths, advice))
     return cell_logs(rows, {row.name: smooth([line["loss"] for line in table.records(row.name)]) for row in rows})
 
 
 def study_probes(folder: str | os.PathLike[str], lr: float) -> list[ShortRun]:
     """The finished runs at one peak, to fit a law to."""
     table = read_study(folder)
-    rows = _done(table, [row for row in table.rows if math.isclose(row.lr, lr, rel_tol=1e-9)], f"at the peak {lr:g}")
+    rule = _("one with finished runs at the peak {peak:g}", peak=lr)
+    rows = _done(table, [row for row in table.rows if math.isclose(row.lr, lr, rel_tol=1e-9)], rule)
     return [ShortRun.from_log(_log(table, row), updates=row.updates) for row in rows]
 
 
@@ -669,7 +720,7 @@ def study_outcomes(folder: str | os.PathLike[str], updates: int) -> list[Finishe
     # A cell of which a seed went wrong would have the mean of the lucky ones.
     wrong = {row.cell for row in rows if row.state == "went wrong"}
     cells: dict[object, list[RunRow]] = {}
-    for row in _done(table, rows, f"of {updates} updates"):
+    for row in _done(table, rows, _of_length(updates)):
         if row.cell not in wrong:
             cells.setdefault(row.cell, []).append(row)
     return [
@@ -678,11 +729,15 @@ def study_outcomes(folder: str | os.PathLike[str], updates: int) -> list[Finishe
     ]
 
 
-def _done(table: StudyTable, rows: tuple[RunRow, ...] | list[RunRow], which: str = "") -> list[RunRow]:
+def _of_length(updates: int) -> str:
+    return _("one with finished runs of {updates} updates", updates=updates)
+
+
+def _done(table: StudyTable, rows: tuple[RunRow, ...] | list[RunRow], rule: str | None) -> list[RunRow]:
     done = [row for row in rows if row.state == "done"]
     if not done:
-        advice = _("It is {path}: look with preheat study report.", path=table.folder.path)
-        raise DataError(refusal("study", f"one with finished runs {which}".rstrip(), len(done), advice))
+        advice = _("It is {folder}: look with preheat study report.", folder=table.folder.path)
+        raise DataError(refusal("study", rule or _("one with finished runs"), len(done), advice))
     return done
 
 

@@ -64,7 +64,7 @@ class StudyFolder:
         # What a kill may have left of an earlier attempt is nobody's.
         foreign = sorted({entry.name for entry in self.path.iterdir() if not unfinished(entry.name)} - {".lock"})
         if foreign:
-            advice = _("It holds {foreign}: name another one.", foreign=joined(", ", foreign[:4]))
+            advice = _("It holds {files}: name another one.", files=joined(", ", foreign[:4]))
             raise RunError(refusal("out", _("a new or empty folder, or that of a study"), str(self.path), advice))
         write_json(self.path / STUDY, {"format": FORMAT, **header})
 
@@ -80,23 +80,23 @@ class StudyFolder:
         """
         if not self.exists:
             raise RunError(
-                refusal("study", _("the folder of a study"), str(self.path), _("It has no {STUDY}.", STUDY=STUDY))
+                refusal("study", _("the folder of a study"), str(self.path), _("It has no {file}.", file=STUDY))
             )
         try:
             header: Any = read_json(self.path / STUDY)
         except ValueError as error:
             raise RunError(
-                refusal("study", _("one whose {STUDY} can be read", STUDY=STUDY), str(error), _("Restore it."))
+                refusal("study", _("one whose {file} can be read", file=STUDY), str(error), _("Restore it."))
             ) from None
         said = header.get("format") if isinstance(header, dict) else type(header).__name__
         if said != FORMAT:
             raise RunError(
-                refusal("study", _("of format {FORMAT}", FORMAT=FORMAT), said, _("Use the release that wrote it."))
+                refusal("study", _("of format {format}", format=FORMAT), said, _("Use the release that wrote it."))
             )
         absent = [name for name in _SAID if name not in header]
         if absent:
-            what = f"{self.path / STUDY}, without {', '.join(absent)}"
-            raise RunError(refusal("study", _("one whose {STUDY} is whole", STUDY=STUDY), what, _("Restore it.")))
+            what = _("{file}, without {keys}", file=self.path / STUDY, keys=joined(", ", absent))
+            raise RunError(refusal("study", _("one whose {file} is whole", file=STUDY), what, _("Restore it.")))
         return dict(header)
 
     def log(self, event: str, **details: Any) -> None:

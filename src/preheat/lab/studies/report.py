@@ -21,10 +21,10 @@ from preheat.files import replacing
 from preheat.lab.studies.findings import Estimate, Findings, Horizon, Line, Point, analyze_study, interval
 from preheat.lab.studies.table import RunRow, StudyTable, read_study
 from preheat.lab.training.config import BBC, SYNTHETIC
-from preheat.messages import _
+from preheat.messages import _, columns, joined, plural
 from preheat.view import Axis, Figure, Series, to_image
 from preheat.view.figure import COLORS, thinned
-from preheat.view.report import duration, fill
+from preheat.view.report import count, duration, fill
 
 # --- The figures of a study -----------------------------------------------------------------------------------------
 
@@ -60,21 +60,23 @@ def loss_figure(horizon: Horizon, findings: Findings) -> Figure:
     # The upper end is the loss of an untrained model: nothing counts as worse, so nothing is cut off.
     low = min(_low(point.loss) for line in lines for point in line.points if point.loss)
     room = _ROOM * max(top - low, _ROOM)
-    note = (
-        f"Mean over seeds with its 95 % interval, after {horizon.updates:,} updates. Losses count at most as that of an"
-        f" untrained model, {top:.3f}, the upper edge; a run whose numbers went bad counts as one. Crossed: half of"
-        " the seeds came less than half as far as the best cell."
-    )
-    axis = Axis(title="validation loss", unit="cross-entropy in nats", low=low - room, high=top + room)
-    return _over_peaks(f"loss-{horizon.updates}", "Loss over the peak", axis, note, lines, lambda point: point.loss)
+    note = _(
+        "Mean over seeds with its 95 % interval, after {updates:,} updates. Losses count at most as that of an"
+        " untrained model, {loss:.3f}, the upper edge; a run whose numbers went bad counts as one. Crossed: half of"
+        " the seeds came less than half as far as the best cell.",
+        updates=horizon.updates, loss=top,
+    )  # fmt: skip
+    axis = Axis(title=_("validation loss"), unit=_("cross-entropy in nats"), low=low - room, high=top + room)
+    name = f"loss-{horizon.updates}"
+    return _over_peaks(name, _("Loss over the peak"), axis, note, lines, lambda point: point.loss)
 
 
 def accuracy_figure(horizon: Horizon) -> Figure:
     """The final validation accuracy of every line over its peaks, with intervals over seeds."""
-    note = "Mean over the seeds that are done, with its 95 % interval."
-    axis = Axis(title="validation accuracy", low=0.0, high=1.0)
-    name = f"accuracy-{horizon.updates}"
-    return _over_peaks(name, "Accuracy over the peak", axis, note, drawn_lines(horizon), lambda point: point.accuracy)
+    note = _("Mean over the seeds that are done, with its 95 % interval.")
+    axis = Axis(title=_("validation accuracy"), low=0.0, high=1.0)
+    name, title = f"accuracy-{horizon.updates}", _("Accuracy over the peak")
+    return _over_peaks(name, title, axis, note, drawn_lines(horizon), lambda point: point.accuracy)
 
 
 def _over_peaks(
@@ -91,7 +93,7 @@ def _over_peaks(
                 crossed=[at for at, (point, _unused) in enumerate(known) if point.fails],
             )
         )  # fmt: skip
-    peaks = Axis(title="peak learning rate", log=True)
+    peaks = Axis(title=_("peak learning rate"), log=True)
     return Figure(name=name, title=title, x=peaks, y=axis, series=tuple(series), notes=(note,), apart=_APART)
 
 
@@ -105,17 +107,17 @@ def _sensitivity_figure(horizon: Horizon, lines: Sequence[Line], findings: Findi
         Series(label=name, role=index, x=[place], y=[estimate.mean], margins=[estimate.margin or 0.0])
         for place, (index, name, estimate) in enumerate(known, 1)
     )
-    note = (
-        f"How much loss a wrong peak costs on average, peaks from {findings.lowest:g} to {findings.highest:g} taken"
-        " evenly in their logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers."
-    )
+    note = _(
+        "How much loss a wrong peak costs on average, peaks from {lowest:g} to {highest:g} taken evenly in their"
+        " logarithm (Wortsman et al. 2023); 95 % interval over seeds. Another range, other numbers.",
+        lowest=findings.lowest, highest=findings.highest,
+    )  # fmt: skip
     top = max((estimate.mean + (estimate.margin or 0.0) for *_name, estimate in known), default=1.0)
     # Half a place of room on both sides, so that symbols do not touch the frame.
     beside = Axis(low=0.4, high=len(known) + 0.6)  # places without numbers: the lines stand beside each other
-    axis = Axis(title="LR sensitivity", unit="nats", low=0.0, high=1.05 * top)
-    return Figure(
-        name=f"sensitivity-{horizon.updates}", title="LR sensitivity", x=beside, y=axis, series=series, notes=(note,)
-    )
+    title = _("LR sensitivity")
+    axis = Axis(title=title, unit=_("nats"), low=0.0, high=1.05 * top)
+    return Figure(name=f"sensitivity-{horizon.updates}", title=title, x=beside, y=axis, series=series, notes=(note,))
 
 
 def _curve_figures(table: StudyTable, horizon: Horizon, lines: Sequence[Line], findings: Findings) -> list[Figure]:
@@ -128,7 +130,7 @@ def _curve_figures(table: StudyTable, horizon: Horizon, lines: Sequence[Line], f
         runs = [row for row in table.rows if row.cell == cell and row.state == "done"]
         if not runs:
             continue
-        name = f"{line.name}, peak {best.lr:g}"
+        name = _("{line}, peak {peak:g}", line=line.name, peak=best.lr)
         # Seeds of a cell share their schedule, so one run has the rates of all; their losses are averaged.
         records = table.records(runs[0].name)
         rates.append(_curve(name, index, [record["lr"] for record in records]))
@@ -136,16 +138,16 @@ def _curve_figures(table: StudyTable, horizon: Horizon, lines: Sequence[Line], f
         losses.append(_curve(name, index, [mean(at) for at in means]))
     if not rates:
         return []
-    updates = Axis(title="update", high=horizon.updates)
+    updates = Axis(title=_("update"), high=horizon.updates)
     return [
         Figure(
-            name=f"rates-{horizon.updates}", title="Learning rates of the best cells", x=updates,
-            y=Axis(title="learning rate"), series=tuple(rates), notes=("Each line at its best peak.",),
+            name=f"rates-{horizon.updates}", title=_("Learning rates of the best cells"), x=updates,
+            y=Axis(title=_("learning rate")), series=tuple(rates), notes=(_("Each line at its best peak."),),
         ),
         Figure(
-            name=f"training-{horizon.updates}", title="Training loss of the best cells", x=updates,
-            y=Axis(title="training loss", unit="cross-entropy in nats"), series=tuple(losses),
-            notes=("Running means over a fortieth of the run, then over seeds.",),
+            name=f"training-{horizon.updates}", title=_("Training loss of the best cells"), x=updates,
+            y=Axis(title=_("training loss"), unit=_("cross-entropy in nats")), series=tuple(losses),
+            notes=(_("Running means over a fortieth of the run, then over seeds."),),
         ),
     ]  # fmt: skip
 
@@ -236,16 +238,16 @@ def _judged(cell: CellSummary, best: CellSummary | None) -> CellSummary:
 def _verdict(cell: CellSummary, best: CellSummary | None) -> str:
     """How a cell compares with the best of its horizon."""
     if cell.wrong:
-        return f"{cell.wrong} of {cell.wrong + cell.seeds + cell.missing} went wrong"
+        return _("{wrong} of {runs} went wrong", wrong=cell.wrong, runs=cell.wrong + cell.seeds + cell.missing)
     if cell.loss is None or best is None or best.loss is None:
-        return "not trained yet"
+        return _("not trained yet")
     if cell is best:
-        return "lowest mean"
+        return _("lowest mean")
     # Intervals that touch do not rank: the order of two means would be that of their seeds.
     if cell.margin is None or best.margin is None or cell.loss - cell.margin <= best.loss + best.margin:
         least = min(cell.seeds, best.seeds)
-        return f"not distinguishable with {least} seed{'s' * (least > 1)}"
-    return "worse"
+        return plural("not distinguishable with {n} seed", "not distinguishable with {n} seeds", least)
+    return _("worse")
 
 
 def study_report_text(table: StudyTable) -> str:
@@ -255,31 +257,36 @@ def study_report_text(table: StudyTable) -> str:
 
 def text_of(table: StudyTable, findings: Findings | None) -> str:
     """The report of a study whose findings are known."""
-    lines = [f"question: {table.question}"] if table.question else []
+    lines: list[str] = [_("question: {question}", question=table.question)] if table.question else []
     lines += [data_of(table), cost_of(table)] if table.folder.exists else [cost_of(table)]
     cells = summarize_cells(table)
     for horizon in dict.fromkeys(cell.horizon for cell in cells):
         rows = [_words(cell) for cell in cells if cell.horizon == horizon]
-        heads = ("schedule", "warm-up", "lr", "seeds", "loss", "± 95 %", "spread", "accuracy", "")
-        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-        lines += ["", f"{horizon:,} updates: validation loss at the end, lowest first"]
-        lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows)]
+        lines += ["", _("{updates:,} updates: validation loss at the end, lowest first", updates=horizon)]
+        lines.append(columns([_HEADS, *rows]))
     if findings is not None:
         for one in findings.horizons:
-            lines += ["", f"{one.updates:,} updates: what that says, {_counted(findings)}"]
-            lines += [f"- {sentence}" for sentence in one.advice]
-    return "\n".join(lines)
+            # A line's loss is another number than its best cell's.
+            says = _(
+                "{updates:,} updates: what that says, each seed at the peak the others choose, losses at most an"
+                " untrained model's {loss:.4f}",
+                updates=one.updates, loss=findings.initial,
+            )  # fmt: skip
+            lines += ["", says, *(joined("", ["- ", sentence]) for sentence in one.advice)]
+    return joined("\n", lines)
 
 
-def _counted(findings: Findings) -> str:
-    """How a line's loss is another number than its best cell's."""
-    return f"each seed at the peak the others choose, losses at most an untrained model's {findings.initial:.4f}"
+_HEADS = (
+    _("schedule"), _("warm-up"), _("lr"), _("seeds"), _("loss"), _("± 95 %"), _("spread"), _("accuracy"), "",
+)  # fmt: skip
 
 
 def data_of(table: StudyTable) -> str:
     """What was trained on; rows that were made are called so."""
     name = table.folder.header()["design"].get("train", {}).get("data", BBC)
-    return f"data: {name}" + (", made headlines and not news" if name == SYNTHETIC else "")
+    if name == SYNTHETIC:
+        return _("data: {name}, made headlines and not news", name=name)
+    return _("data: {name}", name=name)
 
 
 def _words(cell: CellSummary) -> tuple[str, ...]:
@@ -301,8 +308,12 @@ def cost_of(table: StudyTable) -> str:
         for result in results
     )
     alone = sum(row.updates for row in table.rows)
-    ratio = f" ({trained / alone:.0%})" if alone else ""
-    return f"runs: {len(done)} of {len(table.rows)}; {trained:,} updates trained for {alone:,} updates of runs{ratio}"
+    if not alone:
+        return _("runs: {done} of {runs}", done=len(done), runs=len(table.rows))
+    return _(
+        "runs: {done} of {runs}; {trained:,} updates trained, {alone:,} without sharing ({share:.0%})",
+        done=len(done), runs=len(table.rows), trained=trained, alone=alone, share=trained / alone,
+    )  # fmt: skip
 
 
 # --- A study's report as files: one HTML page that asks for nothing outside itself, and its pictures as PNG ---------
@@ -360,7 +371,7 @@ def _render(table: StudyTable, findings: Findings) -> str:
         figures=figures,
         name=table.folder.path.resolve().name,
         question=header["question"],
-        cost=f"{data_of(table)}; {cost_of(table)}",
+        cost=joined("; ", [data_of(table), cost_of(table)]),
         tiles=_tiles(table, findings),
         horizons=horizons,
         findings=findings,
@@ -381,11 +392,14 @@ def _tiles(table: StudyTable, findings: Findings) -> list[tuple[str, str, str]]:
     stages = {stage for path in table.stages.values() for stage in path}
     results = [result for stage in stages if (result := table.folder.result(stage)) is not None]
     seeds = len({row.seed for row in table.rows})
+    runs = _("of {total}", total=count(len(states)))
+    if wrong:
+        runs = _("of {total}; {wrong} with bad numbers", total=count(len(states)), wrong=wrong)
     return [
-        ("Runs", f"{ended:,}", f"of {len(states):,}" + (f"; {wrong} with bad numbers" if wrong else "")),
-        ("Seeds", str(seeds), "of every cell"),
-        ("Initial loss", f"{findings.initial:.4f}", "of an untrained model, in nats"),
-        ("Time", duration(sum(result["seconds"] for result in results)), "of all stages together"),
+        (_("Runs"), f"{ended:,}", runs),
+        (_("Seeds"), str(seeds), _("of every cell")),
+        (_("Initial loss"), f"{findings.initial:.4f}", _("of an untrained model, in nats")),
+        (_("Time"), duration(sum(result["seconds"] for result in results)), _("of all stages together")),
     ]
 
 
@@ -400,6 +414,7 @@ def _failures(horizon: Horizon) -> dict[str, Any]:
             point = known.get(peak)
             many = 0 if point is None else len(point.losses)
             failed = 0 if point is None else len(point.failed)
-            cells.append((f"{failed} of {many}" if many else "", f"{failed / many if many else 0:.2f}"))
+            words = _("{part:,} of {whole:,}", part=failed, whole=many) if many else ""
+            cells.append((words, f"{failed / many if many else 0:.2f}"))
         rows.append((one.line.name, cells))
     return {"peaks": [f"{peak:g}" for peak in peaks], "rows": rows}

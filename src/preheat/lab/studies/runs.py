@@ -236,7 +236,7 @@ class _Maker:
         except PreheatError as error:
             values = {"schedule": shape, "warmup": warmup, "horizon": horizon, "lr": lr, "seed": seed}
             said = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
-            raise ConfigError(_("the run of {said}: {error}", said=said, error=error)) from error
+            raise ConfigError(_("the run of {values}: {error}", values=said, error=error.args[0])) from error
 
     def _updates_per_epoch(self, flags: dict[str, Any]) -> int:
         if self._per_epoch is None:
@@ -253,7 +253,7 @@ class _Maker:
                     "the run of {schedule}, warmup {warmup}: {error}",
                     schedule=config.schedule,
                     warmup=config.warmup,
-                    error=error,
+                    error=error.args[0],
                 )
             ) from error
         return run_length.schedule, run_length.total

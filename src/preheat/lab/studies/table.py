@@ -88,9 +88,8 @@ class StudyTable:
         """
         row = next((one for one in self.rows if one.name == name), None)
         if row is None:
-            raise RunError(
-                refusal("run", _("one of the study's"), name, _("It has {stages}.", stages=joined(", ", self.stages)))
-            )
+            advice = _("It has {runs}.", runs=joined(", ", self.stages))
+            raise RunError(refusal("run", _("one of the study's"), name, advice))
         return row
 
     def records(self, name: str) -> list[dict[str, Any]]:

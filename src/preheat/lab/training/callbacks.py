@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from preheat.errors import ConfigError, MissingExtraError, PreheatError, RunError, missing_extra, refusal, unknown_name
 from preheat.messages import _, joined
+from preheat.messages.languages import tell
 from preheat.view.report import value
 
 
@@ -64,7 +65,8 @@ class Callback:
         """Something happened that people want to know.
 
         Args:
-            event: the line of ``events.jsonl``: ``update``, ``event`` (its kind) and ``text``.
+            event: the line of ``events.jsonl``: ``update``, ``event`` (its kind) and ``text``; ``message`` is the text
+                as data, for other languages.
         """
 
     def on_checkpoint(self, path: Path) -> None:
@@ -161,7 +163,7 @@ class Callbacks:
         if error is not None:
             for note in failed:
                 # The run's own error is the one people have to see; what closing added stands below it.
-                error.add_note(str(note))
+                error.add_note(tell(note))
         elif failed:
             raise failed[0]
 
@@ -178,11 +180,13 @@ class Callbacks:
             function(*given)
         except StopRun as asked:
             # The first reason counts, and the remaining callbacks still see this update.
-            self._stop = self._stop or str(asked) or f"asked by {_name(callback)}"
+            given = asked.args[0] if len(asked.args) == 1 else str(asked)
+            reason = given if isinstance(given, str) else str(given)
+            self._stop = self._stop or reason or _("asked by {callback}", callback=_name(callback))
         except PreheatError:
             raise
         except Exception as error:
-            where = f"callback {_name(callback)}.{method}"
+            where = _("callback {callback}.{method}", callback=_name(callback), method=method)
             advice = _("Mend it; to end a run in order, raise StopRun.")
             raise RunError(refusal(where, _("a method that raises no error"), error, advice)) from error
 
@@ -200,11 +204,10 @@ def _refuse_stranger(callback: object) -> None:
     own = [name for name in dir(callback) if name.startswith("on_") and callable(getattr(callback, name))]
     for name in own:
         if name not in _METHODS:
-            raise ConfigError(
-                unknown_name(f"method of callback {_name(callback)}", _("one that is called"), name, _METHODS)
-            )
+            what = _("method of callback {callback}", callback=_name(callback))
+            raise ConfigError(unknown_name(what, _("one that is called"), name, _METHODS))
     if not own:
-        advice = _("Give it one or more of {METHODS}.", METHODS=joined(", ", _METHODS))
+        advice = _("Give it one or more of {methods}.", methods=joined(", ", _METHODS))
         raise ConfigError(refusal("callback", _("an object with methods of a Callback"), callback, advice))
 
 
@@ -283,7 +286,7 @@ class Trackers(Callback):
                     if not known:  # TensorBoard has the settings of the run it goes on with
                         tracker.store_init_configuration(_flat(header["config"]))
             except Exception as error:
-                advice = _("It failed: {line}. Set it up, or leave it out.", line=_line(error))
+                advice = _("It failed: {error}. Set it up, or leave it out.", error=_line(error))
                 raise RunError(refusal("tracker", _("one that can be started"), name, advice)) from error
 
     def on_update(self, record: Mapping[str, Any]) -> None:
@@ -344,7 +347,12 @@ class Trackers(Callback):
                     call(tracker)
             except Exception as error:
                 del self._running[name]
-                self._say(f"tracker {name} failed and is left out for the rest of the run: {_line(error)}")
+                self._say(
+                    _(
+                        "tracker {name} failed and is left out for the rest of the run: {error}",
+                        name=name, error=_line(error),
+                    )
+                )  # fmt: skip
 
 
 def _tracker_class(name: str) -> Any:
@@ -368,7 +376,8 @@ def _tracker_class(name: str) -> Any:
     if name in own and LoggerType(name) not in tracking.get_available_trackers():
         if name == "tensorboard":
             raise missing_extra("tensorboardX", "logs")
-        raise MissingExtraError(f"{name} is not installed: pip install {name}")
+        install = f"pip install {name}"
+        raise MissingExtraError(_("{module} is not installed: {install}", module=name, install=install))
     return known[name]
 
 
@@ -408,4 +417,4 @@ def _line(error: Exception) -> str:
 
 
 def _say_to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(tell(line), file=sys.stderr)

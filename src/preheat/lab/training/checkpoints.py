@@ -27,7 +27,7 @@ import torch
 
 from preheat.errors import RunError, refusal
 from preheat.lab.training.records import read_json, write_json
-from preheat.messages import _
+from preheat.messages import Message, _, joined
 
 # --- Checkpoints -----------------------------------------------------------------------------------------------------
 
@@ -47,7 +47,7 @@ class Damage:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path.name}: {self.reason}"
+        return joined(": ", [self.path.name, self.reason])
 
 
 class Checkpoints:
@@ -90,22 +90,28 @@ class Checkpoints:
         # Read back before anything older may be removed: a disk may say "written" and not have it.
         problem = damage(final)
         if problem:
-            raise self._failed(final, OSError(f"read back, {problem}"))
+            raise self._failed(final, OSError(_("read back, {problem}", problem=problem)))
         self._whole.add(final)
         return final
 
     def _failed(self, path: Path, error: Exception) -> RunError:
         earlier = [kept.name for kept in self.all() if kept != path]
-        kept = f"{earlier[-1]} is intact" if earlier else "there is none before it"
-        reason = str(error).split("\n")[0]
+        said = error.args[0] if error.args else None
+        reason = said if isinstance(said, Message) else str(error).split("\n")[0]
+        if not earlier:
+            return RunError(
+                _(
+                    "checkpoint {path} cannot be written: {reason}. There is none before it: mend that and go on with"
+                    " --resume.",
+                    path=path, reason=reason,
+                )
+            )  # fmt: skip
         return RunError(
             _(
-                "checkpoint {path} cannot be written: {reason}. {kept}: mend that and go on with --resume.",
-                path=path,
-                reason=reason,
-                kept=kept,
+                "checkpoint {path} cannot be written: {reason}. {kept} is intact: mend that and go on with --resume.",
+                path=path, reason=reason, kept=earlier[-1],
             )
-        )
+        )  # fmt: skip
 
     def newest(self) -> tuple[Path | None, list[Damage]]:
         """The newest complete checkpoint a run can go on from, and the newer ones that are not."""
@@ -128,15 +134,13 @@ class Checkpoints:
         """
         path = self.run / name
         if not path.is_dir() or path not in self.all():
-            known = ", ".join(one.name for one in self.all()) or "none"
-            raise RunError(
-                refusal("checkpoint", _("one of {run}", run=self.run), name, _("There are: {known}.", known=known))
-            )
+            known = joined(", ", [one.name for one in self.all()]) or _("none")
+            advice = _("There are: {checkpoints}.", checkpoints=known)
+            raise RunError(refusal("checkpoint", _("one of {folder}", folder=self.run), name, advice))
         problem = damage(path) or (_missing_state(path) if resumable else None)
         if problem:
-            raise RunError(
-                refusal("checkpoint", _("complete and undamaged"), f"{path}, {problem}", _("Name another one."))
-            )
+            what = _("{path}, {problem}", path=path, problem=problem)
+            raise RunError(refusal("checkpoint", _("complete and undamaged"), what, _("Name another one.")))
         return path
 
     def clear(self) -> None:
@@ -190,33 +194,34 @@ def updates_of(name: str) -> int:
 def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint; None if every file is as it was written."""
     if not (path / MANIFEST).is_file():
-        return f"{MANIFEST} is missing"
+        return _("{file} is missing", file=MANIFEST)
     try:
         manifest = read_json(path / MANIFEST)
         files, said = manifest["files"], manifest["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
-        return f"{MANIFEST} cannot be read"
+        return _("{file} cannot be read", file=MANIFEST)
     if manifest.get("format") != _FORMAT:
-        return f"{MANIFEST} is of another release"
+        return _("{file} is of another release", file=MANIFEST)
     # The manifest vouches for all others, so it vouches for itself too: a flipped bit in it would otherwise blame
     # another file.
     if said != _checksum(files):
-        return f"{MANIFEST} has changed since it was written"
+        return _("{file} has changed since it was written", file=MANIFEST)
     for name, entry in files.items():
         file = path / name
         if not file.is_file():
-            return f"{name} is missing"
+            return _("{file} is missing", file=name)
         # The size first: it says more to people, and costs nothing.
         if file.stat().st_size != entry["bytes"]:
-            return f"{name} has {file.stat().st_size:,} bytes of {entry['bytes']:,}"
+            size = file.stat().st_size
+            return _("{file} has {size:,} bytes of {bytes:,}", file=name, size=size, bytes=entry["bytes"])
         if _digest(file) != entry["sha256"]:
-            return f"{name} has changed since it was written"
+            return _("{file} has changed since it was written", file=name)
     return None
 
 
 def _missing_state(path: Path) -> str | None:
     """Whether a complete checkpoint is one of those whose state was dropped to save room."""
-    return None if (path / STATE_FILES[0]).is_file() else "only its model was kept"
+    return None if (path / STATE_FILES[0]).is_file() else _("only its model was kept")
 
 
 def _seal(path: Path) -> None:

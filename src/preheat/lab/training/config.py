@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preheat.errors import ConfigError, ScheduleError, missing_extra, refusal, unknown_name
+from preheat.errors import ConfigError, Refusal, ScheduleError, missing_extra, refusal, unknown_name
 from preheat.lab.training.settings import SETTINGS, Settings
-from preheat.messages import _
+from preheat.messages import Message, _, joined, template
 from preheat.plan import Plan
 from preheat.schedule import Schedule, untuned_warmup
 from preheat.schedule.base import foreign
@@ -116,7 +116,7 @@ def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None 
     """
     values: dict[str, Any] = {}
     if path is not None:
-        table = read_table(Path(path), "config", "a setting")
+        table = read_table(Path(path), "config", _("Write one key a setting."))
         # batch-size, as the flag is written, is batch_size
         values.update({key.replace("-", "_"): value for key, value in table.items()})
     values.update(flags or {})
@@ -124,12 +124,17 @@ def read_config(path: str | Path | None = None, flags: Mapping[str, Any] | None 
     try:
         config = TrainConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(where + _sentence(item, values) for item in error.errors())) from None
+        raise ConfigError(all_at_once(where, [_sentence(item, values) for item in error.errors()])) from None
     # After pydantic's, since these compare settings that have to be right each by itself.
     problems = [*_schedule_problems(config), *_pairs_that_cannot_be(config)]
     if problems:
-        raise ConfigError("\n".join(where + problem for problem in problems))
+        raise ConfigError(all_at_once(where, problems))
     return config
+
+
+def all_at_once(where: str, problems: Iterable[str]) -> str:
+    """Several sentences of refusals below each other, each after the file it is about."""
+    return joined("\n", [joined("", [where, problem]) for problem in problems])
 
 
 def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
@@ -154,7 +159,7 @@ def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
         problems.append(refusal("batch_tokens", rule, config.batch_tokens, advice))
     if config.norm == "post" and (config.pretrained or config.head == "double"):
         advice = _("It is of the small model with a sequence head.")
-        together = f"norm='post' with model={config.model!r}, head={config.head!r}"
+        together = f"norm='post', model={config.model!r}, head={config.head!r}"
         problems.append(refusal("norm", _("'pre' for any other model or head"), together, advice))
     problems += _settings_of_other_data(config)
     if config.angles and not config.measure_every:
@@ -164,9 +169,10 @@ def _pairs_that_cannot_be(config: TrainConfig) -> list[str]:
 
 def _settings_of_other_data(config: TrainConfig) -> list[str]:
     """Settings that say something of rows that this run has not."""
-    names, advice = tuple(SYNTHETIC_SETTINGS), "Only synthetic data has it: leave it out, or say data='synthetic'."
+    names = tuple(SYNTHETIC_SETTINGS)
+    advice = _("Only synthetic data has it: leave it out, or say data='synthetic'.")
     if config.synthetic:
-        names, advice = _FILE_SETTINGS, "It is about the rows of a file, and these are made: leave it out."
+        names, advice = _FILE_SETTINGS, _("It is about the rows of a file, and these are made: leave it out.")
     said = {name: getattr(config, name) for name in names}
     return [
         refusal(name, _("left out with data={data!r}", data=config.data), value, advice)
@@ -175,8 +181,8 @@ def _settings_of_other_data(config: TrainConfig) -> list[str]:
     ]
 
 
-def read_table(path: Path, name: str, each: str) -> dict[str, Any]:
-    """The keys and values of a TOML or JSON file, which messages call ``name``; a key is for ``each``."""
+def read_table(path: Path, name: str, advice: str) -> dict[str, Any]:
+    """The keys and values of a TOML or JSON file, which messages call ``name``; ``advice`` says what a key is."""
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -186,10 +192,35 @@ def read_table(path: Path, name: str, each: str) -> dict[str, Any]:
         kind = "JSON" if path.suffix == ".json" else "TOML"
         raise ConfigError(_("{path}: cannot be read as {kind}: {error}", path=path, kind=kind, error=error)) from None
     if not isinstance(data, dict):
-        raise ConfigError(
-            refusal(name, _("a table of keys and values"), str(path), _("Write one key {each}.", each=each))
-        )
+        raise ConfigError(refusal(name, _("a table of keys and values"), str(path), advice))
     return data
+
+
+# What pydantic calls a rule, and how it is said here; its own words, in English, for any that is not listed.
+_RULES = {
+    "bool_type": template("a valid boolean"),
+    "dict_type": template("a valid dictionary"),
+    "float_type": template("a valid number"),
+    "int_type": template("a valid integer"),
+    "list_type": template("a valid list"),
+    "string_type": template("a valid string"),
+    "finite_number": template("a finite number"),
+    "greater_than": template("greater than {gt}"),
+    "greater_than_equal": template("greater than or equal to {ge}"),
+    "less_than": template("less than {lt}"),
+    "less_than_equal": template("less than or equal to {le}"),
+    "too_short": template("a list of {min_length} or more"),
+}
+
+
+def rule_of(error: Any) -> str:
+    """The rule that one pydantic error is about."""
+    if error["type"] == "literal_error":
+        *first, last = error["ctx"]["expected"].split(" or ")
+        return _("{first} or {last}", first=" or ".join(first), last=last) if first else str(last)
+    if error["type"] in _RULES:
+        return Message(_RULES[error["type"]], error.get("ctx", {}))
+    return str(error["msg"].removeprefix("Input should be "))
 
 
 def _sentence(error: Any, values: Mapping[str, Any]) -> str:
@@ -197,10 +228,7 @@ def _sentence(error: Any, values: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in error["loc"] if not _is_branch(part, values))
     if error["type"] == "extra_forbidden":
         return unknown_name("key", _("a setting of a run"), key, TrainConfig.model_fields)
-    rule = error["msg"].removeprefix("Input should be ")
-    if error["type"] == "too_short":
-        rule = _("a list of {min_length} or more", min_length=error["ctx"]["min_length"])
-    return refusal(key, rule, error["input"], SETTINGS[str(error["loc"][0])].help)
+    return refusal(key, rule_of(error), error["input"], SETTINGS[str(error["loc"][0])].help)
 
 
 def _is_branch(part: Any, values: Mapping[str, Any]) -> bool:
@@ -214,11 +242,18 @@ def _schedule_problems(config: TrainConfig) -> list[str]:
         if not is_text(config.schedule):
             schedule_name(config.schedule)
     except ScheduleError as error:
-        return [str(error).replace("name must", "schedule must", 1)]
+        return [_of_schedule(error.args[0])]
     try:
         refuse_reserved(config.schedule_options)
         if "num_stable_steps" not in config.schedule_options:  # that one has to fit the run's own total
             config.build_schedule(Plan(10**9, 1, config.filled().epochs))  # a run long enough for any count to fit
     except ScheduleError as error:
-        return [str(error)]
+        return [error.args[0]]
     return []
+
+
+def _of_schedule(sentence: str) -> str:
+    """The refusal of a name, which is the setting ``schedule`` here."""
+    if not isinstance(sentence, Refusal) or sentence.pieces["name"] != "name":
+        return sentence
+    return refusal(**{**sentence.pieces, "name": "schedule"})  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.model import build_model
 from preheat.lab.training.parts import Beginning, order_of, run_length_of, tokenize
 from preheat.lab.training.processes import choose_precision
+from preheat.messages import _, joined
 from preheat.schedule import Schedule
 
 
@@ -42,7 +43,7 @@ class BatchFigures:
         epoch = order.epoch(lengths, 0)
         shapes = [(len(rows), max(lengths[row] for row in rows)) for rows in epoch]
         sizes = [rows * longest for rows, longest in shapes]
-        many, counts = sum(sizes), [rows for rows, _ in shapes]
+        many, counts = sum(sizes), [rows for rows, _unused in shapes]
         return BatchFigures(
             len(epoch),
             (min(counts), max(counts)),
@@ -54,10 +55,11 @@ class BatchFigures:
     def __str__(self) -> str:
         low, mean, high = self.tokens
         rows = "-".join(map(str, dict.fromkeys(self.rows)))
-        return (
-            f"batches: {self.batches:,} of {rows} texts; {low:,} to {high:,} tokens, {mean:,.0f} on average,"
-            f" {self.padding:.1%} of them padding"
-        )
+        return _(
+            "batches: {batches:,} of {rows} texts; {low:,} to {high:,} tokens, {mean:,.0f} on average,"
+            " {padding:.1%} of them padding",
+            batches=self.batches, rows=rows, low=low, high=high, mean=mean, padding=self.padding,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,17 @@ class Memory:
         return self.weights + self.gradients + self.optimizer + self.activations + self.measuring
 
     def __str__(self) -> str:
-        parts = ("weights", "gradients", "optimizer", "activations", "measuring")
-        listed = ", ".join(f"{name} {_size(getattr(self, name))}" for name in parts if getattr(self, name))
-        return f"memory: about {_size(self.total)} an update ({listed}); {self.parameters:,} parameters"
+        parts = [
+            _("weights {size}", size=_size(self.weights)),
+            _("gradients {size}", size=_size(self.gradients)),
+            _("optimizer {size}", size=_size(self.optimizer)),
+            _("activations {size}", size=_size(self.activations)) if self.activations else "",
+            _("measuring {size}", size=_size(self.measuring)) if self.measuring else "",
+        ]
+        return _(
+            "memory: about {total} an update ({parts}); {parameters:,} parameters",
+            total=_size(self.total), parts=joined(", ", filter(None, parts)), parameters=self.parameters,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,7 @@ class Estimate:
 
     def __str__(self) -> str:
         lines = (self.data, self.plan, self.schedule.describe(self.lr), str(self.batches), str(self.memory))
-        return "\n".join((*lines, f"precision: {self.precision}"))
+        return joined("\n", (*lines, _("precision: {precision}", precision=self.precision)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

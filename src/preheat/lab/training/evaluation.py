@@ -39,7 +39,10 @@ class Scores:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"loss {self.loss:.4f}, accuracy {self.accuracy:.4f}, macro F1 {self.macro_f1:.4f}"
+        return _(
+            "loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {macro_f1:.4f}",
+            loss=self.loss, accuracy=self.accuracy, macro_f1=self.macro_f1,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,9 @@ class Classifier:
         """The class of each text, in order; empty texts are refused."""
         for number, text in enumerate(texts, 1):
             if not text.strip():
-                raise ConfigError(refusal(f"text {number}", _("text that is not empty"), text, _("Leave it out.")))
+                raise ConfigError(
+                    refusal(_("text {number}", number=number), _("text that is not empty"), text, _("Leave it out."))
+                )
         guesses = []
         rows = self._outputs(texts, [0] * len(texts)).logits.softmax(dim=-1).tolist() if texts else []
         for text, row in zip(texts, rows, strict=True):
@@ -197,5 +202,6 @@ class Classifier:
         for row in rows:
             if row.label not in index:
                 advice = _("The run knows {classes}.", classes=joined(", ", self.classes))
-                raise DataError(refusal(f"{row.where}: label", _("a class of the run"), row.label, advice))
+                where = joined("", [row.where, ": label"])
+                raise DataError(refusal(where, _("a class of the run"), row.label, advice))
         return self._outputs([row.text for row in rows], [index[row.label] for row in rows]).scores()

@@ -53,7 +53,7 @@ class RunFolder:
         # --force is for a run of ours and takes nothing else away: a typing error must not cost anything else.
         foreign = content - set(_FILES) - self._checkpoint_names() if _HEADER in content else content
         if foreign:
-            advice = _("It holds {foreign}: remove it yourself.", foreign=joined(", ", sorted(foreign)))
+            advice = _("It holds {files}: remove it yourself.", files=joined(", ", sorted(foreign)))
             raise RunError(refusal("out", _("an earlier run's folder"), str(self.path), advice))
 
     def lock(self) -> FolderLock:
@@ -91,7 +91,7 @@ class RunFolder:
                     "run",
                     _("a folder that preheat train wrote"),
                     str(self.path),
-                    _("It has no {HEADER}.", HEADER=_HEADER),
+                    _("It has no {file}.", file=_HEADER),
                 )
             )
         try:
@@ -99,13 +99,13 @@ class RunFolder:
         except ValueError as error:
             advice = _("Restore the file, or start a new run.")
             raise RunError(
-                refusal("run", _("a folder whose {HEADER} can be read", HEADER=_HEADER), str(error), advice)
+                refusal("run", _("a folder whose {file} can be read", file=_HEADER), str(error), advice)
             ) from None
         if header.get("format") != FORMAT:
             raise RunError(
                 refusal(
                     "run",
-                    _("of format {FORMAT}", FORMAT=FORMAT),
+                    _("of format {format}", format=FORMAT),
                     header.get("format"),
                     _("Use the release that wrote it."),
                 )
@@ -144,8 +144,11 @@ class RunFolder:
         problem = damage(path)
         if problem:
             whole = [one.name for one in there if damage(one) is None]
-            advice = _("Undamaged: {whole}.", whole=joined(", ", whole)) if whole else _("No other one is left.")
-            raise RunError(refusal(f"the {name} checkpoint", _("undamaged"), f"{path}, {problem}", advice))
+            advice = (
+                _("Undamaged: {checkpoints}.", checkpoints=joined(", ", whole)) if whole else _("No other one is left.")
+            )
+            what = _("the {name} checkpoint", name=name)
+            raise RunError(refusal(what, _("undamaged"), _("{path}, {problem}", path=path, problem=problem), advice))
         return path
 
     def keep_until(self, updates: int) -> None:

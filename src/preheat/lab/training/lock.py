@@ -58,11 +58,11 @@ class FolderLock:
 
     def __enter__(self) -> Self:
         if self.path in _HELD:
-            raise self._refusal("another run of this process")
+            raise self._refusal(_("another run of this process"))
         try:
             return self._enter()
         except OSError as error:
-            rule, place = "a folder that can be written to", f"{self.path.parent}: {error.strerror}"
+            rule, place = _("a folder that can be written to"), f"{self.path.parent}: {error.strerror}"
             raise RunError(refusal("out", rule, place, _("Name another one."))) from error
 
     def _enter(self) -> Self:
@@ -125,9 +125,8 @@ class FolderLock:
 
     def _refusal(self, holder: str) -> RunError:
         advice = _("Wait for it, stop it, or name another folder.")
-        return RunError(
-            refusal("out", _("a folder that no other run is using"), f"{self.path.parent}, {holder}", advice)
-        )
+        what = _("{folder}, {holder}", folder=self.path.parent, holder=holder)
+        return RunError(refusal("out", _("a folder that no other run is using"), what, advice))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -150,6 +149,9 @@ def _holder(path: Path) -> str:
     """Who holds a lock, as its file says."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        return f"in use by process {said['process']} on {said['host']} since {said['since']}"
+        return _(
+            "in use by process {process} on {host} since {since}",
+            process=said["process"], host=said["host"], since=said["since"],
+        )  # fmt: skip
     except (OSError, ValueError, KeyError):
-        return "in use by another process"
+        return _("in use by another process")

@@ -21,7 +21,7 @@ from accelerate.utils import set_seed
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from preheat.errors import BadNumbersError, RunError, RunStoppedError, refusal
+from preheat.errors import BadNumbersError, RunError, RunStoppedError, refusal, sentences
 from preheat.lab.data.batches import Batch, Batches, DataPosition, chained
 from preheat.lab.finding import critical_lr_of_update
 from preheat.lab.training.checkpoints import random_states, set_random_states, updates_of
@@ -34,7 +34,8 @@ from preheat.lab.training.processes import from_main, gather_objects, sum_over, 
 from preheat.lab.training.records import read_json, read_run, write_json
 from preheat.lab.training.report import loss_figure, rate_figure, write_run_report
 from preheat.lab.training.run_logger import RunLogger, StopRequest
-from preheat.messages import _
+from preheat.messages import _, joined
+from preheat.messages.languages import tell
 from preheat.view import to_image
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class Run:
         """Train to the last update; save and evaluate after each epoch."""
         epochs = self.config.epochs or 1
         self._heed()
-        with self._bar(epochs, "epochs", "epoch", self.data_position.epoch) as bar:
+        with self._bar(epochs, _("epochs"), _("epoch"), self.data_position.epoch) as bar:
             while True:
                 self._train_epoch()
                 self._close_epoch()
@@ -209,14 +210,14 @@ class Run:
     def _bar(self, total: int, title: str, unit: str, initial: int = 0, *, leave: bool = True) -> Any:
         # disable=None: no bars where standard error is not a terminal, so that log files stay readable
         disable = None if self.main else True
-        return tqdm(total=total, initial=initial, desc=title, unit=unit, leave=leave, disable=disable)
+        return tqdm(total=total, initial=initial, desc=tell(title), unit=tell(unit), leave=leave, disable=disable)
 
     def _train_epoch(self) -> None:
         """The updates of this epoch that are still to come."""
         self.engine.model.train()
         left = self.batches.remaining(self.data_position)
         groups = _groups(self.batches.after(self.data_position), self.config.accumulation)
-        bars = self._bar(left, f"epoch {self.data_position.epoch + 1}", "batch", leave=False)
+        bars = self._bar(left, _("epoch {epoch}", epoch=self.data_position.epoch + 1), _("batch"), leave=False)
         with bars as bar, without_denormals(self.engine.accelerator):
             since = time.perf_counter()
             while self.position < self.last and not self._ending:
@@ -282,31 +283,32 @@ class Run:
         """An update whose numbers were bad: the end, or an event."""
         update = self.position
         if outcome.overflowed:
-            self.logger.event("skip", update, "the gradients overflowed in half precision; the scale was lowered")
+            self.logger.event("skip", update, _("the gradients overflowed in half precision; the scale was lowered"))
             return
         self._skipped += 1
         error = self._bad_numbers(update, outcome, rows)
         if self.config.bad_numbers == "stop":
             raise error
         if self._skipped >= _MOST_SKIPPED:
-            raise BadNumbersError(
-                _(
-                    "{error} So were {MOST_SKIPPED} updates in succession, all skipped.",
-                    error=error,
-                    MOST_SKIPPED=_MOST_SKIPPED,
-                )
-            )
-        self.logger.event("skip", update, str(error), rows=rows)
+            many = _("So were {updates} updates in succession, all skipped.", updates=_MOST_SKIPPED)
+            raise BadNumbersError(sentences(error.args[0], many))
+        self.logger.event("skip", update, error.args[0], rows=rows)
 
     def _bad_numbers(self, update: int, outcome: Outcome, rows: list[int]) -> BadNumbersError:
         where = [self.parts.data.train[row].where for row in rows]
-        shown = ", ".join(where[:8]) + (f" and {len(where) - 8} more" if len(where) > 8 else "")
-        numbers = f"loss {float(outcome.loss)}, gradient norm {float(outcome.norm)}"
+        shown: str = joined(", ", where[:8])
+        if len(where) > 8:
+            shown = _("{places} and {more} more", places=shown, more=len(where) - 8)
         advice = _("The update was not made and nothing of it is saved; lower the rate or look at the rows.")
-        rows_of = f"rows {', '.join(map(str, rows[:8]))}{'...' if len(rows) > 8 else ''} ({shown})"
-        return BadNumbersError(
-            refusal(f"update {update}", _("made of finite numbers"), f"{numbers}; {rows_of}", advice)
+        got = _(
+            "loss {loss}, gradient norm {norm}; rows {rows} ({places})",
+            loss=float(outcome.loss),
+            norm=float(outcome.norm),
+            rows=", ".join(map(str, rows[:8])) + ("..." if len(rows) > 8 else ""),
+            places=shown,
         )
+        what = _("update {update}", update=update)
+        return BadNumbersError(refusal(what, _("made of finite numbers"), got, advice))
 
     # --- between updates -------------------------------------------------------------------------------------------
 
@@ -332,21 +334,21 @@ class Run:
         if ended and not self._ending:
             self._ending = True
             self._fetch()
-            self.logger.event("end", self.position, str(ended))
+            self.logger.event("end", self.position, ended)
 
     def _stop(self, asked: str) -> None:
         """Save and raise."""
         self._fetch()
         self._save()
-        self.logger.event("stop", self.position, f"asked by {asked}")
-        how = f"go on with: preheat train --resume --out {self.folder.path}"
+        self.logger.event("stop", self.position, _("asked by {signal}", signal=asked))
+        command = f"preheat train --resume --out {self.folder.path}"
         raise RunStoppedError(
             _(
-                "stopped by {asked} after update {position} of {total}, saved; {how}",
-                asked=asked,
+                "stopped by {signal} after update {position} of {total}, saved; go on with: {command}",
+                signal=asked,
                 position=self.position,
                 total=self.total,
-                how=how,
+                command=command,
             )
         )
 
@@ -366,8 +368,11 @@ class Run:
         scores = self.score(self.engine.scored, "validation").scores()
         line = {"epoch": self.data_position.epoch, "update": self.position, "split": "validation", **scores.to_dict()}
         self.logger.evaluation(line)
-        mark = " (best)" if best is None or scores.accuracy > best["accuracy"] else ""
-        self.logger.say(f"epoch {self.data_position.epoch + 1}/{self.config.epochs}: validation {scores}{mark}")
+        epoch = f"{self.data_position.epoch + 1}/{self.config.epochs}"
+        if best is None or scores.accuracy > best["accuracy"]:
+            self.logger.say(_("epoch {epoch}: validation {scores} (best)", epoch=epoch, scores=str(scores)))
+        else:
+            self.logger.say(_("epoch {epoch}: validation {scores}", epoch=epoch, scores=str(scores)))
         return line
 
     def score(self, model: Any, split: str) -> Outputs:
@@ -406,7 +411,8 @@ class Run:
     def _refuse_bad_weights(self) -> None:
         if not self.engine.is_finite():
             advice = _("It is not saved; go on from the checkpoint before with --resume and a lower rate.")
-            raise BadNumbersError(refusal("weights", _("finite numbers"), f"others at update {self.position}", advice))
+            got = _("others at update {update}", update=self.position)
+            raise BadNumbersError(refusal(_("weights"), _("finite numbers"), got, advice))
 
     def finish(self) -> dict[str, Any]:
         """Score the best checkpoint on the test split, draw the pictures and write result and report."""
@@ -431,7 +437,9 @@ class Run:
             write_json(self.folder.path / "result.json", result)
             write_run_report(self.folder.path)
             self.logger.end(result)
-            self.logger.say(f"test (best checkpoint, {best.name}): {scores}")
+            self.logger.say(
+                _("test (best checkpoint, {checkpoint}): {scores}", checkpoint=best.name, scores=str(scores))
+            )
         return result
 
     def _elapsed(self) -> float:
@@ -496,7 +504,16 @@ def build_run(
     engine = Engine(config, model, parts.run_length.schedule, accelerator, checked=checked)
     many = sum(weight.numel() for weight in model.parameters())
     about = parts.environment
-    say(f"model: {config.model}, {config.head} head, {many:,} parameters, {about['precision']} on {about['device']}")
+    say(
+        _(
+            "model: {model}, {head} head, {parameters:,} parameters, {precision} on {device}",
+            model=config.model,
+            head=config.head,
+            parameters=many,
+            precision=about["precision"],
+            device=about["device"],
+        )
+    )
     # After the model is made from the common seed: the same weights in every process, but dropout of its own.
     if accelerator.process_index:
         set_seed(config.seed, device_specific=True)

@@ -131,7 +131,7 @@ def _set_dropout(settings: Any, share: float | None) -> None:
     if not names:
         advice = _("Leave it out for this model.")
         raise ConfigError(
-            refusal("dropout", _("left out: a {model_type} names none", model_type=settings.model_type), share, advice)
+            refusal("dropout", _("left out: a {model} names none", model=settings.model_type), share, advice)
         )
     for name in names:
         setattr(settings, name, share)
@@ -192,7 +192,7 @@ def _load(kind: Any, name: str, **options: Any) -> Any:
             return kind.from_pretrained(name, local_files_only=local, **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
-        advice = _("Loading failed: {reason}", reason=reason)
+        advice = _("Loading failed: {error}", error=reason)
         raise ConfigError(
             refusal("model", _("a local folder or a hub name that can be loaded"), name, advice)
         ) from error

@@ -15,6 +15,7 @@ from preheat.lab.data.batches import DataPosition, Order
 from preheat.lab.data.token_cache import TokenCache, Tokens
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.folder import RunFolder
+from preheat.messages import Joined, _, joined, packed
 from preheat.plan import Plan
 from preheat.schedule import Schedule
 
@@ -141,6 +142,7 @@ class Parts:
             **self.identity(),
             "schedule": self.run_length.schedule.to_dict(),
             "plan": self.run_length.words,
+            "plan_message": packed(self.run_length.words),
             "rows": {name: len(self.data.split(name)) for name in SPLITS},
             **self.ceiling(),
             "environment": self.environment,
@@ -179,9 +181,7 @@ def run_length_of(
     batches = len(order.epoch(lengths, 0))
     if config.batch_tokens:
         plan = Plan(batches, 1, epochs, config.accumulation)
-        words = f"batches per epoch: {batches} of up to {config.batch_tokens} tokens{_each(order.world_size)}\n"
-        # The plan counts batches as examples here: its first line, about rows, would be wrong.
-        words += plan.explain().split("\n", 1)[1]
+        words = joined("\n", [_batches(batches, config.batch_tokens, order.world_size), _without_rows(plan)])
     else:
         sharding = "batches" if order.world_size > 1 else ""
         plan = Plan(len(lengths), config.batch_size, epochs, config.accumulation, order.world_size, sharding=sharding)
@@ -193,17 +193,34 @@ def run_length_of(
         rest = math.ceil(batches / config.accumulation) * (epochs - position.epoch - 1)
         total = beginning.position + left + rest
         if beginning.position:
-            words += f"\nafter the change: {beginning.position} updates made + {left + rest} to come = {total}"
+            changed = _(
+                "after the change: {made} updates made + {left} to come = {total}",
+                made=beginning.position, left=left + rest, total=total,
+            )  # fmt: skip
+            words = joined("\n", [words, changed])
         if config.max_updates and config.max_updates < total:
             total = config.max_updates
-            words += f"\nstopped by max_updates: {total}"
+            words = joined("\n", [words, _("stopped by max_updates: {total}", total=total)])
     # A run that ends elsewhere than its epochs: the schedule is shaped for the updates it will have.
     run = plan if total == plan.updates else replace(plan, epochs=None, max_steps=total)
     return RunLength(total, config.build_schedule(run), words)
 
 
-def _each(processes: int) -> str:
-    return f" in each of {processes} processes" if processes > 1 else ""
+def _batches(batches: int, tokens: int, processes: int) -> str:
+    if processes == 1:
+        return _("batches per epoch: {batches} of up to {tokens} tokens", batches=batches, tokens=tokens)
+    return _(
+        "batches per epoch: {batches} of up to {tokens} tokens in each of {processes} processes",
+        batches=batches, tokens=tokens, processes=processes,
+    )  # fmt: skip
+
+
+def _without_rows(plan: Plan) -> str:
+    """The plan's arithmetic without its first line, about rows: the plan counts batches as examples here."""
+    words = plan.explain()
+    if isinstance(words, Joined):
+        return joined("\n", words.items[1:])
+    return words.split("\n", 1)[1]
 
 
 def environment(accelerator: Accelerator) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 import math
 from array import array
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from preheat.errors import RunError, refusal
 from preheat.files import replacing
-from preheat.messages import _, joined
+from preheat.messages import _, in_context, joined, unpacked
 from preheat.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 
 
 RECORDS, EVALUATIONS, EVENTS = "records.jsonl", "evaluations.jsonl", "events.jsonl"
+
+# The kinds of events, for people; a file has the words on the left.
+KINDS = {
+    "spike": in_context("an event of a run", "spike"),
+    "skip": in_context("an event of a run", "skip"),
+    "resume": in_context("an event of a run", "resume"),
+    "stop": in_context("an event of a run", "stop"),
+    "end": in_context("an event of a run", "end"),
+}
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -172,9 +182,16 @@ def read_run(path: Path) -> RunData:
         columns,
         groups,
         list(_lines(path / "evaluations.jsonl")),
-        list(_lines(path / "events.jsonl")),
+        [_told_later(event) for event in _lines(path / "events.jsonl")],
         _json(result) if result.is_file() else None,
     )
+
+
+def _told_later(event: dict[str, Any]) -> dict[str, Any]:
+    """An event whose text is a message again, where the file has it as data; older releases wrote the text alone."""
+    with suppress(KeyError, TypeError, ValueError):
+        event["text"] = unpacked(event.pop("message"))
+    return event
 
 
 def _header(path: Path) -> dict[str, Any]:
@@ -184,12 +201,14 @@ def _header(path: Path) -> dict[str, Any]:
     header: dict[str, Any] = _json(file)
     if header.get("format") != FORMAT:
         advice = _("Use the release that wrote it.")
-        raise RunError(refusal("run", _("of format {FORMAT}", FORMAT=FORMAT), header.get("format"), advice))
+        raise RunError(refusal("run", _("of format {format}", format=FORMAT), header.get("format"), advice))
+    with suppress(KeyError, TypeError, ValueError):
+        header["plan"] = unpacked(header.pop("plan_message"))
     missing = [key for key in _HEADER if key not in header]
     if missing:
-        advice = _("It lacks {missing}: restore the file.", missing=joined(", ", missing))
+        advice = _("It lacks {keys}: restore the file.", keys=joined(", ", missing))
         raise RunError(
-            refusal(f"{file}", _("a header with {HEADER}", HEADER=joined(", ", _HEADER)), sorted(header), advice)
+            refusal(f"{file}", _("a header with {keys}", keys=joined(", ", _HEADER)), sorted(header), advice)
         )
     return header
 
@@ -223,8 +242,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                     )
                 ) from None
             if not isinstance(record, dict):
-                raise RunError(refusal(f"{path}, line {number}", _("an object"), record, _("Restore the file.")))
+                raise RunError(refusal(_line(path, number), _("an object"), record, _("Restore the file.")))
             yield record
+
+
+def _line(path: Path, number: int) -> str:
+    return _("{file}, line {number}", file=path, number=number)
 
 
 def _records(path: Path) -> tuple[dict[str, Column], dict[str, tuple[Column, Column]]]:
@@ -246,7 +269,7 @@ def _records(path: Path) -> tuple[dict[str, Column], dict[str, tuple[Column, Col
                 lrs.append(_NAN if lr is None else lr)
         except (KeyError, TypeError, AttributeError):
             advice = _("Restore the file.")
-            raise RunError(refusal(f"{path}, line {number}", _("the record of an update"), record, advice)) from None
+            raise RunError(refusal(_line(path, number), _("the record of an update"), record, advice)) from None
     plain = {name: np.array(column) for name, column in columns.items()}
     for values in plain.values():
         values[np.isinf(values)] = np.nan

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from preheat.errors import RunError, refusal
 from preheat.files import replacing
 from preheat.lab.training.config import TrainConfig
-from preheat.lab.training.records import RunData, read_run
+from preheat.lab.training.records import KINDS, RunData, read_run
 from preheat.lab.training.settings import SETTINGS
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.view import report as words
 from preheat.view.figure import (
     COLORS,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 # --- The settings of a run beside their defaults: what was chosen comes first ---------------------------------------
 
 
-_UNKNOWN = "not a setting of this release"
+_UNKNOWN = _("not a setting of this release")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,13 @@ def by_class(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> list
     """
     many = len(classes)
     if [len(row) for row in confusion] != [many] * many:
-        shape = f"{len(confusion)} rows of {sorted({len(row) for row in confusion})}"
+        lengths = sorted({len(row) for row in confusion})
+        shape = _("{rows} rows of {lengths}", rows=len(confusion), lengths=str(lengths))
         advice = _("Restore result.json, or remove confusion from it.")
         raise RunError(
-            refusal("confusion", _("{many} rows of {many} counts, one for each class", many=many), shape, advice)
+            refusal(
+                "confusion", _("{classes} rows of {classes} counts, one for each class", classes=many), shape, advice
+            )
         )
     return [
         ClassScores(name, sum(confusion[index]), sum(row[index] for row in confusion), confusion[index][index])
@@ -174,8 +177,11 @@ def marks_of(events: list[dict[str, Any]]) -> tuple[Mark, ...]:
     marks = []
     for kind, at in updates.items():
         chosen = at[:: -(-len(at) // MOST_MARKS) or 1]
-        some = f", {len(chosen)} of them marked" if len(chosen) < len(at) else ""
-        label = f"{'other events' if kind == 'other' else kind} ({len(at):,}{some})"
+        what = _("other events") if kind == "other" else KINDS[kind]
+        if len(chosen) < len(at):
+            label = _("{event} ({many:,}, {marked} of them marked)", event=what, many=len(at), marked=len(chosen))
+        else:
+            label = _("{event} ({many:,})", event=what, many=len(at))
         marks += [
             Mark(position=update, label=label, kind="event", role=kind,
                  text=f"{update:,}" if len(at) <= _NUMBERED else "")
@@ -204,8 +210,8 @@ def _event_row(run: RunData, event: dict[str, Any]) -> EventRow:
     update = event.get("update")
     return EventRow(
         update=count(update),
-        kind=str(event.get("event", NOT_RECORDED)),
-        text=str(event.get("text", "")),
+        kind=KINDS.get(event.get("event", ""), event.get("event", NOT_RECORDED)),
+        text=event.get("text", ""),
         lr=_rate_at(run, update),
         border=_nearest_border(run, update),
     )
@@ -219,17 +225,20 @@ def _rate_at(run: RunData, update: int | None) -> str:
     if update is None or not len(at):
         return NOT_RECORDED
     lr = float(run.columns["lr"][at[-1]])
-    return f"{number(lr)} ({number(lr / run.lr, 3)} of the peak)"
+    return _("{lr} ({share} of the peak)", lr=number(lr), share=number(lr / run.lr, 3))
 
 
 def _nearest_border(run: RunData, update: int | None) -> str:
     borders = [round(border) for border in run.schedule.borders] if not run.schedule.waits_for else []
     if update is None or not borders:
-        return "none"
+        return _("none")
     border = min(borders, key=lambda border: abs(border - update))
     if border == update:
-        return f"here, at {count(border)}"
-    return f"{count(border)}, {count(abs(border - update))} {'later' if border > update else 'before'}"
+        return _("here, at {border}", border=count(border))
+    away = count(abs(border - update))
+    if border > update:
+        return _("{border}, {updates} later", border=count(border), updates=away)
+    return _("{border}, {updates} before", border=count(border), updates=away)
 
 
 # --- The figures of a run -------------------------------------------------------------------------------------------
@@ -250,12 +259,12 @@ def figures_of(run: RunData, points: int = POINTS) -> tuple[list[Figure], list[s
         points: at most about so many of a curve.
     """
     makers: dict[str, Callable[[RunData, int], Figure | None]] = {
-        "learning rate": rate_figure,
-        "learning rates of parameter groups": _group_figure,
-        "loss": loss_figure,
-        "gradient norm": _norm_figure,
-        "update-to-weight ratio": _ratio_figure,
-        "critical learning rate": _critical_figure,
+        _("learning rate"): rate_figure,
+        _("learning rates of parameter groups"): _group_figure,
+        _("loss"): loss_figure,
+        _("gradient norm"): _norm_figure,
+        _("update-to-weight ratio"): _ratio_figure,
+        _("critical learning rate"): _critical_figure,
     }
     drawn = {what: maker(run, points) for what, maker in makers.items()}
     return [figure for figure in drawn.values() if figure], [what for what, figure in drawn.items() if not figure]
@@ -270,27 +279,35 @@ def rate_figure(run: RunData, points: int = POINTS) -> Figure | None:
         return None
     chosen = thin(used, points)
     at = updates[chosen]
-    series = [Series(label="used", role="used", x=at.tolist(), y=used[chosen].tolist())]
+    series = [Series(label=_("used"), role="used", x=at.tolist(), y=used[chosen].tolist())]
     top, last = int(used.argmax()), len(used) - 1
     # In words as well: it describes the drawing to those who do not see it.
-    notes = [
-        f"Update {count(updates[0])} used {number(used[0])}, update {count(updates[top])} the most,"
-        f" {number(used[top])}, and update {count(updates[last])}, the last one recorded, {number(used[last])}."
-    ]
+    notes: list[str] = [
+        _(
+            "Update {first} used {first_lr}, update {top} the most, {top_lr}, and update {last}, the last one recorded,"
+            " {last_lr}.",
+            first=count(updates[0]), first_lr=number(used[0]), top=count(updates[top]), top_lr=number(used[top]),
+            last=count(updates[last]), last_lr=number(used[last]),
+        )
+    ]  # fmt: skip
     marks: list[Mark] = []
     if not run.schedule.waits_for:
         planned = sample(run.schedule, updates=max(1, run.total - 1), lr=run.lr, points=points)[0]
         borders = [border for border in planned.borders if border]
         gap = abs(used - run.lr * run.schedule(updates.astype(int))).max() / (max(planned.values) or 1.0)
-        differ = f"differ by at most {number(gap)} of the planned peak" if gap else "are the same"
-        notes.append(f"Used and planned rates {differ}.")
+        if gap:
+            notes.append(_("Used and planned rates differ by at most {share} of the planned peak.", share=number(gap)))
+        else:
+            notes.append(_("Used and planned rates are the same."))
         # Also where the used ones are drawn: both are known where one is looked at.
         every = np.union1d(planned.positions, at).astype(np.int64)
         rates = (run.lr * run.schedule(every)).tolist()
-        series.append(Series(label="planned", role="planned", x=every.tolist(), y=rates, style="plan"))
-        first = f", the first {_MOST_BORDERS} times" if len(borders) > _MOST_BORDERS else ""
-        marks = [replace(border_mark(border), label=f"a phase hands over{first}") for border in borders[:_MOST_BORDERS]]
-    return _figure(run, "lr", "Learning rate", series, notes, marks=marks)
+        series.append(Series(label=_("planned"), role="planned", x=every.tolist(), y=rates, style="plan"))
+        label = _("a phase hands over")
+        if len(borders) > _MOST_BORDERS:
+            label = _("a phase hands over, the first {times} times", times=_MOST_BORDERS)
+        marks = [replace(border_mark(border), label=label) for border in borders[:_MOST_BORDERS]]
+    return _figure(run, "lr", (_("Learning rate"), _("learning rate")), series, notes, marks=marks)
 
 
 def _group_figure(run: RunData, points: int) -> Figure | None:
@@ -307,12 +324,16 @@ def _group_figure(run: RunData, points: int) -> Figure | None:
     last = {name: float(run.groups[name][1][-1]) for name in names}
     low, high = min(names, key=last.__getitem__), max(names, key=last.__getitem__)
     notes = [
-        f"{len(names)} groups; where last recorded, from {number(last[low])} ({low}) to {number(last[high])} ({high})."
-    ]
+        _(
+            "{groups} groups; where last recorded, from {low_lr} ({low}) to {high_lr} ({high}).",
+            groups=len(names), low_lr=number(last[low]), low=low, high_lr=number(last[high]), high=high,
+        )
+    ]  # fmt: skip
     if len(shown) < len(names):
-        notes.append(f"{len(shown)} of them are drawn.")
+        notes.append(_("{groups} of them are drawn.", groups=len(shown)))
+    titles = _("Learning rates of parameter groups"), _("learning rates of parameter groups")
     # Groups have the colors that events have too: no events here.
-    return _figure(run, "groups", "Learning rates of parameter groups", series, notes, events=False)
+    return _figure(run, "groups", titles, series, notes, events=False)
 
 
 def loss_figure(run: RunData, points: int = POINTS) -> Figure | None:
@@ -326,21 +347,30 @@ def loss_figure(run: RunData, points: int = POINTS) -> Figure | None:
     series = [*averaged(updates, losses, points)]
     width = mean_width(len(losses))
     notes = [
-        f"The mean of the last {count(width)} updates is {number(running_mean(losses, width)[-1])};"
-        f" the first update had {number(losses[0])}."
-    ]
+        _(
+            "The mean of the last {updates} updates is {mean}; the first update had {first}.",
+            updates=count(width), mean=number(running_mean(losses, width)[-1]), first=number(losses[0]),
+        )
+    ]  # fmt: skip
     held = [line for line in run.validation if line.get("loss") is not None]
     if held:
         at, validation = (np.array([line[key] for line in held], dtype=float) for key in ("update", "loss"))
         x, y = thinned(at, validation, points)
-        series.append(Series(label="validation", role="validation", x=x, y=y))
+        series.append(Series(label=_("validation"), role="validation", x=x, y=y))
         best = int(validation.argmin())
-        notes.append(f"The lowest validation loss is {number(validation[best])}, after {count(at[best])} updates.")
+        notes.append(
+            _(
+                "The lowest validation loss is {loss}, after {updates} updates.",
+                loss=number(validation[best]), updates=count(at[best]),
+            )
+        )  # fmt: skip
     if len(known) < len(losses):
         lost = updates[np.isnan(losses)].tolist()
-        notes.append(f"Not finite at {of(len(lost), len(losses))} updates: {listing(lost)}.")
+        notes.append(
+            _("Not finite at {part} updates: {updates}.", part=of(len(lost), len(losses)), updates=listing(lost))
+        )
     log = bool(known.min() > 0 and known.max() > _SPIKY * np.median(known))
-    return _figure(run, "loss", "Loss", series, notes, unit="cross-entropy in nats", log=log)
+    return _figure(run, "loss", (_("Loss"), _("loss")), series, notes, unit=_("cross-entropy in nats"), log=log)
 
 
 def _norm_figure(run: RunData, points: int) -> Figure | None:
@@ -352,24 +382,31 @@ def _norm_figure(run: RunData, points: int) -> Figure | None:
         return None
     top = int(norms.argmax())
     notes = [
-        f"The median is {number(np.median(norms))}, the largest {number(norms[top])} at update {count(updates[top])}."
-    ]
+        _(
+            "The median is {median}, the largest {largest} at update {update}.",
+            median=number(np.median(norms)), largest=number(norms[top]), update=count(updates[top]),
+        )
+    ]  # fmt: skip
     clip = run.header["config"].get("clip") or None
     marks = []
     if clip:
-        marks.append(Mark(position=clip, label=f"clipped to {number(clip)}", kind="level"))
+        marks.append(Mark(position=clip, label=_("clipped to {norm}", norm=number(clip)), kind="level"))
         clipped = run.columns["clipped"]
         known = clipped[~np.isnan(clipped)]
-        many = of(int(known.sum()), len(known)) + " updates" if len(known) else NOT_RECORDED
-        notes.append(f"Clipped to {number(clip)}: {many}.")
+        if len(known):
+            part = of(int(known.sum()), len(known))
+            notes.append(_("Clipped to {norm}: {part} updates.", norm=number(clip), part=part))
+        else:
+            notes.append(_("Clipped to {norm}: not recorded.", norm=number(clip)))
     else:
-        notes.append("Gradients were not clipped.")
+        notes.append(_("Gradients were not clipped."))
     missing = len(run.columns["update"]) - len(norms)
     if missing:
-        notes.append(f"Not recorded or not finite at {of(missing, len(run.columns['update']))} updates.")
+        part = of(missing, len(run.columns["update"]))
+        notes.append(_("Not recorded or not finite at {part} updates.", part=part))
     # Norms and ratios range over decades: always logarithmic, so that two runs can be compared.
     series = averaged(updates, _positive(norms), points)
-    return _figure(run, "norm", "Gradient norm", series, notes, marks=marks, log=True)
+    return _figure(run, "norm", (_("Gradient norm"), _("gradient norm")), series, notes, marks=marks, log=True)
 
 
 def _ratio_figure(run: RunData, points: int) -> Figure | None:
@@ -381,12 +418,16 @@ def _ratio_figure(run: RunData, points: int) -> Figure | None:
         return None
     top = int(ratios.argmax())
     notes = [
-        f"Measured at {of(len(ratios), len(run.columns['update']))} updates: the median is {number(np.median(ratios))},"
-        f" the largest {number(ratios[top])} at update {count(updates[top])}."
-    ]
+        _(
+            "Measured at {part} updates: the median is {median}, the largest {largest} at update {update}.",
+            part=of(len(ratios), len(run.columns["update"])),
+            median=number(np.median(ratios)), largest=number(ratios[top]), update=count(updates[top]),
+        )
+    ]  # fmt: skip
     series = averaged(updates, _positive(ratios), points)
-    unit = "norm of the change over norm of the weights"
-    return _figure(run, "ratio", "Update-to-weight ratio", series, notes, unit=unit, log=True)
+    unit = _("norm of the change over norm of the weights")
+    titles = _("Update-to-weight ratio"), _("update-to-weight ratio")
+    return _figure(run, "ratio", titles, series, notes, unit=unit, log=True)
 
 
 def _critical_figure(run: RunData, points: int) -> Figure | None:
@@ -402,24 +443,29 @@ def _critical_figure(run: RunData, points: int) -> Figure | None:
     share = used[measured] / critical
     top = int(share.argmax())
     notes = [
-        f"Measured at {of(len(critical), len(used))} updates: the rate used was at most {number(share[top])} of the"
-        f" critical one, at update {count(updates[top])}, and above it at {of(int((share > 1).sum()), len(share))}.",
-    ]
+        _(
+            "Measured at {part} updates: the rate used was at most {share} of the critical one, at update {update}, and"
+            " above it at {above}.",
+            part=of(len(critical), len(used)), share=number(share[top]), update=count(updates[top]),
+            above=of(int((share > 1).sum()), len(share)),
+        )
+    ]  # fmt: skip
     if not used.all():
-        notes.append("Rates of 0 have no place on this axis and are left out.")
+        notes.append(_("Rates of 0 have no place on this axis and are left out."))
     x, y = thinned(run.columns["update"], _positive(used), points)
     at, rates = thinned(updates, critical, points)
     series = (
-        Series(label="used", role="used", x=x, y=y),
-        Series(label="critical, where it was measured", role="critical", x=at, y=rates, style="points"),
+        Series(label=_("used"), role="used", x=x, y=y),
+        Series(label=_("critical, where it was measured"), role="critical", x=at, y=rates, style="points"),
     )
-    return _figure(run, "critical", "Critical learning rate", series, notes, log=True)
+    titles = _("Critical learning rate"), _("critical learning rate")
+    return _figure(run, "critical", titles, series, notes, log=True)
 
 
 def _figure(
     run: RunData,
     name: str,
-    title: str,
+    titles: tuple[str, str],
     series: Sequence[Series],
     notes: Sequence[str],
     *,
@@ -428,14 +474,18 @@ def _figure(
     log: bool = False,
     events: bool = True,
 ) -> Figure:
-    """A figure whose axis of updates is that of all of the run's, so that an update stands below itself."""
+    """A figure whose axis of updates is that of all of the run's, so that an update stands below itself.
+
+    ``titles`` are of the figure and of its axis of values.
+    """
+    title, measured = titles
     # A logarithmic axis without a positive value has no range.
     log = log and any(value > 0 for one in series for value in one.y)
     return Figure(
         name=name,
         title=title,
-        x=Axis(title="update", high=max(run.total, run.done)),
-        y=Axis(title=title.lower(), unit=unit, log=log),
+        x=Axis(title=_("update"), high=max(run.total, run.done)),
+        y=Axis(title=measured, unit=unit, log=log),
         series=tuple(series),
         marks=(*marks, *(marks_of(run.events) if events else ())),
         notes=tuple(notes),
@@ -456,6 +506,7 @@ NAME = "report.html"
 # A matrix of 25 is as wide as a page; a browser lays out 200 rows of a table at once without a pause.
 _MOST_CLASSES = 25  # in the matrix; of more classes the most frequent mistakes are listed
 _MOST_LINES = 200  # of a table
+_NAMED = 50  # classes named in a row
 
 
 def write_run_report(folder: str | os.PathLike[str]) -> Path:
@@ -489,7 +540,7 @@ def render(run: RunData) -> str:
         tiles=_tiles(run),
         figures=figures,
         drawn=figures,
-        missing=missing,
+        missing=joined(", ", missing),
         speed=_speed(run),
         events=event_rows(run),
         more_events=max(0, len(run.events) - MOST_ROWS),
@@ -498,44 +549,66 @@ def render(run: RunData) -> str:
         more_evaluations=max(0, len(run.validation) - _MOST_LINES),
         test=_test(run),
         settings=setting_rows(run.header["config"]),
+        classes=_classes(run.header["classes"]),
     )
+
+
+def _classes(classes: Sequence[str]) -> str:
+    """How many classes there are, and the first of them."""
+    shown = joined(", ", classes[:_NAMED])
+    if len(classes) > _NAMED:
+        return _("{many:,}: {classes} and others", many=len(classes), classes=shown)
+    return joined(": ", [f"{len(classes):,}", shown])
 
 
 def _state(run: RunData) -> str:
     """Whether the run is complete, or how far it got."""
     if run.result is not None:
         made = run.result["updates"]
-        how = "Complete:" if made >= run.total else "Ended early, and scored:"
-        return f"{how} {made:,} of {run.total:,} updates."
+        if made >= run.total:
+            return _("Complete: {made:,} of {total:,} updates.", made=made, total=run.total)
+        return _("Ended early, and scored: {made:,} of {total:,} updates.", made=made, total=run.total)
     if not run.done:
-        return f"Unfinished: no update of {run.total:,} is recorded yet."
-    return f"Unfinished: {run.done:,} of {run.total:,} updates are recorded, and there is no test score."
+        return _("Unfinished: no update of {total:,} is recorded yet.", total=run.total)
+    return _(
+        "Unfinished: {made:,} of {total:,} updates are recorded, and there is no test score.",
+        made=run.done, total=run.total,
+    )  # fmt: skip
 
 
 def _tiles(run: RunData) -> list[tuple[str, str, str]]:
     """The numbers people look for first: what, how much, and a remark."""
-    tiles = []
+    tiles: list[tuple[str, str, str]] = []
     if run.result is not None:
         rows = run.header.get("rows", {}).get("test")
-        remark = f"best checkpoint, {words.count(rows)} rows" if rows else "best checkpoint"
-        for key, what in (("accuracy", "Test accuracy"), ("macro_f1", "Test macro F1"), ("loss", "Test loss")):
+        remark = _("best checkpoint, {rows} rows", rows=words.count(rows)) if rows else _("best checkpoint")
+        for key, what in _TESTED.items():
             tiles.append((what, words.score(run.result["test"].get(key)), remark))
     for key, score in run.header.get("ceiling", {}).items():
-        name = f"Bayes-optimal {key.replace('_', '-')}"
-        tiles.append((name, words.score(score), "the best there is to reach: synthetic headlines"))
+        remark = _("the best there is to reach: synthetic headlines")
+        tiles.append((_CEILINGS.get(key, key), words.score(score), remark))
     best = _best(run)
     if best is not None:
         line = run.validation[best]
-        remark = f"after update {words.count(line['update'])}" + ("" if run.result else ", the best so far")
-        tiles.append(("Validation accuracy", words.score(line.get("accuracy")), remark))
-    tiles.append(("Updates", words.count(run.done), f"of {words.count(run.total)}"))
+        update = words.count(line["update"])
+        remark = _("after update {update}", update=update)
+        if not run.result:
+            remark = _("after update {update}, the best so far", update=update)
+        tiles.append((_("Validation accuracy"), words.score(line.get("accuracy")), remark))
+    tiles.append((_("Updates"), words.count(run.done), _("of {total}", total=words.count(run.total))))
     updates, rates = run.numbers("lr")
     if len(rates):
         top = int(rates.argmax())
-        tiles.append(("Largest learning rate", number(rates[top]), f"at update {words.count(updates[top])}"))
+        remark = _("at update {update}", update=words.count(updates[top]))
+        tiles.append((_("Largest learning rate"), number(rates[top]), remark))
     seconds = run.result.get("seconds") if run.result else _sum(run, "seconds")
-    tiles.append(("Time", words.duration(seconds), "as measured at the end" if run.result else "of recorded updates"))
+    remark = _("as measured at the end") if run.result else _("of recorded updates")
+    tiles.append((_("Time"), words.duration(seconds), remark))
     return tiles
+
+
+_TESTED = {"accuracy": _("Test accuracy"), "macro_f1": _("Test macro F1"), "loss": _("Test loss")}
+_CEILINGS = {"accuracy": _("Bayes-optimal accuracy"), "cross_entropy": _("Bayes-optimal cross-entropy")}
 
 
 def _sum(run: RunData, name: str) -> float | None:
@@ -550,20 +623,21 @@ def _speed(run: RunData) -> str:
 
     _unused, speeds = run.numbers("tokens_per_second")
     if not len(speeds):
-        return f"Tokens a second: {NOT_RECORDED}."
+        return _("Tokens a second: not recorded.")
     slow, usual, fast = (number(part, 3) for part in np.quantile(speeds, [0.05, 0.5, 0.95]))
-    tokens = _sum(run, "tokens")
-    return (
-        f"Tokens a second: {usual} at the median, between {slow} and {fast} at nine updates of ten;"
-        f" {words.count(tokens)} tokens in all, in {words.duration(_sum(run, 'seconds'))} of updates."
-    )
+    return _(
+        "Tokens a second: {usual} at the median, between {slow} and {fast} at nine updates of ten;"
+        " {tokens} tokens in all, in {time} of updates.",
+        usual=usual, slow=slow, fast=fast,
+        tokens=words.count(_sum(run, "tokens")), time=words.duration(_sum(run, "seconds")),
+    )  # fmt: skip
 
 
 def _schedule(run: RunData) -> dict[str, str]:
     schedule = run.schedule
     waits = schedule.waits_for
-    described = f"waits for {waits}" if waits else schedule.describe(run.lr, run.total)
-    return {"text": str(schedule), "words": described, "plan": str(run.header.get("plan", NOT_RECORDED))}
+    described = _("waits for {what}", what=waits) if waits else schedule.describe(run.lr, run.total)
+    return {"text": str(schedule), "words": described, "plan": run.header.get("plan", NOT_RECORDED)}
 
 
 def _best(run: RunData) -> int | None:

@@ -22,7 +22,8 @@ from typing import Any, Self
 
 from preheat.lab.training.callbacks import Callbacks
 from preheat.lab.training.folder import RunFolder
-from preheat.lab.training.records import EVALUATIONS, EVENTS, RECORDS, Records, read_lines
+from preheat.lab.training.records import EVALUATIONS, EVENTS, KINDS, RECORDS, Records, read_lines
+from preheat.messages import Message, _, packed, plural
 from preheat.schedule import Schedule
 
 # --- Loss spikes -----------------------------------------------------------------------------------------------------
@@ -102,20 +103,37 @@ def nearest_event(update: int, schedule: Schedule, events: Sequence[Mapping[str,
     >>> nearest_event(103, get_schedule("warmuplinear", warmup=100, total=1000), [])["near"]
     '3 updates after the warm-up ended (update 100)'
     """
-    happened = {0: "the run began"}
+    happened: dict[int, str] = {0: _("the run began")}
     # In this order: a resume at the border of a phase is the more telling of the two.
     for border in schedule.borders:
         happened[round(border)] = _border(schedule, border)
     for restart in _restarts(schedule):
-        happened[restart] = "the learning rate was restarted"
+        happened[restart] = _("the learning rate was restarted")
     for event in events:
-        if event["event"] in ("resume", "skip"):
-            happened[int(event["update"])] = "the run was resumed" if event["event"] == "resume" else "one was skipped"
+        if event["event"] in _NEAR:
+            happened[int(event["update"])] = _NEAR[event["event"]]
     at = min(happened, key=lambda where: (abs(where - update), where))
-    many = abs(update - at)
-    when = "at the update" if not many else f"{many} update{'s' * (many > 1)} {'after' if update > at else 'before'}"
-    words = f"{when} {happened[at]} (update {at})"
-    return {"near": words, "near_update": at, "share": schedule(update)}
+    return {"near": _near(update, at, happened[at]), "near_update": at, "share": schedule(update)}
+
+
+_NEAR = {"resume": _("the run was resumed"), "skip": _("one was skipped")}
+
+
+def _near(update: int, at: int, happened: str) -> str:
+    """When an update was, seen from what happened at another."""
+    if update == at:
+        return _("at the update {happened} (update {at})", happened=happened, at=at)
+    if update > at:
+        return plural(
+            "{n} update after {happened} (update {at})",
+            "{n} updates after {happened} (update {at})",
+            update - at, happened=happened, at=at,
+        )  # fmt: skip
+    return plural(
+        "{n} update before {happened} (update {at})",
+        "{n} updates before {happened} (update {at})",
+        at - update, happened=happened, at=at,
+    )  # fmt: skip
 
 
 def _restarts(schedule: Schedule) -> list[int]:
@@ -136,12 +154,12 @@ def _border(schedule: Schedule, border: float) -> str:
     # Two updates to each side: conventions differ by one update in where a phase ends.
     before, here, after = (schedule(max(0, round(border) + step)) for step in (-2, 0, 2))
     if before < here >= after:
-        return "the warm-up ended"
+        return _("the warm-up ended")
     if before >= here > after:
-        return "the decay began"
+        return _("the decay began")
     if before > here <= after:
-        return "the decay ended"
-    return "a phase ended"
+        return _("the decay ended")
+    return _("a phase ended")
 
 
 # --- Being asked to stop ---------------------------------------------------------------------------------------------
@@ -266,7 +284,12 @@ class RunLogger:
         done = record["update"] + 1
         if done % self.log_every == 0:
             average = sum(self._recent) / len(self._recent)
-            self.say(f"update {done}: average loss of the last {len(self._recent)}: {average:.4f}")
+            self.say(
+                _(
+                    "update {update}: average loss of the last {updates}: {average:.4f}",
+                    update=done, updates=len(self._recent), average=average,
+                )
+            )  # fmt: skip
         spike = self._spikes.see(record["loss"])
         if spike is not None:
             self._spike(record["update"], spike)
@@ -274,19 +297,22 @@ class RunLogger:
 
     def _spike(self, update: int, spike: Spike) -> None:
         near = nearest_event(update, self.schedule, self.events)
-        text = (
-            f"loss {spike.loss:.4g} where {spike.usual:.4g} is usual ({spike.deviations:.1f} deviations above);"
-            f" {near['near']}, learning rate at {near['share']:.0%} of the peak"
-        )
+        text = _(
+            "loss {loss:.4g} where {usual:.4g} is usual ({deviations:.1f} deviations above);"
+            " {near}, learning rate at {share:.0%} of the peak",
+            loss=spike.loss, usual=spike.usual, deviations=spike.deviations, near=near["near"], share=near["share"],
+        )  # fmt: skip
         self.event("spike", update, text, loss=spike.loss, usual=spike.usual, **near)
 
     def event(self, kind: str, update: int, text: str, **details: Any) -> None:
         """Anything else that happened at an update."""
         event = {"update": update, "event": kind, "text": text, **details}
+        if isinstance(text, Message):  # reports are written from the file, in their reader's language
+            event["message"] = packed(text)
         self.events.append(event)
         if self.main:
             self._callbacks.on_event(self._events.add(event))
-        self.say(f"update {update}: {kind}: {text}")
+        self.say(_("update {update}: {kind}: {text}", update=update, kind=KINDS.get(kind, kind), text=text))
 
     def evaluation(self, line: Mapping[str, Any]) -> None:
         """Scores on the validation split."""

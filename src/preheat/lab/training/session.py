@@ -34,7 +34,8 @@ from preheat.lab.training.parts import Beginning, Parts, environment, order_of, 
 from preheat.lab.training.processes import is_main, start_accelerator
 from preheat.lab.training.records import read_json
 from preheat.lab.training.run_logger import StopRequest
-from preheat.messages import _
+from preheat.messages import _, joined
+from preheat.messages.languages import tell
 from preheat.schedule.text import vouch_for
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ OnConflict = Literal["saved", "new"]
 
 
 def say_to_stderr(line: str) -> None:
-    """Print a line above the progress bars."""
+    """Print a line above the progress bars, in the reader's language."""
     from tqdm import tqdm
 
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(tell(line), file=sys.stderr)
 
 
 def train(
@@ -180,10 +181,11 @@ class Changes:
         return TrainConfig.model_validate({**saved.model_dump(), **free})
 
     def _refuse_built(self) -> None:
-        built = [f"{key}: {words}" for key, words in self.differing.items() if key in _BUILT]
+        built = [joined("", [f"{key}: ", words]) for key, words in self.differing.items() if key in _BUILT]
         if built:
             advice = _("The checkpoint's weights were made with them: leave them out, or start a new run.")
-            raise ConfigError(refusal("settings of the model", _("the saved ones"), "; ".join(built), advice))
+            what = _("settings of the model")
+            raise ConfigError(refusal(what, _("the saved ones"), joined("; ", built), advice))
 
     def add_outside(self, name: str, saved: Any, now: Any, on_conflict: OnConflict | None) -> None:
         """Compare something that is no setting, and that nobody can put back: rows, processes, a function."""
@@ -198,13 +200,18 @@ class Changes:
     def refuse_undecided(self, on_conflict: OnConflict | None) -> None:
         """Raise if anything differs and nobody has said which side is taken."""
         if self.differing and on_conflict is None:
-            lines = "".join(f"\n  {key}: {words}" for key, words in self.differing.items())
+            lines = [joined("", [f"  {key}: ", words]) for key, words in self.differing.items()]
             raise ConfigError(
-                _(
-                    "a resumed run must go on with what it was saved with; got{lines}\nSay which side is "
-                    "taken: --on-conflict saved goes on as before, --on-conflict new changes the run "
-                    "from its next update on.",
-                    lines=lines,
+                joined(
+                    "\n",
+                    [
+                        _("a resumed run must go on with what it was saved with; got"),
+                        *lines,
+                        _(
+                            "Say which side is taken: --on-conflict saved goes on as before, --on-conflict new changes"
+                            " the run from its next update on."
+                        ),
+                    ],
                 )
             )
 
@@ -215,8 +222,7 @@ class Changes:
 
 
 def _both(saved: Any, now: Any) -> str:
-    saved, now = (_short(value) for value in (saved, now))
-    return f"saved {saved}, now {now}"
+    return _("saved {saved}, now {now}", saved=_short(saved), now=_short(now))
 
 
 def _short(value: Any) -> str:
@@ -256,12 +262,12 @@ class _Start:
         else:
             path, damaged = checkpoints.newest()
             for one in damaged:
-                self.say(f"skipped {one}")
+                self.say(_("skipped {checkpoint}", checkpoint=str(one)))
             if path is None and damaged:
                 advice = _("None can be gone on from: restore one, or start over with --force.")
                 raise RunError(refusal("out", _("a run with an undamaged checkpoint"), str(self.folder.path), advice))
         if path is None:
-            self.say("no checkpoint yet: the run starts over")
+            self.say(_("no checkpoint yet: the run starts over"))
             saved = self.folder.config()
         else:
             state = read_json(path / "run.json")
@@ -294,7 +300,8 @@ class _Start:
             return
         if list(data.classes) != state["classes"]:
             advice = _("The checkpoint scores these; start a new run for others.")
-            raise ConfigError(refusal("classes", ", ".join(state["classes"]), ", ".join(data.classes), advice))
+            saved, now = joined(", ", state["classes"]), ", ".join(data.classes)
+            raise ConfigError(refusal("classes", saved, now, advice))
         pairs = {
             "data": (state["data"], data.fingerprint),
             "processes": (state["processes"], processes),
@@ -311,7 +318,8 @@ class _Start:
             texts = tokenize(config, data, self.beginning.checkpoint)
         order = order_of(config, accelerator.num_processes)
         if "data" in self.changes.differing:
-            self.say(f"other rows: epoch {self.beginning.data_position.epoch + 1} begins again")
+            epoch = self.beginning.data_position.epoch + 1
+            self.say(_("other rows: epoch {epoch} begins again", epoch=epoch))
             self.beginning = replace(self.beginning, data_position=DataPosition(self.beginning.data_position.epoch))
         elif state:
             # Another batch size or number of processes deals the epoch's rows out anew: those already used stay used.
@@ -340,7 +348,7 @@ class _Start:
         if self.leaves and self.beginning.checkpoint and accelerator.is_main_process:
             aside = self.folder.checkpoints.set_aside(self.beginning.checkpoint)
             if aside:
-                self.say(f"set aside, as aside-...: {', '.join(aside)}")
+                self.say(_("set aside, as aside-...: {checkpoints}", checkpoints=joined(", ", aside)))
         return run
 
     def _trackers(self) -> list[object]:
@@ -350,8 +358,9 @@ class _Start:
 
     def words(self) -> str:
         """What a resumed run goes on from, and what has changed."""
-        name = self.beginning.checkpoint.name if self.beginning.checkpoint else "the start"
-        return f"from {name}" + "".join(f"; {key}: {words}" for key, words in self.changes.differing.items())
+        name = self.beginning.checkpoint.name if self.beginning.checkpoint else _("the start")
+        changes = [joined("", [f"{key}: ", words]) for key, words in self.changes.differing.items()]
+        return joined("; ", [_("from {checkpoint}", checkpoint=name), *changes])
 
 
 def name_of(transform: Transform | None) -> str:

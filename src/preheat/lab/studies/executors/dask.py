@@ -25,7 +25,8 @@ from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, r
 from preheat.lab.studies.folder import STUDY, StudyFolder
 from preheat.lab.studies.runs import versions
 from preheat.lab.studies.stage import Done, Task, run_stage
-from preheat.messages import _
+from preheat.messages import _, joined
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -58,7 +59,7 @@ def train_stage(task: Task, before: Done | None, known: dict[str, str]) -> Done:
         with _ALONE:
             run_stage(task)
     except PreheatError as error:
-        return Done(task.id, str(error))
+        return Done(task.id, error.args[0])
     return Done(task.id)
 
 
@@ -71,26 +72,30 @@ def misfit_of(study: str, mark: str | None, known: dict[str, str]) -> str | None
     """Why this worker cannot train a study; None if it can."""
     folder = Path(study)
     if not StudyFolder(folder).exists or mark not in (None, mark_of(folder)):
-        return f"no such study at {study}"
+        return _("no such study at {folder}", folder=study)
     if not os.access(folder, os.W_OK):
-        return f"no right to write to {study}"
+        return _("no right to write to {folder}", folder=study)
     if mark is None:
         return _other_releases(known)
     with suppress(RunError), StudyFolder(folder).lock():  # the study's own process holds it
-        return f"locks that other machines hold are not seen in {study}"
+        return _("locks that other machines hold are not seen in {folder}", folder=study)
     return _other_releases(known)
 
 
 def _other_releases(known: dict[str, str]) -> str | None:
     here = versions()
-    other = [f"{name} {here[name]}, not {release}" for name, release in known.items() if here[name] != release]
-    return "; ".join(other) or None
+    other = [
+        _("{package} {found}, not {wanted}", package=name, found=here[name], wanted=release)
+        for name, release in known.items()
+        if here[name] != release
+    ]
+    return joined("; ", other) or None
 
 
 def refusal_of(worker: str, misfit: str) -> str:
     """The sentence about a worker that cannot train a study."""
     advice = _("Every worker needs the study's folder at the same path, and the same releases; see docs/cluster.md.")
-    return refusal(f"worker {worker}", _("able to train this study"), misfit, advice)
+    return refusal(_("worker {address}", address=worker), _("able to train this study"), misfit, advice)
 
 
 def _went_wrong(study: Path, stage: str) -> bool:
@@ -125,7 +130,9 @@ class DaskCluster:
     ahead = True
     _work = staticmethod(train_stage)
 
-    def __init__(self, address: str, *, patience: float = 60.0, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, address: str, *, patience: float = 60.0, say: Callable[[str], None] = lambda line: print(tell(line))
+    ) -> None:
         try:
             import distributed  # noqa: F401 - the import is the question
         except ImportError as error:
@@ -161,11 +168,12 @@ class DaskCluster:
         while not (workers := self._workers()):
             if time.monotonic() > limit:
                 many = len(self._all_workers())
-                there = f"{many} without it at {self.address}" if many else f"none at {self.address}"
-                advice = _("Start one with: {start}", start=self._start())
-                raise ConfigError(
-                    refusal("workers", _("one or more with the resource {RESOURCE}", RESOURCE=RESOURCE), there, advice)
-                )
+                there = _("none at {address}", address=self.address)
+                if many:
+                    there = _("{workers} without it at {address}", workers=many, address=self.address)
+                advice = _("Start one with: {command}", command=self._start())
+                rule = _("one or more with the resource {resource}", resource=RESOURCE)
+                raise ConfigError(refusal("workers", rule, there, advice))
             time.sleep(0.2)
         return len(workers)
 
@@ -262,7 +270,8 @@ class DaskCluster:
         while said.error is None and not said.skipped and self._study.result(name) is None:
             if time.monotonic() > limit:
                 advice = _("Other machines have to see a file soon after it was renamed; see docs/cluster.md.")
-                raise RunError(refusal("shared folder", _("one that shows a stage when it is there"), name, advice))
+                rule = _("one that shows a stage when it is there")
+                raise RunError(refusal(_("shared folder"), rule, name, advice))
             # Network file systems show a rename to other machines with a delay.
             time.sleep(0.5)
             list(self._study.stages.iterdir())  # or a network file system goes on with the answer it has kept
@@ -270,7 +279,8 @@ class DaskCluster:
 
     def _gone(self) -> RunError:
         advice = _("What is done is kept; go on with preheat study resume when there is one again.")
-        return RunError(refusal("scheduler", _("there until the study has ended"), f"{self.address}, gone", advice))
+        got = _("{address}, gone", address=self.address)
+        return RunError(refusal("scheduler", _("there until the study has ended"), got, advice))
 
     def _start(self) -> str:
         return START.replace("ADDRESS", self.address)
@@ -281,14 +291,16 @@ class DaskCluster:
         able = {name: worker for name, worker in self._all_workers().items() if worker["resources"].get(RESOURCE)}
         for address, worker in able.items():
             if worker["resources"][RESOURCE] != 1 or worker["nthreads"] != 1:
-                has = f"{worker['resources'][RESOURCE]:g} of {RESOURCE} and {worker['nthreads']} threads at {address}"
+                has = _(
+                    "{units:g} of {resource} and {threads} threads at {address}",
+                    units=worker["resources"][RESOURCE], resource=RESOURCE, threads=worker["nthreads"], address=address,
+                )  # fmt: skip
                 advice = _(
-                    "Random numbers are a process's: start it with {start}; --nworkers N starts several.",
-                    start=self._start(),
+                    "Random numbers are a process's: start it with {command}; --nworkers N starts several.",
+                    command=self._start(),
                 )
-                raise ConfigError(
-                    refusal("worker", _("one with 1 of {RESOURCE} and 1 thread", RESOURCE=RESOURCE), has, advice)
-                )
+                rule = _("one with 1 of {resource} and 1 thread", resource=RESOURCE)
+                raise ConfigError(refusal("worker", rule, has, advice))
         return able
 
     def _all_workers(self) -> dict[str, Any]:
@@ -303,7 +315,11 @@ class DaskCluster:
         asked = (misfit_of, str(study), mark_of(study), self._releases)
         misfits = self.client.run(*asked, workers=new, on_error="return")  # a worker without preheat returns that
         self._known.update(new)
-        return {address: str(misfit) for address, misfit in misfits.items() if misfit is not None}
+        return {
+            address: misfit if isinstance(misfit, str) else str(misfit)
+            for address, misfit in misfits.items()
+            if misfit is not None
+        }
 
     def _look_at_workers(self) -> None:
         """Refuse workers that would train something else."""
@@ -315,7 +331,12 @@ class DaskCluster:
         if self.client.status != "running":
             raise self._gone()
         if not self._workers():
-            self.say(f"no worker at {self.address}: waiting for one started with {self._start()}")
+            self.say(
+                _(
+                    "no worker at {address}: waiting for one started with {command}",
+                    address=self.address, command=self._start(),
+                )
+            )  # fmt: skip
             return
         for address, misfit in self._misfits().items():
             self.say(refusal_of(address, misfit))
@@ -325,5 +346,8 @@ def _words(error: BaseException | None) -> str:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        return f"its worker was lost again and again, at last {error.last_worker.address}. Is there memory enough?"
+        return _(
+            "its worker was lost again and again, at last {address}. Is there memory enough?",
+            address=error.last_worker.address,
+        )
     return f"{type(error).__name__}: {error}"

@@ -84,7 +84,7 @@ class LocalProcesses:
                 try:
                     ended.append(worker.connection.recv())
                 except (EOFError, OSError):
-                    ended.append(Done(task, f"its process ended with {worker.end()}", lost=True))
+                    ended.append(Done(task, _("its process ended with {how}", how=worker.end()), lost=True))
                     self._workers.remove(worker)
         return ended
 
@@ -142,8 +142,8 @@ class _Worker:
         self.connection.close()
         code = self.process.exitcode
         if code >= 0:
-            return f"exit code {code}"
-        return signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+            return _("exit code {code}", code=code)
+        return signal.Signals(-code).name if -code in {*signal.Signals} else _("signal {number}", number=-code)
 
 
 def _cores() -> int:
@@ -204,7 +204,7 @@ def _outcome(task: Task) -> Done:
     try:
         run_stage(task)
     except PreheatError as error:
-        return Done(task.id, str(error))
+        return Done(task.id, error.args[0])
     except Exception as error:
         traceback.print_exc()
         return Done(task.id, f"{type(error).__name__}: {error}")
