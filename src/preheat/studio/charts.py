@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from preheat.studio.chinese import FIGURES, Sayings
+from preheat.studio.frame import Visit
 from preheat.view import Axis, Figure, to_echarts
 
 _NUMBER = (resources.files("preheat.view") / "number.js").read_text(encoding="utf-8")
@@ -48,31 +48,18 @@ def _option(figure: Figure, bold: int | None) -> dict[str, Any]:
     return option
 
 
-def told(figure: Figure, language: str, names: Sayings | None = None) -> Figure:
-    """A figure of a report in a language of the pages; its numbers and its roles stay.
-
-    Args:
-        figure: in English.
-        language: of the page.
-        names: how series that are only numbered are called; None keeps their names.
-    """
-
-    def say(words: str) -> str:
-        return FIGURES.told(words, language)
+def told(figure: Figure, here: Visit) -> Figure:
+    """A figure in the language of a page; its numbers and its roles stay, and names that are no messages."""
+    say = here.tell
 
     def axis(one: Axis) -> Axis:
         return replace(one, title=say(one.title), unit=say(one.unit))
-
-    def label(role: str | int, words: str) -> str:
-        if isinstance(role, str):
-            return say(words)
-        return words if names is None else names.told(words, language)
 
     return replace(
         figure,
         title=say(figure.title),
         x=axis(figure.x),
         y=axis(figure.y),
-        series=tuple(replace(one, label=label(one.role, one.label)) for one in figure.series),
-        marks=tuple(replace(one, label=say(one.label)) for one in figure.marks),
+        series=tuple(replace(one, label=say(one.label)) for one in figure.series),
+        marks=tuple(replace(one, label=say(one.label), text=say(one.text)) for one in figure.marks),
     )
