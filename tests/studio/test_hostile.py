@@ -84,7 +84,7 @@ HOSTILE = [
 
 
 def test_every_error_has_one_shape(tmp_path):
-    """``{"error": {"kind", "message", "id", "arguments"}}`` with a status that fits, and no path of this machine beyond what was asked."""
+    """``kind``, ``message``, ``id`` and ``arguments``, a status that fits, and no path beyond what was asked."""
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "way-out").symlink_to("/etc")
     found = answers(tmp_path / "inside", *(request[:3] for request in HOSTILE))
