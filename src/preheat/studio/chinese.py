@@ -539,9 +539,7 @@ def spoken(text: object, language: str) -> str:
     if language == "zh" and isinstance(text, Joined):
         text = joined(text.separator, [spoken(one, language) for one in text.items])
     elif language == "zh" and isinstance(text, Message) and not isinstance(text, Refusal):
-        inside = {
-            name: spoken(one, language) if isinstance(one, str) else one for name, one in text.arguments.items()
-        }
+        inside = {name: spoken(one, language) if isinstance(one, str) else one for name, one in text.arguments.items()}
         text = Message(text.id, inside, plural=text.plural, context=text.context)
     told = tell(text, language)
     if language != "zh" or told != str(text):

@@ -193,7 +193,7 @@ LABELS: dict[str, str] = {
     "column": _("Column of the learning rate"),
 }
 # What refusals of the log's reader call the last one.
-_NAMES = {**LABELS, "column= (--column)": _("the field {label}", label=LABELS["column"])}
+_NAMES = {**LABELS, "log": _("log"), "column= (--column)": _("the field {label}", label=LABELS["column"])}
 
 
 class AuditPage:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 # A drag sends a move every 30 ms: what takes 100 ms to work out waits until it rests.
 _QUIET = 0.35  # seconds without a change before the slower parts follow
-# What fields are called, by what they set.
+# What fields are called, by what refusals call them.
 LABELS: dict[str, str] = {
     "updates": _("Updates"),
     "lr": _("Peak learning rate"),
@@ -58,6 +58,8 @@ LABELS: dict[str, str] = {
     "tokens": _("Tokens in an update"),
     "every": _("Updates between checkpoints"),
     "axis": _("Axis"),
+    "text": _("Schedule"),
+    "schedule": _("Schedule"),
     "length": in_context("a phase", "Length"),
     "start": in_context("a phase", "From"),
     "end": in_context("a phase", "To"),
@@ -151,7 +153,7 @@ class DesignPage:
                 self.schedules[index](0)  # what a function of the user's refuses, it refuses here
             except PreheatError as error:
                 self.schedules.pop(index, None)
-                self.refusals[index] = self.visit.tell(error)
+                self.refusals[index] = self.visit.tell(as_page_says(error, LABELS))
 
     def _figure(self) -> Figure:
         return told(figure_of(self.design, self.schedules), self.visit)
@@ -680,6 +682,11 @@ class CopyPanel:
     async def show(self) -> None:
         """Keep in step with the design."""
         design, target = self._page.design, str(self._target.value)
+        if design.on not in self._page.schedules:  # why, its field says
+            self._text.text = ""
+            unread = _("Nothing to copy: schedule {number} cannot be read.", number=design.on + 1)
+            self._notes.text = self._page.visit.tell(unread)
+            return
         try:
             copy = await run.io_bound(copy_as, design, design.on, target)
         except PreheatError as error:
@@ -759,5 +766,7 @@ class NumbersPanel:
                 (editing.label(design, index), f"{score.ratio:.4f}", f"{score.peak_ratio:.4f}")
                 for index, score in numbers.scores.items()
             ]  # fmt: skip
+            if not rows:
+                return
             heads = (_("Schedule"), _("bound, over that of linear decay"), _("best peak, over that of linear decay"))
             table([tell(head) for head in heads], rows, (1, 2))
