@@ -14,6 +14,7 @@ from preheat.view import Axis, Figure, to_echarts
 _NUMBER = (resources.files("preheat.view") / "number.js").read_text(encoding="utf-8")
 # Fewer digits on an axis than beside the pointer. Keys that begin with a colon are code to NiceGUI.
 _ON_AXIS = f"(value) => (\n{_NUMBER})(value, 4)"
+_ABOVE_HINT = f"(at) => (\n{_NUMBER})(at.value)"  # ECharts' own has decimals: update 3,734.00
 _IN_HINT = f"(value) => typeof value === 'number' ? (\n{_NUMBER})(value) : '–'"
 
 
@@ -43,6 +44,7 @@ def _option(figure: Figure, bold: int | None) -> dict[str, Any]:
     for name in ("xAxis", "yAxis"):
         option[name]["axisLabel"][":formatter"] = _ON_AXIS
     option["tooltip"][":valueFormatter"] = _IN_HINT
+    option["xAxis"]["axisPointer"] = {"label": {":formatter": _ABOVE_HINT}}
     if bold is not None:
         option["series"][bold]["lineStyle"]["width"] += 1
     return option
