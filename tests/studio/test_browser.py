@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import preheat
-from preheat.studio.words import Words
+from preheat.messages.languages import tell
+from preheat.studio.frame import NAMES
 from support.pages import CHROMIUM, unreadable
 
 ROOT = Path(__file__).parent.parent.parent
@@ -155,7 +156,7 @@ def test_designed_by_hand_and_shared(page, browser, address):
     shot(page, "design")
     page.locator(".ph-grip").nth(1).drag_to(page.locator(".ph-phase").nth(2))
     shows(page, f"warmup {share:g}% > cosine to 0 > hold 21%")
-    page.get_by_role("button", name="Move earlier 3").click()
+    page.get_by_role("button", name="Move phase 3 earlier").click()
     shows(page, words)
     slider = page.locator(".ph-slide").first.bounding_box()
     thumb = page.locator(".ph-slide .q-slider__thumb").first.bounding_box()
@@ -329,6 +330,6 @@ def test_readable_by_everyone(page, where, width, theme):
         page.wait_for_function("document.body.innerText.includes('preheat.parse')")
     assert page.evaluate("document.documentElement.lang").startswith(language)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert Words(language)["plan"] in page.inner_text("nav")
+    assert tell(NAMES["plan"], language) in page.inner_text("nav")
     assert unreadable(page) == []
     shot(page, f"{where.strip('/') or 'design'}-{language}-{theme}-{width}")

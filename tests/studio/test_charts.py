@@ -1,6 +1,7 @@
 """The studio's figures are the reports', in the page's language."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,9 +12,11 @@ from preheat.auditing.report import audit_figure, logged_figure
 from preheat.lab.training.records import read_run
 from preheat.lab.training.report import figures_of
 from preheat.studio.charts import told
+from preheat.studio.frame import Visit
 from support.logged import write_csv
 from support.run_folders import write_lines, write_run
 
+CHINESE = Visit("runs", "zh", "", {}, "")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -35,7 +38,7 @@ def figures(tmp_path_factory):
 def test_every_label_has_a_chinese_form(figures):
     """Titles, axes and legends, with the same numbers; names of groups and of logs stay, as what they show does."""
     for figure in figures:
-        chinese = told(figure, "zh")
+        chinese = told(figure, CHINESE)
         labels = [one.label for one in (*chinese.series, *chinese.marks) if isinstance(one.role, str)]
         words = [chinese.x.title, chinese.y.title, *labels]
         assert [word for word in words if not HAN.search(word)] == []
@@ -47,4 +50,4 @@ def test_every_label_has_a_chinese_form(figures):
 
 def test_english_stays_as_it_is(figures):
     """Word for word what the report says."""
-    assert [told(figure, "en") for figure in figures] == figures
+    assert [told(figure, replace(CHINESE, language="en")) for figure in figures] == figures

@@ -58,8 +58,14 @@ def test_an_address_is_a_design(design):
         ([("lr", "nan")], "lr must be finite; got 'nan'. Correct the address."),
         ([("lr", "-1")], "lr must be > 0; got -1.0. It is the peak learning rate."),
         ([("axis", "day")], "axis must be one of update, epoch, token; got 'day'. Pick one of these."),
-        ([("axis", "epoch")], "axis must be one that can be counted; got 'epoch'. Say first what an epoch has."),
-        ([("axis", "token")], "axis must be one that can be counted; got 'token'. Say first what an update has."),
+        (
+            [("axis", "epoch")],
+            "axis must be update until the updates in an epoch are given; got 'epoch'. Give them first.",
+        ),
+        (
+            [("axis", "token")],
+            "axis must be update until the tokens in an update are given; got 'token'. Give them first.",
+        ),
         ([("on", "3")], "on must be the number of a curve, from 0; got 3. Pick one that is there."),
         ([("s", "hold")] * 9, "curves must be 1 to 8; got 9. Draw fewer at a time."),
         (

@@ -84,7 +84,7 @@ HOSTILE = [
 
 
 def test_every_error_has_one_shape(tmp_path):
-    """``{"error": {"kind", "message"}}`` with a status that fits, and no path of this machine beyond what was asked."""
+    """``kind``, ``message``, ``id`` and ``arguments``, a status that fits, and no path beyond what was asked."""
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "way-out").symlink_to("/etc")
     found = answers(tmp_path / "inside", *(request[:3] for request in HOSTILE))
@@ -92,7 +92,7 @@ def test_every_error_has_one_shape(tmp_path):
         assert answer.status_code == status, (method, path[:80], answer.text[:300])
         body = json.loads(answer.text)
         assert set(body) == {"error"}, path
-        assert set(body["error"]) == {"kind", "message"}, path
+        assert set(body["error"]) == {"kind", "message", "id", "arguments"}, path
         assert "Traceback" not in body["error"]["message"]
         assert len(body["error"]["message"]) < 5000
 

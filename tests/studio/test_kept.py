@@ -45,7 +45,7 @@ def test_a_run_with_events(tmp_path):
         for event in EVENTS:
             await user.should_see(event["text"])
         await user.should_see("14, 6 before")  # the spike at 20 beside the end of the warm-up
-        assert one(user, "report").props["href"] == "/report/run?name=one"
+        assert one(user, "report").props["href"] == "/report/run?name=one&lang=en"
 
     as_user(tmp_path, visit)
 

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 import preheat
-from preheat.studio.words import Words
+from preheat.errors import PreheatError
+from preheat.messages.languages import tell
+from preheat.studio.fields import as_page_says
+from preheat.studio.frame import NAMES
+from preheat.studio.pages.audit import Asked, verdict_on
+from preheat.studio.pages.plan import LABELS, planned
 from support.studio_user import as_user, one, until
 
 
@@ -114,9 +119,9 @@ def test_settings_are_refused_where_they_are_written(tmp_path):
     async def visit(user):
         await user.open("/?updates=1000")
         one(user, "updates").set_value("0")
-        assert one(user, "updates").error.startswith("updates must be >= 1; got 0.")
+        assert one(user, "updates").error.startswith("Updates must be >= 1; got 0.")
         one(user, "lr").set_value("fast")
-        assert one(user, "lr").error.startswith("lr must be a finite number; got 'fast'.")
+        assert one(user, "lr").error.startswith("Peak learning rate must be a number; got 'fast'.")
         one(user, "updates").set_value("500")
         assert one(user, "updates").error is None
         assert one(user, "chart").props["options"]["xAxis"]["max"] == 500
@@ -145,13 +150,13 @@ def test_an_axis_that_cannot_be_counted(tmp_path):
     async def visit(user):
         await user.open("/?updates=1000")
         one(user, "axis").set_value("epoch")
-        await user.should_see("axis must be one that can be counted; got 'epoch'.")
+        await user.should_see("Axis must be update until the updates in an epoch are given; got 'epoch'.")
         assert one(user, "axis").value == "update"
         one(user, "epoch").set_value("100")
         one(user, "axis").set_value("epoch")
         assert one(user, "chart").props["options"]["xAxis"]["max"] == 10.0
         one(user, "epoch").set_value("")
-        assert one(user, "epoch").error.startswith("axis must be one that can be counted; got 'epoch'.")
+        assert one(user, "epoch").error.startswith("Axis must be update until the updates in an epoch are given;")
         assert one(user, "chart").props["options"]["xAxis"]["max"] == 10.0
 
     as_user(tmp_path, visit)
@@ -164,9 +169,8 @@ def test_every_page_in_every_language(tmp_path, page, language):
 
     async def visit(user):
         await user.open(f"/{page}?lang={language}")
-        words = Words(language)
-        for name in ("design", "plan", "runs", "studies", "audit"):
-            await user.should_see(words[name])
+        for name in NAMES.values():
+            await user.should_see(tell(name, language))
 
     as_user(tmp_path, visit)
 
@@ -196,23 +200,32 @@ def test_plan_page_counts(tmp_path):
         )
         assert "updates=900" in one(user, "use").props["href"]
         one(user, "epochs").set_value("many")
-        assert one(user, "refusal").text == "epochs must be a number; got 'many'. Correct it."
+        assert (
+            one(user, "refusal").text
+            == "Epochs must be a number; got 'many'. Write it in digits, as in 0.0003 or 10,000."
+        )
 
     as_user(tmp_path, visit)
 
 
 def test_chinese_pages_say_it_in_chinese(tmp_path):
-    """Numbers, findings and arithmetic; a refusal and what nobody has translated stay English, marked as such."""
+    """Numbers, findings, refusals and arithmetic; the page's fields by the names they have there."""
 
     async def visit(user):
         await user.open("/?lang=zh&s=transformers:+warmup+100+>+linear+900+to+0&updates=2000&lr=0.001")
-        await until(lambda: "计划结束后训练还要继续 1000 步，学习率为 0" in one(user, "describe").text, "description")
-        await user.should_see("计划在 1000 步后结束，而训练共 2000 步；其余各步的学习率为 0。请按训练长度设计计划")
+        await until(lambda: "1000 步" in one(user, "describe").text, "description")
+        assert "the run goes on" not in one(user, "describe").text
+        await user.should_see("错误：")
         await user.should_not_see("the schedule ends")
         assert "lang" not in one(user, "describe").props
         one(user, "words-0").set_value("warmup 100 > linea 900")
-        await until(lambda: "must be" in one(user, "describe").text, "refusal")
-        assert one(user, "describe").props["lang"] == "en"
+        assert "必须" in one(user, "words-0").error
+        await user.should_see("未做检查：调度 1 尚不能解析。", retries=40)
+        one(user, "lr").set_value("0,0003")
+        assert one(user, "lr").error == (
+            "“峰值学习率”必须是数字，实际是 '0,0003'。"
+            "小数点请写成“.”，例如 0.0003；逗号只能用作千位分隔符，例如 10,000。"
+        )
         await user.open("/plan?lang=zh")
         assert one(user, "arithmetic").text.split("\n") == [
             "每轮批数：ceil(3821 个样本 / 32) = 120",
@@ -223,3 +236,93 @@ def test_chinese_pages_say_it_in_chinese(tmp_path):
         assert one(user, "arithmetic").text.startswith("batches per epoch: ceil(3821 examples / 32) = 120")
 
     as_user(tmp_path, visit)
+
+
+def test_nothing_is_found_in_what_was_not_checked(tmp_path):
+    """Words that cannot be read have no findings, and it is said that nobody looked."""
+
+    async def visit(user):
+        await user.open("/?updates=1000&s=warmup+10%25+>+cosine+to+0")
+        one(user, "words-0").set_value("warmup 500 > hodl")
+        await user.should_see("Nothing was checked: schedule 1 cannot be read.", retries=40)
+        await user.should_see("Nothing to say: schedule 1 cannot be read.")
+        await user.should_not_see("Nothing found.")
+
+    as_user(tmp_path, visit)
+
+
+@pytest.mark.parametrize("written", ["0,0003", "0,001", "1,5", "1,00,000", "1,000.5,0", "10，000"])
+def test_commas_part_thousands_and_nothing_else(tmp_path, written):
+    """A decimal comma is refused on every page; the curve stays."""
+
+    async def visit(user):
+        await user.open("/?updates=1000&lr=0.5")
+        one(user, "lr").set_value(written)
+        assert one(user, "lr").error.startswith(
+            f"Peak learning rate must be a number; got '{written}'. Write a decimal"
+        )
+        assert points(one(user, "chart"))[1].max() == 0.5
+        one(user, "updates").set_value("12,000")
+        assert one(user, "updates").error is None
+        assert one(user, "chart").props["options"]["xAxis"]["max"] == 12_000
+        assert one(user, "lr").value == written
+        await user.open("/plan")
+        one(user, "epochs").set_value(written)
+        assert one(user, "refusal").text.startswith(f"Epochs must be a number; got '{written}'. Write a decimal point")
+
+    as_user(tmp_path, visit)
+    with pytest.raises(PreheatError, match=f"lr must be a number; got '{written}'"):
+        verdict_on("log.csv", b"update,lr\n0,1.0\n1,0.5\n", Asked(against="linear", lr=written))
+
+
+def test_other_pages_keep_the_design(tmp_path):
+    """There and back by the menu, in another language and theme too; a link to be sent on has the design alone."""
+
+    async def visit(user):
+        await user.open("/?updates=1000&s=hold")
+        one(user, "words-0").set_value("warmup 20% > linear to 0")
+
+        def moved():
+            return "linear" in one(user, "to-plan").props["href"]
+
+        await until(moved, "the ways from the page")
+        assert "linear" in one(user, "language-zh").props["href"]
+        await user.open(one(user, "to-plan").props["href"])
+        one(user, "epochs").set_value("7")
+        await user.open(one(user, "language-zh").props["href"])
+        assert one(user, "epochs").value == "7"
+        await user.open(one(user, "to-design").props["href"])
+        assert one(user, "words-0").value == "warmup 20% > linear to 0"
+        assert one(user, "updates").value == "1000"
+        await user.open(one(user, "to-plan").props["href"])
+        assert one(user, "epochs").value == "7"
+
+    as_user(tmp_path, visit)
+
+
+def test_a_page_says_its_language(tmp_path):
+    """By the address as people write it, else by the browser; as an attribute of the page."""
+
+    async def visit(user):
+        async def page(query, accepted):
+            return (await user.http_client.get(f"/plan{query}", headers={"accept-language": accepted})).text[:300]
+
+        assert 'lang="zh-CN"' in await page("?lang=zh", "en")
+        assert 'lang="zh-CN"' in await page("?lang=zh-Hans", "en")
+        assert 'lang="en-US"' in await page("?lang=en", "zh-CN,zh;q=0.9")
+        assert 'lang="zh-CN"' in await page("", "zh-CN,zh;q=0.9")
+        assert 'lang="zh-CN"' in await page("?lang=fr", "zh-CN,zh;q=0.9")
+        assert 'lang="en-US"' in await page("", "fr")
+
+    as_user(tmp_path, visit)
+
+
+def test_a_refusal_calls_fields_as_the_page_does():
+    """Parameters and options have other names where they are fields; the file has no folder."""
+    with pytest.raises(PreheatError) as refused:
+        verdict_on("log.csv", b"a,b\n1,2\n", Asked())
+    assert "got 'log.csv'" in str(refused.value)
+    with pytest.raises(PreheatError) as refused:
+        planned({"batch_size": "0", "examples": "10", "epochs": "1"})
+    assert tell(as_page_says(refused.value, LABELS), "en").startswith("Batch size of a process must be")
+    assert tell(as_page_says(refused.value, LABELS), "zh").startswith("“每个进程的批大小”必须")

@@ -8,12 +8,13 @@ from typing import Any
 
 from nicegui import ui
 
-from preheat.studio.chinese import FIGURES, Sayings
+from preheat.studio.frame import Visit
 from preheat.view import Axis, Figure, to_echarts
 
 _NUMBER = (resources.files("preheat.view") / "number.js").read_text(encoding="utf-8")
 # Fewer digits on an axis than beside the pointer. Keys that begin with a colon are code to NiceGUI.
 _ON_AXIS = f"(value) => (\n{_NUMBER})(value, 4)"
+_ABOVE_HINT = f"(at) => (\n{_NUMBER})(at.value)"  # ECharts' own has decimals: update 3,734.00
 _IN_HINT = f"(value) => typeof value === 'number' ? (\n{_NUMBER})(value) : '–'"
 
 
@@ -43,36 +44,24 @@ def _option(figure: Figure, bold: int | None) -> dict[str, Any]:
     for name in ("xAxis", "yAxis"):
         option[name]["axisLabel"][":formatter"] = _ON_AXIS
     option["tooltip"][":valueFormatter"] = _IN_HINT
+    option["xAxis"]["axisPointer"] = {"label": {":formatter": _ABOVE_HINT}}
     if bold is not None:
         option["series"][bold]["lineStyle"]["width"] += 1
     return option
 
 
-def told(figure: Figure, language: str, names: Sayings | None = None) -> Figure:
-    """A figure of a report in a language of the pages; its numbers and its roles stay.
-
-    Args:
-        figure: in English.
-        language: of the page.
-        names: how series that are only numbered are called; None keeps their names.
-    """
-
-    def say(words: str) -> str:
-        return FIGURES.told(words, language)
+def told(figure: Figure, here: Visit) -> Figure:
+    """A figure in the language of a page; its numbers and its roles stay, and names that are no messages."""
+    say = here.tell
 
     def axis(one: Axis) -> Axis:
         return replace(one, title=say(one.title), unit=say(one.unit))
-
-    def label(role: str | int, words: str) -> str:
-        if isinstance(role, str):
-            return say(words)
-        return words if names is None else names.told(words, language)
 
     return replace(
         figure,
         title=say(figure.title),
         x=axis(figure.x),
         y=axis(figure.y),
-        series=tuple(replace(one, label=label(one.role, one.label)) for one in figure.series),
-        marks=tuple(replace(one, label=say(one.label)) for one in figure.marks),
+        series=tuple(replace(one, label=say(one.label)) for one in figure.series),
+        marks=tuple(replace(one, label=say(one.label), text=say(one.text)) for one in figure.marks),
     )

@@ -528,3 +528,23 @@ FIGURES = Sayings({
     "{kind:said} ({many})": "{kind}（{many}）",
     "{kind:said} ({many}, {marked} of them marked)": "{kind}（{many}，标出 {marked}）",
 })  # fmt: skip
+
+
+def spoken(text: object, language: str) -> str:
+    """A message in a language; what is none yet by the sentences above."""
+    from preheat.errors import Refusal
+    from preheat.messages import Joined, Message, joined
+    from preheat.messages.languages import tell
+
+    if language == "zh" and isinstance(text, Joined):
+        text = joined(text.separator, [spoken(one, language) for one in text.items])
+    elif language == "zh" and isinstance(text, Message) and not isinstance(text, Refusal):
+        inside = {name: spoken(one, language) if isinstance(one, str) else one for name, one in text.arguments.items()}
+        text = Message(text.id, inside, plural=text.plural, context=text.context)
+    told = tell(text, language)
+    if language != "zh" or told != str(text):
+        return told
+    every = (AUDITS, CHECKS, PLANS, RUNS, SCHEDULES, STUDIES, FIGURES)
+    return "\n".join(
+        next((found for sayings in every if (found := sayings.of(line))), line) for line in told.split("\n")
+    )

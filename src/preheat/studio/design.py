@@ -25,14 +25,13 @@ from urllib.parse import urlencode
 from preheat.advice import Bound, bound
 from preheat.checking import Finding, check
 from preheat.errors import ConfigError, PreheatError, ScheduleError, refusal
-from preheat.messages import _, joined
+from preheat.messages import _, in_context, joined
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.base import VERSION, foreign
 from preheat.schedule.curves import CURVE_NAMES, Constant, name_of, named_curve
 from preheat.schedule.lengths import Length, as_length, count, lr, positive, rest
 from preheat.schedule.named import get_schedule, is_text, usual_warmup
 from preheat.schedule.text import parse
-from preheat.studio.words import Words
 from preheat.view import Axis, Figure, Mark, Series
 from preheat.view.sampling import sample
 
@@ -43,7 +42,9 @@ from preheat.view.sampling import sample
 MOST_CURVES = 8
 MOST_LETTERS = 2000  # of one schedule
 MOST_UPDATES = 10**9  # far beyond any run
-AXES = ("update", "epoch", "token")
+AXES: dict[str, str] = {
+    "update": in_context("axis", "update"), "epoch": in_context("axis", "epoch"), "token": in_context("axis", "token")
+}  # fmt: skip
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "updates": int, "lr": float, "epoch": float, "tokens": float, "every": int, "on": int
 }  # fmt: skip
@@ -103,7 +104,7 @@ class Design:
             raise ConfigError(
                 refusal(
                     "curves",
-                    _("1 to {MOST_CURVES}", MOST_CURVES=MOST_CURVES),
+                    _("1 to {most}", most=MOST_CURVES),
                     len(self.curves),
                     _("Draw fewer at a time."),
                 )
@@ -114,7 +115,7 @@ class Design:
             raise ConfigError(
                 refusal(
                     "updates",
-                    _("at most {MOST_UPDATES}", MOST_UPDATES=MOST_UPDATES),
+                    _("at most {most}", most=MOST_UPDATES),
                     self.updates,
                     _("Plan a shorter run."),
                 )
@@ -127,12 +128,14 @@ class Design:
             count("every", self.every, 1)
         if self.axis not in AXES:
             raise ConfigError(
-                refusal("axis", _("one of {AXES}", AXES=joined(", ", AXES)), self.axis, _("Pick one of these."))
+                refusal("axis", _("one of {known}", known=joined(", ", AXES)), self.axis, _("Pick one of these."))
             )
-        known = {"epoch": self.epoch, "token": self.tokens}
-        if self.axis in known and known[self.axis] is None:
-            advice = f"Say first what {'an epoch' if self.axis == 'epoch' else 'an update'} has."
-            raise ConfigError(refusal("axis", _("one that can be counted"), self.axis, advice))
+        unknown = {
+            "epoch": self.epoch is None and _("update until the updates in an epoch are given"),
+            "token": self.tokens is None and _("update until the tokens in an update are given"),
+        }
+        if rule := unknown.get(self.axis):
+            raise ConfigError(refusal("axis", rule, self.axis, _("Give them first.")))
         if not 0 <= self.on < len(self.curves):
             raise ConfigError(refusal("on", _("the number of a curve, from 0"), self.on, _("Pick one that is there.")))
 
@@ -200,9 +203,7 @@ def refuse_long(words: str) -> None:
     """Refuse words that would take long to read."""
     if len(words) > MOST_LETTERS:
         advice = _("Write it shorter, or load it from a file in Python.")
-        raise ConfigError(
-            refusal("schedule", _("at most {MOST_LETTERS} letters", MOST_LETTERS=MOST_LETTERS), len(words), advice)
-        )
+        raise ConfigError(refusal("schedule", _("at most {most} letters", most=MOST_LETTERS), len(words), advice))
 
 
 def parse_foreign(words: str) -> Schedule:
@@ -243,6 +244,7 @@ _DEFAULT = Design()
 POINTS = 400  # of a curve, besides those at its borders: every one travels at every move of a slider
 _MOST_LINES = 40  # borders, epochs or checkpoints that are marked
 _LETTERS = 60  # of a schedule's words in the legend
+TITLE = _("The learning rate of every update")
 
 
 def label(design: Design, index: int) -> str:
@@ -251,51 +253,52 @@ def label(design: Design, index: int) -> str:
     return f"{index + 1}. {words if len(words) <= _LETTERS else words[: _LETTERS - 3] + '...'}"
 
 
-def figure_of(design: Design, schedules: Mapping[int, Schedule], words: Words) -> Figure:
+def figure_of(design: Design, schedules: Mapping[int, Schedule]) -> Figure:
     """The curves that are schedules, as learning rates over the axis that was chosen.
 
     Args:
         design: what is shown.
         schedules: the curves that can be drawn, by their number.
-        words: of the page's language, by key.
     """
     named = {label(design, index): one for index, one in schedules.items()}
     sampled = sample(named, design.updates, design.lr, POINTS) if named else []
     scale = design.scale
     return Figure(
-        title=words["chart"],
-        x=Axis(title=words[f"axis.{design.axis}"], high=design.updates * scale),
-        y=Axis(title=words["rate"], log=design.log),
+        title=TITLE,
+        x=Axis(title=AXES[design.axis], high=design.updates * scale),
+        y=Axis(title=_("learning rate"), log=design.log),
         # Colors go by a curve's number, whatever else is drawn.
         series=tuple(
             Series(label=one.label, role=index + 1, x=[position * scale for position in one.positions], y=one.values)
             for index, one in zip(schedules, sampled, strict=True)
         ),
-        marks=(*_borders(design, schedules.get(design.on), words), *_divisions(design, words)),
+        marks=(*_borders(design, schedules.get(design.on)), *_divisions(design)),
     )
 
 
-def _borders(design: Design, schedule: Schedule | None, words: Words) -> list[Mark]:
+def _borders(design: Design, schedule: Schedule | None) -> list[Mark]:
     """The borders of the edited curve, the end of its warm-up by name; they need no legend."""
     marks = []
     for border in () if schedule is None else schedule.borders[:_MOST_LINES]:
         if 0 < border < design.updates:
             text = f"{math.ceil(border):,}"
-            text = f"{words['mark.warmup']} {text}" if border == schedule.warmup_updates else text  # type: ignore[union-attr]
+            if schedule is not None and border == schedule.warmup_updates:
+                text = _("warm-up ends {update:,}", update=math.ceil(border))
             marks.append(Mark(position=border * design.scale, label="", text=text))
     return marks
 
 
-def _divisions(design: Design, words: Words) -> list[Mark]:
+def _divisions(design: Design) -> list[Mark]:
     """Where epochs end and checkpoints are written; evenly chosen ones where there are many."""
     marks = []
-    for kind, name, every in (("grid", "epoch", design.epoch), ("event", "checkpoint", design.every)):
+    for kind, role, name, every in (
+        ("grid", "", _("epoch"), design.epoch), ("event", "checkpoint", _("checkpoint"), design.every)
+    ):  # fmt: skip
         if every and every < design.updates:
             many = math.ceil(design.updates / every) - 1
             step = -(-many // _MOST_LINES)
-            role = name if kind == "event" else ""
             marks += [
-                Mark(position=number * every * design.scale, label=words[f"mark.{name}"], kind=kind, role=role)
+                Mark(position=number * every * design.scale, label=name, kind=kind, role=role)
                 for number in range(step, many + 1, step)
             ]
     return marks
@@ -305,7 +308,7 @@ def _divisions(design: Design, words: Words) -> list[Mark]:
 
 
 _CENTS, _SHARES = Decimal("0.01"), Decimal("0.0001")  # to which dragged epochs and shares are rounded
-KINDS = ("warmup", "hold", "decay")
+KINDS: dict[str, str] = {"warmup": _("warm-up"), "hold": _("hold"), "decay": _("decay")}
 # The page has fields for lengths and ends, and none for options.
 _BY_OPTIONS = ("exponential", "step", "rectification")  # whose shape is in their options: written in words
 MOVING = tuple(name for name in CURVE_NAMES if name not in ("constant", *_BY_OPTIONS))
@@ -590,7 +593,7 @@ def targets() -> dict[str, str]:
     from preheat.dialects import DIALECTS, dialect
 
     written = {name: dialect(name).title for name in DIALECTS if dialect(name).write is not None}
-    return {"words": "preheat: words", "yaml": "preheat: YAML", "python": "preheat: Python", **written}
+    return {"words": _("preheat: words"), "yaml": "preheat: YAML", "python": "preheat: Python", **written}
 
 
 def copy_as(design: Design, index: int, target: str) -> Copy:
@@ -613,13 +616,15 @@ def copy_as(design: Design, index: int, target: str) -> Copy:
     if target == "python":
         return Copy(_python(schedule, design))
     if design.updates > MOST_CHECKED:
-        rule = _("at most {MOST_CHECKED} to compare a copy with the design", MOST_CHECKED=MOST_CHECKED)
+        rule = _("at most {most} to compare a copy with the design", most=MOST_CHECKED)
         raise ConfigError(refusal("updates", rule, design.updates, _("Use preheat's own words.")))
     from preheat.dialects import write
 
     done = write(schedule, target, total=design.updates, base_lr=design.lr)
-    off = f"nearest: off by {done.error:.4g} at most, at update {done.error_at:,}"
-    notes = ("exact: the same rate at every update" if done.exact else off, *done.notes)
+    how = _("exact: the same rate at every update")
+    if not done.exact:
+        how = _("nearest: off by {error:.4g} at most, at update {update:,}", error=done.error, update=done.error_at)
+    notes = (how, *done.notes)
     return Copy(_arguments(done.config) if target == "transformers" else done.text, notes)
 
 
@@ -654,15 +659,15 @@ STARTS = {
     "warmuplinear": "transformers: warmup 10% > linear to 0",
     "warmupcosine": "transformers: warmup 10% > cosine to 0",
     "warmupcosinewithhardrestarts": "transformers: warmup 10% > cosine_restarts to 0",
-    "linear (native)": "warmup 10% > linear to 0",
-    "cosine (native)": "warmup 10% > cosine to 0",
-    "cosine to a tenth": "warmup 10% > cosine to 0.1",
-    "warm-up, stable, decay (1-sqrt)": "warmup 10% > hold > 1-sqrt 20% to 0",
-    "warm-up, stable, decay (linear)": "warmup 10% > hold > linear 20% to 0",
-    "falling as a square": "warmup 10% > polynomial(power=2) to 0",
-    "one cycle": "warmup cosine 30% from 0.04 > cosine to 0",
-    "cosine, three cycles": "warmup 10% > cosine_restarts(cycles=3) to 0",
-    "geometric to a hundredth": "warmup 10% > geometric to 0.01",
+    _("linear (native)"): "warmup 10% > linear to 0",
+    _("cosine (native)"): "warmup 10% > cosine to 0",
+    _("cosine to a tenth"): "warmup 10% > cosine to 0.1",
+    _("warm-up, stable, decay (1-sqrt)"): "warmup 10% > hold > 1-sqrt 20% to 0",
+    _("warm-up, stable, decay (linear)"): "warmup 10% > hold > linear 20% to 0",
+    _("falling as a square"): "warmup 10% > polynomial(power=2) to 0",
+    _("one cycle"): "warmup cosine 30% from 0.04 > cosine to 0",
+    _("cosine, three cycles"): "warmup 10% > cosine_restarts(cycles=3) to 0",
+    _("geometric to a hundredth"): "warmup 10% > geometric to 0.01",
 }
 
 

@@ -21,7 +21,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from preheat.messages import _, joined
+from preheat.messages import _, data, joined
+from preheat.messages.languages import tell
 from preheat.studio.design import Design, label
 from preheat.studio.frame import PAGES, visit
 from preheat.studio.pages.audit import audit_page
@@ -57,12 +58,12 @@ _HEADERS = {
 
 
 def error(kind: str, message: str) -> dict[str, Any]:
-    """The shape of every error that is not a page.
+    """The shape of every error that is not a page: English, with what it is made of.
 
-    >>> error("ScheduleError", "warmup must be ...")
-    {'error': {'kind': 'ScheduleError', 'message': 'warmup must be ...'}}
+    >>> error("RunError", _("{name} is in use", name="a"))
+    {'error': {'kind': 'RunError', 'message': 'a is in use', 'id': '{name} is in use', 'arguments': {'name': 'a'}}}
     """
-    return {"error": {"kind": kind, "message": message}}
+    return {"error": {"kind": kind, "message": message, **data(message)}}
 
 
 def refused(headers: dict[str, str], address: int) -> tuple[int, str] | None:
@@ -77,16 +78,18 @@ def refused(headers: dict[str, str], address: int) -> tuple[int, str] | None:
     """
     host = headers.get("host", "")
     if _hostname(f"//{host}") not in HOSTS:
-        return 403, f"host must be one of {', '.join(HOSTS)}; got {host[:80]!r}. Open the address that preheat printed."
+        rule = _("one of {known}", known=joined(", ", HOSTS))
+        return 403, refusal("host", rule, host[:80], _("Open the address that preheat printed."))
     origin = headers.get("origin")
     if origin is not None and (urlsplit(origin).netloc != host or _hostname(origin) not in HOSTS):
-        return 403, f"origin must be this page's own; got {origin[:80]!r}. Other pages may not ask this server."
+        return 403, refusal("origin", _("this page's own"), origin[:80], _("Other pages may not ask this server."))
     # Following a link is a navigation and harmless; fetches of other sites are not.
-    foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
-    if foreign and headers.get("sec-fetch-mode") != "navigate":
-        return 403, "sec-fetch-site must be same-origin; got a request of another site. Open the page itself."
+    site = headers.get("sec-fetch-site")
+    if site in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
+        return 403, refusal("sec-fetch-site", _("same-origin"), site, _("Open the page itself."))
     if address > MOST_ADDRESS:
-        return 414, f"address must be at most {MOST_ADDRESS} bytes; got {address}. Draw fewer schedules."
+        rule = _("at most {most} bytes", most=MOST_ADDRESS)
+        return 414, refusal("address", rule, address, _("Draw fewer schedules."))
     return None
 
 
@@ -157,7 +160,7 @@ def curve_file(kind: str, query: str) -> Response:
 
     if kind not in _KINDS:
         raise ConfigError(
-            refusal("kind", _("one of {KINDS}", KINDS=joined(", ", _KINDS)), kind, _("Download one of these."))
+            refusal("kind", _("one of {known}", known=joined(", ", _KINDS)), kind, _("Download one of these."))
         )
     design = Design.from_query(parse_qsl(query, keep_blank_values=True))
     schedules = {label(design, index): design.schedule(index) for index in range(len(design.curves))}
@@ -165,7 +168,7 @@ def curve_file(kind: str, query: str) -> Response:
         if design.updates > _MOST_ROWS:
             advice = _("Write it in Python, by preheat.view.to_csv.")
             raise ConfigError(
-                refusal("updates", _("at most {MOST_ROWS} in a table", MOST_ROWS=_MOST_ROWS), design.updates, advice)
+                refusal("updates", _("at most {most} in a table", most=_MOST_ROWS), design.updates, advice)
             )
         content = to_csv(schedules, updates=design.updates, lr=design.lr).encode()
     else:
@@ -190,7 +193,7 @@ def report_file(folder: Path, kind: str, name: str) -> Response:
     writers: dict[str, Callable[[Path], Path]] = {"run": run_report, "study": study_report}
     if kind not in writers:
         raise ConfigError(
-            refusal("kind", _("one of {writers}", writers=joined(", ", writers)), kind, _("Open it from its page."))
+            refusal("kind", _("one of {known}", known=joined(", ", writers)), kind, _("Open it from its page."))
         )
     place = inside(folder, name)
     if not place.is_dir():
@@ -233,7 +236,8 @@ def serve(folder: Path, *, port: int = 8321, show: bool = True) -> None:
         )
     chosen = _free(port)
     register(Studio(folder.resolve()))
-    print(f"preheat studio: http://{HOST}:{chosen}/ (Ctrl+C ends it)", flush=True)
+    address = f"http://{HOST}:{chosen}/"
+    print(tell(_("preheat studio: {address} (Ctrl+C ends it)", address=address)), flush=True)
     ui.run(
         host=HOST, port=chosen, title="preheat studio", show=show, reload=False, dark=None,
         show_welcome_message=False, reconnect_timeout=10.0, favicon=_ICON,
@@ -249,7 +253,7 @@ def _free(port: int) -> int:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            advice = _("Take another with --port, or --port 0 ({strerror}).", strerror=error.strerror)
+            advice = _("Take another with --port, or --port 0 ({problem}).", problem=error.strerror)
             raise ConfigError(refusal("port", _("free"), port, advice)) from None
         return int(probe.getsockname()[1])
 
@@ -297,7 +301,7 @@ def register(studio: Studio) -> None:
 
     @app.exception_handler(PreheatError)
     async def refused(_unused: Request, problem: PreheatError) -> Response:
-        return JSONResponse(error(type(problem).__name__, str(problem)), 400)
+        return JSONResponse(error(type(problem).__name__, problem.args[0]), 400)
 
     @app.exception_handler(HTTPException)
     async def failed(_unused: Request, problem: HTTPException) -> Response:
@@ -305,5 +309,6 @@ def register(studio: Studio) -> None:
 
     @app.exception_handler(404)
     async def missing(request: Request, _unused: Exception) -> Response:
-        message = f"address must be one of {', '.join(PAGES.values())}; got {request.url.path[:200]!r}. Go to /."
+        rule = _("one of {known}", known=joined(", ", PAGES.values()))
+        message = refusal("address", rule, request.url.path[:200], _("Go to /."))
         return JSONResponse(error("RequestError", message), 404)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from nicegui import run, ui
@@ -22,14 +22,13 @@ from preheat.auditing.audits import audit
 from preheat.auditing.logs import Log, read_log
 from preheat.auditing.report import audit_figure, audit_html, logged_figure, recognized_figure, recognized_page
 from preheat.errors import ConfigError, PreheatError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule import Schedule
 from preheat.schedule.named import get_schedule, usual_warmup
 from preheat.studio.charts import chart, told
-from preheat.studio.chinese import AUDITS
-from preheat.studio.design import MOST_UPDATES, in_words, parse_foreign
+from preheat.studio.design import MOST_UPDATES, TITLE, in_words, parse_foreign
+from preheat.studio.fields import as_page_says, read_count, read_number
 from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
-from preheat.studio.words import Words
 from preheat.view import Figure
 
 if TYPE_CHECKING:
@@ -70,10 +69,14 @@ class Part:
     evidence: tuple[str, ...]
     figure: Figure | None = field(repr=False, default=None)
 
-    def title(self, words: Words) -> str:
+    @property
+    def title(self) -> str:
         """The verdict in two words, and the group."""
-        key = "audit.looks" if self.equal is None else "audit.equal" if self.equal else "audit.other"
-        return f"{words[key]} ({self.group})"
+        if self.equal is None:
+            return _("Looks like ({group})", group=self.group)
+        if self.equal:
+            return _("As planned ({group})", group=self.group)
+        return _("Not as planned ({group})", group=self.group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Verdict:
     """What is said of a log.
 
     Attributes:
-        log: its name, kind, and how many rates it has.
+        log: its name and kind, and how many rates it has.
         parts: one for each series.
         notes: of the reader.
         report: makes the report of the audit, the text of a page.
@@ -111,8 +114,8 @@ def verdict_on(name: str, content: bytes, asked: Asked) -> Verdict:
         path.write_bytes(content)
         try:
             return _verdict(path, asked)
-        except ValueError as error:  # the reader names the file by the place it has here
-            raise type(error)(str(error).replace(str(path), _plain(name))) from None
+        except PreheatError as error:  # the reader names the file by the place it has here
+            raise type(error)(as_page_says(error, {}, {str(path): _plain(name)})) from None
 
 
 def _plain(name: str) -> str:
@@ -124,7 +127,7 @@ def _plain(name: str) -> str:
 def _verdict(path: Path, asked: Asked) -> Verdict:
     log = read_log(path, asked.column.strip() or None)
     rates = sum(len(series) for series in log.series)
-    head = f"{path.name} ({log.kind}), {rates:,} learning rates"
+    head = _("{log} ({kind}), {rates:,} learning rates", log=path.name, kind=log.kind, rates=rates)
     # The report is not to name a folder that is gone by then.
     log = replace(log, path=Path(path.name))
     parts, report = _held(log, asked) if asked.against.strip() else _recognized(log)
@@ -132,8 +135,9 @@ def _verdict(path: Path, asked: Asked) -> Verdict:
 
 
 def _held(log: Log, asked: Asked) -> tuple[list[Part], Callable[[], str]]:
-    updates = _number("updates", asked.updates, int)
-    lr = _number("lr", asked.lr, float)
+    updates, lr = read_count("updates", asked.updates), read_number("lr", asked.lr)
+    if updates is not None and not 1 <= updates <= MOST_UPDATES:
+        raise ConfigError(refusal("updates", _("1 to {most}", most=MOST_UPDATES), updates, _("Correct it.")))
     audited = audit(log, _plan(asked, updates or log.total, lr), lr=lr, total=updates)
     parts = [
         Part(one.group, one.equal, one.sentence, one.cause, one.evidence, audit_figure(audited.schedule, one))
@@ -161,26 +165,15 @@ def _recognized(log: Log) -> tuple[list[Part], Callable[[], str]]:
         one = known[series.name]
         if one is None:
             figure = logged_figure(replace(log, series=(series,))) if len(series) > 1 else None
-            parts.append(Part(series.name, None, "too few rates above zero to say", "", (), figure))
+            parts.append(Part(series.name, None, _("too few rates above zero to say"), "", (), figure))
             continue
-        agrees = "every logged rate agrees" if one.exact else "nearest known shape"
-        evidence = (f"peak {one.base_lr:g}, {agrees}", *one.notes)
+        found = _("peak {peak:g}, nearest known shape", peak=one.base_lr)
+        if one.exact:
+            found = _("peak {peak:g}, every logged rate agrees", peak=one.base_lr)
+        evidence = (found, *one.notes)
         figure = recognized_figure(series, one, log.first or 0)
         parts.append(Part(series.name, None, str(one.schedule), "", evidence, figure))
     return parts, lambda: recognized_page(log, known)
-
-
-def _number(name: str, text: str, kind: Any) -> Any:
-    word = text.strip().replace(",", "")
-    if not word:
-        return None
-    try:
-        value = kind(word)
-    except ValueError:
-        raise ConfigError(refusal(name, _("a number"), word[:80], _("Correct it."))) from None
-    if name == "updates" and not 1 <= value <= MOST_UPDATES:
-        raise ConfigError(refusal(name, _("1 to {MOST_UPDATES}", MOST_UPDATES=MOST_UPDATES), value, _("Correct it.")))
-    return value
 
 
 # --- The page --------------------------------------------------------------------------------------------------------
@@ -188,7 +181,19 @@ def _number(name: str, text: str, kind: Any) -> Any:
 
 # A million updates at 200 bytes a line; longer logs are for the command line.
 MOST_BYTES = 200_000_000  # of a log
+_DROP = _("Drop a log here: trainer_state.json, CSV, JSON Lines, TensorBoard events")
 _HEADER = '<label class="ph-pick">{label} <q-uploader-add-trigger></q-uploader-add-trigger></label>'
+
+
+# What fields are called, by what they are for.
+LABELS: dict[str, str] = {
+    "updates": _("Updates"),
+    "warmup": _("Warm-up"),
+    "lr": _("Peak learning rate"),
+    "column": _("Column of the learning rate"),
+}
+# What refusals of the log's reader call the last one.
+_NAMES = {**LABELS, "log": _("log"), "column= (--column)": _("the field {label}", label=LABELS["column"])}
 
 
 class AuditPage:
@@ -200,29 +205,39 @@ class AuditPage:
 
     def build(self) -> None:
         """Make the page."""
-        words, known = self._visit.words, dict(self._visit.pairs)
-        self._against = ui.input(words["audit.against"], value=known.get("against", "")).classes("w-full")
+        tell, known = self._visit.tell, dict(self._visit.pairs)
+        against = _("The plan, in words or by name; empty: say what it looks like")
+        self._against = ui.input(tell(against), value=known.get("against", ""), on_change=self._point)
+        self._against.classes("w-full")
         with ui.element("div").classes("ph-fields"):
             self._fields = {
-                name: ui.input(words[key], value=known.get(name, "")).props("dense").mark(name)
-                for name, key in (
-                    ("updates", "updates"), ("warmup", "warmup"), ("lr", "peak"), ("column", "audit.column")
-                )
-            }  # fmt: skip
-        self._against.props("dense").mark("against")
+                name: ui.input(tell(label), value=known.get(name, ""), on_change=self._point)
+                .props("dense debounce=250")
+                .mark(name)
+                for name, label in LABELS.items()
+            }
+        self._fields["column"].props["hint"] = tell(_("if its name does not say so"))
+        self._against.props("dense debounce=250").mark("against")
         upload = ui.upload(
             auto_upload=True, max_files=1, max_file_size=MOST_BYTES,
             on_upload=self._take, on_rejected=self._reject,
         ).classes("w-full").mark("log")  # fmt: skip
         upload.props("flat bordered")
         # Quasar's own header is a button without a name, its field one that no key reaches.
-        upload.add_slot("header", _HEADER.format(label=words["audit.drop"]))
+        upload.add_slot("header", _HEADER.format(label=tell(_DROP)))
         upload.add_slot("list", "<div></div>")
         ui.run_javascript("document.querySelector('.q-uploader__input').tabIndex = 0")
         self._upload = upload
-        self._again = ui.button(words["audit.again"], on_click=self._audit).props("outline").mark("again")
+        self._again = ui.button(tell(_("Start the audit")), on_click=self._audit).props("outline").mark("again")
         self._again.disable()
         self._place = ui.element("div").mark("verdict").props('aria-live="polite"')
+
+    def _asked(self) -> Asked:
+        fields = {name: field.value or "" for name, field in self._fields.items()}
+        return Asked(self._against.value or "", **fields)
+
+    def _point(self) -> None:
+        self._visit.move(urlencode({name: value for name, value in asdict(self._asked()).items() if value}))
 
     async def _take(self, event: UploadEventArguments) -> None:
         self._log = (event.file.name, await event.file.read())
@@ -232,20 +247,20 @@ class AuditPage:
         await self._audit()
 
     def _reject(self) -> None:
-        self._refuse(f"log must be at most {MOST_BYTES:,} bytes; got a larger one. Use preheat audit on it.")
+        larger = _("log must be at most {most:,} bytes; got a larger one. Use preheat audit on it.", most=MOST_BYTES)
+        self._refuse(self._visit.tell(larger))
 
     async def _audit(self) -> None:
         if self._log is None:
             return
-        asked = Asked(self._against.value or "", **{name: field.value or "" for name, field in self._fields.items()})
         self._place.clear()
         with self._place, ui.element("div").classes("ph-line"):
             ui.spinner()
-            text("p", self._visit.words["audit.working"]).classes("ph-quiet")
+            text("p", self._visit.tell(_("Reading and comparing; some logs take ten seconds."))).classes("ph-quiet")
         try:
-            verdict = await run.io_bound(verdict_on, *self._log, asked)
+            verdict = await run.io_bound(verdict_on, *self._log, self._asked())
         except PreheatError as error:
-            self._refuse(str(error))
+            self._refuse(self._visit.tell(as_page_says(error, _NAMES)))
             return
         if verdict is not None:
             self._show(verdict)
@@ -256,34 +271,30 @@ class AuditPage:
             refusal_box(message)
 
     def _show(self, verdict: Verdict) -> None:
-        words = self._visit.words
+        visit = self._visit
         self._place.clear()
         with self._place:
-            with text("p", f"{words['audit.log']}{words['colon']}").classes("ph-quiet"):
-                say(text("span"), verdict.log, words, AUDITS)
+            say(text("p").classes("ph-quiet"), joined(": ", [_("log"), verdict.log]), visit)
             for part in verdict.parts:
-                with Section(part.title(words), "finding"):
-                    say(text("p").classes("ph-verdict"), part.sentence, words, AUDITS)
+                with Section(visit.tell(part.title), "finding"):
+                    say(text("p").classes("ph-verdict"), part.sentence, visit)
                     if part.cause:
-                        with text("p", f"{words['audit.cause']}{words['colon']}"):
-                            say(text("span"), part.cause, words, AUDITS)
+                        say(text("p"), joined(": ", [_("Likely cause"), part.cause]), visit)
                     if part.figure is not None:
-                        chart(told(part.figure, self._visit.language), words["chart"], "chart-audit")
+                        chart(told(part.figure, visit), visit.tell(TITLE), "chart-audit")
                     with ui.element("ul"):
                         for line in part.evidence:
-                            say(text("li"), line, words, AUDITS)
-            ui.button(words["audit.report"], on_click=partial(self._download, verdict)).props("flat dense").mark(
-                "report"
-            )
+                            say(text("li"), line, visit)
+            button = ui.button(visit.tell(_("Download the report")), on_click=partial(self._download, verdict))
+            button.props("flat dense").mark("report")
             for note in verdict.notes:
-                with text("p", f"{words['note']}{words['colon']}").classes("ph-quiet"):
-                    say(text("span"), note, words, AUDITS)
+                say(text("p").classes("ph-quiet"), joined(": ", [_("note"), note]), visit)
 
     async def _download(self, verdict: Verdict) -> None:
         try:
             page = await run.io_bound(verdict.report)
         except PreheatError as error:  # what draws it may not be installed
-            ui.notify(str(error))
+            ui.notify(self._visit.tell(error))
             return
         if page is not None:
             ui.download.content(page, "audit.html", "text/html")
@@ -291,6 +302,6 @@ class AuditPage:
 
 def audit_page(visit: Visit) -> None:
     """The page at ``/audit``."""
-    with framed(visit, urlencode(visit.pairs)):
-        text("h1", visit.words["audit.title"])
+    with framed(visit):
+        text("h1", visit.tell(_("What a run's learning rate really did")))
         AuditPage(visit).build()

@@ -89,10 +89,9 @@ class Chooser:
         self.chosen = visit.value(kind) or (names[0] if names else "")
 
     def say_none(self, none: str, begin: str) -> None:
-        """That there is nothing to choose, in the words ``none``, and the command to ``begin`` with."""
-        words = self._visit.words
-        text("p", f"{none}{words['colon']}{self.folder}")
-        text("p", words["runs.start"]).classes("ph-quiet")
+        """That there is ``none`` to choose, and the command to ``begin`` with."""
+        text("p", self._visit.tell(none))
+        text("p", self._visit.tell(_("Start one with"))).classes("ph-quiet")
         text("pre", begin)
 
     def build_list(self, label: str, on_change: Callable[[], None]) -> None:
@@ -102,7 +101,7 @@ class Chooser:
             self.chosen = str(event.value)
             self._point()
             on_change()
-            ui.navigate.history.replace(self._visit.link(self._visit.page, urlencode({self._kind: self.chosen})))
+            self._visit.move(urlencode({self._kind: self.chosen}))
 
         names = list(dict.fromkeys(filter(None, (self.chosen, *self.names))))
         ui.select(
@@ -111,9 +110,11 @@ class Chooser:
 
     def build_link(self) -> None:
         """The way to the report of what is chosen."""
-        self._report = ui.link(self._visit.words["report"], "", new_tab=True).mark("report")
+        self._report = ui.link(self._visit.tell(_("Open the report")), "", new_tab=True).mark("report")
         self._point()
 
     def _point(self) -> None:
-        self._report.props["href"] = f"/report/{self._kind}?{urlencode({'name': self.chosen})}"
+        self._report.props["href"] = (
+            f"/report/{self._kind}?{urlencode({'name': self.chosen, 'lang': self._visit.language})}"
+        )
         self._report.update()

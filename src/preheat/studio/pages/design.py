@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
+from preheat.messages import _, in_context, joined
 from preheat.schedule import Schedule
 from preheat.studio import design as editing
-from preheat.studio.charts import chart, redraw
-from preheat.studio.chinese import CHECKS, SCHEDULES
+from preheat.studio.charts import chart, redraw, told
 from preheat.studio.design import (
     AXES,
     KINDS,
     MOST_CURVES,
     MOVING,
     STARTS,
+    TITLE,
     Copy,
     Design,
     History,
@@ -38,8 +39,8 @@ from preheat.studio.design import (
     rows_of,
     targets,
 )
-from preheat.studio.frame import Section, Visit, framed, refusal_box, say, table, text
-from preheat.studio.words import Words
+from preheat.studio.fields import as_page_says, read_count, read_number
+from preheat.studio.frame import NAMES, Section, Visit, framed, refusal_box, say, table, text
 
 if TYPE_CHECKING:
     from nicegui.events import KeyEventArguments
@@ -49,6 +50,20 @@ if TYPE_CHECKING:
 
 # A drag sends a move every 30 ms: what takes 100 ms to work out waits until it rests.
 _QUIET = 0.35  # seconds without a change before the slower parts follow
+# What fields are called, by what refusals call them.
+LABELS: dict[str, str] = {
+    "updates": _("Updates"),
+    "lr": _("Peak learning rate"),
+    "epoch": _("Updates in an epoch"),
+    "tokens": _("Tokens in an update"),
+    "every": _("Updates between checkpoints"),
+    "axis": _("Axis"),
+    "text": _("Schedule"),
+    "schedule": _("Schedule"),
+    "length": in_context("a phase", "Length"),
+    "start": in_context("a phase", "From"),
+    "end": in_context("a phase", "To"),
+}
 
 
 class DesignPage:
@@ -63,7 +78,6 @@ class DesignPage:
 
     def __init__(self, visit: Visit, design: Design) -> None:
         self.visit = visit
-        self.words = visit.words
         self.history = History(design)
         self.schedules: dict[int, Schedule] = {}
         self.refusals: dict[int, str] = {}
@@ -78,7 +92,7 @@ class DesignPage:
         """Make the page."""
         self._resolve()
         self._toolbar()
-        self.chart = chart(self._figure(), self.words["chart"], "chart", bold=self._bold)
+        self.chart = chart(self._figure(), self.visit.tell(TITLE), "chart", bold=self._bold)
         self.phases = PhaseEditor(self)
         with ui.element("div").classes("ph-columns"):
             with ui.element("div"):
@@ -124,9 +138,9 @@ class DesignPage:
         await asyncio.sleep(_QUIET)
         with self.chart.client:
             query = self.design.to_query()
-            ui.navigate.history.replace(self.visit.link("design", query))
+            self.visit.move(query)
             for kind, link in self._downloads.items():
-                link.props["href"] = f"/design/curve.{kind}?{query}"
+                link.props["href"] = self._download(kind)
                 link.update()
             await self.copying.show()
             await self.numbers.show()
@@ -139,10 +153,10 @@ class DesignPage:
                 self.schedules[index](0)  # what a function of the user's refuses, it refuses here
             except PreheatError as error:
                 self.schedules.pop(index, None)
-                self.refusals[index] = str(error)
+                self.refusals[index] = self.visit.tell(as_page_says(error, LABELS))
 
     def _figure(self) -> Figure:
-        return figure_of(self.design, self.schedules, self.words)
+        return told(figure_of(self.design, self.schedules), self.visit)
 
     @property
     def _bold(self) -> int | None:
@@ -153,23 +167,28 @@ class DesignPage:
     # --- the toolbar -------------------------------------------------------------------------------------------------
 
     def _toolbar(self) -> None:
-        words, query = self.words, self.design.to_query()
+        tell = self.visit.tell
         with ui.element("div").classes("ph-line"):
-            self._undo = ui.button(words["undo"], on_click=self.undo).props("flat dense").mark("undo")
-            self._redo = ui.button(words["redo"], on_click=self.redo).props("flat dense").mark("redo")
+            self._undo = ui.button(tell(_("Undo")), on_click=self.undo).props("flat dense").mark("undo")
+            self._redo = ui.button(tell(_("Redo")), on_click=self.redo).props("flat dense").mark("redo")
             self._undo.disable()
             self._redo.disable()
-            self._log = ui.switch(words["log"], value=self.design.log, on_change=self._set_log).mark("log")
+            self._log = ui.switch(tell(_("Logarithmic rate")), value=self.design.log, on_change=self._set_log).mark(
+                "log"
+            )
             self._axis = ui.select(
-                {axis: words[f"axis.{axis}"] for axis in AXES},
-                value=self.design.axis, label=words["axis"], on_change=self._set_axis,
+                {axis: tell(name) for axis, name in AXES.items()},
+                value=self.design.axis, label=tell(LABELS["axis"]), on_change=self._set_axis,
             ).props("dense options-dense").mark("axis")  # fmt: skip
-            ui.button(words["link"], on_click=self._copy_link).props("flat dense").classes("ph-copy-link")
-            ui.label(words["download"])
+            ui.button(tell(_("Copy link")), on_click=self._copy_link).props("flat dense").classes("ph-copy-link")
+            ui.label(tell(_("Download")))
             self._downloads = {
-                kind: ui.link(kind.upper(), f"/design/curve.{kind}?{query}").props(f'download="curve.{kind}"')
+                kind: ui.link(kind.upper(), self._download(kind)).props(f'download="curve.{kind}"')
                 for kind in ("png", "svg", "csv")
             }
+
+    def _download(self, kind: str) -> str:
+        return f"/design/curve.{kind}?{self.design.to_query()}&lang={self.visit.language}"
 
     def _set_log(self) -> None:
         self.change(replace(self.design, log=self._log.value))
@@ -178,12 +197,13 @@ class DesignPage:
         try:
             self.change(replace(self.design, axis=self._axis.value))
         except PreheatError as error:  # an axis of epochs, and nobody has said how long one is
-            ui.notify(str(error))
+            ui.notify(self.visit.tell(as_page_says(error, LABELS)))
             self._axis.value = self.design.axis
 
     def _copy_link(self) -> None:
-        ui.clipboard.write(f"{self.visit.base}{self.visit.link('design', self.design.to_query())}")
-        ui.notify(self.words["copied"])
+        self.visit.move(self.design.to_query())
+        ui.clipboard.write(self.visit.shared())
+        ui.notify(self.visit.tell(_("Copied")))
 
     def _key(self, event: KeyEventArguments) -> None:
         if event.action.keydown and (event.modifiers.ctrl or event.modifiers.meta) and event.key.name.lower() == "z":
@@ -199,9 +219,10 @@ def design_page(visit: Visit) -> None:
     try:
         design = Design.from_query(visit.pairs)
     except PreheatError as error:
-        design, refusal = Design(), str(error)
-    with framed(visit, design.to_query()):
-        text("h1", visit.words["design"])
+        design, refusal = Design(), visit.tell(error)
+    visit.queries[visit.page] = design.to_query()
+    with framed(visit):
+        text("h1", visit.tell(NAMES["design"]))
         if refusal:
             refusal_box(refusal)
         DesignPage(visit, design).build()
@@ -217,14 +238,14 @@ class CurveList:
         self._page = page
         self._inputs: list[ui.input] = []
         self._numbers: list[ui.element] = []
-        with Section(page.words["schedules"], "schedules"):
+        with Section(page.visit.tell(_("Schedules")), "schedules"):
             self._list = ui.element("div")
             with ui.element("div").classes("ph-line"):
-                self._add = ui.button(page.words["add.schedule"], on_click=self._append).props("flat dense")
+                self._add = ui.button(page.visit.tell(_("Add a schedule")), on_click=self._append).props("flat dense")
                 self._add.mark("add-schedule")
-                starts = {name: SCHEDULES.told(name, page.words.language) for name in STARTS}
+                starts = {str(name): page.visit.tell(name) for name in STARTS}
                 self._start = ui.select(
-                    starts, label=page.words["start"], with_input=True, on_change=self._begin
+                    starts, label=page.visit.tell(_("Start from")), with_input=True, on_change=self._begin
                 ).props("dense options-dense clearable").classes("min-w-[16rem]").mark("start")  # fmt: skip
         self._build()
 
@@ -246,28 +267,27 @@ class CurveList:
         number.update()
 
     def _build(self) -> None:
-        words = self._page.words
+        tell = self._page.visit.tell
         self._list.clear()
         self._inputs, self._numbers = [], []
         with self._list:
             for index, written in enumerate(self._page.design.curves):
                 with ui.element("div").classes(f"ph-curve ph-c{index + 1}").style(f"--of: var(--c{index + 1})"):
-                    number = text("button", index + 1).classes("ph-number").props(
-                        f'type="button" aria-label="{words["edit"]}: {index + 1}"'
-                    ).on("click", partial(self._select, index)).mark(f"edit-{index}")  # fmt: skip
+                    number = text("button", index + 1).classes("ph-number").props('type="button"')
+                    number.props["aria-label"] = tell(_("Edit schedule {number}", number=index + 1))
+                    number.on("click", partial(self._select, index)).mark(f"edit-{index}")
                     field = ui.input(
-                        words["schedule"], value=written, on_change=partial(self._write, index)
+                        tell(_("Schedule in words, or a name")), value=written, on_change=partial(self._write, index)
                     ).props("dense debounce=250 spellcheck=false autocomplete=off").classes("w-full")  # fmt: skip
                     field.without_auto_validation().mark(f"words-{index}")
                     with ui.element("div").classes("ph-line"):
-                        for key, icon, act in (
-                            ("copy.schedule", "content_copy", self._duplicate),
-                            ("remove", "delete", self._remove),
-                        ):
-                            button = ui.button(icon=icon, on_click=partial(act, index)).props("flat dense round")
-                            button.props(f'aria-label="{words[key]} {index + 1}"').tooltip(words[key])
-                            button.mark(f"{key}-{index}")
-                            button.set_enabled(key != "remove" or len(self._page.design.curves) > 1)
+                        duplicate = ui.button(icon="content_copy", on_click=partial(self._duplicate, index))
+                        duplicate.props["aria-label"] = tell(_("Duplicate schedule {number}", number=index + 1))
+                        duplicate.props("flat dense round").tooltip(tell(_("Duplicate"))).mark(f"duplicate-{index}")
+                        remove = ui.button(icon="delete", on_click=partial(self._remove, index))
+                        remove.props["aria-label"] = tell(_("Remove schedule {number}", number=index + 1))
+                        remove.props("flat dense round").tooltip(tell(_("Remove"))).mark(f"remove-schedule-{index}")
+                        remove.set_enabled(len(self._page.design.curves) > 1)
                 self._inputs.append(field)
                 self._numbers.append(number)
                 self._mark(index, field, number)
@@ -313,6 +333,9 @@ class CurveList:
 # --- The phases of the edited schedule: a strip whose borders can be dragged, and a row for each ----------------------
 
 
+_ADD: dict[str, str] = {"warmup": _("Add warm-up"), "hold": _("Add hold"), "decay": _("Add decay")}
+
+
 class PhaseEditor:
     """Rows that are made anew when phases come, go or move, and kept in step while one is dragged."""
 
@@ -321,17 +344,18 @@ class PhaseEditor:
         self._shape: Any = None
         self._fields: list[dict[str, Any]] = []
         self._dragged: int | None = None
-        self.strip = Strip(self.resize, page.words)
-        with Section(page.words["phases"], "phases") as part:
+        self.strip = Strip(self.resize, page.visit)
+        tell = page.visit.tell
+        with Section(tell(_("Phases")), "phases") as part:
             self._title = part.heading
-            self._none = ui.label(page.words["phases.none"]).classes("ph-quiet").mark("phases-none")
+            none = _("This schedule is made of schedules, or cannot be read: edit it as text.")
+            self._none = ui.label(tell(none)).classes("ph-quiet").mark("phases-none")
             self._rows = ui.element("div")
             with ui.element("div").classes("ph-line") as self._add:
-                for kind in KINDS:
-                    ui.button(page.words[f"add.{kind}"], on_click=partial(self._append, kind)).props("flat dense").mark(
-                        f"add-{kind}"
-                    )
-                ui.label(page.words["phases.help"]).classes("ph-quiet")
+                for kind, words in _ADD.items():
+                    button = ui.button(tell(words), on_click=partial(self._append, kind))
+                    button.props("flat dense").mark(f"add-{kind}")
+                ui.label(tell(_("Drag a border, or focus it and use the arrow keys."))).classes("ph-quiet")
         self.show()
 
     @property
@@ -341,7 +365,7 @@ class PhaseEditor:
     def show(self) -> None:
         """Keep in step with the design."""
         design = self._page.design
-        self._title.text = f"{self._page.words['phases']} {design.on + 1}"
+        self._title.text = self._page.visit.tell(_("Phases of schedule {number}", number=design.on + 1))
         rows = self._known_rows()
         self._none.set_visibility(rows is None)
         self._add.set_visibility(rows is not None)
@@ -378,18 +402,23 @@ class PhaseEditor:
 
     def _row(self, at: int, row: Row, many: int) -> dict[str, Any]:
         """One row, and its fields by name."""
-        words = self._page.words
+        tell = self._page.visit.tell
         with ui.element("div").classes("ph-phase").mark(f"phase-{at}") as line:
             line.on("dragover.prevent", js_handler="() => {}").on("drop.prevent", partial(self._drop, at))
             # Only this may be taken hold of: a slider, or text in a field, is dragged for itself.
-            grip = ui.label(f"⠿ {words[f'kind.{row.kind}']}").classes("ph-grip").props('draggable="true"')
+            grip = ui.label(f"⠿ {tell(KINDS[row.kind])}").classes("ph-grip").props('draggable="true"')
             grip.on("dragstart", partial(self._pick, at))
             self._curve(at, row)
             fields = self._inputs(at, row)
             with ui.element("div").classes("ph-line"):
-                self._button("earlier", "arrow_upward", at, at > 0, partial(self._move, at, at - 1))
-                self._button("later", "arrow_downward", at, at < many - 1, partial(self._move, at, at + 1))
-                self._button("remove", "delete", at, many > 1, partial(self._remove, at))
+                earlier, later = (
+                    _("Move phase {number} earlier", number=at + 1),
+                    _("Move phase {number} later", number=at + 1),
+                )
+                self._button("earlier", "arrow_upward", at, earlier, at > 0, partial(self._move, at, at - 1))
+                self._button("later", "arrow_downward", at, later, at < many - 1, partial(self._move, at, at + 1))
+                remove = _("Remove phase {number}", number=at + 1)
+                self._button("remove", "delete", at, remove, many > 1, partial(self._remove, at))
             with ui.element("div").classes("ph-slide"):
                 fields["slide"] = self._slider(at, row)
         return fields
@@ -400,34 +429,36 @@ class PhaseEditor:
             return
         curves = list(dict.fromkeys([row.curve, *MOVING]))
         ui.select(
-            curves, value=row.curve, label=self._page.words["curve"], with_input=True,
+            curves, value=row.curve, label=self._page.visit.tell(_("Curve")), with_input=True,
             on_change=partial(self._choose, at),
         ).props("dense options-dense").mark(f"curve-{at}")  # fmt: skip
 
     def _inputs(self, at: int, row: Row) -> dict[str, Any]:
         fields: dict[str, Any] = {}
-        for name, key in (("length", "length"), ("start", "from"), ("end", "to")):
+        for name in ("length", "start", "end"):
             if name == "end" and row.kind == "hold":
                 ui.label("")
                 continue
             field = ui.input(
-                self._page.words[key], value=getattr(row, name), on_change=partial(self._write, at, name)
+                self._page.visit.tell(LABELS[name]), value=getattr(row, name), on_change=partial(self._write, at, name)
             ).props("dense debounce=250 autocomplete=off").mark(f"{name}-{at}")  # fmt: skip
             fields[name] = field.without_auto_validation()
         return fields
 
     def _slider(self, at: int, row: Row) -> ui.slider:
-        words, updates = self._page.words, self._page.design.updates
+        updates = self._page.design.updates
         taken = updates if row.updates is None else row.updates
         slider = ui.slider(min=1, max=updates, step=max(1, updates // 1000), value=taken)
         slider.on_value_change(partial(self._slide, at, slider))
-        label = f"{words['length']}: {words[f'kind.{row.kind}']} {at + 1}"
-        return slider.props(f'aria-label="{label}"').mark(f"slide-{at}")
+        words = _("Length of phase {number}, {kind}", number=at + 1, kind=KINDS[row.kind])
+        slider.props["aria-label"] = self._page.visit.tell(words)
+        return slider.mark(f"slide-{at}")
 
-    def _button(self, key: str, icon: str, at: int, enabled: bool, act: Callable[[], None]) -> None:
-        words = self._page.words
-        button = ui.button(icon=icon, on_click=act).props(f'flat dense round aria-label="{words[key]} {at + 1}"')
-        button.tooltip(words[key]).mark(f"{key}-{at}")
+    def _button(self, name: str, icon: str, at: int, words: str, enabled: bool, act: Callable[[], None]) -> None:
+        told = self._page.visit.tell(words)
+        button = ui.button(icon=icon, on_click=act).props("flat dense round")
+        button.props["aria-label"] = told
+        button.tooltip(told).mark(f"{name}-{at}")
         button.set_enabled(enabled)
 
     # --- changes ---------------------------------------------------------------------------------------------------
@@ -442,7 +473,7 @@ class PhaseEditor:
         try:
             words = change()
         except PreheatError as error:
-            return str(error)
+            return self._page.visit.tell(as_page_says(error, LABELS))
         if words != self._words:
             self._put(words, kind)
         return None
@@ -515,9 +546,9 @@ _KEYS = {"ArrowLeft": -1, "ArrowRight": 1, "ArrowDown": -1, "ArrowUp": 1}
 class Strip:
     """Segments as wide as their phases, kept in place while one is dragged."""
 
-    def __init__(self, resize: Callable[[int, int], None], words: Words) -> None:
+    def __init__(self, resize: Callable[[int, int], None], visit: Visit) -> None:
         self._resize = resize
-        self._words = words
+        self._visit = visit
         self._box = ui.element("div").classes("ph-strip").mark("strip")
         self._segments: list[tuple[ui.element, ui.element, ui.label]] = []
         self._rows: list[Row] = []
@@ -535,7 +566,8 @@ class Strip:
         for (segment, handle, label), row in zip(self._segments, rows, strict=True):
             taken = self._taken(row)
             segment.style(f"width: {100 * taken / updates:.4f}%")
-            label.text = f"{self._words[f'kind.{row.kind}']} {row.length if row.length != 'rest' else f'{taken:,.0f}'}"
+            length = row.length if row.length != "rest" else f"{taken:,.0f}"
+            label.text = f"{self._visit.tell(KINDS[row.kind])} {length}"
             end = row.first + taken
             handle.set_visibility(row is not rows[-1] or row.length.isdigit())  # the end of the run stays where it is
             handle.props(f'aria-valuenow={end:.0f} aria-valuemax={updates} aria-valuetext="{end:,.0f}"')
@@ -551,10 +583,9 @@ class Strip:
             for at in range(len(self._rows)):
                 with ui.element("div").classes("ph-segment") as segment:
                     label = ui.label("")
-                    handle = ui.element("div").classes("ph-handle").props(
-                        f'role="slider" tabindex="0" aria-valuemin=0 aria-label="{self._words["border"]} {at + 1}"'
-                    )  # fmt: skip
-                    handle.mark(f"border-{at}")
+                    handle = ui.element("div").classes("ph-handle").mark(f"border-{at}")
+                    handle.props('role="slider" tabindex="0" aria-valuemin=0')
+                    handle.props["aria-label"] = self._visit.tell(_("End of phase {number}", number=at + 1))
                     handle.on("pointerdown", js_handler=_DRAG)
                     handle.on("pointermove", partial(self._drag, at), throttle=0.03, js_handler=_DRAG)
                     for key in _KEYS:
@@ -573,14 +604,8 @@ class Strip:
 # --- What surrounds the schedules: the run's length, the peak, epochs, tokens and checkpoints -------------------------
 
 
-# Field of a design: its label, and whether it counts whole things.
-_FIELDS = {
-    "updates": ("updates", True),
-    "lr": ("peak", False),
-    "epoch": ("per.epoch", False),
-    "tokens": ("per.update", False),
-    "every": ("every", True),
-}
+# Fields of a design, and whether they count whole things.
+_FIELDS = {"updates": True, "lr": False, "epoch": False, "tokens": False, "every": True}
 _OPTIONAL = ("epoch", "tokens", "every")
 
 
@@ -590,49 +615,43 @@ class RunSettings:
     def __init__(self, page: DesignPage) -> None:
         self._page = page
         self._fields: dict[str, ui.input] = {}
-        with Section(page.words["run"], "run"), ui.element("div").classes("ph-fields"):
-            for name, (key, _) in _FIELDS.items():
-                field = ui.input(page.words[key], value=_text(page.design, name), on_change=partial(self._set, name))
-                field.props(f"dense debounce=250 inputmode={'numeric' if _FIELDS[name][1] else 'decimal'}").mark(name)
+        tell = page.visit.tell
+        with Section(tell(in_context("settings", "Run")), "run"), ui.element("div").classes("ph-fields"):
+            for name, whole in _FIELDS.items():
+                field = ui.input(tell(LABELS[name]), value=_text(page.design, name), on_change=partial(self._set, name))
+                field.props(f"dense debounce=250 inputmode={'numeric' if whole else 'decimal'}").mark(name)
                 field.without_auto_validation()
                 if name in _OPTIONAL:
-                    field.props(f'hint="{page.words["optional"]}"')
+                    field.props["hint"] = tell(_("may be left empty"))
                 self._fields[name] = field
 
     def show(self) -> None:
         """Keep in step with the design."""
         for name, field in self._fields.items():
-            if _value(name, field.value) != getattr(self._page.design, name):
+            # What is being written (1e-3 for 0.001) stays as it is, also while it is no number yet.
+            if field.error is None and _value(name, field.value) != getattr(self._page.design, name):
                 field.value = _text(self._page.design, name)
 
     def _set(self, name: str) -> None:
         field = self._fields[name]
-        value = _value(name, field.value)
-        if value == getattr(self._page.design, name):
-            field.error = None
-            return
         try:
-            if value is None and name not in _OPTIONAL:
-                value = field.value  # what is no number is refused by its name, with what was written
-            new: dict[str, Any] = {name: value}
+            value = _value(name, field.value)
+            if value == getattr(self._page.design, name):
+                field.error = None
+                return
+            # An empty one is refused by its name where it may not be empty.
+            new: dict[str, Any] = {name: "" if value is None and name not in _OPTIONAL else value}
             design = replace(self._page.design, **new)
         except PreheatError as error:
-            field.error = str(error)
+            field.error = self._page.visit.tell(as_page_says(error, LABELS))
             return
         field.error = None
         self._page.change(design, f"set-{name}")
 
 
-def _value(name: str, text: str) -> float | str | None:
-    """The number in a field, the text where it is none; None for an empty one."""
-    word = (text or "").strip().replace(",", "").replace("_", "")
-    if not word:
-        return None
-    try:
-        number = float(word)
-    except ValueError:
-        return word
-    return int(number) if _FIELDS[name][1] and number.is_integer() else number
+def _value(name: str, text: str) -> float | None:
+    """The number in a field; None for an empty one."""
+    return read_count(name, text) if _FIELDS[name] else read_number(name, text)
 
 
 def _text(design: Design, name: str) -> str:
@@ -648,35 +667,43 @@ class CopyPanel:
 
     def __init__(self, page: DesignPage) -> None:
         self._page = page
-        words = page.words
-        with Section(words["copy"], "codes"):
+        tell = page.visit.tell
+        with Section(tell(_("Copy as")), "codes"):
             with ui.element("div").classes("ph-line"):
                 self._target = ui.select(
-                    targets(), value="python", label=words["copy"], on_change=self.show
+                    {name: tell(title) for name, title in targets().items()},
+                    value="python", label=tell(_("Copy as")), on_change=self.show,
                 ).props("dense options-dense").classes("min-w-[16rem]").mark("target")  # fmt: skip
-                ui.button(words["copy.do"], icon="content_copy", on_click=self._copy).props("flat dense").mark("copy")
+                ui.button(tell(_("Copy")), icon="content_copy", on_click=self._copy).props("flat dense").mark("copy")
             self._text = text("pre").mark("copy-text").props('tabindex="0"')
-            self._notes = text("p").classes("ph-quiet").mark("copy-notes")
+            self._notes = text("p").classes("ph-quiet ph-lines").mark("copy-notes")
         ui.timer(0.0, self.show, once=True)
 
     async def show(self) -> None:
         """Keep in step with the design."""
         design, target = self._page.design, str(self._target.value)
+        if design.on not in self._page.schedules:  # why, its field says
+            self._text.text = ""
+            unread = _("Nothing to copy: schedule {number} cannot be read.", number=design.on + 1)
+            self._notes.text = self._page.visit.tell(unread)
+            return
         try:
             copy = await run.io_bound(copy_as, design, design.on, target)
         except PreheatError as error:
-            copy = Copy("", (str(error),))
+            copy = Copy("", (self._page.visit.tell(error),))
         if copy is not None and design == self._page.design and target == self._target.value:
             self._text.text = copy.text
-            language = self._page.words.language
-            self._notes.text = ". ".join(SCHEDULES.told(note, language) for note in copy.notes)
+            self._notes.text = self._page.visit.tell(joined("\n", copy.notes))
 
     def _copy(self) -> None:
         ui.clipboard.write(self._text.text)
-        ui.notify(self._page.words["copied"])
+        ui.notify(self._page.visit.tell(_("Copied")))
 
 
 # --- Beside the drawing: what the edited schedule does in numbers, what may be wrong with it, and how all score -------
+
+
+_SEVERITIES: dict[str, str] = {"error": _("error"), "warning": _("warning"), "note": _("note")}
 
 
 class NumbersPanel:
@@ -684,14 +711,18 @@ class NumbersPanel:
 
     def __init__(self, page: DesignPage) -> None:
         self._page = page
-        words = page.words
+        tell = page.visit.tell
         with ui.element("div"):
-            with Section(words["numbers"], "numbers"):
+            with Section(tell(_("What it does")), "numbers"):
                 self._describe = text("pre").mark("describe")
-            with Section(words["findings"], "findings"):
+            with Section(tell(_("Pre-flight check")), "findings"):
                 self._findings = ui.element("div").mark("findings")
-            with Section(words["score"], "score"):
-                ui.label(words["score.help"]).classes("ph-quiet")
+            with Section(tell(_("Score")), "score"):
+                helping = _(
+                    "Bound on the last iterate over that of a straight line with the same warm-up; each at its own best"
+                    " peak. Lower is better. It cannot choose a warm-up."
+                )
+                ui.label(tell(helping)).classes("ph-quiet")
                 self._scores = ui.element("div").classes("ph-wide").mark("scores")
 
     async def show(self) -> None:
@@ -701,33 +732,41 @@ class NumbersPanel:
         numbers = await run.io_bound(numbers_of, design, schedules)
         if numbers is None or design != page.design:
             return
-        refusal = page.refusals.get(design.on)
-        say(self._describe, refusal or numbers.describe, page.words, SCHEDULES)
-        self._show_findings(numbers)
+        # Why it cannot be read, its field says.
+        unread = _("Nothing to say: schedule {number} cannot be read.", number=design.on + 1)
+        say(self._describe, numbers.describe if design.on in schedules else unread, page.visit)
+        self._show_findings(design.on, numbers, checked=design.on in schedules)
         self._show_scores(numbers)
 
-    def _show_findings(self, numbers: Numbers) -> None:
-        words = self._page.words
+    def _show_findings(self, on: int, numbers: Numbers, *, checked: bool) -> None:
+        visit = self._page.visit
         self._findings.clear()
         with self._findings:
+            if not checked:
+                unread = _("Nothing was checked: schedule {number} cannot be read.", number=on + 1)
+                ui.label(visit.tell(unread)).classes("ph-quiet")
+                return
             if not numbers.findings:
-                ui.label(words["findings.none"]).classes("ph-quiet")
+                ui.label(visit.tell(_("Nothing found."))).classes("ph-quiet")
                 return
             with ui.element("ul"):
                 for finding in numbers.findings:
-                    with text("li", f"{words[finding.severity]}{words['colon']}"):
-                        say(text("span"), f"{finding.message}. {finding.advice}", words, CHECKS)
+                    words = _("{message}. {advice}", message=finding.message, advice=finding.advice)
+                    say(text("li"), joined(": ", [_SEVERITIES[finding.severity], words]), visit)
 
     def _show_scores(self, numbers: Numbers) -> None:
-        words = self._page.words
+        tell, design = self._page.visit.tell, self._page.design
         self._scores.clear()
         with self._scores:
             if numbers.too_long:
-                ui.label(words["score.long"]).classes("ph-quiet")
+                ui.label(tell(_("Not scored: the run is longer than 2,000,000 updates."))).classes("ph-quiet")
                 return
             rows = [
-                (str(index + 1), "–", score) if isinstance(score, PreheatError) else
-                (str(index + 1), f"{score.ratio:.4f}", f"{score.peak_ratio:.4f}")
+                (editing.label(design, index), "–", tell(score)) if isinstance(score, PreheatError) else
+                (editing.label(design, index), f"{score.ratio:.4f}", f"{score.peak_ratio:.4f}")
                 for index, score in numbers.scores.items()
             ]  # fmt: skip
-            table(("", words["score.bound"], words["score.peak"]), rows, (1, 2))
+            if not rows:
+                return
+            heads = (_("Schedule"), _("bound, over that of linear decay"), _("best peak, over that of linear decay"))
+            table([tell(head) for head in heads], rows, (1, 2))

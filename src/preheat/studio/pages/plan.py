@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -11,24 +11,29 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from preheat.errors import PlanError, PreheatError, refusal
-from preheat.messages import _
+from preheat.messages import _, in_context
 from preheat.plan import CONVENTIONS, TAILS, Plan
-from preheat.studio.chinese import PLANS
-from preheat.studio.frame import Section, Visit, framed, say, text
+from preheat.studio.fields import as_page_says, read_count, read_number
+from preheat.studio.frame import Section, Visit, framed, refusal_box, say, text
 
 # Field: its label, how it is read, and what it holds at first.
-_FIELDS: dict[str, tuple[str, Callable[[str], Any], str]] = {
-    "examples": ("examples", int, "3821"),
-    "batch_size": ("batch", int, "32"),
-    "epochs": ("epochs", float, "30"),
-    "accumulation": ("accumulation", int, "1"),
-    "world_size": ("processes", int, "1"),
-    "max_steps": ("max.steps", int, ""),
-    "tokens_per_sample": ("row.tokens", float, ""),
-    "warmup": ("warmup", str, "10%"),
+_FIELDS: dict[str, tuple[str, type, str]] = {
+    "examples": (_("Examples"), int, "3821"),
+    "batch_size": (_("Batch size of a process"), int, "32"),
+    "epochs": (_("Epochs"), float, "30"),
+    "accumulation": (_("Batches in an update"), int, "1"),
+    "world_size": (_("Processes"), int, "1"),
+    "max_steps": (_("Maximum updates"), int, ""),
+    "tokens_per_sample": (_("Tokens in a row"), float, ""),
+    "warmup": (_("Warm-up"), str, "10%"),
+}
+LABELS: dict[str, str] = {
+    **{name: label for name, (label, _kind, _first) in _FIELDS.items()},
+    "trainer": _("Trainer"),
+    "tail": _("Last incomplete accumulation of an epoch"),
+    "drop_last": _("Leave an incomplete batch out"),
 }
 _UNSAID = {"accumulation": "1", "world_size": "1", "trainer": "plain_loop"}  # what the command takes by itself
-_MOST_LETTERS = 40  # of a number
 
 
 def planned(given: Mapping[str, str]) -> tuple[Plan, str]:
@@ -38,13 +43,14 @@ def planned(given: Mapping[str, str]) -> tuple[Plan, str]:
         given: text by field; a field left empty is left out.
 
     Raises:
-        PlanError, ScheduleError: for what is no number, and what cannot be.
+        ConfigError, PlanError, ScheduleError: for what is no number, and what cannot be.
 
     >>> planned({"examples": "3821", "batch_size": "32", "epochs": "30"})[0].updates
     3600
     """
     values: dict[str, Any] = {}
     for name, (_label, kind, _first) in _FIELDS.items():
+<<<<<<< HEAD
         word = given.get(name, "").strip()
         if word and name != "warmup":
             try:
@@ -52,6 +58,12 @@ def planned(given: Mapping[str, str]) -> tuple[Plan, str]:
                 values[name] = kind(word.replace(",", "")[:_MOST_LETTERS])
             except ValueError:
                 raise PlanError(refusal(name, _("a number"), word[:_MOST_LETTERS], _("Correct it."))) from None
+=======
+        if name != "warmup":
+            read = read_count if kind is int else read_number
+            if (value := read(name, given.get(name))) is not None:
+                values[name] = value
+>>>>>>> work-studio
     values.setdefault("examples", None)
     if "batch_size" not in values:
         raise PlanError(refusal("batch_size", _("given"), None, _("Say how many rows a batch of one process has.")))
@@ -81,38 +93,45 @@ class PlanPage:
         known = dict(visit.pairs)
         # Only a bare address begins with an example: in a link a field left out is empty.
         fresh = not known
+<<<<<<< HEAD
         self._given = {name: known.get(name, field[2] if fresh else "") for name, field in _FIELDS.items()}
+=======
+        self._given = {
+            name: known.get(name, first if fresh else "") for name, (_label, _kind, first) in _FIELDS.items()
+        }
+>>>>>>> work-studio
         self._given |= {name: known.get(name, "") for name in ("trainer", "tail", "drop_last")}
         self._given["trainer"] = self._given["trainer"] or "plain_loop"
 
     def build(self) -> None:
         """Make the page."""
-        words = self._visit.words
+        tell = self._visit.tell
         with ui.element("div").classes("ph-columns"):
-            with Section(words["run"], "plan"), ui.element("div").classes("ph-fields"):
-                for name, (key, kind, _unused) in _FIELDS.items():
-                    field = ui.input(words[key], value=self._given[name], on_change=partial(self._set, name))
-                    mode = {int: "numeric", float: "decimal"}.get(kind, "text")  # type: ignore[call-overload]
+            with Section(tell(in_context("settings", "Run")), "plan"), ui.element("div").classes("ph-fields"):
+                for name, (label, kind, _first) in _FIELDS.items():
+                    field = ui.input(tell(label), value=self._given[name], on_change=partial(self._set, name))
+                    mode = {int: "numeric", float: "decimal"}.get(kind, "text")
                     field.props(f"dense debounce=200 inputmode={mode}").mark(name)
-                self._select("trainer", words["trainer"], _trainers(words.language))
-                self._select("tail", words["tail"], {"": words["default"], **{tail: tail for tail in TAILS}})
+                self._select("trainer", {name: tell(one.title) for name, one in CONVENTIONS.items()})
+                self._select("tail", {"": tell(_("as the trainer does")), **{tail: tail for tail in TAILS}})
                 ui.switch(
-                    words["drop"], value=self._given["drop_last"] == "1",
+                    tell(LABELS["drop_last"]), value=self._given["drop_last"] == "1",
                     on_change=lambda event: self._put("drop_last", "1" if event.value else ""),
                 ).mark("drop_last")  # fmt: skip
-            with Section(words["arithmetic"], "arithmetic"):
+            with Section(tell(_("Arithmetic")), "arithmetic"):
                 self._result = text("pre").mark("arithmetic")
-                self._refusal = text("p").classes("ph-refusal").props('role="alert"').mark("refusal")
-                self._use = ui.link(words["use"], "/").mark("use")
-                text("p", words["command"]).classes("ph-quiet")
+                self._refusal = refusal_box().mark("refusal")
+                self._use = ui.link(tell(_("Use in a design")), "/").mark("use")
+                text("p", tell(_("The same on the command line"))).classes("ph-quiet")
                 self._command = text("pre").mark("command")
         self._show()
 
-    def _select(self, name: str, label: str, options: dict[str, str]) -> None:
+    def _select(self, name: str, options: dict[str, str]) -> None:
         # An address may name a trainer that is none.
         value = self._given[name] if self._given[name] in options else next(iter(options))
         ui.select(
-            options, value=value, label=label, on_change=lambda event: self._put(name, str(event.value))
+            options, value=value, label=self._visit.tell(LABELS[name]),
+            on_change=lambda event: self._put(name, str(event.value))
         ).props("dense options-dense").mark(name)  # fmt: skip
 
     def _set(self, name: str, event: Any) -> None:
@@ -121,9 +140,7 @@ class PlanPage:
     def _put(self, name: str, value: str) -> None:
         self._given[name] = value
         self._show()
-        # The address says what the page shows, to be sent on; replaced, so that Back leaves the page.
-        query = urlencode({name: value for name, value in self._given.items() if value})
-        ui.navigate.history.replace(self._visit.link("plan", query))
+        self._visit.move(urlencode({name: value for name, value in self._given.items() if value}))
 
     def _show(self) -> None:
         refused = ""
@@ -131,19 +148,15 @@ class PlanPage:
         self._command.text = command_of(self._given)
         try:
             plan, warmup = planned(self._given)
-            say(self._result, plan.explain(warmup or None), self._visit.words, PLANS)
+            say(self._result, plan.explain(warmup or None), self._visit)
             self._use.props["href"] = self._visit.link("design", _design_query(plan, warmup))
         except PreheatError as error:
-            refused = str(error)
+            refused = self._visit.tell(as_page_says(error, LABELS))
         self._refusal.text = refused
         self._refusal.set_visibility(bool(refused))
         self._result.set_visibility(not refused)
         self._use.set_visibility(not refused)
         self._use.update()
-
-
-def _trainers(language: str) -> dict[str, str]:
-    return {name: PLANS.told(one.title, language) for name, one in CONVENTIONS.items()}
 
 
 def _design_query(plan: Plan, warmup: str) -> str:
@@ -160,6 +173,6 @@ def _design_query(plan: Plan, warmup: str) -> str:
 
 def plan_page(visit: Visit) -> None:
     """The page at ``/plan``."""
-    with framed(visit, urlencode(visit.pairs)):
-        text("h1", visit.words["plan.title"])
+    with framed(visit):
+        text("h1", visit.tell(_("How many updates a run takes")))
         PlanPage(visit).build()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
 
 from nicegui import run, ui
 
 from preheat.errors import PreheatError
 from preheat.lab.training.records import read_run
 from preheat.lab.training.report import EventRow, event_rows, figures_of
+from preheat.messages import _, in_context
 from preheat.studio.charts import chart, redraw, told
-from preheat.studio.chinese import RUNS
-from preheat.studio.frame import Section, Visit, framed, refusal_box, table, text
+from preheat.studio.frame import NAMES, Section, Visit, framed, refusal_box, table, text
 from preheat.studio.pages.choosing import Chooser, inside, runs_in
 from preheat.view import Figure
 
@@ -34,7 +33,7 @@ class Look:
         done: updates made.
         total: updates planned.
         finished: whether it has a result.
-        figures: those of its report, in the page's language.
+        figures: those of its report.
         events: newest last.
     """
 
@@ -45,15 +44,14 @@ class Look:
     events: list[EventRow]
 
 
-def look_at(folder: Path, language: str) -> Look:
+def look_at(folder: Path) -> Look:
     """Read a run, finished or not.
 
     Raises:
         RunError: if the folder is none, or a file in it is damaged.
     """
     data = read_run(folder)
-    figures = [told(figure, language) for figure in figures_of(data, _POINTS)[0]]
-    return Look(data.done, data.total, data.result is not None, figures, event_rows(data))
+    return Look(data.done, data.total, data.result is not None, figures_of(data, _POINTS)[0], event_rows(data))
 
 
 def stamp(folder: Path) -> tuple[int, ...]:
@@ -83,17 +81,17 @@ class RunsPage:
 
     def build(self) -> None:
         """Make the page."""
-        words = self._visit.words
+        tell = self._visit.tell
         if not self._chooser.names:
-            self._chooser.say_none(words["runs.none"], FIRST)
+            self._chooser.say_none(_("No run in this folder yet: {folder}", folder=self._chooser.folder), FIRST)
             return
         with ui.element("div").classes("ph-line"):
-            self._chooser.build_list(words["runs.choose"], self._choose)
+            self._chooser.build_list(tell(in_context("choose", "Run")), self._choose)
             self._state = ui.label("").mark("state").props('role="status"')
             self._chooser.build_link()
         self._refusal = refusal_box("")
         self._place = ui.element("div")
-        with Section(words["events"], "events"):
+        with Section(tell(_("Events")), "events"):
             self._events = ui.element("div").classes("ph-wide").mark("events")
         ui.timer(_EVERY, self.look)
 
@@ -119,9 +117,9 @@ class RunsPage:
             seen = stamp(place)
             if seen == self._seen:
                 return
-            look = await run.io_bound(look_at, place, self._visit.language)
+            look = await run.io_bound(look_at, place)
         except PreheatError as error:
-            self._refuse(str(error))
+            self._refuse(self._visit.tell(error))
             return
         # Another run may have been chosen while this one was read.
         if look is not None and name == self._chooser.chosen:
@@ -134,10 +132,12 @@ class RunsPage:
         self._refusal.set_visibility(bool(message))
 
     def _show(self, look: Look) -> None:
-        words = self._visit.words
-        made = f"{look.done:,} / {look.total:,} {words['state.running']}"
-        self._state.text = f"{words['state.done']}{words['colon']}{made}" if look.finished else made
-        for figure in look.figures:
+        tell = self._visit.tell
+        made = _("{done:,} / {total:,} updates made", done=look.done, total=look.total)
+        if look.finished:
+            made = _("finished: {done:,} / {total:,} updates made", done=look.done, total=look.total)
+        self._state.text = tell(made)
+        for figure in (told(one, self._visit) for one in look.figures):
             # Drawn in place: a new chart would lose what the reader has zoomed to.
             if figure.name in self._charts:
                 redraw(self._charts[figure.name], figure)
@@ -147,11 +147,14 @@ class RunsPage:
         self._events.clear()
         with self._events:
             if not look.events:
-                text("p", words["events.none"]).classes("ph-quiet")
+                text("p", tell(_("No event is recorded."))).classes("ph-quiet")
             else:
-                heads = tuple(words[f"event.{key}"] for key in ("update", "kind", "text", "lr", "border"))
+                heads = (
+                    in_context("table", "Update"), _("Event"), _("What happened"), _("Learning rate"),
+                    _("Nearest border of the schedule"),
+                )  # fmt: skip
                 rows = [(one.update, one.kind, one.text, one.lr, one.border) for one in reversed(look.events)]
-                table(heads, [[RUNS.told(cell, words.language) for cell in row] for row in rows])
+                table([tell(head) for head in heads], [[tell(cell) for cell in row] for row in rows])
 
     def _choose(self) -> None:
         self._seen = None
@@ -161,6 +164,6 @@ class RunsPage:
 
 def runs_page(visit: Visit, folder: Path) -> None:
     """The page at ``/runs``."""
-    with framed(visit, urlencode(visit.pairs)):
-        text("h1", visit.words["runs"])
+    with framed(visit):
+        text("h1", visit.tell(NAMES["runs"]))
         RunsPage(visit, folder).build()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from nicegui import run, ui
 
@@ -20,13 +20,13 @@ from preheat.lab.studies.report import (
     summarize_cells,
 )
 from preheat.lab.studies.table import read_study
+from preheat.messages import _, in_context
 from preheat.studio.charts import chart, told
-from preheat.studio.chinese import STUDIES
-from preheat.studio.frame import Section, Visit, framed, refusal_box, say, table, text
+from preheat.studio.frame import NAMES, Section, Visit, framed, refusal_box, say, table, text
 from preheat.studio.pages.choosing import Chooser, inside, studies_in
 from preheat.view import Figure
 
-MEASURES = ("loss", "accuracy")
+MEASURES: dict[str, str] = {"loss": _("loss"), "accuracy": _("accuracy")}
 # What to begin with, where there is no study.
 FIRST = "preheat study run --data synthetic --warmup 0 --warmup 10% --lr 1e-3 --lr 1e-2 --horizon 200"
 
@@ -110,20 +110,20 @@ class StudiesPage:
     def __init__(self, visit: Visit, folder: Path) -> None:
         self._visit = visit
         self._chooser = Chooser(visit, "study", folder, studies_in(folder))
-        self._measure = MEASURES[0]
+        self._measure = "loss"
         self._horizon = 0
         self._look: StudyLook | None = None
 
     def build(self) -> None:
         """Make the page."""
-        words = self._visit.words
+        tell = self._visit.tell
         if not self._chooser.names:
-            self._chooser.say_none(words["studies.none"], FIRST)
+            self._chooser.say_none(_("No study in this folder yet: {folder}", folder=self._chooser.folder), FIRST)
             return
         with ui.element("div").classes("ph-line"):
-            self._chooser.build_list(words["studies.choose"], self._choose)
+            self._chooser.build_list(tell(in_context("choose", "Study")), self._choose)
             ui.select(
-                {name: words[name] for name in MEASURES}, value=self._measure, label=words["measure"],
+                {name: tell(words) for name, words in MEASURES.items()}, value=self._measure, label=tell(_("Measure")),
                 on_change=self._set_measure,
             ).props("dense options-dense").mark("measure")  # fmt: skip
             self._chooser.build_link()
@@ -136,13 +136,13 @@ class StudiesPage:
             place = inside(self._chooser.folder, self._chooser.chosen)
             self._look = await run.io_bound(study_look, place)
         except PreheatError as error:
-            self._look, refusal = None, str(error)
+            self._look, refusal = None, self._visit.tell(error)
         # Another study need not have the length that was chosen.
         self._horizon = self._look.horizons[0].updates if self._look is not None and self._look.horizons else 0
         self._show(refusal)
 
     def _show(self, refusal: str = "") -> None:
-        words, look = self._visit.words, self._look
+        tell, look = self._visit.tell, self._look
         self._place.clear()
         with self._place:
             if refusal:
@@ -151,9 +151,9 @@ class StudiesPage:
                 return
             if look.question:
                 text("p", look.question)
-            say(text("p").classes("ph-quiet").mark("cost"), look.cost, words, STUDIES)
+            say(text("p").classes("ph-quiet").mark("cost"), look.cost, self._visit)
             if not look.horizons:
-                text("p", words["studies.empty"])
+                text("p", tell(_("None of its runs has begun.")))
                 return
             if len(look.horizons) > 1:
                 ui.toggle(
@@ -163,31 +163,35 @@ class StudiesPage:
             self._show_horizon(look)
 
     def _show_horizon(self, look: StudyLook) -> None:
-        words = self._visit.words
+        tell = self._visit.tell
         horizon = next(one for one in look.horizons if one.updates == self._horizon)
-        title = words["peaks"].format(measure=words[self._measure], updates=f"{horizon.updates:,}")
+        title = _("{measure}, {updates:,} updates", measure=MEASURES[self._measure], updates=horizon.updates)
         figure = look.figure(horizon, self._measure)
         if figure is not None:
-            with Section(title, "peaks"):
-                chart(told(figure, self._visit.language, STUDIES), words[self._measure], "chart-peaks")
-                text("p", words["interval"]).classes("ph-quiet")
-        with Section(words["advice"], "advice"), ui.element("ul"):
+            with Section(tell(title), "peaks"):
+                chart(told(figure, self._visit), tell(title), "chart-peaks")
+                text("p", tell(_("Bars: 95 % intervals over seeds."))).classes("ph-quiet")
+        with Section(tell(_("What that says")), "advice"), ui.element("ul"):
             for sentence in horizon.advice:
-                say(text("li"), sentence, words, STUDIES)
-        with Section(words["lines"], "lines"), ui.element("div").classes("ph-wide").mark("lines"):
-            keys = ("name", "best", "loss", "verdict", "sensitivity", "usable", "fails")
-            heads = tuple(words["loss" if key == "loss" else f"line.{key}"] for key in keys)
-            table(heads, self._told(lines_of(horizon)), (1, 2, 4))
-        with Section(words["cells"], "cells"), ui.element("div").classes("ph-wide").mark("cells"):
-            heads = tuple(
-                words[key]
-                for key in ("cell.schedule", "warmup", "peak", "cell.seeds", "loss", "cell.margin", "accuracy",
-                            "cell.verdict")
+                say(text("li"), sentence, self._visit)
+        with (
+            Section(tell(_("Lines, the lowest loss first")), "lines"),
+            ui.element("div").classes("ph-wide").mark("lines"),
+        ):
+            heads = (
+                _("Schedule, warm-up"), _("Best peak"), _("loss"), _("Against the lowest"), _("LR sensitivity"),
+                _("Peaks within 1 %"), _("Half of the seeds fail"),
             )  # fmt: skip
-            table(heads, self._told(look.cells(horizon.updates)), range(1, 7))
+            table(self._told([heads])[0], self._told(lines_of(horizon)), (1, 2, 4))
+        with Section(tell(_("All cells")), "cells"), ui.element("div").classes("ph-wide").mark("cells"):
+            columns = (
+                _("Schedule"), _("Warm-up"), _("Peak learning rate"), _("Seeds"), _("loss"), _("± 95 %"),
+                _("accuracy"), _("Verdict"),
+            )  # fmt: skip
+            table(self._told([columns])[0], self._told(look.cells(horizon.updates)), range(1, 7))
 
-    def _told(self, rows: list[tuple[str, ...]]) -> list[list[str]]:
-        return [[STUDIES.told(cell, self._visit.language) for cell in row] for row in rows]
+    def _told(self, rows: Sequence[tuple[str, ...]]) -> list[list[str]]:
+        return [[self._visit.tell(cell) for cell in row] for row in rows]
 
     def _choose(self) -> None:
         ui.timer(0.0, self._read, once=True)
@@ -204,6 +208,6 @@ class StudiesPage:
 
 def studies_page(visit: Visit, folder: Path) -> None:
     """The page at ``/studies``."""
-    with framed(visit, urlencode(visit.pairs)):
-        text("h1", visit.words["studies"])
+    with framed(visit):
+        text("h1", visit.tell(NAMES["studies"]))
         StudiesPage(visit, folder).build()
