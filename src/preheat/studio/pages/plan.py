@@ -50,20 +50,10 @@ def planned(given: Mapping[str, str]) -> tuple[Plan, str]:
     """
     values: dict[str, Any] = {}
     for name, (_label, kind, _first) in _FIELDS.items():
-<<<<<<< HEAD
-        word = given.get(name, "").strip()
-        if word and name != "warmup":
-            try:
-                # People write 1,000,000; and a pasted page is not to come back whole in the refusal.
-                values[name] = kind(word.replace(",", "")[:_MOST_LETTERS])
-            except ValueError:
-                raise PlanError(refusal(name, _("a number"), word[:_MOST_LETTERS], _("Correct it."))) from None
-=======
         if name != "warmup":
             read = read_count if kind is int else read_number
             if (value := read(name, given.get(name))) is not None:
                 values[name] = value
->>>>>>> work-studio
     values.setdefault("examples", None)
     if "batch_size" not in values:
         raise PlanError(refusal("batch_size", _("given"), None, _("Say how many rows a batch of one process has.")))
@@ -93,13 +83,9 @@ class PlanPage:
         known = dict(visit.pairs)
         # Only a bare address begins with an example: in a link a field left out is empty.
         fresh = not known
-<<<<<<< HEAD
-        self._given = {name: known.get(name, field[2] if fresh else "") for name, field in _FIELDS.items()}
-=======
         self._given = {
             name: known.get(name, first if fresh else "") for name, (_label, _kind, first) in _FIELDS.items()
         }
->>>>>>> work-studio
         self._given |= {name: known.get(name, "") for name in ("trainer", "tail", "drop_last")}
         self._given["trainer"] = self._given["trainer"] or "plain_loop"
 
