@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SEVERITIES = ("error", "warning", "note")
+_SEVERITIES = {"error": _("error"), "warning": _("warning"), "note": _("note")}  # the worst first, with their names
 # Updates looked at one by one (0.2 s), and the net that longer runs are looked at through (0.02 s).
 _MOST, _NET = 2_000_000, 100_000
 # A jump: this share of the peak in one update, where the updates around it move a tenth of that at most. So a restart
@@ -51,7 +51,13 @@ class Finding:
     advice: str
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.message}. {self.advice} [{self.code}]"
+        return _(
+            "{severity}: {message}. {advice} [{code}]",
+            severity=_SEVERITIES[self.severity],
+            message=self.message,
+            advice=self.advice,
+            code=self.code,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ def check(
     run = _evaluated(_over(given, updates), updates, lr, bases[0])
     findings = [finding for rule in _RULES for finding in rule(run)]
     findings += _floors_above(given, bases)
-    return sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    return sorted(findings, key=lambda finding: [*_SEVERITIES].index(finding.severity))
 
 
 def _evaluated(schedule: Schedule, updates: int | None, lr: float, base: float) -> _Run:
@@ -167,32 +173,36 @@ def _closed_in(schedule: Schedule, net: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _nothing_trained(run: _Run) -> Iterator[Finding]:
     if run.peak == 0.0:
-        yield Finding("always-zero", "error", "every update runs at 0", "Raise the schedule above 0.")
+        yield Finding("always-zero", "error", _("every update runs at 0"), _("Raise the schedule above 0."))
 
 
 def _first_update(run: _Run) -> Iterator[Finding]:
     first, warmup = float(run.factors[0]), run.schedule.warmup_updates
     if first == 0.0 and run.peak:
         advice = _('Take the native convention (with_convention("native")), which begins one step higher.')
-        yield Finding("first-update-at-zero", "warning", "update 0 runs at 0 and trains nothing", advice)
+        yield Finding("first-update-at-zero", "warning", _("update 0 runs at 0 and trains nothing"), advice)
     elif warmup and first >= run.peak:
-        message = f"update 0 runs at the peak already, before a warm-up of {warmup:g} updates"
-        yield Finding("first-update-at-peak", "warning", message, "Check where the warm-up starts.")
+        message = _("update 0 runs at the peak already, before a warm-up of {warmup:g} updates", warmup=warmup)
+        yield Finding("first-update-at-peak", "warning", message, _("Check where the warm-up starts."))
     # Nearly the peak: the first update of a native cosine or line is a little below it.
     elif not warmup and first >= 0.99 * run.peak and run.updates > 1:
-        message = f"update 0 runs at {run.rate(first)}, the peak"
-        yield Finding("no-warm-up", "note", message, "Add a warm-up if training shakes at first.")
+        message = _("update 0 runs at {rate}, the peak", rate=run.rate(first))
+        yield Finding("no-warm-up", "note", message, _("Add a warm-up if training is unstable at first."))
 
 
 def _warmup_length(run: _Run) -> Iterator[Finding]:
     warmup = run.schedule.warmup_updates
     if warmup >= run.updates:
-        reached = f"the highest rate is {run.rate(run.peak)}"
-        message = f"the warm-up of {warmup:g} updates is not over after {run.updates}: {reached}"
-        yield Finding("warm-up-not-finished", "error", message, "Shorten it, or plan more updates.")
+        message = _(
+            "the warm-up of {warmup:g} updates is not over after {updates}: the highest rate is {rate}",
+            warmup=warmup,
+            updates=run.updates,
+            rate=run.rate(run.peak),
+        )
+        yield Finding("warm-up-not-finished", "error", message, _("Shorten it, or plan more updates."))
     elif warmup > run.updates / 2:
-        message = f"the warm-up takes {warmup:g} of {run.updates} updates"
-        yield Finding("long-warm-up", "warning", message, "More than half of the run is usually too much.")
+        message = _("the warm-up takes {warmup:g} of {updates} updates", warmup=warmup, updates=run.updates)
+        yield Finding("long-warm-up", "warning", message, _("More than half of the run is usually too much."))
 
 
 def _run_length(run: _Run) -> Iterator[Finding]:
@@ -201,13 +211,23 @@ def _run_length(run: _Run) -> Iterator[Finding]:
         return
     if horizon < run.updates:
         held = float(run.factors[-1])
-        message = f"the schedule ends after {horizon:g} of {run.updates} updates; the rest run at {run.rate(held)}"
+        message = _(
+            "the schedule ends after {horizon:g} of {updates} updates; the rest run at {rate}",
+            horizon=horizon,
+            updates=run.updates,
+            rate=run.rate(held),
+        )
         # At a floor the rest may be meant, and a few updates at 0 are often a rounding of epochs.
         severity = "error" if not held and horizon < 0.9 * run.updates else "warning"
-        yield Finding("ends-before-run", severity, message, "Shape it for the run, or say so with extend().")
+        yield Finding("ends-before-run", severity, message, _("Shape it for the run, or say so with extend()."))
     elif horizon > run.updates:
-        message = f"the run stops after {run.updates} of {horizon:g} updates, at {run.rate(float(run.factors[-1]))}"
-        yield Finding("ends-after-run", "warning", message, "Shape it for the run, unless the run goes on later.")
+        message = _(
+            "the run stops after {updates} of {horizon:g} updates, at {rate}",
+            updates=run.updates,
+            horizon=horizon,
+            rate=run.rate(float(run.factors[-1])),
+        )
+        yield Finding("ends-after-run", "warning", message, _("Shape it for the run, unless the run goes on later."))
 
 
 def _end_value(run: _Run) -> Iterator[Finding]:
@@ -219,14 +239,22 @@ def _end_value(run: _Run) -> Iterator[Finding]:
     bottom = float(run.factors[warmed_up].min())
     # Back at the peak after a fall: a constant rate, or a shallow decay, ends near its peak because it was meant to.
     if last >= 0.99 * run.peak and bottom < 0.9 * run.peak:
-        message = f"the last update is back at {run.rate(last)}, the peak"
-        yield Finding("ends-at-peak", "warning", message, "Half a wave (cycles 0.5) falls once.")
+        message = _("the last update is back at {rate}, the peak", rate=run.rate(last))
+        yield Finding("ends-at-peak", "warning", message, _("Half a wave (cycles 0.5) falls once."))
     elif last - end > 1e-9 * run.peak:
-        message = f"the last update runs at {run.rate(last)}; the end value, {run.rate(end)}, comes one update later"
-        yield Finding("end-value-not-used", "note", message, "The native convention reaches it by the last update.")
+        message = _(
+            "the last update runs at {rate}; the end value, {end}, comes one update later",
+            rate=run.rate(last),
+            end=run.rate(end),
+        )
+        yield Finding("end-value-not-used", "note", message, _("The native convention reaches it by the last update."))
     if end > run.factors[0] and run.schedule.warmup_updates:
-        message = f"the warm-up begins at {run.rate(float(run.factors[0]))}, below the end value {run.rate(end)}"
-        yield Finding("warm-up-below-floor", "note", message, "clip(floor=...) keeps the whole run above it.")
+        message = _(
+            "the warm-up begins at {rate}, below the end value {end}",
+            rate=run.rate(float(run.factors[0])),
+            end=run.rate(end),
+        )
+        yield Finding("warm-up-below-floor", "note", message, _("clip(floor=...) keeps the whole run above it."))
 
 
 def _jumps(run: _Run) -> Iterator[Finding]:
@@ -239,37 +267,45 @@ def _jumps(run: _Run) -> Iterator[Finding]:
     alone = (size > _JUMP * run.peak) & (size > 10 * np.maximum(before, after))
     for index in np.flatnonzero(alone)[:5]:  # a schedule of a hundred restarts says it five times, not a hundred
         at, step = int(run.positions[index + 1]), float(steps[index])
-        values = f"{run.rate(float(run.factors[index]))} -> {run.rate(float(run.factors[index + 1]))}"
+        rates = {
+            "update": at,
+            "before": run.rate(float(run.factors[index])),
+            "after": run.rate(float(run.factors[index + 1])),
+        }
         if step < 0:
-            yield Finding("jump", "warning", f"the rate drops at update {at}: {values}", "Bring the phases together.")
+            message = _("the rate drops at update {update}: {before} -> {after}", **rates)
+            yield Finding("jump", "warning", message, _("Let each phase begin where the one before ends."))
         elif at >= 0.95 * run.updates:  # the last cycle is cut off: it ends near the peak, whatever its floor
-            message = f"the rate restarts at update {at}, {run.updates - at} before the end: {values}"
-            yield Finding("late-restart", "warning", message, "Let the cycles divide the run.")
-        else:
-            yield Finding(
-                "restart", "note", f"the rate jumps up at update {at}: {values}", "Expected of restarts only."
+            message = _(
+                "the rate restarts at update {update}, {left} before the end: {before} -> {after}",
+                left=run.updates - at,
+                **rates,
             )
+            yield Finding("late-restart", "warning", message, _("Choose cycles that divide the run evenly."))
+        else:
+            message = _("the rate jumps up at update {update}: {before} -> {after}", **rates)
+            yield Finding("restart", "note", message, _("Only restarts should do that."))
 
 
 def _levels(run: _Run) -> Iterator[Finding]:
     import numpy as np
 
     if run.peak > 1.0 + 1e-9:  # products of several factors may round above 1
-        message = f"the highest rate is {run.peak:.4g} times the base value"
-        yield Finding("above-base", "warning", message, "A factor of 1 is the peak.")
+        message = _("the highest rate is {factor:.4g} times the base value", factor=run.peak)
+        yield Finding("above-base", "warning", message, _("A factor of 1 is the peak."))
     # Each stands for the updates up to the next that was looked at: itself, unless the run is long.
     stands_for = np.diff(run.positions, append=run.updates)
     low = float(stands_for[run.factors < _LOW * run.peak].sum()) / run.updates if run.peak else 0.0
     if low > 0.5:
-        message = f"{100 * low:.0f} % of the updates run below 1 % of the peak"
-        yield Finding("mostly-near-zero", "warning", message, "A shorter run would do as much.")
+        message = _("{percent:.0f} % of the updates run below 1 % of the peak", percent=100 * low)
+        yield Finding("mostly-near-zero", "warning", message, _("A shorter run would do as much."))
 
 
 def _metrics(run: _Run) -> Iterator[Finding]:
     for part in everything_in(run.schedule):
         if isinstance(part, MetricFactor) and part.during_warmup and run.schedule.warmup_updates:
-            message = "a metric may change the rate while it still climbs"
-            yield Finding("metric-in-warm-up", "note", message, "Leave during_warmup out to let it wait.")
+            message = _("a metric may change the rate during the warm-up")
+            yield Finding("metric-in-warm-up", "note", message, _("Leave during_warmup out to make it wait."))
 
 
 _RULES: tuple[Callable[[_Run], Iterator[Finding]], ...] = (
@@ -291,8 +327,12 @@ def _floors_above(schedule: Schedule, bases: Sequence[float]) -> list[Finding]:
         Finding(
             "floor-above-base",
             "error",
-            f"the learning rate {rate:g} of the schedule is above the base value {base:g} of a group",
-            "Lower it, or give it as a share of the peak.",
+            _(
+                "the learning rate {rate:g} of the schedule is above the base value {base:g} of a group",
+                rate=rate,
+                base=base,
+            ),
+            _("Lower it, or give it as a share of the peak."),
         )
         for rate in named
         for base in bases
@@ -346,11 +386,19 @@ class Difference:
 
     def __str__(self) -> str:
         if self.same:
-            return f"no difference over {self.updates} updates"
-        return (
-            f"first difference at update {self.first}; largest at update {self.gap_at}:"
-            f" {self.values[0]:g} and {self.values[1]:g} ({self.gap:g} apart);"
-            f" area between them {self.area:g}, sums {self.sums[0]:g} and {self.sums[1]:g}, over {self.updates} updates"
+            return _("no difference over {updates} updates", updates=self.updates)
+        return _(
+            "first difference at update {first}; largest at update {largest}: {here:g} and {there:g} ({gap:g} apart);"
+            " area between them {area:g}, sums {sum:g} and {other_sum:g}, over {updates} updates",
+            first=self.first,
+            largest=self.gap_at,
+            here=self.values[0],
+            there=self.values[1],
+            gap=self.gap,
+            area=self.area,
+            sum=self.sums[0],
+            other_sum=self.sums[1],
+            updates=self.updates,
         )
 
 

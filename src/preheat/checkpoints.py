@@ -37,10 +37,10 @@ from preheat.dialects import read as read_config
 from preheat.dialects.torch import OWN_KEYS, state_class
 from preheat.dialects.torch import saved as saved_in
 from preheat.errors import ConfigError, DataError, PreheatError, refusal
-from preheat.messages import _, joined
+from preheat.messages import _, joined, plural
 from preheat.schedule import Schedule, parse, resume
 from preheat.schedule.lengths import count, positive
-from preheat.schedule.operations import POLICIES, changed_fields
+from preheat.schedule.operations import POLICIES, changed_fields, first_of
 
 _NAMES = {
     "preheat": "preheat",
@@ -50,7 +50,7 @@ _NAMES = {
     "torch": "torch",
 }
 _ARGUMENTS = ("lr_scheduler_type", "lr_scheduler_kwargs", "learning_rate", "warmup_steps", "warmup_ratio")
-_NOTHING = "goes on: nothing has changed"
+_NOTHING = _("goes on: nothing has changed")
 # Of the larger rate: torch's recursive forms are rounded at every update, the closed ones once.
 _SAME = 1e-9
 _FILES = ("scheduler.pt", "scheduler.bin", "run.json")  # the last is preheat's
@@ -106,14 +106,22 @@ class Forecast:
         width = max(len(curve.name) for curve in self.curves)
         head = " ".join(f"{update:>11}" for update in self.updates)
         rows = [f"{curve.name:<{width}} {' '.join(f'{rate:>11.4g}' for rate in curve.rates)}" for curve in self.curves]
+        if self.saved is not None:
+            saved = _("saved: {schedule}, peak {peak:g}", schedule=self.saved, peak=self.saved_base)
+        else:
+            saved = _("saved: a schedule it does not describe, peak {peak:g}", peak=self.saved_base)
         lines = [
-            f"{self.checkpoint.path}: {self.checkpoint.kind}, after {self.position} updates",
-            f"saved: {self.saved if self.saved is not None else 'a schedule it does not describe'},"
-            f" peak {self.saved_base:g}",
-            f"asked: {self.asked}, peak {self.asked_base:g}",
-            f"{_NAMES[self.checkpoint.framework]}: {self.sentence}",
+            _(
+                "{path}: {kind}, after {updates} updates",
+                path=self.checkpoint.path,
+                kind=self.checkpoint.kind,
+                updates=self.position,
+            ),
+            saved,
+            _("asked: {schedule}, peak {peak:g}", schedule=self.asked, peak=self.asked_base),
+            joined(": ", (_NAMES[self.checkpoint.framework], self.sentence)),
         ]
-        lines += [f"preheat: {self.ours}"] if self.checkpoint.framework != "preheat" else []
+        lines += [joined(": ", ("preheat", self.ours))] if self.checkpoint.framework != "preheat" else []
         return "\n".join([*lines, "", f"{'update':<{width}} {head}", *rows, *(f"note: {note}" for note in self.notes)])
 
 
@@ -159,7 +167,7 @@ def check_resume(
     theirs, sentence = _theirs(source, saved, base, schedule, peak, position, updates)
     curves = [RateCurve(_NAMES[source.framework], theirs)] if source.framework != "preheat" else []
     if saved is not None:
-        curves.insert(0, RateCurve("as saved", _rates(saved, base, updates)))
+        curves.insert(0, RateCurve(_("as saved"), _rates(saved, base, updates)))
     curves += _ours(saved, base, schedule, peak, position, updates, bridge)
     # Past its horizon the asked schedule holds, and OneCycleLR raises: there is nothing to agree on.
     inside = [update for update in updates if schedule.horizon is None or update < schedule.horizon]
@@ -167,10 +175,20 @@ def check_resume(
     same = saved is not None and _same(saved, base, schedule, peak, updates)
     ours = _NOTHING if same and source.framework != "preheat" else _policy_sentence(saved, base, schedule, peak)
     if source.others:
-        notes.append(f"{source.others} more schedulers are in it: this is the first")
+        notes.append(
+            plural(
+                "{n} more scheduler is in it: this is the first",
+                "{n} more schedulers are in it: this is the first",
+                source.others,
+            )
+        )
     if source.updates is not None and source.updates != position:
         notes.append(
-            f"the trainer counts {source.updates} updates, its scheduler {position}: it was not stepped once an update"
+            _(
+                "the trainer counts {updates} updates, its scheduler {steps}: it was not stepped once an update",
+                updates=source.updates,
+                steps=position,
+            )
         )
     return Forecast(
         source, position, saved, base, schedule, peak, updates, tuple(curves), sentence, ours, as_asked, tuple(notes)
@@ -191,12 +209,12 @@ def _saved_schedule(source: Checkpoint, notes: list[str]) -> tuple[Schedule | No
     whole = int(count("last_epoch", position, advice=_("The state is damaged.")))
     arguments = {name: source.arguments[name] for name in _ARGUMENTS if source.arguments.get(name) is not None}
     if not arguments or source.total is None:
-        notes.append("a LambdaLR does not save its function: what the run followed is not known")
+        notes.append(_("a LambdaLR does not save its function: what the run followed is not known"))
         return None, base, whole
     try:
         return read_config(arguments, "transformers", total=source.total).schedule, base, whole
     except PreheatError as error:
-        notes.append(f"the saved arguments could not be read: {error}")
+        notes.append(_("the saved arguments could not be read: {error}", error=error))
         return None, base, whole
 
 
@@ -244,11 +262,15 @@ def _theirs(
     # What torch does past the end, where CosineAnnealingLR climbs again, and not what a reader of the state wants.
     onwards = saved_in(source.state, list(source.groups) or None, onwards=True)
     rates = list(_rates(onwards.schedules[0], base, updates))
-    sentence = f"goes on with the saved {state_class(source.state)}: its lengths and base rates win over the new ones"
+    sentence = _(
+        "goes on with the saved {scheduler}: its lengths and base rates win over the new ones",
+        scheduler=state_class(source.state),
+    )
     if _same(saved, base, asked, peak, updates):
-        sentence = "goes on as asked: the saved scheduler and the new one are the same"
+        sentence = _("goes on as asked: the saved scheduler and the new one are the same")
     if state_class(source.state) == "OneCycleLR" and saved.horizon is not None:
-        sentence += f"; it raises an error after update {int(saved.horizon)}"
+        end = _("it raises an error after update {update}", update=int(saved.horizon))
+        sentence = joined("; ", (sentence, end))
     return tuple(rates), sentence
 
 
@@ -260,14 +282,25 @@ def _lambda_sentence(
     position: int,
     rates: list[float],
 ) -> str:
-    said = f"takes the new function at once, at position {position}"
+    said = _("takes the new function at once, at position {position}", position=position)
     before = source.saved_rate if source.saved_rate is not None else None if saved is None else base * saved(position)
     if before and len(rates) > 1:
         ratio = rates[1] / before
         # Below a twentieth of the rate nobody would call it a jump: schedules move by as much in a few updates.
-        said += f": {before:.4g} -> {rates[1]:.4g}, times {ratio:.4g}" if abs(ratio - 1) > 0.05 else ", without a jump"
+        if abs(ratio - 1) > 0.05:
+            said = _(
+                "takes the new function at once, at position {position}:"
+                " {before:.4g} -> {after:.4g}, times {ratio:.4g}",
+                position=position,
+                before=before,
+                after=rates[1],
+                ratio=ratio,
+            )
+        else:
+            said = _("takes the new function at once, at position {position}, without a jump", position=position)
     if abs(peak - base) > _SAME * base:
-        said += f"; the base rate stays the saved {base:g}, not {peak:g}"
+        kept = _("the base rate stays the saved {saved:g}, not {asked:g}", saved=base, asked=peak)
+        said = joined("; ", (said, kept))
     return said
 
 
@@ -309,14 +342,16 @@ def _ours(
 
 def _policy_sentence(saved: Schedule | None, base: float, asked: Schedule, peak: float) -> str:
     if saved is None:
-        return "its own states say what they followed; this one does not, so the schedule starts where it is told to"
+        return _("its own states say what they followed; this one does not, so the schedule starts where it is told to")
     lines = changed_fields(saved.to_dict(), asked.to_dict())
     if base != peak:
-        lines.append(f"base lr: {base:g} -> {peak:g}")
+        lines.append(_("base lr: {saved:g} -> {asked:g}", saved=base, asked=peak))
     if not lines:
         return _NOTHING
-    shown = "; ".join(lines[:4]) + (" ..." if len(lines) > 4 else "")
-    return f"refuses ({shown}) until a policy says what wins: resume='keep', 'replace', 'rescale', 'bridge' or 'rebase'"
+    return _(
+        "refuses ({changes}) until a policy says what wins: resume='keep', 'replace', 'rescale', 'bridge' or 'rebase'",
+        changes=first_of(lines, 4),
+    )
 
 
 # --- the scheduler in a checkpoint: its state, the optimizer's groups, and what says how it was made ------------------
@@ -383,7 +418,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     kind = {"preheat": "preheat", "lightning": "Lightning", "torch": "torch"}[framework]
     return Checkpoint(
         path,
-        f"a checkpoint of {kind}",
+        _("a checkpoint of {framework}", framework=kind),
         framework,
         states[0],
         _groups(data),
@@ -405,7 +440,7 @@ def _folder(path: Path) -> Checkpoint:
         return _folder(max(numbered, key=lambda folder: int(folder.name.rpartition("-")[2])))
     if own or files:
         return read_checkpoint((own or files)[-1])
-    advice = _("Looked for {FILES}, checkpoint-*, update-* and *.ckpt.", FILES=joined(", ", _FILES))
+    advice = _("Looked for {files}, checkpoint-*, update-* and *.ckpt.", files=", ".join(_FILES))
     raise DataError(refusal("checkpoint", _("a folder with one"), str(path), advice))
 
 
@@ -424,7 +459,7 @@ def _beside(path: Path, data: Any) -> Checkpoint:
     transformers = path.suffix == ".pt"  # scheduler.pt is the Trainer's name, scheduler.bin Accelerate's
     return Checkpoint(
         path,
-        "a checkpoint of transformers' Trainer" if transformers else "a state saved by Accelerate",
+        _("a checkpoint of transformers' Trainer") if transformers else _("a state saved by Accelerate"),
         "preheat" if {*data} >= OWN_KEYS else "transformers" if transformers else "accelerate",
         data,
         groups,
@@ -439,7 +474,7 @@ def _data(path: Path) -> Any:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(refusal("checkpoint", _("JSON"), str(path), f"{error}.")) from error
+            raise DataError(refusal("checkpoint", _("JSON"), str(path), _("{error}.", error=error))) from error
     return plain(read_inert(path))
 
 
@@ -585,7 +620,9 @@ def read_inert(path: Path) -> Any:
                 return _Reader(file).load()
             return first
     except OSError as error:
-        raise DataError(refusal("checkpoint", _("a file that can be read"), str(path), f"{error.strerror}.")) from error
+        raise DataError(
+            refusal("checkpoint", _("a file that can be read"), str(path), _("{error}.", error=error.strerror))
+        ) from error
     except Exception as error:  # a damaged pickle raises whatever it meets
         advice = _(
             "It is damaged, or nothing that torch wrote ({kind}: {error}).", kind=type(error).__name__, error=error
@@ -599,11 +636,8 @@ def _from_archive(path: Path) -> Any:
         if name is None:
             raise DataError(refusal("checkpoint", _("a torch archive"), str(path), _("It has no data.pkl.")))
         if archive.getinfo(name).file_size > _LARGEST:
-            raise DataError(
-                refusal(
-                    "checkpoint", _("below {LARGEST:,} bytes beside its weights", LARGEST=_LARGEST), str(path), _(".")
-                )
-            )
+            rule = _("below {bytes:,} bytes beside its weights", bytes=_LARGEST)
+            raise DataError(refusal("checkpoint", rule, str(path), ""))
         return _Reader(io.BytesIO(archive.read(name)), archive, name.removesuffix("data.pkl")).load()
 
 

@@ -145,5 +145,5 @@ def _refuse_scheduler_section(config: Mapping[str, Any] | str | os.PathLike[str]
     if section:
         theirs = section.get("type") if isinstance(section, Mapping) else section
         advice = _("Take the section out of the configuration, or leave lr_scheduler out.")
-        both = f"{theirs} beside {schedule}"
+        both = _("{theirs} beside {ours}", theirs=theirs, ours=schedule)
         raise ConfigError(refusal("scheduler", _("the only one of the run"), both, advice))

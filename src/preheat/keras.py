@@ -25,9 +25,16 @@ try:
 except ImportError as error:
     # Keras without a backend fails on the backend's name (TensorFlow's, unless told otherwise).
     absent = str(error.name).split(".")[0]
-    missing = "keras" if absent == "keras" else f"{absent}, the backend of keras,"
-    advice = _("pip install 'keras>=3.12' jax, and set KERAS_BACKEND to jax (or torch)")
-    raise MissingExtraError(f"{missing} is not installed: {advice}") from error
+    install = "pip install 'keras>=3.12' jax"
+    if absent == "keras":
+        needed = _("keras is not installed: {install}, and set KERAS_BACKEND to jax (or torch)", install=install)
+    else:
+        needed = _(
+            "{backend}, the backend of keras, is not installed: {install}, and set KERAS_BACKEND to jax (or torch)",
+            backend=absent,
+            install=install,
+        )
+    raise MissingExtraError(needed) from error
 
 __all__ = ["Schedule", "use"]
 
@@ -120,7 +127,7 @@ def use(optimizer: Any, schedule: Value | str, *, total: int | Timeline | None =
         )
     held = inner._learning_rate  # learning_rate itself would give the value that a schedule has now
     if callable(held) and not isinstance(held, keras.Variable):
-        both = f"{type(held).__name__} beside {schedule}"
+        both = _("{theirs} beside {ours}", theirs=type(held).__name__, ours=schedule)
         raise ScheduleError(refusal("optimizer", _("without a schedule of its own"), both, _("Give it a plain rate.")))
     accumulation = inner.gradient_accumulation_steps or 1
     rate = float(ops.convert_to_tensor(inner.learning_rate))

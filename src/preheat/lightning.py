@@ -15,7 +15,7 @@ from typing import Any
 from preheat._driver.pace import Pace
 from preheat._driver.runs import Run, as_schedule, refuse_unknown_options
 from preheat.errors import MissingExtraError, ScheduleError, StateError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.plan import Plan
 from preheat.schedule import Schedule
 from preheat.torch import Scheduler
@@ -24,7 +24,8 @@ try:
     from lightning.pytorch.callbacks import Callback, GradientAccumulationScheduler
     from torch.utils.data import DataLoader, IterableDataset
 except ImportError as error:
-    raise MissingExtraError("lightning is not installed: pip install 'lightning>=2.6.6'") from error
+    needed = _("{module} is not installed: {install}", module="lightning", install="pip install 'lightning>=2.6.6'")
+    raise MissingExtraError(needed) from error
 
 __all__ = ["Guard", "Schedules"]
 
@@ -94,7 +95,7 @@ class Schedules(Callback):
             raise ScheduleError(refusal("strategy", _("one that steps torch optimizers itself"), kind, advice))
         foreign = [type(config.scheduler).__name__ for config in trainer.lr_scheduler_configs]
         if foreign:
-            both = f"{', '.join(foreign)} beside {', '.join(map(str, self._asked))}"
+            both = _("{theirs} beside {ours}", theirs=", ".join(foreign), ours=", ".join(map(str, self._asked)))
             advice = _("Return the optimizers alone from configure_optimizers, or leave the callback out.")
             raise ScheduleError(refusal("scheduler", _("the only one of its optimizer"), both, advice))
         if not self._one_for_all and len(self._asked) != len(trainer.optimizers):
@@ -122,7 +123,7 @@ class Schedules(Callback):
             return []
         states = self._saved or [scheduler.state_dict() for scheduler in self.schedulers]
         if len(states) != len(trainer.optimizers):
-            counts = f"{len(states)} for {len(trainer.optimizers)} optimizers"
+            counts = _("{states} for {optimizers} optimizers", states=len(states), optimizers=len(trainer.optimizers))
             advice = _("Load the weights alone, or a checkpoint that was saved with this callback.")
             raise StateError(refusal("checkpoint", _("one with a state for every optimizer"), counts, advice))
         return states
@@ -172,18 +173,24 @@ class Guard(Callback):
 def _run(trainer: Any, automatic: bool) -> Run:
     """Lightning's estimate with its arithmetic."""
     estimate = trainer.estimated_stepping_batches
-    arithmetic = (
-        f"{trainer.num_training_batches} batches an epoch, accumulate_grad_batches={trainer.accumulate_grad_batches},"
-        f" max_epochs={trainer.max_epochs}, max_steps={trainer.max_steps}: estimated_stepping_batches={estimate}"
+    arithmetic = _(
+        "{batches} batches an epoch, accumulate_grad_batches={accumulation}, max_epochs={epochs}, max_steps={steps}:"
+        " estimated_stepping_batches={estimate}",
+        batches=trainer.num_training_batches,
+        accumulation=trainer.accumulate_grad_batches,
+        epochs=trainer.max_epochs,
+        steps=trainer.max_steps,
+        estimate=estimate,
     )
     if estimate in (math.inf, -1):
         return Run("Lightning", None, arithmetic)
     # global_step, which max_steps ends, counts every optimizer's updates there.
     if not automatic and len(trainer.optimizers) > 1 and estimate == trainer.max_steps:
-        return Run("Lightning", None, f"{arithmetic}; max_steps counts the updates of all optimizers together")
+        together = _("max_steps counts the updates of all optimizers together")
+        return Run("Lightning", None, joined("; ", (arithmetic, together)))
     changes = _accumulation_changes(trainer)
     if changes:
-        return Run("Lightning", None, f"accumulation changes on the way: {changes}")
+        return Run("Lightning", None, _("accumulation changes on the way: {changes}", changes=changes))
     return Run("Lightning", int(estimate), arithmetic)
 
 

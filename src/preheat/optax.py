@@ -11,6 +11,7 @@ from typing import Any
 
 from preheat._driver.traced import refuse_floats, traceable
 from preheat.errors import MissingExtraError
+from preheat.messages import _
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import Timeline
 
@@ -18,7 +19,8 @@ try:
     import jax
     import jax.numpy as jnp
 except ImportError as error:
-    raise MissingExtraError("jax is not installed: pip install 'optax>=0.2.6' 'jax>=0.8'") from error
+    needed = _("{module} is not installed: {install}", module="jax", install="pip install 'optax>=0.2.6' 'jax>=0.8'")
+    raise MissingExtraError(needed) from error
 
 __all__ = ["schedule"]
 

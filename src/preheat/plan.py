@@ -29,7 +29,7 @@ from fractions import Fraction
 from typing import Any
 
 from preheat.errors import PlanError, refusal, unknown_name
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule.lengths import Length, as_length, choice, count, in_updates, number
 
 TAILS = ("flush", "drop", "carry")
@@ -62,7 +62,7 @@ class Convention:
 
 
 CONVENTIONS = {
-    "plain_loop": Convention("a plain loop"),
+    "plain_loop": Convention(_("a plain loop")),
     # An iterable without a length and without max_steps is refused by the Trainer itself: no endless runs.
     "hf_trainer": Convention(
         "HF Trainer", tails=("flush",), shardings=("batches",), parts="updates", both="max_steps", endless=False
@@ -233,8 +233,8 @@ class Plan:
         >>> Plan.accelerate(1000, 24, 3, accumulation=4, world_size=3, split_batches=True).updates
         33
         """
-        _flag("split_batches", split_batches, "It is Accelerate's setting.")
-        _flag("sync_with_dataloader", sync_with_dataloader, "It is Accelerate's setting.")
+        _flag("split_batches", split_batches, _("It is Accelerate's setting."))
+        _flag("sync_with_dataloader", sync_with_dataloader, _("It is Accelerate's setting."))
         if split_batches:
             rows, processes = _whole("batch_size", batch_size), _whole("world_size", world_size)
             if rows % processes:
@@ -315,7 +315,7 @@ class Plan:
             self._set("examples", _whole("examples", self.examples, advice=advice))
         for name in ("batch_size", "accumulation", "world_size"):
             self._set(name, _whole(name, getattr(self, name)))
-        _flag("drop_last", self.drop_last, "Say whether to leave the tail out.")
+        _flag("drop_last", self.drop_last, _("Say whether to leave the tail out."))
         rules: dict[str, Callable[[str, Any], Any]] = {
             "epochs": _above_zero,
             "tokens_per_sample": _above_zero,
@@ -343,9 +343,9 @@ class Plan:
             advice = _("Give max_steps, max_samples or max_tokens: nobody knows how long an epoch is.")
             raise PlanError(refusal("epochs", _("left out where examples is unknown"), self.epochs, advice))
         if len(given) > 1 and (custom.both == "none" or given != ["epochs", "max_steps"]):
-            advice = _("{given} or {given2} ends the run: leave one out.", given=given[0], given2=given[1])
+            advice = _("{first} or {second} ends the run: leave one out.", first=given[0], second=given[1])
             raise PlanError(
-                refusal(given[1], _("left out where {given} is given", given=given[0]), getattr(self, given[1]), advice)
+                refusal(given[1], _("left out where {other} is given", other=given[0]), getattr(self, given[1]), advice)
             )
         if not given and self.examples is not None:
             advice = _("Or give max_steps, max_samples or max_tokens.")
@@ -449,7 +449,7 @@ class Plan:
 
     def samples_at(self, position: int) -> int:
         """Samples seen after ``position`` completed updates, each counted as a full one."""
-        return self.samples_per_update * _whole("position", position, 0, "Positions count completed updates.")
+        return self.samples_per_update * _whole("position", position, 0, _("Positions count completed updates."))
 
     def updates_at_epoch(self, epoch: float | Fraction) -> int:
         """Updates of a run that ends after ``epoch`` epochs, counted from the start; parts of one are allowed.
@@ -558,21 +558,35 @@ class Plan:
         """The arithmetic, one line a step; steps that change nothing are left out."""
         lines = []
         if self.trainer != "plain_loop":
-            lines.append(f"counted as {self._convention.title} does")
+            lines.append(_("counted as {trainer} does", trainer=self._convention.title))
         if self.examples is not None:
             lines += _explain_batches(self)
             if self.accumulation > 1:
                 lines.append(_explain_updates_per_epoch(self))
         if self.max_tokens is not None:
             lines.append(
-                f"tokens per update: {self.samples_per_update} samples x {self.tokens_per_sample}"
-                f" = {_shown(self.tokens_per_update or 0)}"
+                _(
+                    "tokens per update: {samples} samples x {tokens_per_sample} = {tokens}",
+                    samples=self.samples_per_update,
+                    tokens_per_sample=self.tokens_per_sample,
+                    tokens=_shown(self.tokens_per_update or 0),
+                )
             )
         lines += _explain_updates(self)
         if warmup is not None:
-            of = "" if self.updates is None else f" of {self.updates} updates"
-            lines.append(f"warm-up: {warmup}{of} = {self.warmup(warmup)}")
-        return "\n".join(lines)
+            updates = self.warmup(warmup)
+            if self.updates is None:
+                lines.append(_("warm-up: {warmup} = {updates}", warmup=warmup, updates=updates))
+            else:
+                lines.append(
+                    _(
+                        "warm-up: {warmup} of {total} updates = {updates}",
+                        warmup=warmup,
+                        total=self.updates,
+                        updates=updates,
+                    )
+                )
+        return joined("\n", lines)
 
 
 # --- Another batch on the way: the same samples (or tokens) in another number of updates ------------------------------
@@ -652,7 +666,7 @@ class Replanned:
 
     def position_of_samples(self, samples: int) -> int:
         """The completed updates by which ``samples`` were seen: the inverse of :meth:`samples_at`, rounded up."""
-        return self._position(Fraction(_whole("samples", samples, 0, "Give a whole number.")), "samples")
+        return self._position(Fraction(_whole("samples", samples, 0, _("Give a whole number."))), "samples")
 
     def original_position(self, position: int) -> Fraction:
         """Where ``position`` lies on the original plan's clock; it may lie between two of its updates."""
@@ -680,7 +694,7 @@ class Replanned:
     ) -> Replanned:
         """One more change; see :meth:`Plan.replan`. ``at`` counts completed updates of this timeline."""
         last = self.legs[-1]
-        begin = _whole("at", at, last.start, "Updates already planned stay: give completed updates.")
+        begin = _whole("at", at, last.start, _("Updates already planned stay: give completed updates."))
         total = self.updates
         if total is not None and begin >= total:
             rule = _("below the {total} updates of the run", total=total)
@@ -708,19 +722,30 @@ class Replanned:
         lines = []
         for leg, end in zip(self.legs, [*(leg.start for leg in self.legs[1:]), total], strict=True):
             size = leg.size(unit)
+            each = _in_unit(size, unit)
             if end is None:
-                lines.append(f"updates {leg.start} on: {float(size):.12g} {unit} each")
+                lines.append(_("updates {first} on: {size} each", first=leg.start, size=each))
             elif end > leg.start:
-                amount = float(size * (end - leg.start))
-                lines.append(f"updates {leg.start} to {end - 1}: {float(size):.12g} {unit} each, {amount:.12g} {unit}")
+                lines.append(
+                    _(
+                        "updates {first} to {last}: {size} each, {amount}",
+                        first=leg.start,
+                        last=end - 1,
+                        size=each,
+                        amount=_in_unit(size * (end - leg.start), unit),
+                    )
+                )
         if total is None or self.plan.updates is None:
-            return "\n".join([*lines, "updates: unknown, the run has no end yet"])
-        kept = float(self.plan.updates * self.legs[0].size(unit))
-        return "\n".join([*lines, f"updates: {total}, instead of {self.plan.updates} for {kept:.12g} {unit}"])
+            return joined("\n", [*lines, _("updates: unknown, the run has no end yet")])
+        kept = _in_unit(self.plan.updates * self.legs[0].size(unit), unit)
+        changed = _(
+            "updates: {total}, instead of {planned} for {amount}", total=total, planned=self.plan.updates, amount=kept
+        )
+        return joined("\n", [*lines, changed])
 
     def _amount(self, position: int, unit: str) -> Fraction:
         """Samples or tokens seen after ``position`` updates."""
-        position = _whole("position", position, 0, "Positions count completed updates.")
+        position = _whole("position", position, 0, _("Positions count completed updates."))
         seen = Fraction(0)
         for leg, end in zip(self.legs, [*(leg.start for leg in self.legs[1:]), math.inf], strict=True):
             if position > leg.start:
@@ -736,6 +761,12 @@ class Replanned:
         return 0
 
 
+def _in_unit(amount: Fraction, unit: str) -> str:
+    """So many samples or tokens, in words."""
+    number = f"{float(amount):.12g}"
+    return _("{number} tokens", number=number) if unit == "tokens" else _("{number} samples", number=number)
+
+
 # --- A plan's arithmetic in words, one line a step --------------------------------------------------------------------
 
 
@@ -743,33 +774,69 @@ def _explain_batches(plan: Plan) -> Iterator[str]:
     """From rows to the batches one process sees."""
     rounding = "floor" if plan.drop_last else "ceil"
     if plan.sharding == "batches" and plan.world_size > 1:
-        rows = plan.batch_size * plan.world_size
-        yield f"examples per batch of all processes: {plan.batch_size} x {plan.world_size} = {rows}"
-        yield f"batches per epoch: {rounding}({plan.examples} examples / {rows}) = {plan.batches_per_epoch}"
-        return
-    share = plan.examples_per_process
-    if plan.world_size > 1:
-        dealt = "floor" if plan.sharding == "drop" else "ceil"
-        yield f"examples per process: {dealt}({plan.examples} / {plan.world_size}) = {share}"
-    yield f"batches per epoch: {rounding}({share} examples / {plan.batch_size}) = {plan.batches_per_epoch}"
+        size, rows = plan.batch_size * plan.world_size, plan.examples
+        yield _(
+            "examples per batch of all processes: {batch_size} x {processes} = {rows}",
+            batch_size=plan.batch_size,
+            processes=plan.world_size,
+            rows=size,
+        )
+    else:
+        size, rows = plan.batch_size, plan.examples_per_process
+        if plan.world_size > 1:
+            yield _(
+                "examples per process: {rounding}({examples} / {processes}) = {share}",
+                rounding="floor" if plan.sharding == "drop" else "ceil",
+                examples=plan.examples,
+                processes=plan.world_size,
+                share=rows,
+            )
+    yield _(
+        "batches per epoch: {rounding}({examples} examples / {size}) = {batches}",
+        rounding=rounding,
+        examples=rows,
+        size=size,
+        batches=plan.batches_per_epoch,
+    )
 
 
 def _explain_updates_per_epoch(plan: Plan) -> str:
-    quotient = f"{plan.batches_per_epoch} batches / {plan.accumulation}"
-    updates = _shown(plan.updates_per_epoch)
+    counts = {
+        "batches": plan.batches_per_epoch,
+        "accumulation": plan.accumulation,
+        "updates": _shown(plan.updates_per_epoch),
+    }
     if plan.tail == "carry":
-        return f"updates per epoch: {quotient} = {updates}, batches left over count for the next epoch"
-    return f"updates per epoch: {'ceil' if plan.tail == 'flush' else 'floor'}({quotient}) = {updates}"
+        return _(
+            "updates per epoch: {batches} batches / {accumulation} = {updates},"
+            " batches left over count for the next epoch",
+            **counts,
+        )
+    return _(
+        "updates per epoch: {rounding}({batches} batches / {accumulation}) = {updates}",
+        rounding="ceil" if plan.tail == "flush" else "floor",
+        **counts,
+    )
 
 
 def _explain_updates(plan: Plan) -> Iterator[str]:
     """From epochs, steps or a budget to the updates of the run."""
     if plan.max_samples is not None:
-        yield f"updates: ceil({plan.max_samples} samples / {plan.samples_per_update}) = {plan.updates}"
+        yield _(
+            "updates: ceil({samples} samples / {size}) = {updates}",
+            samples=plan.max_samples,
+            size=plan.samples_per_update,
+            updates=plan.updates,
+        )
     elif plan.max_tokens is not None:
-        yield f"updates: ceil({plan.max_tokens} tokens / {_shown(plan.tokens_per_update or 0)}) = {plan.updates}"
+        yield _(
+            "updates: ceil({tokens} tokens / {size}) = {updates}",
+            tokens=plan.max_tokens,
+            size=_shown(plan.tokens_per_update or 0),
+            updates=plan.updates,
+        )
     elif plan.epochs is None and plan.max_steps is None:
-        yield "updates: unknown, the run has no end yet"
+        yield _("updates: unknown, the run has no end yet")
     else:
         if plan.epochs is not None:
             yield _explain_epochs(plan, plan.epochs)
@@ -777,32 +844,57 @@ def _explain_updates(plan: Plan) -> Iterator[str]:
             yield _explain_max_steps(plan, plan.max_steps)
     if plan.epochs is None and plan.examples is not None and plan.updates is not None:
         passes = Fraction(plan.updates) / Fraction(plan.updates_per_epoch)
-        yield f"epochs: {plan.updates} updates / {_shown(plan.updates_per_epoch)} = {_shown(passes)}"
+        yield _(
+            "epochs: {updates} updates / {per_epoch} = {epochs}",
+            updates=plan.updates,
+            per_epoch=_shown(plan.updates_per_epoch),
+            epochs=_shown(passes),
+        )
 
 
 def _explain_epochs(plan: Plan, epochs: float) -> str:
-    updates = plan.updates_at_epoch(epochs)
+    counts = {"updates": plan.updates_at_epoch(epochs), "per_epoch": plan.updates_per_epoch, "epochs": epochs}
     if plan._convention.parts == "updates" and not isinstance(epochs, int):
-        return f"updates: ceil({plan.updates_per_epoch} x {epochs} epochs) = {updates}"
+        return _("updates: ceil({per_epoch} x {epochs} epochs) = {updates}", **counts)
     full, part = divmod(_exact(epochs), 1)
     batches = plan.batches_per_epoch
+    counts |= {"batches": batches, "accumulation": plan.accumulation}
     if plan.tail == "carry" and plan.accumulation > 1:
-        seen = f"{batches} batches x {epochs} epochs"
-        return f"updates: floor({seen if not part else f'ceil({seen})'} / {plan.accumulation}) = {updates}"
-    unit = "updates" if plan.accumulation > 1 else "batches"
-    line = f"updates: {plan.updates_per_epoch} {unit} x {full} epochs"
+        if part:
+            return _("updates: floor(ceil({batches} batches x {epochs} epochs) / {accumulation}) = {updates}", **counts)
+        return _("updates: floor({batches} batches x {epochs} epochs / {accumulation}) = {updates}", **counts)
+    counts |= {
+        "epochs": full,
+        "part": math.ceil(part * batches),
+        "rounding": "floor" if plan.tail == "drop" else "ceil",
+    }
+    if plan.accumulation > 1:
+        if part:
+            return _(
+                "updates: {per_epoch} updates x {epochs} epochs"
+                " + {rounding}({part} batches / {accumulation}) = {updates}",
+                **counts,
+            )
+        return _("updates: {per_epoch} updates x {epochs} epochs = {updates}", **counts)
     if part:
-        rounding = "floor" if plan.tail == "drop" else "ceil"
-        line += f" + {rounding}({math.ceil(part * batches)} batches / {plan.accumulation})"
-    return f"{line} = {updates}"
+        return _(
+            "updates: {per_epoch} batches x {epochs} epochs + {rounding}({part} batches / {accumulation}) = {updates}",
+            **counts,
+        )
+    return _("updates: {per_epoch} batches x {epochs} epochs = {updates}", **counts)
 
 
 def _explain_max_steps(plan: Plan, steps: int) -> str:
     if plan.epochs is None:
-        return f"updates: max_steps = {steps}"
+        return _("updates: max_steps = {steps}", steps=steps)
     if plan._convention.both == "first":
-        return f"updates: min({plan.updates_at_epoch(plan.epochs)}, max_steps {steps}) = {plan.updates}"
-    return f"updates: max_steps = {steps}, which wins over epochs"
+        return _(
+            "updates: min({by_epochs}, max_steps {steps}) = {updates}",
+            by_epochs=plan.updates_at_epoch(plan.epochs),
+            steps=steps,
+            updates=plan.updates,
+        )
+    return _("updates: max_steps = {steps}, which wins over epochs", steps=steps)
 
 
 def _shown(value: float | Fraction) -> str:
@@ -849,8 +941,16 @@ def explain_scaling(lr: float, *, reference_batch: float, batch: float, rule: st
     learning rate: sqrt rule, reference batch 256, batch 1024: factor 2, 0.1 -> 0.2
     """
     rate = scale_lr(lr, reference_batch=reference_batch, batch=batch, rule=rule)
-    factor = f"factor {rate / lr:g}, {lr:g} -> {rate:g}"
-    return f"learning rate: {rule} rule, reference batch {reference_batch}, batch {batch}: {factor}"
+    return _(
+        "learning rate: {rule} rule, reference batch {reference_batch}, batch {batch}:"
+        " factor {factor:g}, {lr:g} -> {scaled:g}",
+        rule=rule,
+        reference_batch=reference_batch,
+        batch=batch,
+        factor=rate / lr,
+        lr=lr,
+        scaled=rate,
+    )
 
 
 # --- Checks and quotients -------------------------------------------------------------------------------------------

@@ -42,11 +42,12 @@ from preheat._driver.targets import (
     resumed,
 )
 from preheat.errors import ScheduleError, StateError, missing_extra, refusal
-from preheat.messages import _, joined
+from preheat.messages import _
+from preheat.messages.languages import logged
 from preheat.schedule import Schedule
 from preheat.schedule.combine import Strict, everything_in
 from preheat.schedule.lengths import choice, count, number
-from preheat.schedule.operations import changed_fields
+from preheat.schedule.operations import changed_fields, first_of
 
 try:
     import torch
@@ -387,16 +388,19 @@ class Scheduler(LRScheduler):
             raise ScheduleError(refusal("epoch", _("left out of step()"), epoch, _COMPOSE))
         if not self._handles:
             advice = _("Another scheduler took the optimizer over, or detach() was called: step that one.")
-            raise ScheduleError(refusal("scheduler", _("attached to its optimizer"), "a detached one", advice))
+            raise ScheduleError(refusal("scheduler", _("attached to its optimizer"), _("a detached one"), advice))
 
     def _warn_past_end(self) -> None:
         """Once: the schedule is over and the run is not."""
         end, self._end = self._end, math.inf
-        _LOG.warning(
-            "update %d is past the schedule's horizon of %g updates; the learning rate is held at %g."
-            " Plan more updates, or extend the schedule.",
-            self._position, end, float(self._rates[0].read()),
-        )  # fmt: skip
+        warning = _(
+            "update {update} is past the schedule's horizon of {horizon:g} updates;"
+            " the learning rate is held at {rate:g}. Plan more updates, or extend the schedule.",
+            update=self._position,
+            horizon=end,
+            rate=float(self._rates[0].read()),
+        )
+        _LOG.warning("%s", logged(warning))
 
     def _publish(self) -> None:
         """Show the coming value in the groups, and the base value where torch keeps it."""
@@ -457,13 +461,19 @@ class Scheduler(LRScheduler):
         ]
         for target, shown in foreign:
             theirs, ours = float(target.read()), float(shown[0] if isinstance(shown, tuple) else shown)
-            what = f"{target.key} of group {target.name}"
+            what = _("{key} of group {group}", key=target.key, group=target.name)
             if self.on_foreign == "error":
                 advice = _("Change the schedule, or pass on_foreign='adopt' to go on from that value, or 'warn'.")
                 raise ScheduleError(
                     refusal(what, _("left to the scheduler, which wrote {ours:g}", ours=ours), theirs, advice)
                 )
-            _LOG.warning("%s was set to %g where the scheduler had written %g", what, theirs, ours)
+            warning = _(
+                "{what} was set to {theirs:g} where the scheduler had written {ours:g}",
+                what=what,
+                theirs=theirs,
+                ours=ours,
+            )
+            _LOG.warning("%s", logged(warning))
             if self.on_foreign == "adopt":
                 # The base whose schedule passes through their value; where the schedule is at 0 none does.
                 target.base = theirs * target.base / ours if ours else theirs
@@ -586,12 +596,10 @@ class Scheduler(LRScheduler):
         bases = {slot: base for slot, base in state.bases.items() if slot in asked}
         missing = {name for name, _unused in state.bases} - {name for name, _unused in asked}
         if missing:
-            names = ", ".join(sorted(missing))
-            advice = _(
-                "The optimizer has no such group; it has {fromkeys}.",
-                fromkeys=joined(", ", dict.fromkeys((name for name, _unused in asked))),
-            )
-            raise StateError(refusal("groups", _("those of the saved state"), f"no {names}", advice))
+            there = ", ".join(dict.fromkeys(name for name, _unused in asked))
+            advice = _("The optimizer has no such group; it has {groups}.", groups=there)
+            got = _("no {groups}", groups=", ".join(sorted(missing)))
+            raise StateError(refusal("groups", _("those of the saved state"), got, advice))
         other_schedule = state.fingerprint != self._given.fingerprint
         other_base = any(base != asked[slot] for slot, base in bases.items())
         if (other_schedule or other_base) and policy == "error":
@@ -624,9 +632,15 @@ class Scheduler(LRScheduler):
             saved_data, asked_data = (
                 spec.map(lambda schedule: schedule.fresh()).to_data() for spec in (state.spec, self._given)
             )
-            lines += [line.removeprefix("lr.*.") for line in changed_fields(saved_data, asked_data)]
+            lines += changed_fields(saved_data, asked_data, within="lr.*.")
         lines += [
-            f"base {key} of group {name}: {base:g} -> {self._asked[name, key]:g}"
+            _(
+                "base {key} of group {group}: {saved:g} -> {asked:g}",
+                key=key,
+                group=name,
+                saved=base,
+                asked=self._asked[name, key],
+            )
             for (name, key), base in state.bases.items()
             if self._asked.get((name, key), base) != base
         ]
@@ -635,13 +649,15 @@ class Scheduler(LRScheduler):
         assert before is not None
         assert after is not None
         now, position = self._asked.get(slot, base), state.position
-        # Eight say enough; a schedule of many phases would fill the screen.
-        advice = (
-            f"{'; '.join(lines[:8])}{' ...' if len(lines) > 8 else ''}. At update {position} the learning rate was"
-            f" {base * before.for_base(base)(position):g} and would be {now * after.for_base(now)(position):g}."
-            " Say what wins: resume='keep', 'replace', 'rescale', 'bridge' (with bridge=updates) or 'rebase'."
+        advice = _(
+            "{changes}. At update {update} the learning rate was {was:g} and would be {would:g}."
+            " Say what wins: resume='keep', 'replace', 'rescale', 'bridge' (with bridge=updates) or 'rebase'.",
+            changes=first_of(lines, 8),
+            update=position,
+            was=base * before.for_base(base)(position),
+            would=now * after.for_base(now)(position),
         )
-        rule = _("the saved one, {shared}", shared=state.spec.shared)
+        rule = _("the saved one, {schedule}", schedule=state.spec.shared)
         return StateError(refusal("schedule", rule, str(self._given.shared), advice))
 
 
@@ -750,7 +766,8 @@ class _SavedState:
             if spec.of("lr", EVERY) is None:
                 raise KeyError("lr")
         except (AttributeError, TypeError, KeyError, ScheduleError) as error:
-            raise StateError(refusal("state_dict", _("readable"), str(error), _DAMAGED)) from None
+            got = error.args[0] if isinstance(error, ScheduleError) else str(error)
+            raise StateError(refusal("state_dict", _("readable"), got, _DAMAGED)) from None
         return _SavedState(
             state["position"], state["previewed"], state["skipped"], spec, state["fingerprint"], bases, joined
         )

@@ -14,6 +14,7 @@ from preheat._driver.runs import Run, as_schedule, refuse_unknown_options
 from preheat._driver.targets import innermost
 from preheat.errors import ScheduleError, missing_extra, refusal
 from preheat.messages import _
+from preheat.messages.languages import logged
 from preheat.plan import Plan
 from preheat.schedule import Schedule
 
@@ -58,7 +59,7 @@ def use(trainer: Trainer, schedule: Schedule | str, *, tokens_per_sample: float 
         )
     chosen = as_schedule(schedule)
     if trainer.lr_scheduler is not None:
-        owner = f"{type(trainer.lr_scheduler).__name__} beside {chosen}"
+        owner = _("{theirs} beside {ours}", theirs=type(trainer.lr_scheduler).__name__, ours=chosen)
         advice = _("Leave the scheduler out of optimizers=(...), or use() out.")
         raise ScheduleError(refusal("trainer", _("without a scheduler of its own"), owner, advice))
     # Now, and not an hour later when the data is loaded and training begins.
@@ -82,7 +83,7 @@ class _Creator:
         if optimizer is None and trainer.lr_scheduler is not None:
             if getattr(trainer.lr_scheduler, "scheduler", None) is self.made is not None:
                 return trainer.lr_scheduler  # DeepSpeed's engine has asked before, and Accelerate has wrapped it
-            owner = f"{type(trainer.lr_scheduler).__name__} beside {self.schedule}"
+            owner = _("{theirs} beside {ours}", theirs=type(trainer.lr_scheduler).__name__, ours=self.schedule)
             advice = _("Take the scheduler out of DeepSpeed's configuration, or leave use() out.")
             raise ScheduleError(refusal("scheduler", _("the only one of the run"), owner, advice))
         _say_what_is_not_used(trainer.args)
@@ -118,9 +119,14 @@ def _run(trainer: Any, updates: int, tokens_per_sample: float | None) -> Run:
     if args.max_steps > 0:
         arithmetic = f"max_steps={args.max_steps}"
     else:
-        arithmetic = (
-            f"num_train_epochs={args.num_train_epochs:g} with batches of {size} on {processes} processes and"
-            f" gradient_accumulation_steps={accumulation} make {updates}"
+        arithmetic = _(
+            "num_train_epochs={epochs:g} with batches of {size} on {processes} processes and"
+            " gradient_accumulation_steps={accumulation} make {updates}",
+            epochs=args.num_train_epochs,
+            size=size,
+            processes=processes,
+            accumulation=accumulation,
+            updates=updates,
         )
     if rows is None and args.max_steps <= 0:
         return Run("HF Trainer", updates, arithmetic)
@@ -153,4 +159,7 @@ def _say_what_is_not_used(args: Any) -> None:
     said = {name: value for name, value in values.items() if value not in (None, {}, fields[name].default)}
     if said:
         given = ", ".join(f"{name}={getattr(value, 'value', value)}" for name, value in said.items())
-        _LOG.warning("of the TrainingArguments %s: not used, the learning rate follows preheat's schedule.", given)
+        warning = _(
+            "of the TrainingArguments {given}: not used, the learning rate follows preheat's schedule.", given=given
+        )
+        _LOG.warning("%s", logged(warning))

@@ -62,7 +62,7 @@ def layer_groups(
     layers = {name: rule(name) for name, _unused in named}
     if not any(parameter.requires_grad for _unused, parameter in named):
         raise ScheduleError(
-            refusal("model", _("trainable"), "no parameter that requires a gradient", _("Unfreeze some."))
+            refusal("model", _("trainable"), _("no parameter that requires a gradient"), _("Unfreeze some."))
         )
     last = max(layers.values())
     groups: dict[tuple[int, bool], Group] = {}

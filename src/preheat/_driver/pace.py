@@ -11,6 +11,7 @@ from typing import Any
 
 from preheat.errors import ScheduleError, refusal
 from preheat.messages import _
+from preheat.messages.languages import logged
 from preheat.schedule.lengths import count
 
 _LOG = logging.getLogger("preheat")
@@ -73,15 +74,23 @@ class Pace:
         if not self.updates:
             return ""
         length, run = shaped_for(self._scheduler), self.run
-        seen = f"{type(self._scheduler).__name__} moved {self.moves} times in {self.updates} updates"
+        seen = {"scheduler": type(self._scheduler).__name__, "moves": self.moves, "updates": self.updates}
         if length is None or run is None:
-            return f"{seen}: once an update was to be expected" if self.moves >= _FACTOR * self.updates else ""
+            if self.moves < _FACTOR * self.updates:
+                return ""
+            return _("{scheduler} moved {moves} times in {updates} updates: once an update was to be expected", **seen)
         # A step more or less may lie just outside of what was seen.
         most, least = ((self.moves + one) * run / self.updates for one in (1, -1))
         if least <= _FACTOR * length and most >= length / _FACTOR:
             return ""
-        about = round(self.moves * run / self.updates)
-        return f"{seen}: shaped for {length:g} of them, it makes about {about} in a run of {run} updates"
+        return _(
+            "{scheduler} moved {moves} times in {updates} updates: shaped for {length:g} of them,"
+            " it makes about {about} in a run of {run} updates",
+            **seen,
+            length=length,
+            about=round(self.moves * run / self.updates),
+            run=run,
+        )
 
     def remove(self) -> None:
         """Stop watching."""
@@ -95,7 +104,10 @@ class Pace:
             verdict = self.verdict()
             if verdict:
                 self.remove()  # once is enough
-                _LOG.warning("%s. Step it once an update, or count its length in the steps it makes.", verdict)
+                warning = _(
+                    "{verdict}. Step it once an update, or count its length in the steps it makes.", verdict=verdict
+                )
+                _LOG.warning("%s", logged(warning))
 
 
 def shaped_for(scheduler: Any) -> float | None:

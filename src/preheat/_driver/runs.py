@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from preheat.errors import PlanError, ScheduleError, refusal, unknown_name
-from preheat.messages import _
+from preheat.messages import _, joined
+from preheat.messages.languages import logged
 from preheat.plan import Plan
 from preheat.schedule import Length, Schedule, parse
 
@@ -74,22 +75,33 @@ class Run:
             PlanError: for lengths that nobody here can count.
         """
         if self.plan is not None and self.updates is not None and self.plan.updates != self.updates:
-            _LOG.warning(
-                "%s counts %s updates and preheat %s; the run is as long as %s says.\n%s: %s\npreheat:\n%s",
-                self.trainer, self.updates, self.plan.updates, self.trainer,
-                self.trainer, self.arithmetic, self.plan.explain(),
-            )  # fmt: skip
+            counts = _(
+                "{trainer} counts {updates} updates and preheat {ours}; the run is as long as {trainer} says.",
+                trainer=self.trainer,
+                updates=self.updates,
+                ours=self.plan.updates,
+            )
+            theirs = joined(": ", (self.trainer, self.arithmetic))
+            _LOG.warning("%s", logged(joined("\n", (counts, theirs, "preheat:", self.plan.explain()))))
         # Ours is only held against it: the trainer stops when its own count says so.
         resolved = self._over(schedule)
         horizon = resolved.for_base(1.0).horizon  # the same for every base
         # A warning and no refusal: a plateau at the end value, or a run cut short, may be meant.
         if horizon is not None and self.updates is not None and horizon != self.updates:
-            shape = "the rest runs at its end value" if horizon < self.updates else "its end is never reached"
-            _LOG.warning(
-                "the schedule is shaped for %g updates and the run takes %d (%s): %s."
-                " Give lengths as shares of the run, or change one of the two.",
-                horizon, self.updates, self.arithmetic, shape,
-            )  # fmt: skip
+            both = {"horizon": horizon, "updates": self.updates, "arithmetic": self.arithmetic}
+            if horizon < self.updates:
+                warning = _(
+                    "the schedule is shaped for {horizon:g} updates and the run takes {updates} ({arithmetic}):"
+                    " the rest runs at its end value. Give lengths as shares of the run, or change one of the two.",
+                    **both,
+                )
+            else:
+                warning = _(
+                    "the schedule is shaped for {horizon:g} updates and the run takes {updates} ({arithmetic}):"
+                    " its end is never reached. Give lengths as shares of the run, or change one of the two.",
+                    **both,
+                )
+            _LOG.warning("%s", logged(warning))
         return resolved
 
     def _over(self, schedule: Schedule) -> Schedule:

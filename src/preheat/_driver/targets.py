@@ -103,7 +103,9 @@ def check_ranges(targets: list[Target]) -> None:
                 update=update,
                 base=target.base,
             )
-            raise ScheduleError(refusal(f"{target.key} of group {target.name}", _("below 1"), value, advice))
+            raise ScheduleError(
+                refusal(_("{key} of group {group}", key=target.key, group=target.name), _("below 1"), value, advice)
+            )
 
 
 def _highest(schedule: Schedule) -> tuple[int, float]:
@@ -139,7 +141,7 @@ def group_names(groups: list[Group]) -> list[str]:
     for name in names:
         if names.count(name) > 1:
             advice = _("Give every group a name of its own.")
-            raise ScheduleError(refusal("group names", _("different"), name, advice))
+            raise ScheduleError(refusal(_("group names"), _("different"), name, advice))
     return names
 
 
@@ -196,7 +198,7 @@ def refuse_shared_tensors(targets: list[Target]) -> None:
             first = holders.setdefault(id(held), target)
             if (first.base, first.effective()) != (target.base, target.effective()):
                 advice = _("Give each group a tensor of its own: they are to hold different values.")
-                both = f"one shared by groups {first.name} and {target.name}"
+                both = _("one shared by groups {first} and {second}", first=first.name, second=target.name)
                 raise ScheduleError(refusal(target.key, _("a tensor of each group's own"), both, advice))
 
 
@@ -305,7 +307,9 @@ def build_spec(schedule: Schedule, groups: Mapping[str, Rule], also: Mapping[str
         own = {EVERY: rule} if isinstance(rule, Schedule) else named_rules(f"also[{key!r}]", rule, names)
         for name, one in own.items():
             if not isinstance(one, Schedule):
-                raise ScheduleError(refusal(f"also[{key!r}]", _("a Schedule"), one, _("For group {name}.", name=name)))
+                raise ScheduleError(
+                    refusal(f"also[{key!r}]", _("a Schedule"), one, _("For group {group}.", group=name))
+                )
         rules[key] = dict(own)  # type: ignore[arg-type]
     return Spec(rules)
 
@@ -325,19 +329,19 @@ def refuse_without_initial_lr(optimizer: Optimizer) -> None:
     """Refuse to go on after an update in groups that carry no base value."""
     if not all("initial_lr" in group for group in optimizer.param_groups):
         advice = _("Load the optimizer's state first, or resume with the scheduler's own state.")
-        raise ScheduleError(refusal("last_epoch", _("-1 for groups without initial_lr"), "a later update", advice))
+        raise ScheduleError(refusal("last_epoch", _("-1 for groups without initial_lr"), _("a later update"), advice))
 
 
 def refuse_parts() -> None:
     """Refuse another list of groups before an update where DeepSpeed is at work: ZeRO 1 and 2 step group by group."""
     if "deepspeed" in sys.modules:
-        raise _by_an_engine("ZeRO, which takes its groups away to step them one by one")
+        raise _by_an_engine(_("ZeRO, which takes its groups away to step them one by one"))
 
 
 def refuse_sharded(groups: list[dict[str, Any]]) -> None:
     """Refuse parameters that ZeRO 3 has cut up: it steps the optimizer once for each piece."""
     if any(hasattr(weight, "ds_id") for group in groups for weight in group["params"]):
-        raise _by_an_engine("ZeRO 3, which steps it piece by piece")
+        raise _by_an_engine(_("ZeRO 3, which steps it piece by piece"))
 
 
 def _by_an_engine(engine: str) -> ScheduleError:

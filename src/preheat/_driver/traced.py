@@ -15,12 +15,15 @@ from preheat.schedule.metric import MetricFactor
 
 # What is in a schedule but cannot be in a compiled function, each with the way out.
 _REFUSED: tuple[tuple[Callable[[Schedule], bool], str], ...] = (
-    (lambda part: isinstance(part, MetricFactor), "No report reaches it there: use the framework's own plateau rule."),
-    (lambda part: isinstance(part, UserFunction), "A Python function runs on plain integers: write it with phases."),
-    (lambda part: isinstance(part, Strict), "Compiled code raises nothing: leave after_end('error') out."),
+    (
+        lambda part: isinstance(part, MetricFactor),
+        _("No report reaches it there: use the framework's own plateau rule."),
+    ),
+    (lambda part: isinstance(part, UserFunction), _("A Python function runs on plain integers: write it with phases.")),
+    (lambda part: isinstance(part, Strict), _("Compiled code raises nothing: leave after_end('error') out.")),
     (
         lambda part: isinstance(part, Repeat) and part.growth != 1.0 and part.times is None,
-        "Every growing cycle is laid out there: say how many, repeat(times=...).",
+        _("Every growing cycle is laid out there: say how many, repeat(times=...)."),
     ),
 )
 

@@ -85,7 +85,7 @@ def named_schedule(words: str, updates: int, warmup: str | None, lr: float, opti
     length: Any = None if warmup is None else parse_length(warmup)
     if not is_text(words):
         length = usual_warmup(words, length)
-    return read_schedule(words, warmup=length, total=updates, lr=lr, **own)
+    return read_schedule(words, warmup=length, total=updates, lr=lr, total_name="updates", **own)
 
 
 def schedule_as_said(words: str, updates: int, warmup: str | None, lr: float, options: Sequence[str] = ()) -> Schedule:

@@ -49,6 +49,8 @@ class Shown(str):
 def _held(value: object) -> object:
     if isinstance(value, Message | Shown) or type(value) in _PLAIN:
         return value
+    if isinstance(value, Exception) and len(value.args) == 1 and isinstance(value.args[0], Message):
+        return value.args[0]  # an error of ours is what it says
     item = getattr(value, "item", None)
     if item is not None and getattr(value, "ndim", None) == 0:  # a NumPy scalar: format codes need its number
         return item()

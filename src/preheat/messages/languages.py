@@ -108,6 +108,20 @@ def tell(text: object, language: str | None = None) -> str:
     return text.in_words(find, inside)
 
 
+def logged(text: str) -> str:
+    """A warning for the log, in the reader's language; in English where ``PREHEAT_LANG`` names none.
+
+    A wrong variable is refused where a command begins, and must not stop a training in its third hour.
+
+    >>> logged(_("none"))
+    'none'
+    """
+    try:
+        return tell(text)
+    except ConfigError:
+        return tell(text, "en")
+
+
 def look_up(text: str, language: str | None = None) -> str:
     """A sentence without gaps whose literal is written somewhere else: a help text, a docstring's paragraph."""
     return tell(Message(text.replace("{", "{{").replace("}", "}}"), {}), language)

@@ -447,7 +447,7 @@ class Schedule(ABC):
         needed = {name for name, default in options.items() if default is MISSING} | {"kind"}
         if takes_schedules(cls):
             needed.add("of")
-        only(f"schedule of kind {cls._kind}", data, needed, needed | set(options))
+        only(_("schedule of kind {kind}", kind=cls._kind), data, needed, needed | set(options))
         values = {name: value_in(value) for name, value in data.items() if name not in ("kind", "of")}
         if "of" in data:
             inside = data["of"]
@@ -495,7 +495,7 @@ class Schedule(ABC):
             lines.append(_described_sums(self, lr, last))
         if run is not None and self.horizon is not None and run != self.horizon:
             lines.append(_described_mismatch(self, self.horizon, lr, run))
-        return "\n".join(lines)
+        return joined("\n", lines)
 
     def _described(self, lr: float) -> list[str]:  # noqa: ARG002 - phases say theirs in learning rates
         """The lines about its shape."""
@@ -658,12 +658,10 @@ def only(what: str, data: Mapping[str, Any], needed: set[str], known: set[str]) 
     """Refuse a dictionary that lacks a needed key or has an unknown one."""
     missing, unknown = sorted(needed - set(data)), sorted(map(str, set(data) - known))
     if missing or unknown:
-        wrong = f"{', '.join(missing)} missing" if missing else f"{', '.join(unknown)} unknown"
-        raise ScheduleError(
-            refusal(
-                what, _("a dictionary with the keys {known}", known=joined(", ", sorted(known))), wrong, _("Mend it.")
-            )
-        )
+        keys = ", ".join(missing or unknown)
+        wrong = _("{keys} missing", keys=keys) if missing else _("{keys} unknown", keys=keys)
+        rule = _("a dictionary with the keys {keys}", keys=", ".join(sorted(known)))
+        raise ScheduleError(refusal(what, rule, wrong, _("Correct it.")))
 
 
 def plain(value: Any) -> Any:
@@ -680,7 +678,7 @@ def value_in(value: Any) -> Any:
             return lr(float(value[3:]))
         except ValueError:
             raise ScheduleError(
-                refusal("a factor", _("a number or 'lr' and a number"), value, _("As in lr 1e-6."))
+                refusal(_("a factor"), _("a number or 'lr' and a number"), value, _("As in lr 1e-6."))
             ) from None
     return tuple(value_in(item) for item in value) if isinstance(value, list) else value
 
@@ -717,16 +715,17 @@ def peak_position(schedule: Schedule) -> int:
 def _described_values(schedule: Schedule, lr: float, run: int | None) -> str:
     peak = peak_position(schedule)
     parts = [
-        f"learning rate at update 0: {lr * schedule(0):g}",
-        f"peak {lr * schedule(peak):g} at update {peak}",
+        _("learning rate at update 0: {rate:g}", rate=lr * schedule(0)),
+        _("peak {rate:g} at update {update}", rate=lr * schedule(peak), update=peak),
     ]
+    last = None if run is None else run - 1
     if schedule.horizon is not None:
         last = max(0, math.ceil(schedule.horizon) - 1)
-        parts.append(f"at the last update, {last}: {lr * schedule(last):g}")
-        parts.append(f"then held at {lr * schedule(last + 1):g}")
-    elif run is not None:
-        parts.append(f"at the last update, {run - 1}: {lr * schedule(run - 1):g}")
-    return "; ".join(parts)
+    if last is not None:
+        parts.append(_("at the last update, {update}: {rate:g}", update=last, rate=lr * schedule(last)))
+    if last is not None and schedule.horizon is not None:
+        parts.append(_("then held at {rate:g}", rate=lr * schedule(last + 1)))
+    return joined("; ", parts)
 
 
 def _described_sums(schedule: Schedule, lr: float, updates: int) -> str:
@@ -743,17 +742,32 @@ def _described_sums(schedule: Schedule, lr: float, updates: int) -> str:
         share = updates / len(factors)
         total, peak = share * float(factors.sum()), float(factors.max())
         low = round(share * int((factors < _LOW * peak).sum()))
-    return (
-        f"sum of the learning rates: {'' if exact else 'about '}{lr * total:g},"
-        f" as {total / peak if peak else 0:.6g} updates at the peak; {low} updates below 1 % of the peak"
+    numbers = {"sum": lr * total, "at_peak": total / peak if peak else 0, "low": low}
+    if exact:
+        return _(
+            "sum of the learning rates: {sum:g}, as {at_peak:.6g} updates at the peak;"
+            " {low} updates below 1 % of the peak",
+            **numbers,
+        )
+    return _(
+        "sum of the learning rates: about {sum:g}, as {at_peak:.6g} updates at the peak;"
+        " {low} updates below 1 % of the peak",
+        **numbers,
     )
 
 
 def _described_mismatch(schedule: Schedule, horizon: Count, lr: float, run: int) -> str:
     last = lr * schedule(run - 1)
     if run < horizon:
-        return (
-            f"the run stops at update {run} of {horizon:g}: the learning rate is {last:g} there,"
-            " and the rest of the schedule is never used"
+        return _(
+            "the run stops at update {run} of {horizon:g}: the learning rate is {rate:g} there,"
+            " and the rest of the schedule is never used",
+            run=run,
+            horizon=horizon,
+            rate=last,
         )
-    return f"the run goes on for {run - horizon:g} updates past the schedule's end, at {last:g}"
+    return _(
+        "the run goes on for {updates:g} updates past the schedule's end, at {rate:g}",
+        updates=run - horizon,
+        rate=last,
+    )

@@ -364,13 +364,12 @@ class UserFunction(Schedule):
             raise ScheduleError(
                 refusal("position", _("whole for a user's own function"), position, _("Do not stretch it."))
             )
-        factor = number(
-            f"the value of {self.path}", self._function[0](int(position)), _("A factor of 1.0 is the peak.")
-        )
-        if factor < 0:
-            raise ScheduleError(
-                refusal(f"the value of {self.path}", _(">= 0"), factor, _("A factor of 1.0 is the peak."))
-            )
+        factor = self._function[0](int(position))
+        # Asked for once an update: its name is made up only where it is needed.
+        if type(factor) is not float or not 0.0 <= factor < math.inf:
+            name, advice = _("the value of {path}", path=self.path), _("A factor of 1.0 is the peak.")
+            if number(name, factor, advice) < 0:
+                raise ScheduleError(refusal(name, _(">= 0"), factor, advice))
         return float(factor)
 
     def _stretched(self, ratio: float) -> Schedule:  # noqa: ARG002 - it is refused, whatever it is

@@ -68,7 +68,7 @@ def power_of(base: float, exponent: Any, xp: Any) -> Any:
 # --- What a curve says of itself --------------------------------------------------------------------------------------
 
 Rule = tuple[str, Callable[[Any], bool]]  # in words, and as a test
-ABOVE_ZERO: Rule = ("> 0", lambda value: value > 0)
+ABOVE_ZERO: Rule = (_("> 0"), lambda value: value > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +217,9 @@ class Cosine(Curve):
 
     needs: ClassVar[tuple[str, ...]] = ("done",)
 
-    cycles: float = option(0.5, ABOVE_ZERO, "0.5 is one descent.", (0.5, 1.0, 1.5))
-    power: float = option(1.0, ABOVE_ZERO, "1 is the plain cosine.", (0.2, 4.0))
-    k: float = option(1.0, ABOVE_ZERO, "1 is the plain cosine.", (0.2, 4.0))
+    cycles: float = option(0.5, ABOVE_ZERO, _("0.5 is one descent."), (0.5, 1.0, 1.5))
+    power: float = option(1.0, ABOVE_ZERO, _("1 is the plain cosine."), (0.2, 4.0))
+    k: float = option(1.0, ABOVE_ZERO, _("1 is the plain cosine."), (0.2, 4.0))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         time = done / length
@@ -244,7 +244,7 @@ class CosineRestarts(Curve):
     these repeat a phase.
     """
 
-    cycles: float = option(1.0, ABOVE_ZERO, "It counts the descents.", (0.2, 4.0))
+    cycles: float = option(1.0, ABOVE_ZERO, _("It counts the descents."), (0.2, 4.0))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         # quotient(): a share a bit below a whole number of cycles would stand at the bottom instead of the top.
@@ -297,8 +297,8 @@ class Polynomial(Curve):
     The default power is 1 in transformers, fairseq and Keras, 2 in composer, 0.5 in timm. ``k`` is timm's k-decay.
     """
 
-    power: float = option(1.0, ABOVE_ZERO, "1 is a straight line.", (0.2, 4.0))
-    k: float = option(1.0, ABOVE_ZERO, "1 is the plain power.", (0.2, 4.0))
+    power: float = option(1.0, ABOVE_ZERO, _("1 is a straight line."), (0.2, 4.0))
+    k: float = option(1.0, ABOVE_ZERO, _("1 is the plain power."), (0.2, 4.0))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         # With k = 1 the share left is exact; 1 - done / length would be rounded twice.
@@ -320,7 +320,7 @@ class OneMinusPower(Curve):
     torchtitan calls 1-sqrt sqrt, Megatron minus_sqrt, NeMo OneMinusSquareRoot.
     """
 
-    power: float = option(0.5, ABOVE_ZERO, "0.5 is 1-sqrt.", (0.2, 4.0))
+    power: float = option(0.5, ABOVE_ZERO, _("0.5 is 1-sqrt."), (0.2, 4.0))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         return 1.0 - (done / length) ** self.power
@@ -337,7 +337,7 @@ class Geometric(Curve):
     """Equal ratios: with ratio = end / start a straight line on a log axis."""
 
     ratio: float = option(
-        0.1, ("in (0, 1)", lambda value: 0 < value < 1), "It is end / start for a geometric fall.", (0.01, 0.99)
+        0.1, (_("in (0, 1)"), lambda value: 0 < value < 1), _("It is end / start for a geometric fall."), (0.01, 0.99)
     )
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
@@ -360,7 +360,7 @@ class Logarithmic(Curve):
 class Rex(Curve):
     """Late and steep. The paper has beta 0.5, axolotl 0.9."""
 
-    beta: float = option(0.5, ("in [0, 1)", lambda value: 0 <= value < 1), "0 is a straight line.", (0.0, 0.99))
+    beta: float = option(0.5, (_("in [0, 1)"), lambda value: 0 <= value < 1), _("0 is a straight line."), (0.0, 0.99))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         # In the share that is left: 1 - beta u would lose digits where both are near 1.
@@ -377,8 +377,8 @@ class Rex(Curve):
 class Tanh(Curve):
     """Begins just under 1 and ends just above 0. timm has -7 and 3."""
 
-    lower: float = option(-7.0, None, "timm has -7 and 3.", (-9.0, -1.0))
-    upper: float = option(3.0, None, "timm has -7 and 3.", (0.0, 5.0))
+    lower: float = option(-7.0, None, _("timm has -7 and 3."), (-9.0, -1.0))
+    upper: float = option(3.0, None, _("timm has -7 and 3."), (0.0, 5.0))
 
     def __post_init__(self) -> None:
         Curve.__post_init__(self)
@@ -408,13 +408,15 @@ class Hyperbolic(Curve):
     clocks: ClassVar[tuple[str, ...]] = ("upper_bound",)
 
     upper_bound: float = option(
-        0.0, (">= 0", lambda value: value >= 0), "0 takes the phase's own length.", (50.0, 200.0)
+        0.0, (_(">= 0"), lambda value: value >= 0), _("0 takes the phase's own length."), (50.0, 200.0)
     )
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         bound = self.upper_bound or length
         if bound < length:
-            raise ScheduleError(refusal("upper_bound", f">= {length}", bound, _("It bounds the length of the phase.")))
+            raise ScheduleError(
+                refusal("upper_bound", _(">= {least}", least=length), bound, _("It bounds the length of the phase."))
+            )
         # The height at the end of a shorter run is lifted off the start, so that the fall begins at 1 under any bound.
         begin = (length / bound * (2.0 - length / bound)) ** 0.5
         return 1.0 - begin + xp.sqrt(left / bound * (2.0 - (length + done) / bound))
@@ -438,8 +440,8 @@ class PowerLaw(Curve):
     endless: ClassVar[bool] = True
     clocks: ClassVar[tuple[str, ...]] = ("timescale",)
 
-    power: float = option(0.5, ABOVE_ZERO, "0.5 is the inverse square root.", (0.2, 4.0))
-    timescale: float = option(10_000.0, ABOVE_ZERO, "It is a number of updates.", (0.5, 1e4))
+    power: float = option(0.5, ABOVE_ZERO, _("0.5 is the inverse square root."), (0.2, 4.0))
+    timescale: float = option(10_000.0, ABOVE_ZERO, _("It is a number of updates."), (0.5, 1e4))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         # The sum first, as transformers does (shift = timescale - warm-up): 1 + done / timescale rounds differently.
@@ -464,10 +466,10 @@ class Exponential(Curve):
     clocks: ClassVar[tuple[str, ...]] = ("steps",)
 
     rate: float = option(
-        0.1, ("in (0, 1]", lambda value: 0 < value <= 1), "It multiplies the factor every steps.", (0.1, 1.0)
+        0.1, (_("in (0, 1]"), lambda value: 0 < value <= 1), _("It multiplies the factor every steps."), (0.1, 1.0)
     )
-    steps: float = option(1.0, ABOVE_ZERO, "It is a number of updates.", (0.5, 50.0))
-    staircase: bool = option(False, None, "True falls in whole steps.")
+    steps: float = option(1.0, ABOVE_ZERO, _("It is a number of updates."), (0.5, 50.0))
+    staircase: bool = option(False, None, _("True falls in whole steps."))
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:
         time = xp.floor(quotient(done, self.steps)) if self.staircase else done / self.steps
@@ -491,7 +493,7 @@ class Rectification(Curve):
 
     # Below 0.6 no count has r > 4; nearer to 1 than 0.99 the difference of nearly equal numbers loses digits.
     beta2: float = option(
-        0.999, ("in (0.6, 1)", lambda value: 0.6 < value < 1), "It is Adam's second beta.", (0.7, 0.99)
+        0.999, (_("in (0.6, 1)"), lambda value: 0.6 < value < 1), _("It is Adam's second beta."), (0.7, 0.99)
     )
 
     def fall(self, done: Any, left: Any, length: Any, xp: Any) -> Any:

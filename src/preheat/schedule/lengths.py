@@ -115,7 +115,7 @@ def count(
     if whole and isinstance(plain, float):
         raise error(refusal(name, _("a whole number"), value, advice))
     if plain < least:
-        raise error(refusal(name, f">= {least}", value, advice))
+        raise error(refusal(name, _(">= {least}", least=least), value, advice))
     if plain > MOST_UPDATES:
         raise error(refusal(name, _("at most {most:g}", most=MOST_UPDATES), value, advice))
     return plain
@@ -158,14 +158,14 @@ def lr(value: Any) -> Absolute:
     >>> print(cosine(100, to=lr(1e-6)), cosine(100, to=lr(1e-6)).for_base(1e-3)(99))
     cosine 100 to lr 1e-06 0.001
     """
-    return Absolute(_not_negative("lr", value, "Give a learning rate."))
+    return Absolute(_not_negative("lr", value, _("Give a learning rate.")))
 
 
 def as_factor(name: str, value: Any) -> Factor:
     """``value`` as a factor >= 0: a number (1.0 is the peak) or an :class:`Absolute`."""
     if isinstance(value, Absolute):
         return value
-    return _not_negative(name, value, "A factor of 1.0 is the peak.")
+    return _not_negative(name, value, _("A factor of 1.0 is the peak."))
 
 
 def share_of(factor: Factor, base: float | None) -> Factor:

@@ -53,7 +53,7 @@ class MetricFactor(Schedule):
     bad: int = 0
     quiet: int = 0
 
-    _least_advice: ClassVar[str] = "The factor is a share of the peak."
+    _least_advice: ClassVar[str] = _("The factor is a share of the peak.")
 
     def __post_init__(self) -> None:
         factor = positive("factor", self.factor, _("It multiplies the learning rate."))

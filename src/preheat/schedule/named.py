@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from preheat.errors import ScheduleError, refusal, unknown_name
-from preheat.messages import _, joined
+from preheat.messages import _
 from preheat.schedule.base import Schedule
 from preheat.schedule.combine import Maximum
 from preheat.schedule.curves import (
@@ -116,17 +116,21 @@ def read_schedule(
     warmup: int | float | str | Length | None = None,
     total: int | Timeline | None = None,
     lr: float = 1.0,
+    total_name: str = "total",
     **options: Any,
 ) -> Schedule:
     """The schedule that a command line or a file asks for: a name with its arguments, or a whole text.
 
-    A text says everything itself, so a warm-up or options beside it are refused.
+    A text says everything itself, so a warm-up or options beside it are refused. ``total_name`` is what messages call
+    the run's length.
 
     >>> read_schedule("warmup 10% > cosine to 0.1", total=100) == read_schedule("warmup 10 > cosine 90 to 0.1")
     True
     """
     if not is_text(words):  # a curve's name alone could be either: it is a schedule's
-        return get_schedule(words, warmup=0 if warmup is None else warmup, total=total, lr=lr, **options)
+        return get_schedule(
+            words, warmup=0 if warmup is None else warmup, total=total, lr=lr, total_name=total_name, **options
+        )
     if warmup is not None:
         advice = _("The text says how it warms up: leave warmup out.")
         raise ScheduleError(refusal("warmup", _("part of {words!r}", words=words), warmup, advice))
@@ -174,7 +178,7 @@ def usual_warmup(name: str, given: Any = None) -> Any:
 
 def refuse_reserved(options: Mapping[str, Any]) -> None:
     """Refuse options, as read from a file or flags, that are arguments of :func:`get_schedule` itself."""
-    for name in ("name", "warmup", "total", "lr", "convention"):
+    for name in ("name", "warmup", "total", "total_name", "lr", "convention"):
         if name in options:
             advice = _("{name!r} is an argument of its own: give it there.", name=name)
             raise ScheduleError(refusal("option", _("one of the schedule's own"), name, advice))
@@ -212,15 +216,16 @@ def build(
                 total_name,
                 _("given for {name!r}", name=name),
                 None,
-                _("Without it only these work: {endless}.", endless=joined(", ", endless)),
+                _("Without it only these work: {schedules}.", schedules=", ".join(endless)),
             )
         )
     updates = _updates(warmup_name, warmup, total, plan, whole)
     # transformers takes a warm-up as long as the run: its peak is then a learning rate that no update uses.
     if total is not None and updates > total - 1:
-        highest = f"no update would come higher than {(total - 1) / updates:.3g} of it"
         advice = _(
-            "The peak would never be used: {highest}. Shorten the warm-up or plan more updates.", highest=highest
+            "The peak would never be used: no update would come higher than {share:.3g} of it."
+            " Shorten the warm-up or plan more updates.",
+            share=(total - 1) / updates,
         )
         raise ScheduleError(
             refusal(warmup_name, _("below {total_name}={total}", total_name=total_name, total=total), warmup, advice)
@@ -228,8 +233,10 @@ def build(
     if "warmup" in parameters:
         arguments["warmup"] = updates
     elif updates:
-        other = "take 'constant_with_warmup'" if name == "constant" else "its shape begins by itself"
-        advice = _("This schedule has no warm-up: {other}, or leave it out.", other=other)
+        if name == "constant":
+            advice = _("This schedule has no warm-up: take 'constant_with_warmup', or leave it out.")
+        else:
+            advice = _("This schedule has a rise of its own: leave the warm-up out.")
         raise ScheduleError(refusal(warmup_name, _("0 for {name!r}", name=name), warmup, advice))
     lr = positive("lr", lr, _("It is the peak learning rate."))
     if "lr" in parameters:
@@ -255,7 +262,13 @@ def _call(name: str, arguments: dict[str, Any], options: dict[str, Any]) -> Sche
         if item.kind is item.KEYWORD_ONLY and item.default is item.empty and key not in options
     ]
     if missing:
-        advice = _("{name!r} cannot do without: give {missing}.", name=name, missing=joined(", ", missing))
+        given = " ".join(f"{key}=10%" if key in _LENGTHS else f"{key}=..." for key in missing)
+        advice = _(
+            "{name!r} needs {options}. On the command line: --schedule-options {given}",
+            name=name,
+            options=", ".join(missing),
+            given=given,
+        )
         raise ScheduleError(refusal(missing[0], _("given for {name!r}", name=name), None, advice))
     return _BUILDERS[name](**arguments, **options)
 
@@ -318,9 +331,9 @@ def _left(total: Count, **taken: Count) -> Count:
         # The last one named is the one to shorten: warm-up and lengths before it are what the rest is fitted around.
         name = list(taken)[-1]
         advice = _(
-            "{sums} = {values:g}, more than {total:g}. Shorten a phase.",
+            "{sums} = {taken:g}, more than {total:g}. Shorten a phase.",
             sums=sums,
-            values=sum(taken.values()),
+            taken=sum(taken.values()),
             total=total,
         )
         raise ScheduleError(
@@ -518,20 +531,24 @@ def _stable_and_decay(
     elif stable is None:
         stable = total - warmup - decay
         if stable < 0:
-            sums = f"{warmup} warm-up + {decay} decay = {warmup + decay}, more than {total}"
-            raise ScheduleError(
-                refusal(
-                    "num_decay_steps",
-                    _("at most {total}", total=total - warmup),
-                    decay,
-                    _("{sums}. Shorten a phase.", sums=sums),
-                )
+            advice = _(
+                "{warmup} warm-up + {decay} decay = {taken}, more than {total}. Shorten a phase.",
+                warmup=warmup,
+                decay=decay,
+                taken=warmup + decay,
+                total=total,
             )
+            raise ScheduleError(refusal("num_decay_steps", _("at most {most}", most=total - warmup), decay, advice))
     elif warmup + stable + decay != total:
-        sums = f"{warmup} warm-up + {stable} stable + {decay} decay = {warmup + stable + decay}, not {total}"
-        raise ScheduleError(
-            refusal("num_stable_steps", f"{total - warmup - decay}", stable, _("{sums}. Leave it out.", sums=sums))
+        advice = _(
+            "{warmup} warm-up + {stable} stable + {decay} decay = {taken}, not {total}. Leave it out.",
+            warmup=warmup,
+            stable=stable,
+            decay=decay,
+            taken=warmup + stable + decay,
+            total=total,
         )
+        raise ScheduleError(refusal("num_stable_steps", f"{total - warmup - decay}", stable, advice))
     return stable, decay
 
 
@@ -1036,8 +1053,8 @@ _BUILDERS: dict[str, Callable[..., Schedule]] = {**BUILDERS, **LIBRARY, **_DECAY
 SCHEDULE_NAMES: tuple[str, ...] = (*ARTICLE_NAMES, *_BUILDERS)
 # As a refusal lists them: 57 names in one row are read by nobody.
 _GROUPS: dict[str, Iterable[str]] = {
-    "the article's": ARTICLE_NAMES,
-    "transformers'": BUILDERS,
-    "of the field": LIBRARY,
-    "a decay along a curve": _DECAYS,
+    _("the article's"): ARTICLE_NAMES,
+    _("transformers'"): BUILDERS,
+    _("of other libraries and papers"): LIBRARY,
+    _("a decay along a curve"): _DECAYS,
 }

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, in_context, joined
 from preheat.schedule.base import Schedule
 from preheat.schedule.curves import Constant, named_curve
 from preheat.schedule.lengths import Factor, Length, as_length, choice, count, in_updates, number, rest
@@ -236,8 +236,10 @@ def resume(saved: Schedule, new: Schedule, position: int, policy: str, *, bridge
     return past >> new.shift(round(position * new.horizon / saved.horizon))
 
 
-def changed_fields(saved: Any, now: Any, path: str = "") -> list[str]:
+def changed_fields(saved: Any, now: Any, path: str = "", *, within: str = "") -> list[str]:
     """The fields in which the data of two schedules differ, as ``phases[1].length: 3500 -> 7000``.
+
+    ``within`` is a beginning of paths that goes without saying.
 
     >>> changed_fields({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}], "c": 4})
     ['a[1].b: 2 -> 3', 'c: nothing -> 4']
@@ -247,7 +249,7 @@ def changed_fields(saved: Any, now: Any, path: str = "") -> list[str]:
             line
             for key in dict.fromkeys((*saved, *now))
             for line in changed_fields(
-                saved.get(key, _NOTHING), now.get(key, _NOTHING), f"{path}.{key}" if path else str(key)
+                saved.get(key, _NOTHING), now.get(key, _NOTHING), f"{path}.{key}" if path else str(key), within=within
             )
         ]
     if isinstance(saved, (list, tuple)) and isinstance(now, (list, tuple)):
@@ -256,9 +258,20 @@ def changed_fields(saved: Any, now: Any, path: str = "") -> list[str]:
         return [
             line
             for index, (before, after) in enumerate(zip(*both, strict=True))
-            for line in changed_fields(before, after, f"{path}[{index}]")
+            for line in changed_fields(before, after, f"{path}[{index}]", within=within)
         ]
-    return [] if saved == now else [f"{path}: {_shown(saved)} -> {_shown(now)}"]
+    if saved == now:
+        return []
+    return [joined("", (f"{path.removeprefix(within)}: ", _shown(saved), " -> ", _shown(now)))]
+
+
+def first_of(lines: list[str], most: int) -> str:
+    """The first few of these, for a sentence: of a schedule of many phases all would fill the screen.
+
+    >>> first_of(["a: 1 -> 2", "b: 2 -> 3"], 1)
+    'a: 1 -> 2; ...'
+    """
+    return joined("; ", [*lines[:most], *(["..."] if len(lines) > most else [])])
 
 
 _NOTHING = object()  # None is a value that data may have
@@ -266,5 +279,5 @@ _NOTHING = object()  # None is a value that data may have
 
 def _shown(value: Any) -> str:
     if value is _NOTHING:
-        return "nothing"
+        return in_context("of a setting", "nothing")
     return "..." if isinstance(value, (dict, list)) else f"{value}"

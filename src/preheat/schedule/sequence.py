@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _, joined
+from preheat.messages import _
 from preheat.schedule.base import Schedule, kind, literal, number_words, only, plain, schedule_in, value_in
 from preheat.schedule.curves import CURVES, Constant, Curve, Scalar, name_of, named_curve
 from preheat.schedule.lengths import (
@@ -73,14 +73,19 @@ class Phase:
     def __post_init__(self) -> None:
         # Only what has a name can be written to a file and read back.
         if type(self.curve) not in CURVES.values():
-            advice = _("Known curves: {CURVES}.", CURVES=joined(", ", CURVES))
+            advice = _("Known curves: {curves}.", curves=", ".join(CURVES))
             raise ScheduleError(refusal("curve", _("a curve of preheat.schedule.curves"), self.curve, advice))
         choice("convention", self.convention, CONVENTIONS)
         self._check_factors()
         if self.length is None:
             if not self.curve.endless:
                 raise ScheduleError(
-                    refusal("length", _("given for {curve}", curve=self.curve), None, _("This curve needs an end."))
+                    refusal(
+                        "length",
+                        _("given for {curve}", curve=name_of(self.curve)[0]),
+                        None,
+                        _("This curve needs an end."),
+                    )
                 )
         elif isinstance(self.length, (str, Length)):
             object.__setattr__(self, "length", as_length("length", self.length))
@@ -307,17 +312,32 @@ def _resolved_phases(parts: tuple[Part, ...], total: Count | None, plan: Timelin
         return tuple(resolved)
     left = total - spent
     if left < 0 or (left and not any(_is_rest(part) for part in resolved)):
-        sums = " + ".join(f"{_taken(part):g}" for part in resolved if not _is_rest(part))
-        advice = (
-            _("Shorten a phase.")
-            if left < 0
-            else _("Lengthen a phase, or let one take the rest (leave its length out).")
-        )
-        raise ScheduleError(
-            refusal("phases", _("{total} updates together", total=total), f"{sums} = {spent:g}", advice)
-        )
+        raise ScheduleError(_misfit([part for part in resolved if not _is_rest(part)], total, spent))
     # What is left is what the phase takes; the part of its curve that is skipped comes on top.
     return tuple(replace(part, length=left + part.skip) if _is_rest(part) else part for part in resolved)  # type: ignore[type-var,union-attr]
+
+
+def _misfit(parts: list[Any], total: Count, spent: Count) -> str:
+    """Why phases of known length do not make up a run of ``total`` updates."""
+    # One phase that is longer than the whole run is what people have to hear of, not a sum.
+    for part in parts:
+        taken = _taken(part) or 0
+        if taken > total:
+            warmup = isinstance(part, Phase) and part.waits_for != "a base" and part.rises
+            name = _("the warm-up") if warmup and part is parts[0] else _("the phase {words!r}", words=_words_of(part))
+            rule = _("no longer than the {total:,} updates there are", total=total)
+            return refusal(name, rule, taken, _("Shorten it, or plan more updates."))
+    sums = " + ".join(f"{_taken(part):g}" for part in parts)
+    if spent > total:
+        advice = _("Shorten a phase.")
+    else:
+        advice = _("Lengthen a phase, or let one take the rest (leave its length out).")
+    got = f"{sums} = {spent:g}" if len(parts) > 1 else spent
+    return refusal("phases", _("{total} updates long in all", total=total), got, advice)
+
+
+def _words_of(part: Part) -> str:
+    return part._words() if isinstance(part, Phase) else str(part)
 
 
 def _in_updates(part: Part, total: Count | None, plan: Timeline | None) -> Part:
@@ -622,8 +642,12 @@ class PhaseSchedule(Schedule):
         for begin, end, part in self._spans:
             if end > begin:
                 first = math.ceil(begin)
-                reach = f"{first} on" if math.isinf(end) else f"{first} to {math.ceil(end) - 1}"
-                lines.append(f"updates {reach}: {part._described(lr) if isinstance(part, Phase) else part}")
+                phase = part._described(lr) if isinstance(part, Phase) else str(part)
+                if math.isinf(end):
+                    lines.append(_("updates {first} on: {phase}", first=first, phase=phase))
+                else:
+                    last = math.ceil(end) - 1
+                    lines.append(_("updates {first} to {last}: {phase}", first=first, last=last, phase=phase))
         return lines
 
 

@@ -23,7 +23,7 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, NoReturn
 
-from preheat.errors import ScheduleError, near_miss, reading, refusal
+from preheat.errors import ScheduleError, near_miss, reading, refusal, sentences
 from preheat.files import replacing
 from preheat.limits import MOST_DIGITS, MOST_LETTERS, MOST_NESTED
 from preheat.messages import _
@@ -69,7 +69,7 @@ def parse(text: str) -> Schedule:
         reader = _Reader(text)
         schedule = reader.sequence("native")
         if reader.kind != "end":
-            reader.fail("'>', '*' or the end")
+            reader.fail(_("'>', '*' or the end"))
     return schedule
 
 
@@ -107,7 +107,7 @@ class _Reader:
         token = _TOKEN.match(self.text, self.position)
         if token is None:
             self.kind, self.word = "", self.text[self.position]
-            self.fail("a word, a number or one of > * ( ) ,")
+            self.fail(_("a word, a number or one of > * ( ) ,"))
         self.kind, self.word, self.end = str(token.lastgroup), token[0], token.end()
         return left
 
@@ -124,22 +124,31 @@ class _Reader:
             self.fail(repr(word))
 
     def fail(self, wanted: str, hint: str = "") -> NoReturn:
-        here = f"{self.word!r}" if self.word else "the end"
-        advice = _(
-            "At column {position} there is {here} where {wanted} should be.{hint}",
-            position=self.position + 1,
-            here=here,
-            wanted=wanted,
-            hint=hint,
+        found = repr(self.word) if self.word else _("the end of the text")
+        column = self.position + 1
+        self.refuse(
+            sentences(
+                _("At column {column}: expected {wanted}, found {found}.", column=column, wanted=wanted, found=found),
+                hint,
+            )
         )
-        raise ScheduleError(refusal("text", _("a schedule"), self.text, advice))
+
+    def refuse(self, why: str) -> NoReturn:
+        raise ScheduleError(refusal("text", _("a schedule"), self.text, why))
 
     # --- grammar ---
 
     def sequence(self, convention: str) -> Schedule:
         self.depth += 1
         if self.depth > MOST_NESTED:
-            self.fail("less nesting")
+            column = self.position + 1
+            self.refuse(
+                _(
+                    "At column {column}: more than {most} brackets in brackets. Use fewer.",
+                    column=column,
+                    most=MOST_NESTED,
+                )
+            )
         # What is said of a convention holds to the end of its brackets.
         if self.word in CONVENTIONS:
             convention = self.advance()
@@ -191,7 +200,9 @@ class _Reader:
                 inside.append(self.sequence(convention))
         if inside:
             if len(inside) > 1 and not kind._several:
-                self.fail("one schedule only")
+                self.refuse(
+                    _("{name}(...) takes one schedule and was given {n}. Join them with >.", name=name, n=len(inside))
+                )
             options["of"] = tuple(inside) if kind._several else inside[0]
         self._check_options(name, options)
         schedule: Schedule = kind(**options)
@@ -203,18 +214,33 @@ class _Reader:
         unknown = [option for option in options if option not in (*known, "of")]
         missing = [option for option, default in known.items() if default is MISSING and option not in options]
         if "of" not in options and takes_schedules(_CALLED[name]):
-            missing.insert(0, "a schedule")
-        if unknown or missing:
-            wrong = f"{unknown[0]!r} is unknown" if unknown else f"{missing[0]} is missing"
-            advice = f"In {name}(...) {wrong}; its options are {', '.join(known) or 'none'}."
-            raise ScheduleError(refusal("text", _("a schedule"), self.text, advice))
+            missing.insert(0, _("a schedule"))
+        listed = ", ".join(known) or _("none")
+        if unknown:
+            self.refuse(
+                _(
+                    "In {name}(...) {option!r} is unknown; its options are {options}.",
+                    name=name,
+                    option=unknown[0],
+                    options=listed,
+                )
+            )
+        if missing:
+            self.refuse(
+                _(
+                    "In {name}(...) {option} is missing; its options are {options}.",
+                    name=name,
+                    option=missing[0],
+                    options=listed,
+                )
+            )
 
     def _next_sign(self) -> str:
         return self.text[self.end :].lstrip()[:1]
 
     def phase(self, convention: str) -> Phase:
         if self.kind != "name":
-            self.fail("a phase")
+            self.fail(_("a phase"))
         # "warmup cosine 10" names its curve, "warmup 10" is a line; what is no curve's name after it is a unit's or an
         # error, which the length reports better.
         rising = self.take("warmup")
@@ -231,7 +257,7 @@ class _Reader:
         if self.kind == "name" and (not rising or self.word in CURVE_NAMES):
             curve = self.curve()
         elif not rising:
-            self.fail("a curve")
+            self.fail(_("a curve"))
         length = self.length()
         given: dict[str, Any] = {"start": 0.0 if rising else None, "end": 1.0 if rising else 0.0}
         while self.word in ("from", "to", "skip"):
@@ -242,7 +268,7 @@ class _Reader:
     def curve(self) -> Any:
         if self.word not in CURVE_NAMES:
             hint = near_miss(self.word, (*CURVE_NAMES, *_CALLED, "warmup", "hold"))
-            self.fail("the name of a curve", f" {hint}" if hint else f" Known: {', '.join(CURVE_NAMES)}.")
+            self.fail(_("the name of a curve"), hint or _("Known: {names}.", names=", ".join(CURVE_NAMES)))
         name = self.advance()
         options: dict[str, Any] = {}
         if self.take("("):
@@ -271,9 +297,9 @@ class _Reader:
     def number(self) -> float:
         negative = self.take("-")
         if self.kind != "number" or self.word.endswith("%"):
-            self.fail("a number")
+            self.fail(_("a number"))
         if len(self.word) > MOST_DIGITS:
-            self.fail(f"a number of at most {MOST_DIGITS} digits")
+            self.fail(_("a number of at most {most} digits", most=MOST_DIGITS))
         word = self.advance()
         value: float = int(word) if re.fullmatch(r"\d+", word) else float(word)
         return -value if negative else value
@@ -340,7 +366,7 @@ def load_schedule(
         data = json.loads(text) if suffix == ".json" else tomllib.loads(text)
     except ValueError as error:  # broken JSON, TOML or UTF-8
         raise ScheduleError(
-            refusal(str(target), _("readable {upper}", upper=suffix[1:].upper()), str(error), _("Mend it."))
+            refusal(str(target), _("readable {format}", format=suffix[1:].upper()), str(error), _("Correct it."))
         ) from None
     return schedule_from_file(data, functions)
 
