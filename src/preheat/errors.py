@@ -163,6 +163,29 @@ def refusal(name: str, rule: str, value: object, advice: str) -> str:
     return Refusal(name, rule, value, advice)
 
 
+def system_words(error: OSError) -> str:
+    """What the operating system says went wrong, without the file.
+
+    >>> system_words(FileNotFoundError(2, "No such file or directory", "news.csv"))
+    'No such file or directory'
+    """
+    import errno
+
+    # Those that people meet; the system's own words are English.
+    known = {
+        errno.ENOENT: _("No such file or directory"),
+        errno.EACCES: _("Permission denied"),
+        errno.EEXIST: _("File exists"),
+        errno.EISDIR: _("Is a directory"),
+        errno.ENOTDIR: _("Not a directory"),
+        errno.ENOSPC: _("No space left on device"),
+        errno.EROFS: _("Read-only file system"),
+        errno.ENAMETOOLONG: _("File name too long"),
+        errno.EADDRINUSE: _("Address already in use"),
+    }
+    return known.get(error.errno or 0, error.strerror or str(error))
+
+
 def near_miss(name: object, known: Iterable[str]) -> str:
     """The hint a refusal of an unknown name opens its advice with: the nearest known one, or nothing.
 

@@ -80,9 +80,13 @@ def test_plan_prints_its_arithmetic(cli):
         ),
         (("show", "linear", "--schedule-options", "warmup=3"), 2, "got 'warmup'. 'warmup' is an argument of its own"),
         (("train", "--schedule-options", "lr=3"), 2, "option must be one of the schedule's own; got 'lr'"),
-        (("show", "linear", "--updates", "ten"), 2, "Invalid value for '--updates'"),
+        (
+            ("show", "linear", "--updates", "ten"),
+            2,
+            "updates must be a whole number; got 'ten'. preheat show --help",
+        ),
         (("plan", "--examples", "0", "--batch-size", "3", "--epochs", "1"), 2, "examples must be >= 1; got 0"),
-        (("plan", "--examples", "5"), 2, "Missing option '--batch-size'"),
+        (("plan", "--examples", "5"), 2, "batch-size must be given; got None. Add --batch-size ROWS."),
         (("train", "--epochs", "0"), 2, "epochs must be greater than or equal to 1; got 0"),
         (("train", "--schedule", "warmup"), 2, "schedule must be the name of a schedule; got 'warmup'"),
         (("train", "--warmup", "1.0"), 2, r"warmup must be an int, or a float in (0, 1); got 1.0"),
@@ -92,11 +96,32 @@ def test_plan_prints_its_arithmetic(cli):
         (("train", "--data", "none.csv"), 2, "data must be an existing file"),
         (("evaluate", "--run", "nowhere"), 1, "run must be a folder that preheat train wrote; got 'nowhere'"),
         (("classify", "--run", "nowhere", "text"), 1, "run must be a folder that preheat train wrote"),
-        (("nonsense",), 2, "No such command 'nonsense'"),
-        (("forcast", "linear"), 2, "No such command 'forcast'. Did you mean 'forecast'?"),
-        (("study", "exprt"), 2, "No such command 'exprt'. Did you mean 'export'?"),
-        (("show", "linear", "--updtes", "9"), 2, "No such option '--updtes'. Did you mean '--updates'?"),
-        (("--versoin",), 2, "No such option '--versoin'. Did you mean '--version'?"),
+        (("nonsense",), 2, "command must be one of preheat's; got 'nonsense'. preheat --help lists"),
+        (("forcast", "linear"), 2, "got 'forcast'. Did you mean 'forecast'?"),
+        (("study", "exprt"), 2, "got 'exprt'. Did you mean 'export'? preheat study --help"),
+        (("show", "linear", "--updtes", "9"), 2, "got '--updtes'. Did you mean '--updates'?"),
+        (("--versoin",), 2, "flag must be one that preheat has; got '--versoin'. Did you mean '--version'?"),
+        (("show",), 2, "SCHEDULE must be given; got None. Usage: preheat show [OPTIONS] SCHEDULE..."),
+        (
+            ("show", "linear", "--lr", "0,001"),
+            2,
+            "lr must be a number; got '0,001'. The decimal mark is a point: 0.001.",
+        ),
+        (("show", "linear", "--updates", "1e3"), 2, "updates must be a whole number; got '1e3'. Write 1000."),
+        (("show", "linear", "--updates", "9" * 23), 2, "must be at most 9007199254740992; got 999"),
+        (("show", "linear", "--lr"), 2, "lr must be followed by a value; got None. Write --lr RATE."),
+        (("show", "linear", "--log=yes"), 2, "log must be written without a value"),
+        (("diff", "warmup", "10%", ">", "linear"), 2, "must be what preheat diff takes; got '>'. Words that belong"),
+        (("audit", "a", "--first", "2"), 2, "first must be a whole number from 0 to 1; got '2'."),
+        (("train", "--bridge", "-1"), 2, "bridge must be a whole number, 0 or more; got '-1'."),
+        (("evaluate", "--run", "r", "--split", "tset"), 2, "one of train, validation, test; got 'tset'. Did you mean"),
+        (("study", "--debg"), 2, "flag must be one that preheat study has; got '--debg'."),
+        (("--lang", "en"), 2, "command must be given; got None. preheat --help lists them."),
+        (
+            ("show", "linear", "--lang", "fr"),
+            2,
+            "lang must be a language that preheat speaks; got 'fr'. Known: en",
+        ),
         (("resume-check", "x", "--with", "linear"), 2, "checkpoint must be a file or folder that exists; got 'x'"),
     ],
 )
@@ -107,6 +132,13 @@ def test_misuse_exits_2_and_failure_1_without_a_traceback(cli, words, code, mess
     assert message in err
     assert "Traceback" not in err
     assert out == ""
+
+
+@pytest.mark.parametrize("words", [(), ("study",)])
+def test_a_group_alone_says_what_there_is(cli, words):
+    """Its page, as misuse."""
+    code, out, err = cli(*words)
+    assert (code, out, "Commands:" in err) == (2, "", True)
 
 
 def test_failures_of_the_system_are_one_line_and_leave_no_file(cli, tmp_path):

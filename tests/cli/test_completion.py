@@ -110,6 +110,8 @@ def test_names_of_commands_load_none_of_them(shell):
         "preheat.cli.main",
         "preheat.cli.command",
         "preheat.errors",
+        "preheat.messages",
+        "preheat.messages.languages",
         "preheat._faces",
     }
 

@@ -12,9 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from preheat.cli.command import PATH, argument, command, flag, json_flag
+from preheat.cli.command import PATH, argument, command, flag, json_flag, option
 from preheat.cli.completion import schedule_names
 from preheat.cli.flags import (
     new_file,
@@ -22,28 +20,30 @@ from preheat.cli.flags import (
     print_answer,
     print_json,
     say,
+    say_written,
     schedule_as_said,
     warmup_flag,
 )
 from preheat.errors import ConfigError, DataError, refusal
 from preheat.messages import _
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
     from preheat.advice import FinishedRun, LongerRun, RunLog, ShortRun, Surface, Transfer
     from preheat.schedule import Schedule
 
 # Flags of every command that fits a law to short runs.
-runs_flag = click.option(
+runs_flag = option(
     "--run",
     "runs",
     multiple=True,
     metavar="LOG[=SCHEDULE@UPDATES]",
-    help="A short run, what it followed and its length; without =SCHEDULE the logged learning rates are taken.",
+    help=_("A short run, what it followed and its length; without =SCHEDULE the logged learning rates are taken."),
 )
-study_flag = click.option("--study", type=PATH, metavar="FOLDER", help="A study: its finished runs at this peak.")
-peak_flag = click.option("--lr", type=float, required=True, metavar="RATE", help="Peak learning rate of all runs.")
-law_flag = click.option("--law", metavar="NAME", help="tissue or multi-power [by left-out error].")
-loss_flag = click.option("--loss", metavar="COLUMN", help="The column of the loss.")
+study_flag = option("--study", type=PATH, metavar="FOLDER", help=_("A study: its finished runs at this peak."))
+peak_flag = option("--lr", type=float, required=True, metavar="RATE", help=_("Peak learning rate of all runs."))
+law_flag = option("--law", metavar="NAME", help=_("tissue or multi-power [by left-out error]."))
+loss_flag = option("--loss", metavar="COLUMN", help=_("The column of the loss."))
 
 # --- Theory ---------------------------------------------------------------------------------------------------------
 
@@ -52,17 +52,17 @@ loss_flag = click.option("--loss", metavar="COLUMN", help="The column of the los
 @argument(
     "schedules",
     "SCHEDULE...",
-    "Names, or schedules in words.",
+    _("Names, or schedules in words."),
     nargs=-1,
     required=True,
     shell_complete=schedule_names,
 )
-@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of the run.")
+@option("--updates", type=int, required=True, metavar="UPDATES", help=_("Updates of the run."))
 @warmup_flag
 @options_flag
-@click.option("--grad-norms", type=PATH, metavar="LOG", help="A run's log with gradient norms; else constant ones.")
-@flag("--phases", "Show what each phase has of the bound.")
-@json_flag("the scores")
+@option("--grad-norms", type=PATH, metavar="LOG", help=_("A run's log with gradient norms; else constant ones."))
+@flag("--phases", _("Show what each phase has of the bound."))
+@json_flag(_("Print the scores as JSON."))
 def score(
     schedules: tuple[str, ...],
     updates: int,
@@ -89,24 +89,24 @@ def score(
         norms = log.norms_over(updates)
         for note in log.notes:
             # On standard error: with --json standard output is for programs.
-            say(f"note: {note}")
+            say(_("note: {note}", note=note))
     ranking = rank(values, updates=updates, grad_norms=norms)
     if as_json:
         print_json(ranking.to_dict())
     elif phases or len(ranking.bounds) == 1:
-        print("\n\n".join(one.explain() for one in ranking.bounds))
+        print("\n\n".join(tell(one.explain()) for one in ranking.bounds))
     else:
-        print(ranking.explain())
+        print(tell(ranking.explain()))
 
 
 @command()
-@click.option("--from", "source", required=True, metavar="SCHEDULE", help="What the rate is good for.")
-@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of that run.")
-@click.option("--lr", type=float, metavar="RATE", help="Its best peak learning rate.")
-@click.option("--to", metavar="SCHEDULE", help="What to run; left out, the same schedule with a new cool-down.")
-@click.option("--to-updates", type=int, metavar="UPDATES", help="Updates of the new run, if different.")
+@option("--from", "source", required=True, metavar="SCHEDULE", help=_("What the rate is good for."))
+@option("--updates", type=int, required=True, metavar="UPDATES", help=_("Updates of that run."))
+@option("--lr", type=float, metavar="RATE", help=_("Its best peak learning rate."))
+@option("--to", metavar="SCHEDULE", help=_("What to run; left out, the same schedule with a new cool-down."))
+@option("--to-updates", type=int, metavar="UPDATES", help=_("Updates of the new run, if different."))
 @warmup_flag
-@json_flag("the answer")
+@json_flag(_("Print the answer as JSON."))
 def transfer(
     source: str,
     updates: int,
@@ -154,16 +154,17 @@ def _print_with_peak(answer: Transfer | LongerRun, lr: float, *, as_json: bool) 
     if as_json:
         print_json({**answer.to_dict(), "lr": peak})
     else:
-        print(f"at the peak {peak:.4g}:\n{answer}")
+        at = tell(_("at the peak {peak:.4g}:", peak=peak))
+        print(f"{at}\n{tell(answer)}")
 
 
 @command()
-@argument("run", "RUN", "A run's log with gradient norms, or its folder.", type=PATH)
-@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Length of the next run.")
-@click.option("--optimizer", default="sgd", metavar="NAME", help="Whose weights: sgd or adam.")
-@click.option("--save", type=PATH, metavar="FILE", help="Write the schedule to a .json or .toml file.")
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
-@json_flag("the schedule and all numbers")
+@argument("run", "RUN", _("A run's log with gradient norms, or its folder."), type=PATH)
+@option("--updates", type=int, required=True, metavar="UPDATES", help=_("Length of the next run."))
+@option("--optimizer", default="sgd", metavar="NAME", help=_("Whose weights: sgd or adam."))
+@option("--save", type=PATH, metavar="FILE", help=_("Write the schedule to a .json or .toml file."))
+@option("--force", is_flag=True, help=_("Replace the file if it exists."))
+@json_flag(_("Print the schedule and all numbers as JSON."))
 def refine(run: Path, updates: int, optimizer: str, save: Path | None, force: bool, as_json: bool) -> None:
     """Make a schedule from the gradient norms that a run logged. Warm-up and decay both come out of them.
 
@@ -178,7 +179,7 @@ def refine(run: Path, updates: int, optimizer: str, save: Path | None, force: bo
     print_answer(refined, as_json=as_json)
     if save is not None:
         save_schedule(refined.schedule, save)
-        say(f"wrote {save}")
+        say_written(save)
 
 
 # --- Laws fitted to short runs --------------------------------------------------------------------------------------
@@ -223,15 +224,15 @@ def _split(words: str) -> tuple[str, str, str]:
 
 
 @command()
-@argument("schedule", "SCHEDULE", "A name, or a schedule in words.", shell_complete=schedule_names)
-@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of the run asked about.")
+@argument("schedule", "SCHEDULE", _("A name, or a schedule in words."), shell_complete=schedule_names)
+@option("--updates", type=int, required=True, metavar="UPDATES", help=_("Updates of the run asked about."))
 @peak_flag
 @runs_flag
 @study_flag
 @warmup_flag
 @law_flag
 @loss_flag
-@json_flag("the curve and all numbers")
+@json_flag(_("Print the curve and all numbers as JSON."))
 def forecast(
     schedule: str,
     updates: int,
@@ -255,24 +256,24 @@ def forecast(
 
 
 @command()
-@argument("reference", "SCHEDULE", "What would be run otherwise.", shell_complete=schedule_names)
-@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of the run to be planned.")
+@argument("reference", "SCHEDULE", _("What would be run otherwise."), shell_complete=schedule_names)
+@option("--updates", type=int, required=True, metavar="UPDATES", help=_("Updates of the run to be planned."))
 @peak_flag
 @runs_flag
 @study_flag
-@click.option("--planned-warmup", type=int, metavar="UPDATES", help="Warm-up of the planned run [as SCHEDULE's].")
-@click.option(
+@option("--planned-warmup", type=int, metavar="UPDATES", help=_("Warm-up of the planned run [as SCHEDULE's]."))
+@option(
     "--floor",
     "floors",
     type=float,
     multiple=True,
     metavar="FRACTION",
-    help="An end it may have [0 0.02 0.1]; may be repeated.",
+    help=_("An end it may have [0 0.02 0.1]; may be repeated."),
 )
 @warmup_flag
 @law_flag
 @loss_flag
-@json_flag("the set and all numbers")
+@json_flag(_("Print the set and all numbers as JSON."))
 def optimize(
     reference: str,
     updates: int,
@@ -301,26 +302,26 @@ def optimize(
 
 
 @command()
-@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Length of all runs.")
-@click.option(
+@option("--updates", type=int, required=True, metavar="UPDATES", help=_("Length of all runs."))
+@option(
     "--run",
     "runs",
     multiple=True,
     metavar="SCHEDULE@PEAK=LOSS",
-    help="A finished run and its final loss; four or more.",
+    help=_("A finished run and its final loss; four or more."),
 )
-@click.option("--study", type=PATH, metavar="FOLDER", help="A study: its runs of this length, means over seeds.")
-@click.option("--ask", multiple=True, metavar="SCHEDULE", help="A shape whose best peak is wanted; may be repeated.")
-@click.option(
+@option("--study", type=PATH, metavar="FOLDER", help=_("A study: its runs of this length, means over seeds."))
+@option("--ask", multiple=True, metavar="SCHEDULE", help=_("A shape whose best peak is wanted; may be repeated."))
+@option(
     "--peak",
     "peaks",
     type=float,
     multiple=True,
     metavar="RATE",
-    help="A peak the next run may have; may be repeated.",
+    help=_("A peak the next run may have; may be repeated."),
 )
 @warmup_flag
-@json_flag("the answer")
+@json_flag(_("Print the answer as JSON."))
 def surface(
     updates: int,
     runs: tuple[str, ...],
@@ -353,10 +354,10 @@ def surface(
         answers = [{"schedule": words, "peak": at, "loss": loss} for words, (at, loss) in best.items()]
         print_json({**fitted.to_dict(), "asked": answers, "next": {"schedule": schedule, "peak": peak}})
         return
-    print(fitted.explain())
+    print(tell(fitted.explain()))
     for words, (at, loss) in best.items():
-        print(f"{words}: best at {at:.3g}, {loss:.4f}")
-    print(f"the run that would tell most: {schedule} at {peak:.3g}")
+        print(tell(_("{schedule}: best at {peak:.3g}, {loss:.4f}", schedule=words, peak=at, loss=loss)))
+    print(tell(_("the run that would tell most: {schedule} at {peak:.3g}", schedule=schedule, peak=peak)))
 
 
 def _finished(words: str, updates: int, warmup: str | None) -> FinishedRun:
@@ -385,34 +386,34 @@ def _next(fitted: Surface, asked: list[Schedule], peaks: Sequence[float]) -> tup
 
 # --- Early stopping -------------------------------------------------------------------------------------------------
 
-_OF_CELLS = (
+_OF_CELLS = _(
     "every cell of the study counts once, by means over its seeds: training losses on the way, validation at the end"
 )
 
 
 @command("rung-check")
-@argument("runs", "RUN...", "Logs of finished runs, their folders, or a study's.", nargs=-1, required=True, type=PATH)
-@click.option(
+@argument(
+    "runs", "RUN...", _("Logs of finished runs, their folders, or a study's."), nargs=-1, required=True, type=PATH
+)
+@option(
     "--at",
     type=float,
     multiple=True,
     metavar="FRACTION",
-    help="A rung [0.2 0.5 0.8 0.9 0.95]; may be repeated.",
+    help=_("A rung [0.2 0.5 0.8 0.9 0.95]; may be repeated."),
 )
-@click.option(
+@option(
     "--group",
     "groups",
     multiple=True,
     metavar="NAME",
-    help="Each run's shape, in the order of the runs; may be repeated.",
+    help=_("Each run's shape, in the order of the runs; may be repeated."),
 )
-@click.option(
-    "--updates", type=int, metavar="UPDATES", help="Of a study with runs of several lengths, those of this one."
-)
+@option("--updates", type=int, metavar="UPDATES", help=_("Of a study with runs of several lengths, those of this one."))
 @loss_flag
-@click.option("--least", default=0.8, metavar="FRACTION", help="Spearman needed to stop runs early.")
-@click.option("--prune-at", type=float, metavar="FRACTION", help="Exit 1 unless runs may be stopped there.")
-@json_flag("the rungs")
+@option("--least", default=0.8, metavar="FRACTION", help=_("Spearman needed to stop runs early."))
+@option("--prune-at", type=float, metavar="FRACTION", help=_("Exit 1 unless runs may be stopped there."))
+@json_flag(_("Print the rungs as JSON."))
 def rung_check(
     runs: tuple[Path, ...],
     at: tuple[float, ...],
@@ -442,7 +443,7 @@ def rung_check(
         try:
             verdict.prune(prune_at)
         except DataError as refused:
-            say(f"preheat: {refused}")
+            say(_("preheat: {problem}", problem=refused.args[0]))
             sys.exit(1)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from preheat.cli.command import COMPLETE
 from preheat.errors import ConfigError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,13 @@ def install(root: click.Command) -> str:
     elif shell == "zsh":
         _add_to(home / ".zshrc", "fpath+=~/.zfunc; autoload -Uz compinit; compinit")
     # fish reads its folder by itself.
-    return f"{shell} completion installed in {path}\nA shell started from now on completes."
+    return joined(
+        "\n",
+        [
+            _("{shell} completion installed in {path}", shell=shell, path=path),
+            _("A shell started from now on completes."),
+        ],
+    )
 
 
 def _add_to(path: Path, line: str) -> None:

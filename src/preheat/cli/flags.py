@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from preheat.cli.command import PATH, Decorator
+from preheat.cli.command import PATH, Decorator, option
 from preheat.errors import ConfigError, RunError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,23 +23,23 @@ def flags(*options: Decorator) -> Decorator:
     """Several options as one decorator, in the order of the help page."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
+        for one in reversed(options):
+            function = one(function)
         return function
 
     return add
 
 
-warmup_flag = click.option(
-    "--warmup", metavar="LENGTH", help='Warm-up of schedules given by name: updates, a fraction or "10%" [10%].'
+warmup_flag = option(
+    "--warmup", metavar="LENGTH", help=_('Warm-up of schedules given by name: updates, a fraction or "10%" [10%].')
 )
-options_flag = click.option(
+options_flag = option(
     "--schedule-options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An option of schedules given by name; may be repeated.",
+    help=_("An option of schedules given by name; may be repeated."),
 )
-force_flag = click.option("--force", is_flag=True, help="Replace the file if it exists.")
+force_flag = option("--force", is_flag=True, help=_("Replace the file if it exists."))
 
 # --- Schedules ------------------------------------------------------------------------------------------------------
 
@@ -110,16 +109,21 @@ def write_text(text: str, path: Path) -> None:
 
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
-    say(f"wrote {path}")
+    say_written(path)
+
+
+def say_written(path: Path) -> None:
+    """Where a file or folder is."""
+    say(_("wrote {path}", path=path))
 
 
 def say(line: str) -> None:
-    """A line on standard error."""
-    print(line, file=sys.stderr)
+    """A line on standard error, in the reader's language."""
+    print(tell(line), file=sys.stderr)
 
 
 def print_json(data: Any) -> None:
-    """One report on standard output, as JSON."""
+    """One report on standard output, as JSON: in English, whoever reads it."""
     import json
 
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -133,7 +137,7 @@ def print_answer(answer: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(answer.to_dict())
     else:
-        print(answer)
+        print(tell(answer))
 
 
 # --- The plan that a log or a checkpoint is held against, as a command line names it --------------------------------
@@ -141,12 +145,12 @@ def print_answer(answer: Any, *, as_json: bool) -> None:
 _FILES = (".json", ".toml", ".yaml", ".yml", ".cfg", ".ini")
 
 
-def plan_flags(lr: str = "The plan's peak; left out, only shapes are compared.") -> Decorator:
+def plan_flags(lr: str = _("The plan's peak; left out, only shapes are compared.")) -> Decorator:
     """The flags of every command that takes a plan; ``lr`` says what its peak is to the command."""
     return flags(
-        click.option("--updates", type=int, metavar="UPDATES", help="Updates of the run, for plans in shares of it."),
+        option("--updates", type=int, metavar="UPDATES", help=_("Updates of the run, for plans in shares of it.")),
         warmup_flag,
-        click.option("--lr", type=float, metavar="RATE", help=lr),
+        option("--lr", type=float, metavar="RATE", help=lr),
         options_flag,
     )
 
@@ -162,7 +166,7 @@ def read_plan(
         warmup: the warm-up of a named one.
         lr: its peak, if known.
         options: ``name=value`` words of a named one.
-        asked: what does not say how long the run is: ``"the log"``.
+        asked: what does not say how long the run is, a message: ``_("the log")``.
     """
     from pathlib import Path
 
@@ -202,11 +206,11 @@ def _from_file(path: Path, updates: int | None, lr: float | None) -> tuple[Sched
 
 # --- The settings of a run, for the commands that take one: a file and flags say the same ---------------------------
 
-config_flag = click.option(
+config_flag = option(
     "--config",
     type=PATH,
     metavar="FILE",
-    help="TOML or JSON file whose keys are the flags; flags win.",
+    help=_("TOML or JSON file whose keys are the flags; flags win."),
 )
 
 
@@ -223,15 +227,17 @@ def setting_flags(without: Collection[str] = ()) -> Decorator:
 def _setting_flag(name: str, setting: Any) -> Decorator:
     words = f"--{name.replace('_', '-')}"
     if setting.kind is bool:
-        return click.option(words, is_flag=True, default=None, help=setting.help)
+        return option(words, is_flag=True, default=None, help=setting.help)
     default = setting.default
-    shown = "" if default in (None, {}, [], "") else f" Default: {_shown(default)}."
-    return click.option(
+    says = setting.help
+    if default not in (None, {}, [], ""):
+        says = joined(" ", [says, _("Default: {value}.", value=_shown(default))])
+    return option(
         words,
         type=setting.kind,
         multiple=setting.many,
         metavar=setting.metavar,
-        help=f"{setting.help}{shown}",
+        help=says,
     )
 
 

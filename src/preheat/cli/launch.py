@@ -16,6 +16,9 @@ def main() -> None:
     except ImportError as error:
         if error.name != "click":
             raise
-        sys.exit("click is not installed: pip install 'preheat[cli]'")
+        from preheat.errors import missing_extra
+        from preheat.messages.languages import tell
+
+        sys.exit(tell(missing_extra("click", "cli")))
     gc.freeze()
     run()

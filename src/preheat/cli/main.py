@@ -10,37 +10,40 @@ import io
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import click
 
 from preheat import __version__
-from preheat.cli.command import COMPLETE, Group
-from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError, missing_extra
+from preheat.cli.command import COMPLETE, LANGUAGE, Group, Option, option
+from preheat.errors import ConfigError, DataError, PlanError, PreheatError, ScheduleError, missing_extra, system_words
+from preheat.messages import _, joined
+from preheat.messages.languages import LANGUAGES, VARIABLE, known, reader, speak, tell
 
 # Every command in the order of the help page: its module, and the first sentence of its help (a test compares them).
 COMMANDS = {
-    "show": ("schedules", "Draw one schedule, or several in one picture."),
-    "check": ("schedules", "Look for mistakes before the run does."),
-    "resume-check": ("runs", "Say what resuming a checkpoint does to the learning rate."),
-    "diff": ("schedules", "Compare two schedules update by update."),
-    "convert": ("schedules", "Translate another framework's learning-rate configuration."),
-    "plan": ("schedules", "Count the updates of a run and of its warm-up."),
-    "score": ("advice", "Rank schedules by a bound, before any training."),
-    "transfer": ("advice", "Carry a peak learning rate to another schedule or run length."),
-    "refine": ("advice", "Make a schedule from the gradient norms that a run logged."),
-    "rung-check": ("advice", "Say whether finished runs could have been stopped early."),
-    "forecast": ("advice", "Predict the loss of a schedule from short runs."),
-    "optimize": ("advice", "Find the best schedules under a law fitted to short runs."),
-    "surface": ("advice", "Fit the loss over shapes and peaks to finished runs."),
-    "audit": ("runs", "Say what a run's learning rate did, from its log."),
-    "watch": ("runs", "Run a training script and say what its learning rate did."),
-    "find-lr": ("train", "Try learning rates on a run, and suggest a peak."),
-    "train": ("train", "Fine-tune or train a text classifier with a schedule."),
-    "evaluate": ("train", "Score a trained run: loss, accuracy and macro F1."),
-    "classify": ("train", "Classify texts from arguments, a file or standard input."),
-    "studio": ("studio", "Open the studio, a local page, in a browser."),
-    "study": ("study", "Compare schedules, peaks and warm-up lengths over seeds."),
+    "show": ("schedules", _("Draw one schedule, or several in one picture.")),
+    "check": ("schedules", _("Look for mistakes before the run does.")),
+    "resume-check": ("runs", _("Say what resuming a checkpoint does to the learning rate.")),
+    "diff": ("schedules", _("Compare two schedules update by update.")),
+    "convert": ("schedules", _("Translate another framework's learning-rate configuration.")),
+    "plan": ("schedules", _("Count the updates of a run and of its warm-up.")),
+    "score": ("advice", _("Rank schedules by a bound, before any training.")),
+    "transfer": ("advice", _("Carry a peak learning rate to another schedule or run length.")),
+    "refine": ("advice", _("Make a schedule from the gradient norms that a run logged.")),
+    "rung-check": ("advice", _("Say whether finished runs could have been stopped early.")),
+    "forecast": ("advice", _("Predict the loss of a schedule from short runs.")),
+    "optimize": ("advice", _("Find the best schedules under a law fitted to short runs.")),
+    "surface": ("advice", _("Fit the loss over shapes and peaks to finished runs.")),
+    "audit": ("runs", _("Say what a run's learning rate did, from its log.")),
+    "watch": ("runs", _("Run a training script and say what its learning rate did.")),
+    "find-lr": ("train", _("Try learning rates on a run, and suggest a peak.")),
+    "train": ("train", _("Fine-tune or train a text classifier with a schedule.")),
+    "evaluate": ("train", _("Score a trained run: loss, accuracy and macro F1.")),
+    "classify": ("train", _("Classify texts from arguments, a file or standard input.")),
+    "studio": ("studio", _("Open the studio, a local page, in a browser.")),
+    "study": ("study", _("Compare schedules, peaks and warm-up lengths over seeds.")),
 }
 # What only the extra train brings, wherever a command comes to need it first.
 TRAINING = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "tqdm", "pydantic")
@@ -56,7 +59,7 @@ class LazyGroup(Group):
 
     def summary(self, name: str) -> str:
         """One sentence about a command."""
-        return COMMANDS[name][1]
+        return tell(COMMANDS[name][1])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command itself, out of its module."""
@@ -70,34 +73,44 @@ class LazyGroup(Group):
 def _completion(install: bool) -> Any:
     """The callback of a flag that answers about completion and stops."""
 
-    def answer(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    def answer(ctx: click.Context, _flag: click.Parameter, wanted: bool) -> None:
         if wanted and not ctx.resilient_parsing:
             from preheat.cli import completion
 
-            print(completion.install(root) if install else completion.script(root))
+            print(tell(completion.install(root) if install else completion.script(root)))
             ctx.exit()
 
     return answer
 
 
 @click.group(cls=LazyGroup, context_settings={"show_default": True})
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(__version__, message="preheat %(version)s", help="Print the version and stop.")
-@click.option(
+@option(
+    LANGUAGE,
+    metavar="CODE",
+    expose_value=False,
+    help=_(
+        "Language of what is shown, {codes}; after a command's name too. Left out, {variable} says it, or the locale.",
+        codes=joined(", ", LANGUAGES),
+        variable=VARIABLE,
+    ),
+)
+@option("--debug", is_flag=True, help=_("Show the traceback of an error."))
+@click.version_option(__version__, cls=Option, message="preheat %(version)s", help=_("Print the version and stop."))
+@option(
     "--install-completion",
     is_flag=True,
     expose_value=False,
     is_eager=True,
     callback=_completion(install=True),
-    help="Install completion for the current shell.",
+    help=_("Install completion for the current shell."),
 )
-@click.option(
+@option(
     "--show-completion",
     is_flag=True,
     expose_value=False,
     is_eager=True,
     callback=_completion(install=False),
-    help="Print the script that completes in the current shell.",
+    help=_("Print the script that completes in the current shell."),
 )
 def root(debug: bool) -> None:
     """Learning-rate warm-up and schedules: see them, count their updates, train with them.
@@ -109,12 +122,12 @@ def root(debug: bool) -> None:
 def _sentence(error: Exception) -> str:
     """What went wrong, in words: ours as they are, the system's with the file, anything else with its type."""
     if isinstance(error, PreheatError):
-        return str(error)
+        return error.args[0] if len(error.args) == 1 else str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.strerror}: {error.filename}"
+        return _("{problem}: {file}", problem=system_words(error), file=error.filename)
     if isinstance(error, ModuleNotFoundError) and error.name in TRAINING:
-        return str(missing_extra(error.name, "train"))
-    return f"{type(error).__name__}: {error} (preheat --debug ... shows where)"
+        return _sentence(missing_extra(error.name, "train"))
+    return _("{kind}: {problem} (preheat --debug ... shows where)", kind=type(error).__name__, problem=error)
 
 
 class _Unread(io.FileIO):
@@ -147,6 +160,39 @@ def _never_fail_on_output() -> None:
             setattr(sys, name, io.TextIOWrapper(raw, **{key: getattr(stream, key) for key in same}))
 
 
+def _speak(words: list[str]) -> None:
+    """Speak the language that ``words`` ask for, else the reader's; what is started from here speaks it too.
+
+    It is known before any word is read: a page of help and a refusal are in it wherever ``--lang`` stands.
+    """
+    own = words[: words.index("--")] if "--" in words else words  # what comes after is another program's
+    asked = [
+        value if word == LANGUAGE else word.partition("=")[2]
+        for word, value in pairwise([*own, ""])
+        if word.partition("=")[0] == LANGUAGE
+    ]
+    usual, problem = "en", None
+    try:
+        usual = reader()
+    except ConfigError as error:
+        problem = error
+    speak(_that_can_be_written(usual))
+    if asked:
+        os.environ[VARIABLE] = known("lang", asked[-1])
+        speak(_that_can_be_written(os.environ[VARIABLE]))
+    elif problem is not None:
+        raise problem
+
+
+def _that_can_be_written(language: str) -> str:
+    """English where the terminal has no letters for the language: they would all be escapes."""
+    try:
+        LANGUAGES[language].encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return "en"
+    return language
+
+
 def _answered(words: list[str]) -> int:
     """Run what ``words`` say; the exit code."""
     # Click's own main() would say "Aborted!" and exit 1 where somebody presses Ctrl-C, and name the program by how
@@ -171,14 +217,32 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line; exit 0 when done, 2 on misuse, 1 on failure, 130 when interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
     _never_fail_on_output()
+    before = os.environ.get(VARIABLE)
     try:
-        code = _answered(words)
+        code = _run(words)
+    finally:  # for who calls this in a process of their own
+        speak(None)
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    """Run what ``words`` say, and say what went wrong; the exit code."""
+    try:
+        _speak(words)
+        return _answered(words)
     except Exception as error:
         if "--debug" in words:
             raise
-        print(f"preheat: {_sentence(error)}", file=sys.stderr)
-        code = 2 if isinstance(error, _MISUSE) else 1
+        _complain(_sentence(error))
+        return 2 if isinstance(error, _MISUSE) else 1
     except KeyboardInterrupt:
-        print("preheat: interrupted", file=sys.stderr)
-        code = 130
-    sys.exit(code)
+        _complain(_("interrupted"))
+        return 130
+
+
+def _complain(problem: str) -> None:
+    print(tell(_("preheat: {problem}", problem=problem)), file=sys.stderr)

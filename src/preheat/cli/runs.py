@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from preheat.cli.command import PATH, argument, command, json_flag
-from preheat.cli.flags import force_flag, new_file, plan_flags, print_json, read_plan, say, write_text
-from preheat.errors import ConfigError, DataError, PreheatError, RunError, refusal
-from preheat.messages import _, joined
+from preheat.cli.command import PATH, argument, command, json_flag, option
+from preheat.cli.flags import force_flag, new_file, plan_flags, print_json, read_plan, say, say_written, write_text
+from preheat.errors import ConfigError, DataError, PreheatError, RunError, refusal, system_words
+from preheat.messages import _, data, joined, plural
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from preheat.auditing import Audit, Finding, Recognized
     from preheat.auditing.logs import Log
@@ -31,18 +32,14 @@ _PAGE, _PICTURES = ".html", (".png", ".svg", ".pdf")
 
 
 @command()
-@argument("log", "LOG", "trainer_state.json, TensorBoard events, CSV, JSON Lines, or a run folder.", type=PATH)
-@click.option(
-    "--against", metavar="SPEC", help="The plan: a name, words, or a file (a schedule's, or a trainer's own)."
-)
+@argument("log", "LOG", _("trainer_state.json, TensorBoard events, CSV, JSON Lines, or a run folder."), type=PATH)
+@option("--against", metavar="SPEC", help=_("The plan: a name, words, or a file (a schedule's, or a trainer's own)."))
 @plan_flags()
-@click.option("--column", metavar="NAME", help="Column or tag of the learning rate, if its name does not say so.")
-@click.option("--first", type=click.IntRange(0, 1), metavar="0|1", help="The log's step number of the first update.")
-@click.option(
-    "--save", type=PATH, metavar="FILE", help="Report it as .html, or draw plan and log as .png, .svg or .pdf."
-)
+@option("--column", metavar="NAME", help=_("Column or tag of the learning rate, if its name does not say so."))
+@option("--first", type=click.IntRange(0, 1), metavar="0|1", help=_("The log's step number of the first update."))
+@option("--save", type=PATH, metavar="FILE", help=_("Report it as .html, or draw plan and log as .png, .svg or .pdf."))
 @force_flag
-@json_flag("the findings")
+@json_flag(_("Print the findings as JSON."))
 def audit(
     log: Path,
     against: str | None,
@@ -73,7 +70,7 @@ def audit(
         _recognize(read, first, save, as_json)
         return
     # The log's own total where none is said: trainer_state.json has max_steps.
-    plan, peak = read_plan(against, updates or read.total, warmup, lr, schedule_options, "the log")
+    plan, peak = read_plan(against, updates or read.total, warmup, lr, schedule_options, _("the log"))
     result = audited(read, plan, lr=peak, total=updates, first=first)
     if save is not None:
         _save_audit(result, save)
@@ -89,12 +86,8 @@ def audit(
 def _refuse_kind(path: Path) -> None:
     """What the file is to be, its name says."""
     if path.suffix.lower() not in (_PAGE, *_PICTURES):
-        rule = _(
-            "a {PAGE}, {PICTURES} or {PICTURES2} file",
-            PAGE=_PAGE,
-            PICTURES=joined(", ", _PICTURES[:-1]),
-            PICTURES2=_PICTURES[-1],
-        )
+        *others, last = _PAGE, *_PICTURES
+        rule = _("a {endings} or {last} file", endings=joined(", ", others), last=last)
         raise ConfigError(refusal("save", rule, str(path), _("Name one of these.")))
 
 
@@ -104,16 +97,33 @@ def _print_audit(result: Audit) -> None:
 
     read = result.log
     rates = sum(len(series) for series in read.series)
-    print(f"log: {read.path} ({read.kind}), {rates} learning rates")
-    peak = "" if result.base_lr is None else f", peak {result.base_lr:g}"
-    print(f"plan: {result.schedule}{peak}\n")
-    for note in read.notes:
-        say(f"note: {note}")
+    print(
+        tell(
+            plural(
+                "log: {file} ({kind}), {n} learning rate",
+                "log: {file} ({kind}), {n} learning rates",
+                rates,
+                file=read.path,
+                kind=read.kind,
+            )
+        )
+    )
+    if result.base_lr is None:
+        plan = _("plan: {schedule}", schedule=result.schedule)
+    else:
+        plan = _("plan: {schedule}, peak {peak:g}", schedule=result.schedule, peak=result.base_lr)
+    print(f"{tell(plan)}\n")
+    _say_notes(read.notes)
     for finding in result.findings:
         # Of several groups only those that went another way are drawn.
         if len(finding.updates) > 1 and (not finding.equal or len(result.findings) == 1):
-            print(to_terminal(audit_figure(result.schedule, finding)))
-    print(result)
+            print(tell(to_terminal(audit_figure(result.schedule, finding))))
+    print(tell(result))
+
+
+def _say_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        say(_("note: {note}", note=note))
 
 
 def _save_audit(result: Audit, path: Path) -> None:
@@ -126,7 +136,7 @@ def _save_audit(result: Audit, path: Path) -> None:
     # A picture has room for one group: the first that is not as planned.
     finding = next((one for one in result.findings if not one.equal), result.findings[0])
     to_image(replace(audit_figure(result.schedule, finding), title=finding.sentence), path)
-    say(f"wrote {path}")
+    say_written(path)
 
 
 def _audit_data(result: Audit) -> dict[str, Any]:
@@ -146,6 +156,7 @@ def _finding_data(finding: Finding) -> dict[str, Any]:
         "group": finding.group,
         "kind": finding.kind,
         "sentence": finding.sentence,
+        **data(finding.sentence),
         "cause": finding.cause,
         "scale": finding.scale,
         "offset": finding.offset,
@@ -164,19 +175,21 @@ def _recognize(read: Log, first: int | None, save: Path | None, as_json: bool) -
     recognized = recognise_log(read, first=first)
     if save is not None:
         _save_recognized(read, recognized, first, save)
-    for note in read.notes:
-        say(f"note: {note}")
+    _say_notes(read.notes)
     if as_json:
         print_json({name: None if one is None else _recognized_data(one) for name, one in recognized.items()})
         return
     for name, one in recognized.items():
         if one is None:
-            print(f"{name}: too few rates above zero to say")
+            print(tell(_("{group}: too few rates above zero to say", group=name)))
             continue
         print(f"{name}: {one.schedule}")
-        print(f"  peak {one.base_lr:g}, {'every logged rate agrees' if one.exact else 'nearest known shape'}")
-        for note in one.notes:
-            print(f"  {note}")
+        if one.exact:
+            found = _("peak {peak:g}, every logged rate agrees", peak=one.base_lr)
+        else:
+            found = _("peak {peak:g}, nearest known shape", peak=one.base_lr)
+        for line in (found, *one.notes):
+            print(f"  {tell(line)}")
 
 
 def _recognized_data(one: Recognized) -> dict[str, Any]:
@@ -198,20 +211,20 @@ def _save_recognized(read: Log, recognized: Mapping[str, Recognized | None], fir
         write_text(recognized_page(read, recognized, first=first), path)
         return
     to_image(logged_figure(read), path)
-    say(f"wrote {path}")
+    say_written(path)
 
 
 # --- A script, while it runs ----------------------------------------------------------------------------------------
 
 
 @command()
-@argument("command", "-- COMMAND...", "The training command: python train.py, torchrun, ...", nargs=-1, required=True)
-@click.option(
-    "--against", metavar="SPEC", help="The plan: a name, words, or a file; left out, what the script asks for."
+@argument(
+    "command", "-- COMMAND...", _("The training command: python train.py, torchrun, ..."), nargs=-1, required=True
 )
+@option("--against", metavar="SPEC", help=_("The plan: a name, words, or a file; left out, what the script asks for."))
 @plan_flags()
-@click.option("--out", type=PATH, metavar="FOLDER", help="Keep the record, the report and a picture there.")
-@click.option("--force", is_flag=True, help="Use a folder that has something in it.")
+@option("--out", type=PATH, metavar="FOLDER", help=_("Keep the record, the report and a picture there."))
+@option("--force", is_flag=True, help=_("Use a folder that has something in it."))
 def watch(
     command: tuple[str, ...],
     against: str | None,
@@ -231,7 +244,7 @@ def watch(
     plan = None
     if against is not None:
         # Before the script starts: a mistyped plan should not cost a training run.
-        plan = read_plan(against, updates, warmup, lr, schedule_options, "the command line")
+        plan = read_plan(against, updates, warmup, lr, schedule_options, _("the command line"))
     if out is not None and out.exists() and any(out.iterdir()) and not force:
         raise RunError(refusal("out", _("a new or empty folder"), str(out), _("Name another one, or add --force.")))
     with tempfile.TemporaryDirectory(prefix="preheat-watch-") as temporary:
@@ -244,7 +257,9 @@ def watch(
             # Absolute, since the script may change its working directory.
             code = run_watched(list(command), folder.resolve())
         except OSError as error:
-            raise ConfigError(refusal("command", _("one that can be run"), command[0], f"{error.strerror}.")) from error
+            raise ConfigError(
+                refusal("command", _("one that can be run"), command[0], _("{problem}.", problem=system_words(error)))
+            ) from error
         # However the script ended: by an error or a kill too.
         _say_verdict(read_record(folder), plan, out)
     sys.exit(code)
@@ -255,18 +270,19 @@ def _say_verdict(watched: Watched, plan: tuple[Schedule, float | None] | None, o
     from preheat.watching import report
 
     for problem in watched.problems:
-        say(f"preheat watch: {problem}")
+        _say_watch(problem)
     if not watched.lines:
-        say("preheat watch: no update of a torch optimizer was seen. Python started with -I or -E cannot be watched.")
+        _say_watch(_("no update of a torch optimizer was seen. Python started with -I or -E cannot be watched."))
         return
     schedule, lr = plan if plan is not None else (None, None)
     try:
         reports = report(watched, schedule, lr)
     except PreheatError as error:  # the script's exit code is passed on, whatever the plan is worth
-        say(f"preheat watch: {error}")
+        _say_watch(error.args[0])
         return
     texts = [_verdict(one) for one in reports]
-    say("\n" + "\n\n".join(texts))
+    say("")
+    say(joined("\n\n", texts))
     if out is not None:
         _keep(reports, texts, out)
 
@@ -275,7 +291,11 @@ def _verdict(one: Report) -> str:
     from preheat.view import to_terminal
 
     picture = to_terminal(_watched_figure(one), stream=sys.stderr) if len(one.line.updates) > 1 else ""
-    return f"preheat watch\n{picture}\n{one}"
+    return joined("\n", ["preheat watch", picture, str(one)])
+
+
+def _say_watch(problem: str) -> None:
+    say(_("preheat watch: {problem}", problem=problem))
 
 
 def _watched_figure(one: Report) -> Figure:
@@ -289,12 +309,12 @@ def _watched_figure(one: Report) -> Figure:
     wrong = [finding for finding in one.findings if not finding.equal] or [*one.findings]
     held = one.plan is not None and bool(wrong)
     x, y = thinned(np.asarray(one.line.updates), one.line.rates(wrong[0].group if held else one.line.groups[0]))
-    series = [Series(label="used", role="used", x=x, y=y, style="points" if held else "line")]
+    series = [Series(label=_("used"), role="used", x=x, y=y, style="points" if held else "line")]
     if held:
         x, y = thinned(wrong[0].updates, wrong[0].planned)
-        series.append(Series(label="plan", role="planned", x=x, y=y, style="plan"))
+        series.append(Series(label=_("plan"), role="planned", x=x, y=y, style="plan"))
     title = one.findings[0].sentence if one.findings else one.title
-    return Figure(title=title, y=Axis(title="learning rate"), series=tuple(series))
+    return Figure(title=title, y=Axis(title=_("learning rate")), series=tuple(series))
 
 
 def _keep(reports: list[Report], texts: list[str], out: Path) -> None:
@@ -315,26 +335,31 @@ def _keep(reports: list[Report], texts: list[str], out: Path) -> None:
         }
         for one in reports
     ]
-    for name, text in (("report.txt", "\n\n".join(texts) + "\n"), ("report.json", json.dumps(data, indent=2) + "\n")):
+    for name, text in (
+        ("report.txt", tell(joined("\n\n", texts)) + "\n"),
+        ("report.json", json.dumps(data, indent=2) + "\n"),
+    ):
         with replacing(out / name) as beside:
             beside.write_text(text, encoding="utf-8")
     for index, one in enumerate(reports):
         if len(one.line.updates) > 1:
             to_image(_watched_figure(one), out / (f"watch-{index}.png" if index else "watch.png"))
-    say(f"wrote {out}")
+    say_written(out)
 
 
 # --- A checkpoint, before it is resumed -----------------------------------------------------------------------------
 
 
 @command()
-@argument("checkpoint", "CHECKPOINT", "A file, or the folder of a checkpoint or run; nothing in it is run.", type=PATH)
-@click.option(
-    "--with", "spec", required=True, metavar="SPEC", help="The schedule to go on with: a name, words, or a file."
+@argument(
+    "checkpoint", "CHECKPOINT", _("A file, or the folder of a checkpoint or run; nothing in it is run."), type=PATH
 )
-@plan_flags(lr="Its peak; left out, the saved base rate is kept.")
-@click.option("--bridge", default=100, metavar="UPDATES", help="Updates of the bridge shown.")
-@json_flag("the forecast")
+@option(
+    "--with", "spec", required=True, metavar="SPEC", help=_("The schedule to go on with: a name, words, or a file.")
+)
+@plan_flags(lr=_("Its peak; left out, the saved base rate is kept."))
+@option("--bridge", default=100, metavar="UPDATES", help=_("Updates of the bridge shown."))
+@json_flag(_("Print the forecast as JSON."))
 def resume_check(
     checkpoint: Path,
     spec: str,
@@ -356,7 +381,7 @@ def resume_check(
     # Whoever mistyped the path should not first be asked for --updates.
     if not checkpoint.exists():
         raise DataError(refusal("checkpoint", _("a file or folder that exists"), str(checkpoint), _("Check the path.")))
-    schedule, peak = read_plan(spec, updates, warmup, lr, schedule_options, "the checkpoint")
+    schedule, peak = read_plan(spec, updates, warmup, lr, schedule_options, _("the checkpoint"))
     forecast = check_resume(checkpoint, schedule, lr=peak, total=updates, bridge=bridge)
     if as_json:
         print_json(
@@ -377,6 +402,6 @@ def resume_check(
             }
         )
     else:
-        print(forecast)
+        print(tell(forecast))
     if not forecast.as_asked:
         sys.exit(1)

@@ -6,9 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from preheat.cli.command import PATH, argument, command, flag, json_flag
+from preheat.cli.command import PATH, argument, command, flag, json_flag, option
 from preheat.cli.completion import dialect_names, schedule_names
 from preheat.cli.flags import (
     force_flag,
@@ -17,11 +15,13 @@ from preheat.cli.flags import (
     options_flag,
     print_json,
     say,
+    say_written,
     warmup_flag,
     write_text,
 )
 from preheat.errors import ConfigError, refusal
-from preheat.messages import _
+from preheat.messages import _, data
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 @argument(
     "names",
     "SCHEDULE...",
-    'Names, as warmuplinear, or words, as "warmup 10% > cosine to 0.1".',
+    _('Names, as warmuplinear, or words, as "warmup 10% > cosine to 0.1".'),
     nargs=-1,
     required=True,
     shell_complete=schedule_names,
 )
-@click.option("--updates", default=1000, metavar="UPDATES", help="Updates of the whole run.")
+@option("--updates", default=1000, metavar="UPDATES", help=_("Updates of the whole run."))
 @warmup_flag
-@click.option("--lr", default=1.0, metavar="RATE", help="Peak learning rate; 1 shows shares of the peak.")
+@option("--lr", default=1.0, metavar="RATE", help=_("Peak learning rate; 1 shows shares of the peak."))
 @options_flag
-@click.option("--save", type=PATH, metavar="FILE", help="Write a .png, .svg, .pdf, .html or .csv file.")
-@flag("--log", "Logarithmic learning-rate axis.")
+@option("--save", type=PATH, metavar="FILE", help=_("Write a .png, .svg, .pdf, .html or .csv file."))
+@flag("--log", _("Logarithmic learning-rate axis."))
 @force_flag
-@json_flag("the schedules")
+@json_flag(_("Print the schedules as JSON."))
 def show(
     names: tuple[str, ...],
     updates: int,
@@ -73,7 +73,7 @@ def show(
             write_text(write(schedules, updates=updates, lr=lr), save)
         else:
             plot(schedules, path=save, updates=updates, lr=lr, title=", ".join(names), log=log)
-            say(f"wrote {save}")
+            say_written(save)
     if as_json:
         print_json(
             {name: {**schedule.to_dict(), "fingerprint": schedule.fingerprint} for name, schedule in schedules.items()}
@@ -83,20 +83,20 @@ def show(
 
         # Whatever NO_COLOR is set to, it means no (no-color.org).
         color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        print(draw(schedules, updates=updates, lr=lr, log=log, color=color))
+        print(tell(draw(schedules, updates=updates, lr=lr, log=log, color=color)))
         for name, schedule in schedules.items():
-            print(f"\n{name}\n{schedule.describe(lr, updates)}")
+            print(f"\n{name}\n{tell(schedule.describe(lr, updates))}")
 
 
 @command()
-@argument("schedule", "SCHEDULE", "A name, or a schedule in words.", shell_complete=schedule_names)
-@click.option("--updates", type=int, required=True, metavar="UPDATES", help="Updates of the run.")
-@click.option("--horizon", type=int, metavar="UPDATES", help="Updates the schedule is shaped for, if not the run's.")
+@argument("schedule", "SCHEDULE", _("A name, or a schedule in words."), shell_complete=schedule_names)
+@option("--updates", type=int, required=True, metavar="UPDATES", help=_("Updates of the run."))
+@option("--horizon", type=int, metavar="UPDATES", help=_("Updates the schedule is shaped for, if not the run's."))
 @warmup_flag
-@click.option("--lr", default=1.0, metavar="RATE", help="Peak learning rate.")
+@option("--lr", default=1.0, metavar="RATE", help=_("Peak learning rate."))
 @options_flag
-@flag("--strict", "Exit 1 for warnings too.")
-@json_flag("the findings")
+@flag("--strict", _("Exit 1 for warnings too."))
+@json_flag(_("Print the findings as JSON."))
 def check(
     schedule: str,
     updates: int,
@@ -119,25 +119,25 @@ def check(
     value = named_schedule(schedule, horizon or updates, warmup, lr, schedule_options)
     findings = findings_of(value, updates=updates, lr=lr)
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([{**asdict(finding), **data(finding.message)} for finding in findings])
     else:
-        print(value.for_base(lr).describe(lr, updates))
+        print(tell(value.for_base(lr).describe(lr, updates)))
         for finding in findings:
-            print(finding)
+            print(tell(finding))
         if not findings:
-            print("nothing found")
+            print(tell(_("nothing found")))
     failing = {"error", "warning"} if strict else {"error"}
     if any(finding.severity in failing for finding in findings):
         sys.exit(1)
 
 
 @command()
-@argument("first", "SCHEDULE", "A name, or a schedule in words.", shell_complete=schedule_names)
-@argument("second", "SCHEDULE", "The other.", shell_complete=schedule_names)
-@click.option("--updates", default=1000, metavar="UPDATES", help="Updates of the run.")
+@argument("first", "SCHEDULE", _("A name, or a schedule in words."), shell_complete=schedule_names)
+@argument("second", "SCHEDULE", _("The other."), shell_complete=schedule_names)
+@option("--updates", default=1000, metavar="UPDATES", help=_("Updates of the run."))
 @warmup_flag
-@click.option("--lr", default=1.0, metavar="RATE", help="Peak learning rate; 1 compares shares of it.")
-@json_flag("the numbers")
+@option("--lr", default=1.0, metavar="RATE", help=_("Peak learning rate; 1 compares shares of it."))
+@json_flag(_("Print the numbers as JSON."))
 def diff(first: str, second: str, updates: int, warmup: str | None, lr: float, as_json: bool) -> None:
     """Compare two schedules update by update. Exit 0 if they are the same, 1 if not.
 
@@ -152,7 +152,7 @@ def diff(first: str, second: str, updates: int, warmup: str | None, lr: float, a
     if as_json:
         print_json(asdict(difference))
     else:
-        print(difference)
+        print(tell(difference))
     # As diff(1) does.
     if not difference.same:
         sys.exit(1)
@@ -162,42 +162,38 @@ def diff(first: str, second: str, updates: int, warmup: str | None, lr: float, a
 
 
 @command()
-@argument("config", "CONFIG", "A file (JSON, YAML, TOML, INI), or its text: flags, code, ...")
-@click.option(
+@argument("config", "CONFIG", _("A file (JSON, YAML, TOML, INI), or its text: flags, code, ..."))
+@option(
     "--from",
     "source",
     default="auto",
     metavar="DIALECT",
     shell_complete=dialect_names,
-    help="What it is written in; auto recognizes it.",
+    help=_("What it is written in; auto recognizes it."),
 )
-@click.option(
+@option(
     "--to",
     "target",
     default="preheat",
     metavar="DIALECT",
     shell_complete=dialect_names,
-    help="What to write; preheat gives the schedule in words.",
+    help=_("What to write; preheat gives the schedule in words."),
 )
-@click.option("--updates", type=int, metavar="UPDATES", help="Updates of the run, if the file does not say.")
-@click.option("--lr", type=float, metavar="RATE", help="Peak learning rate, if the file does not say.")
-@click.option("--warmup", type=int, metavar="UPDATES", help="Warm-up, for files that leave it to their trainer (auto).")
-@click.option(
-    "--examples", type=int, metavar="ROWS", help="Rows of the training set, for files with epochs and a batch."
+@option("--updates", type=int, metavar="UPDATES", help=_("Updates of the run, if the file does not say."))
+@option("--lr", type=float, metavar="RATE", help=_("Peak learning rate, if the file does not say."))
+@option("--warmup", type=int, metavar="UPDATES", help=_("Warm-up, for files that leave it to their trainer (auto)."))
+@option("--examples", type=int, metavar="ROWS", help=_("Rows of the training set, for files with epochs and a batch."))
+@option("--world-size", default=1, metavar="PROCESSES", help=_("Processes that share the data."))
+@option("--updates-per-epoch", type=float, metavar="UPDATES", help=_("For files that count in epochs."))
+@option(
+    "--samples-per-update", type=float, metavar="ROWS", help=_("The global batch, for files that count in samples.")
 )
-@click.option("--world-size", default=1, metavar="PROCESSES", help="Processes that share the data.")
-@click.option("--updates-per-epoch", type=float, metavar="UPDATES", help="For files that count in epochs.")
-@click.option(
-    "--samples-per-update", type=float, metavar="ROWS", help="The global batch, for files that count in samples."
-)
-@click.option("--tokens-per-update", type=float, metavar="TOKENS", help="For files that count in tokens.")
-@click.option(
-    "--dialect-version", metavar="VERSION", help="Of the framework, where it matters: 4 or 5 of transformers."
-)
-@click.option("--save", type=PATH, metavar="FILE", help="Write the result to a new file.")
+@option("--tokens-per-update", type=float, metavar="TOKENS", help=_("For files that count in tokens."))
+@option("--dialect-version", metavar="VERSION", help=_("Of the framework, where it matters: 4 or 5 of transformers."))
+@option("--save", type=PATH, metavar="FILE", help=_("Write the result to a new file."))
 @force_flag
-@flag("--strict", "Exit 1 if the result is only the nearest.")
-@json_flag("result, error and notes")
+@flag("--strict", _("Exit 1 if the result is only the nearest."))
+@json_flag(_("Print result, error and notes as JSON."))
 def convert(
     config: str,
     source: str,
@@ -262,16 +258,23 @@ def convert(
 
 def _conversion_notes(imported: Imported, written: Exported | None) -> list[str]:
     """What a reader should know, a line each."""
-    base = "" if imported.base_lr is None else f", peak {imported.base_lr:g}"
-    lines = [f"read as {imported.dialect}: {imported.schedule}{base}"]
-    lines += [f"also driven: {key} by {schedule}" for key, schedule in imported.also.items()]
+    said = {"dialect": imported.dialect, "schedule": imported.schedule}
+    if imported.base_lr is None:
+        lines = [_("read as {dialect}: {schedule}", **said)]
+    else:
+        lines = [_("read as {dialect}: {schedule}, peak {peak:g}", **said, peak=imported.base_lr)]
+    lines += [
+        _("also driven: {key} by {schedule}", key=key, schedule=schedule) for key, schedule in imported.also.items()
+    ]
     if written is not None and written.exact:
-        lines.append("exact: the same rate at every update")
+        lines.append(_("exact: the same rate at every update"))
     elif written is not None:
-        lines.append(f"nearest: off by {written.error:.4g} at most, at update {written.error_at}")
+        lines.append(
+            _("nearest: off by {error:.4g} at most, at update {update}", error=written.error, update=written.error_at)
+        )
     # A reader and a writer may say the same.
     notes = dict.fromkeys((*imported.notes, *(written.notes if written is not None else ())))
-    return [*lines, *(f"note: {one}" for one in notes)]
+    return [*lines, *(_("note: {note}", note=one) for one in notes)]
 
 
 def _conversion_data(imported: Imported, written: Exported | None, text: str) -> dict[str, Any]:
@@ -300,27 +303,27 @@ def _conversion_data(imported: Imported, written: Exported | None, text: str) ->
 
 
 @command()
-@click.option("--batch-size", type=int, required=True, metavar="ROWS", help="Rows in one batch of one process.")
-@click.option("--examples", type=int, metavar="ROWS", help="Rows of the training set; left out for a stream.")
-@click.option("--epochs", type=float, metavar="EPOCHS", help="Passes over the data, parts allowed: 1.5.")
-@click.option("--accumulation", default=1, metavar="BATCHES", help="Batches that make one update.")
-@click.option("--world-size", default=1, metavar="PROCESSES", help="Processes that share the data.")
-@flag("--drop-last", "Leave an incomplete batch out.")
-@click.option("--tail", metavar="WORD", help="Last, smaller group of batches of an epoch: flush, drop or carry.")
-@click.option("--sharding", metavar="WORD", help="How rows come to processes: pad, drop or batches.")
-@click.option("--max-steps", type=int, metavar="UPDATES", help="End after so many updates.")
+@option("--batch-size", type=int, required=True, metavar="ROWS", help=_("Rows in one batch of one process."))
+@option("--examples", type=int, metavar="ROWS", help=_("Rows of the training set; left out for a stream."))
+@option("--epochs", type=float, metavar="EPOCHS", help=_("Passes over the data, parts allowed: 1.5."))
+@option("--accumulation", default=1, metavar="BATCHES", help=_("Batches that make one update."))
+@option("--world-size", default=1, metavar="PROCESSES", help=_("Processes that share the data."))
+@flag("--drop-last", _("Leave an incomplete batch out."))
+@option("--tail", metavar="WORD", help=_("Last, smaller group of batches of an epoch: flush, drop or carry."))
+@option("--sharding", metavar="WORD", help=_("How rows come to processes: pad, drop or batches."))
+@option("--max-steps", type=int, metavar="UPDATES", help=_("End after so many updates."))
 # Floats, so that 2e9 can be written; the plan takes whole ones only.
-@click.option("--max-samples", type=float, metavar="ROWS", help="End after so many rows.")
-@click.option("--max-tokens", type=float, metavar="TOKENS", help="End after so many tokens: 2e9.")
-@click.option("--tokens-per-sample", type=float, metavar="TOKENS", help="Tokens a row has.")
-@click.option(
+@option("--max-samples", type=float, metavar="ROWS", help=_("End after so many rows."))
+@option("--max-tokens", type=float, metavar="TOKENS", help=_("End after so many tokens: 2e9."))
+@option("--tokens-per-sample", type=float, metavar="TOKENS", help=_("Tokens a row has."))
+@option(
     "--trainer",
     default="plain_loop",
     metavar="TRAINER",
-    help="Whose rounding counts: plain_loop, hf_trainer, accelerate or lightning.",
+    help=_("Whose rounding counts: plain_loop, hf_trainer, accelerate or lightning."),
 )
-@click.option("--warmup", metavar="LENGTH", help='Warm-up: updates, a fraction, "10%" or "2 epochs".')
-@json_flag("the numbers")
+@option("--warmup", metavar="LENGTH", help=_('Warm-up: updates, a fraction, "10%" or "2 epochs".'))
+@json_flag(_("Print the numbers as JSON."))
 def plan(
     batch_size: int,
     examples: int | None,
@@ -363,7 +366,7 @@ def plan(
     if as_json:
         print_json(_counts(counted, warmup))
     else:
-        print(counted.explain(warmup))
+        print(tell(counted.explain(warmup)))
 
 
 def _counts(plan: Plan, warmup: str | None) -> dict[str, Any]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from preheat.cli.command import PATH, argument, command, flag
+from preheat.cli.command import PATH, argument, command, flag, option
+from preheat.messages import _
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @command()
-@argument("folder", "[FOLDER]", "Where runs and studies are looked for [.].", type=PATH, default=".")
-@click.option("--port", default=8321, metavar="PORT", help="Of this machine alone; 0 takes a free one.")
-@flag("--no-browser", "Only print the address.")
+@argument("folder", "[FOLDER]", _("Where runs and studies are looked for [.]."), type=PATH, default=".")
+@option("--port", default=8321, metavar="PORT", help=_("Of this machine alone; 0 takes a free one."))
+@flag("--no-browser", _("Only print the address."))
 def studio(folder: Path, port: int, no_browser: bool) -> None:
     """Open the studio, a local page, in a browser. Design schedules by hand, watch runs, read studies, audit logs.
 

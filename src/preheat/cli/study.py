@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from preheat.cli.command import PATH, Group, argument, flag, json_flag
+from preheat.cli.command import PATH, Group, argument, flag, json_flag, option
 from preheat.cli.flags import (
     config_flag,
     flags,
@@ -22,6 +22,7 @@ from preheat.cli.flags import (
 )
 from preheat.errors import ConfigError, refusal
 from preheat.messages import _
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
     from preheat.lab.studies.design import StudyDesign
@@ -37,38 +38,38 @@ _NO_FLAGS = {
 _DESIGN = ("question", "lr", "warmup", "schedule", "horizon", "seed", "shortest")
 
 design_flags = flags(
-    click.option(
+    option(
         "--design",
         type=PATH,
         metavar="FILE",
-        help="TOML or JSON file: the axes, and a [train] table; flags win.",
+        help=_("TOML or JSON file: the axes, and a [train] table; flags win."),
     ),
-    click.option("--question", metavar="TEXT", help="What the study is to answer, for people."),
-    click.option("--lr", multiple=True, metavar="RATE", help="Peak, or a range as 1e-4..1e-2x5; may be repeated."),
-    click.option("--warmup", multiple=True, metavar="LENGTH", help="Warm-up: updates, 0.1 or 10%; may be repeated."),
-    click.option("--schedule", multiple=True, metavar="SPEC", help="Name or words; may be repeated."),
-    click.option("--horizon", multiple=True, metavar="UPDATES", help="Updates of a run; may be repeated."),
-    click.option("--seed", multiple=True, metavar="N", help="Seed, or a range as 0..4; may be repeated."),
-    click.option(
+    option("--question", metavar="TEXT", help=_("What the study is to answer, for people.")),
+    option("--lr", multiple=True, metavar="RATE", help=_("Peak, or a range as 1e-4..1e-2x5; may be repeated.")),
+    option("--warmup", multiple=True, metavar="LENGTH", help=_("Warm-up: updates, 0.1 or 10%; may be repeated.")),
+    option("--schedule", multiple=True, metavar="SPEC", help=_("Name or words; may be repeated.")),
+    option("--horizon", multiple=True, metavar="UPDATES", help=_("Updates of a run; may be repeated.")),
+    option("--seed", multiple=True, metavar="N", help=_("Seed, or a range as 0..4; may be repeated.")),
+    option(
         "--shortest",
         type=int,
         metavar="N",
-        help="Fewest updates that runs share; a shorter common stretch is trained by each. Default: 10.",
+        help=_("Fewest updates that runs share; a shorter common stretch is trained by each. Default: 10."),
     ),
 )
-processes_flag = click.option(
+processes_flag = option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Stages trained at a time; without it one for every core.",
+    help=_("Stages trained at a time; without it one for every core."),
 )
-scheduler_flag = click.option(
+scheduler_flag = option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Train on the workers of this Dask scheduler, tcp://host:8786, instead.",
+    help=_("Train on the workers of this Dask scheduler, tcp://host:8786, instead."),
 )
-alone_flag = flag("--alone", "Train every run by itself, for a comparison.")
-folder_argument = argument("folder", "FOLDER", "The study's folder.", type=PATH)
+alone_flag = flag("--alone", _("Train every run by itself, for a comparison."))
+folder_argument = argument("folder", "FOLDER", _("The study's folder."), type=PATH)
 
 
 @click.group(cls=Group)
@@ -81,11 +82,11 @@ def study() -> None:
 
 @study.command()
 @design_flags
-@click.option("--out", type=PATH, metavar="FOLDER", help="A study that was begun: what is left.")
+@option("--out", type=PATH, metavar="FOLDER", help=_("A study that was begun: what is left."))
 @processes_flag
 @alone_flag
-@flag("--measure", "Train a few updates, keeping nothing, to say how long it will take.")
-@json_flag("the result")
+@flag("--measure", _("Train a few updates, keeping nothing, to say how long it will take."))
+@json_flag(_("Print the result as JSON."))
 @setting_flags(without=_NO_FLAGS)
 def plan(
     design: Path | None,
@@ -114,12 +115,12 @@ def plan(
 
 @study.command()
 @design_flags
-@click.option("--out", type=PATH, metavar="FOLDER", help="New, or this very study's; without it studies/<name>-<date>.")
-@flag("--extend", "Take this design in place of --out's own, with more seeds, say.")
+@option("--out", type=PATH, metavar="FOLDER", help=_("New, or this very study's; without it studies/<name>-<date>."))
+@flag("--extend", _("Take this design in place of --out's own, with more seeds, say."))
 @processes_flag
 @scheduler_flag
 @alone_flag
-@json_flag("the result")
+@json_flag(_("Print the result as JSON."))
 @setting_flags(without=_NO_FLAGS)
 def run(
     design: Path | None,
@@ -150,7 +151,7 @@ def run(
 @folder_argument
 @processes_flag
 @scheduler_flag
-@json_flag("the result")
+@json_flag(_("Print the result as JSON."))
 def resume(folder: Path, processes: int | None, scheduler: str | None, as_json: bool) -> None:
     """Train what an interrupted study lacks, and print the report.
 
@@ -170,8 +171,8 @@ def resume(folder: Path, processes: int | None, scheduler: str | None, as_json: 
 
 @study.command()
 @folder_argument
-@click.option("--files/--no-files", default=True, show_default=False, help="Write report.html and pictures too.")
-@json_flag("the result")
+@option("--files/--no-files", default=True, show_default=False, help=_("Write report.html and pictures too."))
+@json_flag(_("Print the result as JSON."))
 def report(folder: Path, files: bool, as_json: bool) -> None:
     """Print a study's results, ranked only where intervals are apart. Its folder gets report.html and pictures.
 
@@ -184,8 +185,8 @@ def report(folder: Path, files: bool, as_json: bool) -> None:
 
 @study.command()
 @folder_argument
-@click.option("--out", type=PATH, metavar="DIR", help="Where the files go; without it the study's folder.")
-@flag("--force", "Replace files that are there.")
+@option("--out", type=PATH, metavar="DIR", help=_("Where the files go; without it the study's folder."))
+@flag("--force", _("Replace files that are there."))
 def export(folder: Path, out: Path | None, force: bool) -> None:
     """Write the runs, their updates and their evaluations as Parquet files.
 
@@ -194,17 +195,15 @@ def export(folder: Path, out: Path | None, force: bool) -> None:
     from preheat.lab.studies.table import export_study as write
 
     for path in write(folder, out or folder, force=force):
-        print(f"wrote {path}")
+        print(tell(_("wrote {path}", path=path)))
 
 
 @study.command()
 @config_flag
-@click.option(
-    "--pilot-updates", default=100, metavar="N", help="Updates of a pilot; warm-ups of half of them are tried."
-)
-@click.option("--sets", default=5, metavar="N", help="Sets of batches a critical rate is measured on.")
-@click.option("--probed", default=4, metavar="N", help="Batches in a set.")
-@json_flag("the advice and its trace")
+@option("--pilot-updates", default=100, metavar="N", help=_("Updates of a pilot; warm-ups of half of them are tried."))
+@option("--sets", default=5, metavar="N", help=_("Sets of batches a critical rate is measured on."))
+@option("--probed", default=4, metavar="N", help=_("Batches in a set."))
+@json_flag(_("Print the advice and its trace as JSON."))
 @setting_flags()
 def warmup(config: Path | None, pilot_updates: int, sets: int, probed: int, as_json: bool, **settings: Any) -> None:
     """Say whether a peak needs a warm-up, how long and from where. Short pilots of --lr tell; nothing is written.
@@ -260,5 +259,9 @@ def _print_report(table: StudyTable, *, as_json: bool, files: bool = True) -> No
         data = None if findings is None else findings.to_dict()
         print_json({"question": table.question, "runs": table.to_rows(), "cells": cells, "findings": data})
         return
-    print(text_of(table, findings))
-    print(f"\nstudy folder {table.folder.path}" + (f"; report {page}" if page is not None else ""))
+    print(tell(text_of(table, findings)))
+    if page is None:
+        where = _("study folder {folder}", folder=table.folder.path)
+    else:
+        where = _("study folder {folder}; report {page}", folder=table.folder.path, page=page)
+    print(f"\n{tell(where)}")

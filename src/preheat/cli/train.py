@@ -7,13 +7,13 @@ say the same.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from preheat.cli.command import PATH, argument, command, flag, json_flag
+from preheat.cli.command import PATH, argument, command, flag, json_flag, option
 from preheat.cli.flags import (
     config_flag,
     new_file,
@@ -23,36 +23,35 @@ from preheat.cli.flags import (
     say,
     setting_flags,
 )
-from preheat.errors import ConfigError, DataError, RunStoppedError, refusal
+from preheat.errors import ConfigError, DataError, RunStoppedError, refusal, system_words
 from preheat.messages import _
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-run_flag = click.option(
-    "--run", type=PATH, required=True, metavar="FOLDER", help="Run folder that preheat train wrote."
-)
+run_flag = option("--run", type=PATH, required=True, metavar="FOLDER", help=_("Run folder that preheat train wrote."))
 
 
 @command()
 @config_flag
-@flag("--resume", "Go on from the newest complete checkpoint in --out.")
-@click.option("--checkpoint", metavar="NAME", help="Go on from this checkpoint, update-000120 say; needs --resume.")
-@click.option(
+@flag("--resume", _("Go on from the newest complete checkpoint in --out."))
+@option("--checkpoint", metavar="NAME", help=_("Go on from this checkpoint, update-000120 say; needs --resume."))
+@option(
     "--on-conflict",
     type=click.Choice(["saved", "new"]),
-    help="At resume, which side's settings are taken where they differ.",
+    help=_("At resume, which side's settings are taken where they differ."),
 )
-@click.option(
+@option(
     "--bridge",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="With --on-conflict new, updates to come to the new learning rate in.",
+    help=_("With --on-conflict new, updates to come to the new learning rate in."),
 )
-@flag("--force", "Replace an earlier run in --out.")
-@flag("--dry-run", "Print plan, schedule, batches and memory, and train nothing.")
-@json_flag("the result")
+@flag("--force", _("Replace an earlier run in --out."))
+@flag("--dry-run", _("Print plan, schedule, batches and memory, and train nothing."))
+@json_flag(_("Print the result as JSON."))
 @setting_flags()
 def train(
     config: Path | None,
@@ -106,7 +105,7 @@ def train(
             given=set(checked.model_fields_set),
         )
     except RunStoppedError as stopped:
-        say(f"preheat: {stopped}")
+        say(_("preheat: {problem}", problem=stopped.args[0]))
         # Of several processes each ends here; a single one goes on to the line after it.
         leave(STOPPED_EXIT)
         sys.exit(STOPPED_EXIT)
@@ -120,22 +119,29 @@ def _print_result(result: dict[str, Any], folder: Path, *, as_json: bool) -> Non
     if as_json:
         print_json(result)
         return
-    print(f"test accuracy {result['test']['accuracy']:.4f}, macro F1 {result['test']['macro_f1']:.4f}")
+    scores = result["test"]
+    lines = [_("test accuracy {accuracy:.4f}, macro F1 {f1:.4f}", accuracy=scores["accuracy"], f1=scores["macro_f1"])]
     if "ceiling" in result:
-        print(f"synthetic headlines: Bayes-optimal accuracy {result['ceiling']['accuracy']:.4f}")
-    print(f"run folder {folder}; learning-rate curve {folder / 'lr.png'}")
+        lines.append(_ceiling(result["ceiling"]))
+    lines.append(_("run folder {folder}; learning-rate curve {picture}", folder=folder, picture=folder / "lr.png"))
+    for line in lines:
+        print(tell(line))
+
+
+def _ceiling(best: Mapping[str, float]) -> str:
+    return _("synthetic headlines: Bayes-optimal accuracy {accuracy:.4f}", accuracy=best["accuracy"])
 
 
 @command()
 @config_flag
-@click.option("--start", default=1e-6, metavar="RATE", help="First learning rate of the test.")
-@click.option("--end", default=1.0, metavar="RATE", help="Last learning rate of the test.")
-@click.option("--updates", default=200, metavar="N", help="Learning rates tried, one an update.")
-@click.option("--spacing", default="log", metavar="log|linear", help="Equal factors, or equal differences.")
-@click.option("--smoothing", default=0.8, metavar="NUMBER", help="Weight of one update over its neighbor's, in [0, 1).")
-@click.option("--save", type=PATH, metavar="FILE", help="Draw the test: .png, .svg or .pdf.")
-@flag("--force", "Replace the file if it exists.")
-@json_flag("the whole test")
+@option("--start", default=1e-6, metavar="RATE", help=_("First learning rate of the test."))
+@option("--end", default=1.0, metavar="RATE", help=_("Last learning rate of the test."))
+@option("--updates", default=200, metavar="N", help=_("Learning rates tried, one an update."))
+@option("--spacing", default="log", metavar="log|linear", help=_("Equal factors, or equal differences."))
+@option("--smoothing", default=0.8, metavar="NUMBER", help=_("Weight of one update over its neighbor's, in [0, 1)."))
+@option("--save", type=PATH, metavar="FILE", help=_("Draw the test: .png, .svg or .pdf."))
+@flag("--force", _("Replace the file if it exists."))
+@json_flag(_("Print the whole test as JSON."))
 @setting_flags()
 def find_lr(
     config: Path | None,
@@ -169,15 +175,15 @@ def find_lr(
 
 @command()
 @run_flag
-@click.option(
+@option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
     default="test",
-    help="Rows of the run's own data to score.",
+    help=_("Rows of the run's own data to score."),
 )
-@click.option("--data", metavar="DATA", help="Other data with the run's columns, scored whole.")
-@click.option("--checkpoint", type=click.Choice(["best", "last"]), default="best", help="Which checkpoint.")
-@json_flag("the scores")
+@option("--data", metavar="DATA", help=_("Other data with the run's columns, scored whole."))
+@option("--checkpoint", type=click.Choice(["best", "last"]), default="best", help=_("Which checkpoint."))
+@json_flag(_("Print the scores as JSON."))
 def evaluate(run: Path, split: str, data: str | None, checkpoint: str, as_json: bool) -> None:
     """Score a trained run: loss, accuracy and macro F1.
 
@@ -198,16 +204,16 @@ def evaluate(run: Path, split: str, data: str | None, checkpoint: str, as_json: 
         known = {"run": str(run), "checkpoint": classifier.folder.name, "rows": data or split}
         print_json({**known, **scores.to_dict(), **best})
     else:
-        print(scores)
+        print(tell(scores))
         if best:
-            print(f"synthetic headlines: Bayes-optimal accuracy {best['ceiling']['accuracy']:.4f}")
+            print(tell(_ceiling(best["ceiling"])))
 
 
 @command()
 @run_flag
-@argument("texts", "[TEXT]...", "Texts; none, or -, reads lines from standard input.", nargs=-1)
-@click.option("--file", type=PATH, metavar="FILE", help="Text file, one text a line.")
-@json_flag("classes and probabilities")
+@argument("texts", "[TEXT]...", _("Texts; none, or -, reads lines from standard input."), nargs=-1)
+@option("--file", type=PATH, metavar="FILE", help=_("Text file, one text a line."))
+@json_flag(_("Print classes and probabilities as JSON."))
 def classify(run: Path, texts: tuple[str, ...], file: Path | None, as_json: bool) -> None:
     """Classify texts from arguments, a file or standard input.
 
@@ -232,6 +238,10 @@ def classify(run: Path, texts: tuple[str, ...], file: Path | None, as_json: bool
         print(f"{guess.label}\t{guess.probabilities[guess.label]:.3f}\t{guess.text}")
 
 
+def _said(error: Exception) -> str:
+    return _("{problem}.", problem=system_words(error) if isinstance(error, OSError) else error)
+
+
 def _lines(texts: Sequence[str], file: Path | None) -> list[str]:
     """The texts to classify; blank lines of a file or of standard input are left out."""
     if texts and list(texts) != ["-"]:
@@ -239,11 +249,11 @@ def _lines(texts: Sequence[str], file: Path | None) -> list[str]:
     if file is None:
         # At a terminal nothing would happen, and nobody would know why.
         if sys.stdin.isatty():
-            say("reading one text a line; end with Ctrl-D")
+            say(_("reading one text a line; end with Ctrl-D"))
         content = sys.stdin.read()
     else:
         try:
             content = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(refusal("file", _("a UTF-8 text file"), str(file), f"{error}.")) from None
+            raise DataError(refusal("file", _("a UTF-8 text file"), str(file), _said(error))) from None
     return [line.strip() for line in content.splitlines() if line.strip()]

@@ -7,22 +7,19 @@ text is English.
 
 from __future__ import annotations
 
-import logging
 import os
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from preheat.errors import ConfigError, unknown_name
 from preheat.messages import Message, _
 
+TYPE_CHECKING = False  # as in preheat.messages: every command loads this
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Each language in its own words, for whoever looks for it.
 LANGUAGES = {"en": "English", "zh": "中文"}
 VARIABLE = "PREHEAT_LANG"
-_LOG = logging.getLogger("preheat")
 _spoken: str | None = None
 
 
@@ -75,7 +72,9 @@ def reader() -> str:
 
 @cache
 def _of_the_system() -> str:
-    """Where no variable is set, as on Windows: what the system was set up in."""
+    """Where no variable is set: what Windows was set up in; elsewhere that means no language at all."""
+    if os.name != "nt":
+        return "en"
     import locale
 
     code = _code(locale.getlocale()[0] or "")
@@ -95,8 +94,10 @@ def tell(text: object, language: str | None = None) -> str:
     """
     if isinstance(text, BaseException) and len(text.args) == 1:
         text = text.args[0]
+    if not isinstance(text, str):
+        text = str(text)  # of many an answer that is a message
     if not isinstance(text, Message):
-        return str(text)
+        return text
     language = reader() if language is None else language
     find = None if language == "en" else _templates(language)
     if find is None:
@@ -140,6 +141,7 @@ class _Lacking:
 def _templates(language: str) -> Callable[[Message], str | None] | None:
     """How to find a message's template in a language; None, with one note, where the catalogue cannot be read."""
     from gettext import GNUTranslations
+    from pathlib import Path
 
     path = Path(__file__).with_name(f"{language}.mo")
     try:
@@ -147,7 +149,9 @@ def _templates(language: str) -> Callable[[Message], str | None] | None:
             catalogue = GNUTranslations(file)
     # A damaged catalogue fails in whatever its reader happens to try; English is the answer to each.
     except Exception as error:
-        _LOG.warning(
+        import logging
+
+        logging.getLogger("preheat").warning(
             "%s cannot be read (%s): preheat speaks English. In a checkout, scripts/messages compile writes it.",
             path, error,
         )  # fmt: skip
