@@ -55,6 +55,7 @@ def test_law_can_be_named():
 
 
 @needs_curves
+@pytest.mark.figure
 @pytest.mark.parametrize("peak", [5e-4, 1e-3])
 def test_finals_of_public_runs(peak):
     """124M: two runs of 25k updates; finals of other shapes and longer runs within 0.011 on average, 9 in 10 inside."""
