@@ -14,6 +14,9 @@ _PART = ".part"  # what a kill left can be told from a file of the user's by its
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path beside ``path`` to write to; renamed onto it in the end, removed if the writing fails.
 
+    Afterwards it is on the disk: the file's content before the rename, the rename before this returns. Without the
+    first, a power cut leaves the new name with nothing in it.
+
     Several may write one file at the same time: each writes its own, and the last to end stays.
 
     >>> import tempfile
@@ -29,10 +32,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}{_PART}")
     try:
         yield beside
+        if beside.is_file():
+            synced(beside)
         os.replace(beside, target)
+        synced(target.parent)
     except BaseException:  # a stop by the keyboard leaves nothing behind either
         beside.unlink(missing_ok=True)
         raise
+
+
+def synced(path: str | os.PathLike[str]) -> None:
+    """Wait until a file or folder is on the disk; a system that cannot say so of folders is left alone."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder on Windows
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def unfinished(name: str) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import RunError, refusal
-from preheat.files import unfinished
+from preheat.files import synced, unfinished
 from preheat.lab.training.lock import FolderLock
 from preheat.lab.training.records import Records, keep_lines, read_json, read_lines, write_json
 from preheat.messages import _, joined
@@ -185,11 +185,7 @@ def put_in_place(part: Path, stage: Path) -> None:
     A stage that is there already, without the state that is wanted now, is moved aside for it: both hold the same bits.
     """
     for entry in (*part.rglob("*"), part):
-        handle = os.open(entry, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        synced(entry)
     if stage.exists():
         away = part.with_name(f"{part.name.removesuffix(_PART)}-old{_PART}")
         os.replace(stage, away)

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from preheat.errors import RunError, refusal
+from preheat.files import synced
 from preheat.lab.training.records import read_json, write_json
 from preheat.messages import Message, _, joined
 
@@ -36,7 +37,7 @@ MANIFEST = "manifest.json"
 STATE_FILES = ("optimizer.safetensors", "optimizer.json", "random.json")
 # Raised when a reader of this release could not read what is written; others are refused by name.
 _FORMAT = 1
-_PART = ".part"
+PART = ".part"  # what an interrupted write or removal leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,9 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """Every checkpoint's folder, whole or damaged, the oldest first."""
-        named = self.run.glob("update-*")
-        return sorted((path for path in named if path.is_dir()), key=lambda path: updates_of(path.name))
+        # By the whole name: a copy of somebody's, update-000010.bak, is neither gone on from nor removed.
+        named = [path for path in self.run.glob("update-*") if updates_of(path.name) >= 0 and path.is_dir()]
+        return sorted(named, key=lambda path: updates_of(path.name))
 
     def write(self, updates: int, fill: Callable[[Path], None]) -> Path:
         """Write the checkpoint after so many updates.
@@ -73,17 +75,19 @@ class Checkpoints:
             RunError: if that fails, for a full disk say; the checkpoints there are stay as they are.
         """
         final = self.run / f"update-{updates:06d}"
-        part = self.run / f".{final.name}{_PART}"
+        part = self.run / f".{final.name}{PART}"
         shutil.rmtree(part, ignore_errors=True)
         try:
             part.mkdir()
             fill(part)
             _seal(part)
             # os.replace cannot put a folder in the place of one that holds anything.
-            if final.exists():  # of a run that was resumed from an older one; damaged, or it would have been resumed
+            if final.is_symlink():
+                final.unlink()  # what is behind it stays
+            elif final.exists():  # of a run that was resumed from an older one; damaged, or it would have been resumed
                 shutil.rmtree(final)
             os.replace(part, final)
-            _sync(self.run)
+            synced(self.run)
         except Exception as error:  # whatever the writers of tensors raise when a disk is full
             shutil.rmtree(part, ignore_errors=True)
             raise self._failed(final, error) from error
@@ -145,7 +149,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove what an interrupted write left; nothing that was ever a checkpoint."""
-        for path in self.run.glob(f".update-*{_PART}"):
+        for path in self.run.glob(f".update-*{PART}"):
             shutil.rmtree(path)
 
     def set_aside(self, after: Path) -> list[str]:
@@ -172,23 +176,26 @@ class Checkpoints:
             return
         kept = set(models)
         for path in everything[:-keep_last]:
+            if path.is_symlink():
+                continue  # somebody moved it elsewhere to keep it: what is behind a link is not ours to remove
             if path.name in kept:
                 _drop_state(path)
             else:
                 # Out of sight first: a kill in between must not leave half a checkpoint.
-                away = path.with_name(f".{path.name}{_PART}")
+                away = path.with_name(f".{path.name}{PART}")
                 os.replace(path, away)
                 shutil.rmtree(away)
 
 
 def updates_of(name: str) -> int:
-    """The completed updates in a checkpoint's name; -1 if it has none.
+    """The completed updates in a checkpoint's name; -1 if it is the name of something else.
 
-    >>> updates_of("update-000120")
-    120
+    >>> updates_of("update-000120"), updates_of("update-000120.bak"), updates_of("update-120")
+    (120, -1, -1)
     """
-    digits = name.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else -1
+    digits = name.removeprefix("update-")
+    # As it is written, so that one checkpoint has one name.
+    return int(digits) if digits.isascii() and digits.isdigit() and name == f"update-{int(digits):06d}" else -1
 
 
 def damage(path: Path) -> str | None:
@@ -234,7 +241,7 @@ def _seal(path: Path) -> None:
     write_json(path / MANIFEST, {"format": _FORMAT, "files": files, "sha256": _checksum(files)})
     # Each file, then the folder: the entry of a file in its folder is data of the folder.
     for entry in (*path.rglob("*"), path):
-        _sync(entry)
+        synced(entry)
 
 
 def _drop_state(path: Path) -> None:
@@ -255,15 +262,6 @@ def _digest(file: Path) -> str:
 
 def _checksum(files: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # --- Random states ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 
 from preheat.errors import RunError, refusal
 from preheat.files import unfinished
-from preheat.lab.training.checkpoints import Checkpoints, damage, updates_of
+from preheat.lab.training.checkpoints import PART, Checkpoints, damage, updates_of
 from preheat.lab.training.config import TrainConfig
 from preheat.lab.training.lock import LOCK, FolderLock
 from preheat.lab.training.records import EVALUATIONS, EVENTS, RECORDS, keep_lines, read_json, read_lines, write_json
@@ -63,7 +63,8 @@ class RunFolder:
     def start(self) -> None:
         """Make the folder empty: an earlier run in it goes."""
         for name in self._checkpoint_names():
-            shutil.rmtree(self.path / name)
+            # What is behind a link is not this run's to remove.
+            (Path.unlink if (self.path / name).is_symlink() else shutil.rmtree)(self.path / name)
         # The lock is held by this very run.
         for name in set(_FILES) - {LOCK}:
             if (self.path / name).is_dir():
@@ -136,9 +137,14 @@ class RunFolder:
             raise RunError(refusal("run", _("one with a checkpoint"), str(self.path), advice))
         if name == "best":
             best = self.best()
-            # Of the best evaluation the checkpoint may have been removed by hand: the newest stands in.
-            scored = [path for path in there if best is not None and updates_of(path.name) == best["update"]]
-            path = scored[0] if scored else there[-1]
+            if best is None:
+                advice = _("The run ended before its first evaluation: ask for the last one.")
+                raise RunError(refusal("checkpoint", _("one that was evaluated"), name, advice))
+            scored = [path for path in there if updates_of(path.name) == best["update"]]
+            if not scored:
+                advice = _("It was removed: restore it, or ask for the last one, {last}.", last=there[-1].name)
+                raise RunError(refusal(_("the best checkpoint"), _("in the run"), f"update {best['update']}", advice))
+            path = scored[0]
         else:
             path = there[-1] if name == "last" else self.checkpoints.named(name)
         problem = damage(path)
@@ -160,4 +166,10 @@ class RunFolder:
 
     def _checkpoint_names(self) -> set[str]:
         folders = (entry.name for entry in self.path.iterdir() if entry.is_dir())
-        return {name for name in folders if name.strip(".").removeprefix("aside-").startswith("update-")}
+        # By the whole name: copies that somebody made are not this run's.
+        return {name for name in folders if updates_of(_unmarked(name)) >= 0}
+
+
+def _unmarked(name: str) -> str:
+    """The name of the checkpoint that was set aside, or that a kill left half written or half removed."""
+    return name.removeprefix("aside-") if name[0] != "." else name[1:].removesuffix(PART)

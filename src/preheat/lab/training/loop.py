@@ -402,6 +402,7 @@ class Run:
                 write_json(folder / "random.json", randoms)
                 write_json(folder / "run.json", self._state())
 
+            self.logger.sync()
             path = self.folder.checkpoints.write(self.position, fill)
             self.folder.write_header(self.parts.header())
             self._make_room()

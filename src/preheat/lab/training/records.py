@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -55,12 +56,7 @@ def read_json(path: Path) -> Any:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The records of a JSON Lines file; a last line that a kill left unfinished is dropped."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        return []
-    # What follows the last line end is nothing, or the half of a line that a kill left.
-    return [json.loads(line) for line in lines[:-1] if line]
+    return list(_lines(path))
 
 
 def keep_lines(path: Path, kept: list[dict[str, Any]]) -> None:
@@ -83,6 +79,11 @@ class Records:
         # cost more than the update.
         self._file.flush()
         return written
+
+    def sync(self) -> None:
+        """Wait until all of it is on the disk, which what vouches for it has to do first: a checkpoint."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def __enter__(self) -> Self:
         return self

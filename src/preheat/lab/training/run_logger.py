@@ -319,6 +319,12 @@ class RunLogger:
         if self.main:
             self._callbacks.on_evaluation(self._evaluations.add(line))
 
+    def sync(self) -> None:
+        """Have the disk hold what was written down: a checkpoint that outlives its records could not say so."""
+        if self.main:
+            for file in (self._records, self._evaluations, self._events):
+                file.sync()
+
     def checkpoint(self, path: Path) -> None:
         """A checkpoint that is whole and in its place."""
         self._callbacks.on_checkpoint(path)
