@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import resource
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 import preheat
+from preheat import files
 from preheat.lab.training import checkpoints, folder, read_config
 from preheat.lab.training.checkpoints import Checkpoints, damage
 from preheat.lab.training.evaluation import Classifier
@@ -51,7 +53,7 @@ def acting_after_every_write(act, *args, **options):
 
         return done
 
-    checkpoints._sync = watched(checkpoints._sync)
+    checkpoints.synced = files.synced = watched(files.synced)
     checkpoints._digest = watched(checkpoints._digest)
     checkpoints.write_json = watched(checkpoints.write_json)
     checkpoints.os = Patched(os, replace=watched(os.replace))
@@ -92,8 +94,9 @@ def copy_to(copies, run):
 
 
 def contents_of(run):
-    """Every file of a folder by its name, and its bytes."""
-    return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    """Every file of a folder by its name, and its bytes; what is beside a file until it is whole has a random name."""
+    files = [path for path in run.rglob("*") if path.is_file()]
+    return {re.sub(r"\.[0-9a-f]{8}\.part$", ".part", str(path.relative_to(run))): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
