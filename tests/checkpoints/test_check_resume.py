@@ -283,7 +283,7 @@ def test_checkpoints_without_a_scheduler_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, message in (
         ("a.pt", "checkpoint must be one with a scheduler"),
-        ("b.pt", "It is damaged, or nothing that torch wrote"),
+        ("b.pt", "It is damaged, or torch did not write it"),
         ("c.pt", "It has no data.pkl"),
         ("none.pt", "a file or folder that exists"),
         ("empty", r"Looked for scheduler.pt, scheduler.bin, run.json, checkpoint-\*"),

@@ -11,7 +11,7 @@ import preheat
     ("text", "message"),
     [
         ("warmup 10% > hld 70%", "At column 14: expected .*, found 'hld'. Did you mean 'hold'"),
-        ("warmup 10 >", "At column 12: expected a phase, found the end of the text"),
+        ("warmup 10 >", "At column 12: expected a phase, but the text ends"),
         ("cosine 10 to x", "At column 14: expected a number, found 'x'"),
         ("cosine(speed=1) 10", "one that cosine takes; got 'speed'. Known: cycles, power, k"),
         ("until(cosine 10)", r"In until\(...\) updates is missing; its options are updates"),
@@ -23,7 +23,7 @@ import preheat
         ("warmup 120%", "length must be at most 100%"),
         ("warmup 1.5 > cosine", "length must be a length; got '1.5'"),
         ("(" * 60 + "cosine 10", "At column 51: more than 50 brackets in brackets"),
-        ("", "At column 1: expected a phase, found the end of the text"),
+        ("", "At column 1: expected a phase, but the text ends"),
         (3, "text must be a schedule in words; got 3"),
     ],
 )  # fmt: skip

@@ -658,9 +658,9 @@ def only(what: str, data: Mapping[str, Any], needed: set[str], known: set[str]) 
     """Refuse a dictionary that lacks a needed key or has an unknown one."""
     missing, unknown = sorted(needed - set(data)), sorted(map(str, set(data) - known))
     if missing or unknown:
-        keys = ", ".join(missing or unknown)
+        keys = joined(", ", missing or unknown)
         wrong = _("{keys} missing", keys=keys) if missing else _("{keys} unknown", keys=keys)
-        rule = _("a dictionary with the keys {keys}", keys=", ".join(sorted(known)))
+        rule = _("a dictionary with the keys {keys}", keys=joined(", ", sorted(known)))
         raise ScheduleError(refusal(what, rule, wrong, _("Correct it.")))
 
 

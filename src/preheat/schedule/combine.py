@@ -373,7 +373,7 @@ class UserFunction(Schedule):
         return float(factor)
 
     def _stretched(self, ratio: float) -> Schedule:  # noqa: ARG002 - it is refused, whatever it is
-        advice = _("Its shape is in its own hands: write the curve with phases.")
+        advice = _("preheat cannot stretch a function: write the curve with phases.")
         raise ScheduleError(refusal("schedule", _("made of phases to be stretched"), self.path, advice))
 
 
@@ -415,7 +415,7 @@ def _import(path: str) -> Callable[[int], float]:
         advice = _("It could not be imported: {error}.", error=error)
         raise ScheduleError(refusal("path", _("the place of a function"), path, advice)) from None
     if not callable(function):
-        raise ScheduleError(refusal("path", _("the place of a function"), path, _("What is there cannot be called.")))
+        raise ScheduleError(refusal("path", _("the place of a function"), path, _("It is not callable.")))
     return function  # type: ignore[no-any-return]
 
 

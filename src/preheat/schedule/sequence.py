@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule.base import Schedule, kind, literal, number_words, only, plain, schedule_in, value_in
 from preheat.schedule.curves import CURVES, Constant, Curve, Scalar, name_of, named_curve
 from preheat.schedule.lengths import (
@@ -73,7 +73,7 @@ class Phase:
     def __post_init__(self) -> None:
         # Only what has a name can be written to a file and read back.
         if type(self.curve) not in CURVES.values():
-            advice = _("Known curves: {curves}.", curves=", ".join(CURVES))
+            advice = _("Known curves: {curves}.", curves=joined(", ", CURVES))
             raise ScheduleError(refusal("curve", _("a curve of preheat.schedule.curves"), self.curve, advice))
         choice("convention", self.convention, CONVENTIONS)
         self._check_factors()
