@@ -37,7 +37,7 @@ from preheat.dialects import read as read_config
 from preheat.dialects.torch import OWN_KEYS, state_class
 from preheat.dialects.torch import saved as saved_in
 from preheat.errors import ConfigError, DataError, PreheatError, refusal
-from preheat.messages import _, joined, plural
+from preheat.messages import _, columns, joined, plural
 from preheat.schedule import Schedule, parse, resume
 from preheat.schedule.lengths import count, positive
 from preheat.schedule.operations import POLICIES, changed_fields, first_of
@@ -103,9 +103,8 @@ class Forecast:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        width = max(len(curve.name) for curve in self.curves)
-        head = " ".join(f"{update:>11}" for update in self.updates)
-        rows = [f"{curve.name:<{width}} {' '.join(f'{rate:>11.4g}' for rate in curve.rates)}" for curve in self.curves]
+        rows = [(_("update"), *(f"{update:>10}" for update in self.updates))]
+        rows += [(curve.name, *(f"{rate:>10.4g}" for rate in curve.rates)) for curve in self.curves]
         if self.saved is not None:
             saved = _("saved: {schedule}, peak {peak:g}", schedule=self.saved, peak=self.saved_base)
         else:
@@ -122,7 +121,7 @@ class Forecast:
             joined(": ", (_NAMES[self.checkpoint.framework], self.sentence)),
         ]
         lines += [joined(": ", ("preheat", self.ours))] if self.checkpoint.framework != "preheat" else []
-        return "\n".join([*lines, "", f"{'update':<{width}} {head}", *rows, *(f"note: {note}" for note in self.notes)])
+        return joined("\n", [*lines, "", columns(rows), *(_("note: {note}", note=note) for note in self.notes)])
 
 
 def check_resume(
@@ -342,7 +341,10 @@ def _ours(
 
 def _policy_sentence(saved: Schedule | None, base: float, asked: Schedule, peak: float) -> str:
     if saved is None:
-        return _("its own states say what they followed; this one does not, so the schedule starts where it is told to")
+        return _(
+            "its own states say which schedule they followed; this one does not,"
+            " so the schedule starts where it is told to"
+        )
     lines = changed_fields(saved.to_dict(), asked.to_dict())
     if base != peak:
         lines.append(_("base lr: {saved:g} -> {asked:g}", saved=base, asked=peak))
@@ -440,20 +442,24 @@ def _folder(path: Path) -> Checkpoint:
         return _folder(max(numbered, key=lambda folder: int(folder.name.rpartition("-")[2])))
     if own or files:
         return read_checkpoint((own or files)[-1])
-    advice = _("Looked for {files}, checkpoint-*, update-* and *.ckpt.", files=", ".join(_FILES))
-    raise DataError(refusal("checkpoint", _("a folder with one"), str(path), advice))
+    advice = _("Looked for {files}, checkpoint-*, update-* and *.ckpt.", files=joined(", ", _FILES))
+    raise DataError(refusal("checkpoint", _("a folder with a checkpoint in it"), str(path), advice))
 
 
 def _beside(path: Path, data: Any) -> Checkpoint:
     """A folder of transformers' Trainer or of Accelerate: the optimizer and the trainer's own state lie beside."""
     if not isinstance(data, Mapping):
-        raise DataError(refusal("checkpoint", _("one with a scheduler"), str(path), _("Its state is no mapping.")))
+        raise DataError(
+            refusal("checkpoint", _("one with a scheduler"), str(path), _("Its state is not a dictionary."))
+        )
     optimizer = path.with_name(_OPTIMIZERS[path.name])
     groups = _groups({"optimizer": _data(optimizer)}) if optimizer.is_file() else ()
     trainer = path.with_name("trainer_state.json")
     counts = _data(trainer) if trainer.is_file() else {}
     if not isinstance(counts, Mapping):
-        raise DataError(refusal("checkpoint", _("one with the trainer's counts"), str(trainer), _("It is no mapping.")))
+        raise DataError(
+            refusal("checkpoint", _("one with the trainer's counts"), str(trainer), _("It is not a dictionary."))
+        )
     arguments = path.with_name("training_args.bin")
     given = plain(read_inert(arguments)) if arguments.is_file() else {}
     transformers = path.suffix == ".pt"  # scheduler.pt is the Trainer's name, scheduler.bin Accelerate's
@@ -625,7 +631,7 @@ def read_inert(path: Path) -> Any:
         ) from error
     except Exception as error:  # a damaged pickle raises whatever it meets
         advice = _(
-            "It is damaged, or nothing that torch wrote ({kind}: {error}).", kind=type(error).__name__, error=error
+            "It is damaged, or torch did not write it ({kind}: {error}).", kind=type(error).__name__, error=error
         )
         raise DataError(refusal("checkpoint", _("what torch.save or pickle writes"), str(path), advice)) from error
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from preheat.messages import Message, _, joined, template
+from preheat.messages import Message, _, in_context, joined, template
 
 
 class PreheatError(Exception):
@@ -133,7 +133,9 @@ class Refusal(Message):
 
     def framed(self) -> Message:
         """The frame with its pieces."""
-        return Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces)
+        # A name that is a message reads as a word of the sentence, and not as a parameter's: languages may set it so.
+        context = "a name in words" if isinstance(self.pieces["name"], Message) else None
+        return Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces, context=context)
 
     def in_words(self, find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
         """The frame of the language with each piece in it."""
@@ -142,6 +144,8 @@ class Refusal(Message):
 
 _FRAME = template("{name} must be {rule}; got {value!r}. {advice}")
 _SHORT_FRAME = template("{name} must be {rule}; got {value!r}.")
+in_context("a name in words", "{name} must be {rule}; got {value!r}. {advice}", name="", rule="", value="", advice="")
+in_context("a name in words", "{name} must be {rule}; got {value!r}.", name="", rule="", value="")
 
 
 def _escaped(text: str) -> str:
@@ -239,7 +243,7 @@ def unknown_name(
     rows: str = _("none")
     if groups:
         rows = joined(
-            "; ", [_("{names} ({group})", names=", ".join(words), group=key) for key, words in groups.items()]
+            "; ", [_("{names} ({group})", names=joined(", ", words), group=key) for key, words in groups.items()]
         )
     elif known:
         rows = joined(", ", known)

@@ -42,7 +42,7 @@ from preheat._driver.targets import (
     resumed,
 )
 from preheat.errors import ScheduleError, StateError, missing_extra, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.messages.languages import logged
 from preheat.schedule import Schedule
 from preheat.schedule.combine import Strict, everything_in
@@ -596,9 +596,9 @@ class Scheduler(LRScheduler):
         bases = {slot: base for slot, base in state.bases.items() if slot in asked}
         missing = {name for name, _unused in state.bases} - {name for name, _unused in asked}
         if missing:
-            there = ", ".join(dict.fromkeys(name for name, _unused in asked))
+            there = joined(", ", dict.fromkeys(name for name, _unused in asked))
             advice = _("The optimizer has no such group; it has {groups}.", groups=there)
-            got = _("no {groups}", groups=", ".join(sorted(missing)))
+            got = _("no {groups}", groups=joined(", ", sorted(missing)))
             raise StateError(refusal("groups", _("those of the saved state"), got, advice))
         other_schedule = state.fingerprint != self._given.fingerprint
         other_base = any(base != asked[slot] for slot, base in bases.items())

@@ -8,6 +8,7 @@ from hypothesis import assume, given
 
 import preheat
 from preheat import checking
+from preheat.messages.languages import tell
 from support.strategies import schedules
 
 
@@ -127,3 +128,15 @@ def test_without_any_length_it_asks_for_one():
     """An endless schedule and no run."""
     with pytest.raises(preheat.ScheduleError, match="updates must be given"):
         preheat.check("warmup 10 > hold forever")
+
+
+def test_findings_in_chinese():
+    """Severity, message and advice; the code is for programs, and stays."""
+    told = [tell(finding, "zh") for finding in preheat.check("transformers: warmup 100 > linear 900", updates=2000)]
+    assert told == [
+        "错误：训练共 2000 步，调度在 1000 步后就结束；其余各步的学习率为 0。"
+        "请按训练长度设定调度；若有意如此，请用 extend() 写明。 [ends-before-run]",
+        '警告：第 0 步的学习率是 0，什么也学不到。请改用 native 约定（with_convention("native")），它从高一步处开始。'
+        " [first-update-at-zero]",
+        "警告：50% 的更新低于峰值的 1%。训练短一些，效果也差不多。 [mostly-near-zero]",
+    ]

@@ -14,6 +14,7 @@ from preheat.checkpoints import check_resume, plain, read_checkpoint, read_inert
 from preheat.errors import ConfigError, DataError
 from preheat.lab.training import read_config
 from preheat.lab.training.session import train
+from preheat.messages.languages import tell
 from preheat.plan import Plan
 from support.trainers import trainer
 
@@ -283,7 +284,7 @@ def test_checkpoints_without_a_scheduler_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, message in (
         ("a.pt", "checkpoint must be one with a scheduler"),
-        ("b.pt", "It is damaged, or nothing that torch wrote"),
+        ("b.pt", "It is damaged, or torch did not write it"),
         ("c.pt", "It has no data.pkl"),
         ("none.pt", "a file or folder that exists"),
         ("empty", r"Looked for scheduler.pt, scheduler.bin, run.json, checkpoint-\*"),
@@ -303,3 +304,18 @@ def test_checkpoints_without_a_scheduler_are_refused(tmp_path):
     torch.save(scheduler.state_dict(), tmp_path / "d.pt")
     with pytest.raises(ConfigError, match="total must be given for this schedule"):
         check_resume(tmp_path / "d.pt", "warmup 10% > cosine")
+
+
+def test_a_forecast_in_chinese(tmp_path):
+    """The whole screen; schedules, policies and numbers are as in English, and the table's columns hold."""
+    optimizer, scheduler, _unused = started(lambda one: CosineAnnealingLR(one, 100), POSITION)
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "one.pt")
+    forecast = check_resume(tmp_path / "one.pt", "transformers: cosine 200")
+    lines, english = tell(forecast, "zh").splitlines(), str(forecast).splitlines()
+    assert lines[0] == f"{tmp_path / 'one.pt'}：torch 的检查点，已训练 50 步"
+    assert lines[3] == "torch：沿用保存的 CosineAnnealingLR：以它的长度和基准学习率为准，新的设置不起作用"
+    assert lines[4].startswith("preheat：拒绝恢复（phases[0].length: 100 -> 200；phases[0].start: 1.0 -> 无），")
+    head, saved = lines[6:8]
+    assert (head.split()[0], saved.split()[0]) == ("步", "按保存的调度")
+    # Chinese signs are as wide as two letters.
+    assert len(head) + 1 == len(saved) + 6 == len(english[7])

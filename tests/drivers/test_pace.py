@@ -115,7 +115,7 @@ def test_shapes_without_a_length(caplog, make):
         assert found == []
         _, found = said(caplog, make, 100, lambda _: 4, run)
         assert len(found) == 1
-        assert "moved 196 times in 50 updates: once an update was to be expected." in found[0]
+        assert "moved 196 times in 50 updates: one move an update was expected." in found[0]
 
 
 def test_short_runs_are_judged_at_their_half(caplog):

@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 
 import preheat
+from preheat.messages.languages import tell
 from preheat.schedule.lengths import as_length
 
 
@@ -233,3 +234,21 @@ def test_a_fraction_and_an_epoch_are_refused_as_lengths_of_themselves():
         preheat.Plan(2, 1, 4, accumulation=4, tail="carry").in_updates(as_length("decay", "1 epochs"))
     with pytest.raises(preheat.PlanError, match="epoch must be > 0; got 0"):
         preheat.Plan(2, 1, 4).updates_at_epoch(0)
+
+
+def test_a_plan_is_explained_in_chinese():
+    """The same arithmetic, line by line."""
+    plan = preheat.Plan.hf_trainer(1000, 8, 3.5, accumulation=4, world_size=2)
+    assert tell(plan.explain("10%"), "zh").splitlines() == [
+        "按 HF Trainer 的方式计算",
+        "所有进程的批大小：8 x 2 = 16",
+        "每轮批数：ceil(1000 个样本 / 16) = 63",
+        "每轮步数：ceil(63 批 / 4) = 16",
+        "总步数：ceil(16 x 3.5 轮) = 56",
+        "预热：10%（共 56 步）= 6 步",
+    ]
+    assert tell(preheat.Plan(1000, 8, 4).replan(at=250, batch_size=4).explain(), "zh").splitlines() == [
+        "第 0 至 249 步：每步 8 个样本，共 2000 个样本",
+        "第 250 至 749 步：每步 4 个样本，共 2000 个样本",
+        "总步数：750（原为 500），共 4000 个样本",
+    ]

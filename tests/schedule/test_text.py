@@ -5,13 +5,14 @@ import json
 import pytest
 
 import preheat
+from preheat.messages.languages import tell
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("warmup 10% > hld 70%", "At column 14: expected .*, found 'hld'. Did you mean 'hold'"),
-        ("warmup 10 >", "At column 12: expected a phase, found the end of the text"),
+        ("warmup 10 >", "At column 12: expected a phase, but the text ends"),
         ("cosine 10 to x", "At column 14: expected a number, found 'x'"),
         ("cosine(speed=1) 10", "one that cosine takes; got 'speed'. Known: cycles, power, k"),
         ("until(cosine 10)", r"In until\(...\) updates is missing; its options are updates"),
@@ -23,7 +24,7 @@ import preheat
         ("warmup 120%", "length must be at most 100%"),
         ("warmup 1.5 > cosine", "length must be a length; got '1.5'"),
         ("(" * 60 + "cosine 10", "At column 51: more than 50 brackets in brackets"),
-        ("", "At column 1: expected a phase, found the end of the text"),
+        ("", "At column 1: expected a phase, but the text ends"),
         (3, "text must be a schedule in words; got 3"),
     ],
 )  # fmt: skip
@@ -104,3 +105,38 @@ def test_data_leaves_defaults_out():
         '{"version": 1, "kind": "phases", "phases": [{"curve": "linear", "length": 10, "start": 0.0, "end": 1.0},'
         ' {"curve": "cosine", "length": 90, "end": 0.0}]}'
     )
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (
+            lambda: preheat.parse("warmup 10 >"),
+            "text 必须是调度，实际是 'warmup 10 >'。第 12 列应为阶段，但文字到此结束。",
+        ),
+        (
+            lambda: preheat.parse("repeat(cosine 10, linear 5)"),
+            "text 必须是调度，实际是 'repeat(cosine 10, linear 5)'。repeat(...) 只接受一个调度，却给了 2 个。"
+            "请用 > 连接它们。",
+        ),
+        (
+            lambda: preheat.parse("warmup 50000 > cosine 10%").over(10_000),
+            "预热长度必须不超过现有的 10,000 步，实际是 50000。请缩短它，或增加训练步数。",
+        ),
+        (
+            lambda: preheat.parse("warmup 10% > hold 80%").over(1000),
+            "phases 必须合计 1000 步，实际是 '100 + 800 = 900'。"
+            "请加长某个阶段，或让某个阶段占用余下的步数（不写长度即可）。",
+        ),
+        (
+            lambda: preheat.get_schedule("wsd", total=100),
+            "decay 必须给出（用于 'wsd'），实际是 None。'wsd' 需要 decay。在命令行上：--schedule-options decay=10%",
+        ),
+        (lambda: preheat.parse("cosine(power=-1) 10"), "power 必须大于 0，实际是 -1。1 是普通的余弦。"),
+    ],
+)
+def test_refusals_in_chinese(ask, said):
+    """Whole sentences, the names and values as they were given."""
+    with pytest.raises(preheat.ScheduleError) as refused:
+        ask()
+    assert tell(refused.value, "zh") == said

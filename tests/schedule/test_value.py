@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import preheat
+from preheat.messages.languages import tell
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.base import KINDS
 from preheat.schedule.curves import CURVES, Constant, Linear, Logarithmic, Rectification
@@ -306,3 +307,15 @@ def test_only_the_last_phase_may_be_endless():
     endless = Phase(curve=Constant(), length=None, start=1.0, end=1.0)
     with pytest.raises(preheat.ScheduleError, match="Only the last phase may be endless"):
         PhaseSchedule((endless, endless))
+
+
+def test_a_schedule_is_described_in_chinese():
+    """Every line but the phases' own words, which are those that a schedule is written in."""
+    text = preheat.get_schedule("warmuplinear", warmup=100, total=3600).describe(1e-4, 5000)
+    assert tell(text, "zh").splitlines() == [
+        "第 0 至 99 步：linear, 0 -> 0.0001",
+        "第 100 至 3599 步：linear, 0.0001 -> 0",
+        "第 0 步的学习率：0；第 100 步达到峰值 0.0001；最后一步（第 3599 步）：2.85714e-08；此后保持 0",
+        "学习率总和：0.18，相当于以峰值训练 1800 步；低于峰值 1% 的有 1435 步",
+        "调度结束后训练还要继续 1400 步，学习率为 0",
+    ]

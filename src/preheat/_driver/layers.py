@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, columns, in_context
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import number, positive
 
@@ -96,7 +96,8 @@ def group_table(groups: Sequence[Group], schedule: Schedule, updates: int | None
     from preheat.schedule.base import peak_position
 
     last = updates or (None if schedule.horizon is None else int(schedule.horizon))
-    rows = [("group", "parameters", "first", "peak", *(("last",) if last else ()))]
+    heads = (in_context("of the updates", "first"), _("peak"), in_context("of the updates", "last"))
+    rows = [(_("group"), _("parameters"), *heads[: 3 if last else 2])]
     for index, group in enumerate(groups):
         base = float(group["initial_lr"] if "initial_lr" in group else group["lr"])
         own = schedule.for_base(base)
@@ -104,12 +105,7 @@ def group_table(groups: Sequence[Group], schedule: Schedule, updates: int | None
         count = sum(parameter.numel() for parameter in group["params"])
         rates = [f"{base * own(moment):.4g}" for moment in moments]
         rows.append((str(group.get("name", index)), f"{count:,}", *rates))
-    # Names to the left, numbers to the right.
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(word.ljust(width) if not column else word.rjust(width) for column, (word, width) in cells)
-        for cells in (list(enumerate(zip(row, widths, strict=True))) for row in rows)
-    )
+    return columns(rows, numbers=True)
 
 
 def _layer_rule(names: Sequence[str]) -> Callable[[str], int]:

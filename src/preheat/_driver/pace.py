@@ -78,7 +78,7 @@ class Pace:
         if length is None or run is None:
             if self.moves < _FACTOR * self.updates:
                 return ""
-            return _("{scheduler} moved {moves} times in {updates} updates: once an update was to be expected", **seen)
+            return _("{scheduler} moved {moves} times in {updates} updates: one move an update was expected", **seen)
         # A step more or less may lie just outside of what was seen.
         most, least = ((self.moves + one) * run / self.updates for one in (1, -1))
         if least <= _FACTOR * length and most >= length / _FACTOR:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 VERSION = 1  # of the data format
 AFTER_END = ("hold", "zero", "repeat", "error")
 COUNTS = _("Count completed updates: 0 before the first.")
+# What a schedule may wait for: equal to these words, and told to people in theirs.
+A_PLAN, A_BASE = _("a plan"), _("a base")
 _SUMMED = 2_000_000  # updates added up one by one (16 MB, a few hundredths of a second); of longer runs as many, spaced
 # Positions worked on at once. Of 8,192 to 65,536 among the fastest over 10^6: a few arrays of that size stay in a
 # core's cache, and what a call of NumPy costs is spread over enough of them.
@@ -295,7 +297,7 @@ class Schedule(ABC):
     def _refuse_waiting(self) -> None:
         """Raise if something is missing."""
         missing = self.waits_for
-        if missing == "a plan":
+        if missing == A_PLAN:
             advice = _("Call over(total) or over(plan).")
             raise ScheduleError(refusal("schedule", _("resolved"), str(self), advice))
         if missing:
@@ -658,9 +660,9 @@ def only(what: str, data: Mapping[str, Any], needed: set[str], known: set[str]) 
     """Refuse a dictionary that lacks a needed key or has an unknown one."""
     missing, unknown = sorted(needed - set(data)), sorted(map(str, set(data) - known))
     if missing or unknown:
-        keys = ", ".join(missing or unknown)
+        keys = joined(", ", missing or unknown)
         wrong = _("{keys} missing", keys=keys) if missing else _("{keys} unknown", keys=keys)
-        rule = _("a dictionary with the keys {keys}", keys=", ".join(sorted(known)))
+        rule = _("a dictionary with the keys {keys}", keys=joined(", ", sorted(known)))
         raise ScheduleError(refusal(what, rule, wrong, _("Correct it.")))
 
 

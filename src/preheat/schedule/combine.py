@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from preheat.errors import ScheduleError, refusal
 from preheat.limits import MOST_BORDERS, MOST_GROWING_CYCLES, MOST_UPDATES
 from preheat.messages import _
-from preheat.schedule.base import AFTER_END, Schedule, allowed_function, kind
+from preheat.schedule.base import A_BASE, A_PLAN, AFTER_END, Schedule, allowed_function, kind
 from preheat.schedule.curves import Scalar, quotient
 from preheat.schedule.lengths import Absolute, Count, Factor, as_factor, choice, count, known, number, ratio, share_of
 from preheat.schedule.metric import MetricFactor
@@ -169,7 +169,7 @@ class Repeat(Schedule):
         return self.times
 
     def _resolved(self, total: Any, plan: Any) -> Schedule:
-        if self.of.waits_for != "a plan":
+        if self.of.waits_for != A_PLAN:
             return self
         # Without a number of cycles the run says nothing of one cycle's length: shares are of the run itself.
         if self.times is None and total is not None:
@@ -373,7 +373,7 @@ class UserFunction(Schedule):
         return float(factor)
 
     def _stretched(self, ratio: float) -> Schedule:  # noqa: ARG002 - it is refused, whatever it is
-        advice = _("Its shape is in its own hands: write the curve with phases.")
+        advice = _("preheat cannot stretch a function: write the curve with phases.")
         raise ScheduleError(refusal("schedule", _("made of phases to be stretched"), self.path, advice))
 
 
@@ -415,7 +415,7 @@ def _import(path: str) -> Callable[[int], float]:
         advice = _("It could not be imported: {error}.", error=error)
         raise ScheduleError(refusal("path", _("the place of a function"), path, advice)) from None
     if not callable(function):
-        raise ScheduleError(refusal("path", _("the place of a function"), path, _("What is there cannot be called.")))
+        raise ScheduleError(refusal("path", _("the place of a function"), path, _("It is not callable.")))
     return function  # type: ignore[no-any-return]
 
 
@@ -516,7 +516,7 @@ class Clip(_Around):
 
     @property
     def waits_for(self) -> str:
-        return self.of.waits_for or ("a base" if Absolute in (type(self.floor), type(self.ceiling)) else "")
+        return self.of.waits_for or (A_BASE if Absolute in (type(self.floor), type(self.ceiling)) else "")
 
     def for_base(self, base: float) -> Schedule:
         floor, ceiling = (None if bound is None else share_of(bound, base) for bound in (self.floor, self.ceiling))
@@ -545,7 +545,7 @@ class Lift(_Around):
 
     @property
     def waits_for(self) -> str:
-        return self.of.waits_for or ("a base" if isinstance(self.floor, Absolute) else "")
+        return self.of.waits_for or (A_BASE if isinstance(self.floor, Absolute) else "")
 
     def for_base(self, base: float) -> Schedule:
         return Lift(self.of.for_base(base), share_of(self.floor, base))

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from preheat.errors import PreheatError, ScheduleError, refusal
 from preheat.limits import MOST_AMOUNT, MOST_DIGITS, MOST_UPDATES
-from preheat.messages import _
+from preheat.messages import _, joined
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ def choice(
 ) -> str:
     """``value`` if it is one of ``allowed``."""
     if value not in allowed:
-        known = ", ".join(repr(item) for item in allowed)
+        known = joined(", ", map(repr, allowed))
         raise error(refusal(name, _("one of {known}", known=known), value, advice))
     return str(value)
 

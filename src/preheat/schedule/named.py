@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from preheat.errors import ScheduleError, refusal, unknown_name
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule.base import Schedule
 from preheat.schedule.combine import Maximum
 from preheat.schedule.curves import (
@@ -216,7 +216,7 @@ def build(
                 total_name,
                 _("given for {name!r}", name=name),
                 None,
-                _("Without it only these work: {schedules}.", schedules=", ".join(endless)),
+                _("Without it only these work: {schedules}.", schedules=joined(", ", endless)),
             )
         )
     updates = _updates(warmup_name, warmup, total, plan, whole)
@@ -266,7 +266,7 @@ def _call(name: str, arguments: dict[str, Any], options: dict[str, Any]) -> Sche
         advice = _(
             "{name!r} needs {options}. On the command line: --schedule-options {given}",
             name=name,
-            options=", ".join(missing),
+            options=joined(", ", missing),
             given=given,
         )
         raise ScheduleError(refusal(missing[0], _("given for {name!r}", name=name), None, advice))

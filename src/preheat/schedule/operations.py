@@ -228,11 +228,11 @@ def resume(saved: Schedule, new: Schedule, position: int, policy: str, *, bridge
         return past >> new.shift(position)
     # A line from the saved value to the new one, so that an optimizer's moments meet no jump.
     if policy == "bridge":
-        updates = int(count("bridge", bridge, 1, advice=_("It is the number of updates to come over in.")))
+        updates = int(count("bridge", bridge, 1, advice=_("It is the number of updates that the bridge takes.")))
         return past >> new.shift(position).blend(updates)
     if not saved.horizon or not new.horizon:
-        advice = _("A fraction needs a whole: take replace or bridge.")
-        raise ScheduleError(refusal("policy", _("another one for schedules without an end"), policy, advice))
+        advice = _("Only schedules with an end can be rescaled.")
+        raise ScheduleError(refusal("policy", _("'replace' or 'bridge' for schedules without an end"), policy, advice))
     return past >> new.shift(round(position * new.horizon / saved.horizon))
 
 

@@ -15,8 +15,19 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
-from preheat.schedule.base import Schedule, kind, literal, number_words, only, plain, schedule_in, value_in
+from preheat.messages import _, joined
+from preheat.schedule.base import (
+    A_BASE,
+    A_PLAN,
+    Schedule,
+    kind,
+    literal,
+    number_words,
+    only,
+    plain,
+    schedule_in,
+    value_in,
+)
 from preheat.schedule.curves import CURVES, Constant, Curve, Scalar, name_of, named_curve
 from preheat.schedule.lengths import (
     Absolute,
@@ -73,7 +84,7 @@ class Phase:
     def __post_init__(self) -> None:
         # Only what has a name can be written to a file and read back.
         if type(self.curve) not in CURVES.values():
-            advice = _("Known curves: {curves}.", curves=", ".join(CURVES))
+            advice = _("Known curves: {curves}.", curves=joined(", ", CURVES))
             raise ScheduleError(refusal("curve", _("a curve of preheat.schedule.curves"), self.curve, advice))
         choice("convention", self.convention, CONVENTIONS)
         self._check_factors()
@@ -167,8 +178,8 @@ class Phase:
     def waits_for(self) -> str:
         """``"a plan"`` while the length has a unit, ``"a base"`` while a factor is a learning rate, else nothing."""
         if isinstance(self.length, Length):
-            return "a plan"
-        return "a base" if isinstance(self.start, Absolute) or isinstance(self.end, Absolute) else ""
+            return A_PLAN
+        return A_BASE if isinstance(self.start, Absolute) or isinstance(self.end, Absolute) else ""
 
     def following(self, arrived: float) -> Phase:
         """The phase with its start known: ``arrived`` where it has none of its own."""
@@ -303,7 +314,7 @@ def _resolved_phases(parts: tuple[Part, ...], total: Count | None, plan: Timelin
     schedule and the length of a run are two numbers.
     """
     # Asked before lengths are worked out: afterwards nothing waits.
-    relative = any(part.waits_for == "a plan" for part in parts)
+    relative = any(part.waits_for == A_PLAN for part in parts)
     resolved = [_in_updates(part, total, plan) for part in parts]
     if not relative or total is None:
         return _without_total(resolved)
@@ -323,7 +334,7 @@ def _misfit(parts: list[Any], total: Count, spent: Count) -> str:
     for part in parts:
         taken = _taken(part) or 0
         if taken > total:
-            warmup = isinstance(part, Phase) and part.waits_for != "a base" and part.rises
+            warmup = isinstance(part, Phase) and part.waits_for != A_BASE and part.rises
             name = _("the warm-up") if warmup and part is parts[0] else _("the phase {words!r}", words=_words_of(part))
             rule = _("no longer than the {total:,} updates there are", total=total)
             return refusal(name, rule, taken, _("Shorten it, or plan more updates."))

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 from preheat.errors import ScheduleError, near_miss, reading, refusal, sentences
 from preheat.files import replacing
 from preheat.limits import MOST_DIGITS, MOST_LETTERS, MOST_NESTED
-from preheat.messages import _
+from preheat.messages import _, in_context, joined
 from preheat.schedule.base import VERSION, WORDS, Schedule, foreign, known_kinds, options_of, takes_schedules
 from preheat.schedule.curves import CURVE_NAMES, Constant, Linear, named_curve
 from preheat.schedule.lengths import Count, Factor, Length, as_length, lr, rest
@@ -124,14 +124,12 @@ class _Reader:
             self.fail(repr(word))
 
     def fail(self, wanted: str, hint: str = "") -> NoReturn:
-        found = repr(self.word) if self.word else _("the end of the text")
-        column = self.position + 1
-        self.refuse(
-            sentences(
-                _("At column {column}: expected {wanted}, found {found}.", column=column, wanted=wanted, found=found),
-                hint,
-            )
-        )
+        at = {"column": self.position + 1, "wanted": wanted}
+        if self.word:
+            place = _("At column {column}: expected {wanted}, found {found!r}.", **at, found=self.word)
+        else:
+            place = _("At column {column}: expected {wanted}, but the text ends.", **at)
+        self.refuse(sentences(place, hint))
 
     def refuse(self, why: str) -> NoReturn:
         raise ScheduleError(refusal("text", _("a schedule"), self.text, why))
@@ -213,9 +211,7 @@ class _Reader:
         known = options_of(_CALLED[name])
         unknown = [option for option in options if option not in (*known, "of")]
         missing = [option for option, default in known.items() if default is MISSING and option not in options]
-        if "of" not in options and takes_schedules(_CALLED[name]):
-            missing.insert(0, _("a schedule"))
-        listed = ", ".join(known) or _("none")
+        listed = joined(", ", known or [_("none")])
         if unknown:
             self.refuse(
                 _(
@@ -224,6 +220,10 @@ class _Reader:
                     option=unknown[0],
                     options=listed,
                 )
+            )
+        if "of" not in options and takes_schedules(_CALLED[name]):
+            self.refuse(
+                _("In {name}(...) a schedule is missing; its options are {options}.", name=name, options=listed)
             )
         if missing:
             self.refuse(
@@ -268,7 +268,10 @@ class _Reader:
     def curve(self) -> Any:
         if self.word not in CURVE_NAMES:
             hint = near_miss(self.word, (*CURVE_NAMES, *_CALLED, "warmup", "hold"))
-            self.fail(_("the name of a curve"), hint or _("Known: {names}.", names=", ".join(CURVE_NAMES)))
+            self.fail(
+                in_context("in a text", "the name of a curve"),
+                hint or _("Known: {names}.", names=joined(", ", CURVE_NAMES)),
+            )
         name = self.advance()
         options: dict[str, Any] = {}
         if self.take("("):
@@ -297,7 +300,7 @@ class _Reader:
     def number(self) -> float:
         negative = self.take("-")
         if self.kind != "number" or self.word.endswith("%"):
-            self.fail(_("a number"))
+            self.fail(in_context("in a text", "a number"))
         if len(self.word) > MOST_DIGITS:
             self.fail(_("a number of at most {most} digits", most=MOST_DIGITS))
         word = self.advance()
@@ -384,5 +387,5 @@ def schedule_from_file(data: Any, functions: Mapping[str, Callable[[int], float]
 def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in (".json", ".toml"):
-        raise ScheduleError(refusal("path", _("a .json or .toml file"), str(path), _("Name it so.")))
+        raise ScheduleError(refusal("path", _("a .json or .toml file"), str(path), _("Give it one of these endings.")))
     return suffix
