@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from preheat.messages import Message, _, joined, template
+from preheat.messages import Message, _, in_context, joined, template
 
 
 class PreheatError(Exception):
@@ -133,7 +133,9 @@ class Refusal(Message):
 
     def framed(self) -> Message:
         """The frame with its pieces."""
-        return Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces)
+        # A name of words stands in a sentence otherwise than one of letters and underscores: Chinese sets no blank.
+        context = _NAMED_IN_WORDS if isinstance(self.pieces["name"], Message) else None
+        return Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces, context=context)
 
     def in_words(self, find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
         """The frame of the language with each piece in it."""
@@ -142,6 +144,13 @@ class Refusal(Message):
 
 _FRAME = template("{name} must be {rule}; got {value!r}. {advice}")
 _SHORT_FRAME = template("{name} must be {rule}; got {value!r}.")
+_NAMED_IN_WORDS = "refused by a name in words"
+# For translators to find: the frames again, in that context.
+_PIECES = dict.fromkeys(("name", "rule", "value", "advice"), "")
+_FRAMES_IN_WORDS = (
+    in_context("refused by a name in words", "{name} must be {rule}; got {value!r}. {advice}", **_PIECES),
+    in_context("refused by a name in words", "{name} must be {rule}; got {value!r}.", **_PIECES),
+)
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from preheat.advice.last_iterate import Answer, noted
 from preheat.advice.runs import RunLog, refuse_mixed
 from preheat.errors import DataError, ScheduleError, refusal
-from preheat.messages import _, data, joined, plural
+from preheat.messages import _, columns, data, joined, plural
 from preheat.schedule.lengths import ratio
 from preheat.view.figure import mean_width, running_mean
 
@@ -135,13 +135,12 @@ class EarlyStoppingCheck(Answer):
                 updates=self.updates,
                 groups=plural("{n} group", "{n} groups", self.groups),
             ),
-            "at the rung  Spearman with the final loss  within groups  the leader's regret",
         ]
-        lines += [
-            f"{one.share:>11.0%}  {one.agreement:>28.2f}  {'-' if one.within is None else f'{one.within:.2f}':>13}"
-            f"  {one.regret:>19.4f}"
-            for one in self.rungs
-        ]
+        rows = [[_("at the rung"), _("Spearman with the final loss"), _("within groups"), _("the leader's regret")]]
+        for one in self.rungs:
+            within = "-" if one.within is None else f"{one.within:.2f}"
+            rows.append([f"{one.share:.0%}", f"{one.agreement:.2f}", within, f"{one.regret:.4f}"])
+        lines.append(columns(rows, right=range(4)))
         # A good rung before a bad one is luck: safe is where every later rung is good as well.
         doubtful = [one.share for one in self.rungs if one.agreement < self.least]
         safe = [one.share for one in self.rungs if not doubtful or one.share > max(doubtful)]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _, data, joined, plural
+from preheat.messages import _, columns, data, joined, plural
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import count, positive
 
@@ -365,14 +365,11 @@ class Ranking(Answer):
 
     def explain(self) -> str:
         """The table, doubts, and what it assumes."""
-        width = max(len("schedule"), *(len(one.schedule) for one in self.bounds))
-        lines = [f"{'schedule':<{width}}  {'bound':>10}  {'of linear':>9}  {'best peak':>10}  {'of linear':>9}"]
-        lines += [
-            f"{one.schedule:<{width}}  {one.bound:>10.6f}  {one.ratio:>9.4f}  {one.best_peak:>10.6f}"
-            f"  {one.peak_ratio:>9.4f}"
-            for one in self.bounds
-        ]
-        return "\n".join([*lines, *self._notes(), *ASSUMES])
+        rows = [[_("schedule"), _("bound"), _("of linear"), _("best peak"), _("of linear")]]
+        for one in self.bounds:
+            numbers = f"{one.bound:10.6f}", f"{one.ratio:.4f}", f"{one.best_peak:10.6f}", f"{one.peak_ratio:.4f}"
+            rows.append([one.schedule, *numbers])
+        return joined("\n", [columns(rows, right=(1, 2, 3, 4)), *self._notes(), *ASSUMES])
 
     def _notes(self) -> list[str]:
         """Each note once: by itself where it is of all schedules, else with theirs."""
