@@ -11,6 +11,8 @@ import preheat
 from preheat.advice import ShortRun, check_early_stopping, forecast, read_run, run_log
 from preheat.advice.early_stopping import spearman
 from preheat.cli.main import run as command
+from preheat.errors import DataError
+from preheat.messages.languages import tell
 from support.loss_curves import needs_curves, schaipp_runs
 
 
@@ -228,3 +230,22 @@ def test_reading_refuses(tmp_path, name, text, message):
         read_run(path)
     with pytest.raises(preheat.DataError, match="run must be a file that can be read"):
         read_run(tmp_path / "none.csv")
+
+
+def test_the_rungs_and_a_refusal_are_told_in_chinese():
+    """A whole screen, and why runs are not stopped there."""
+    losses = [[2 - run / 10 - step / 20 if step else run for step in range(11)] for run in range(6)]
+    runs = [run_log(str(run), range(0, 101, 10), one) for run, one in enumerate(losses)]
+    check = check_early_stopping(runs, [0.05, 0.5])
+    assert tell(check.explain(), "zh").splitlines()[:4] == [
+        "6 次训练，记录到第 100 步，共 1 组",
+        "比较点  与最终损失的 Spearman  组内  领先者的差距",
+        "    5%                  -1.00     -        0.5000",
+        "   50%                   1.00     -        0.0000",
+    ]
+    with pytest.raises(DataError) as refused:
+        check.prune(0.05)
+    assert tell(refused.value, "zh") == (
+        "训练到 5% 时这些训练的一致度必须不小于 0.8，才能在那里提前停止，实际是 -1.0。"
+        "当时领先的训练最终比最好的训练高 0.5：请把它们都训练到底。"
+    )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import preheat
 from preheat.advice import bound, rank
 from preheat.advice.last_iterate import constant_bound, terms, wsd_limit
+from preheat.messages.languages import tell
 
 
 def shape(name, updates):
@@ -256,3 +257,20 @@ def test_results_are_plain_data_and_words():
     assert json.loads(json.dumps(ranking.to_dict()))["scores"][0]["schedule"] == "linear to 0"
     assert "cannot say: what the loss will be" in str(ranking)
     assert "cannot say: what the loss will be" in str(ranking.bounds[0])
+
+
+def test_a_ranking_is_told_in_chinese():
+    """A whole screen: the table's columns stay below each other, its notes and assumptions are sentences."""
+    ranking = rank(["linear to 0", "hold 80% > linear to 0"], updates=1000)
+    assert tell(ranking.explain(), "zh").splitlines() == [
+        "学习率调度                    上界  相对线性衰减    最佳峰值  相对线性衰减",
+        "linear to 0               0.063466        1.0005    0.031544        1.0015",
+        "hold 80% > linear to 0    0.068736        1.0836    0.016174        0.5135",
+        "注：1000 步中有 1 步的学习率为 0，不改变任何东西，已略去",
+        "前提：损失是凸的，用普通 SGD 走一条路径，梯度范数如上所述；上界针对末次迭代。",
+        "可以说明：各自取最佳峰值时哪种形状更好，以及各最佳峰值之比。",
+        "不能说明：损失会是多少、该预热多久；也不涉及动量、权重衰减和重复的数据。",
+    ]
+    [message] = ranking.to_dict()["scores"][0]["note_messages"]
+    assert message["id"].startswith("{zeros} of {updates} updates")
+    assert message["arguments"] == {"zeros": 1, "updates": 1000}

@@ -105,7 +105,7 @@ def group_table(groups: Sequence[Group], schedule: Schedule, updates: int | None
         count = sum(parameter.numel() for parameter in group["params"])
         rates = [f"{base * own(moment):.4g}" for moment in moments]
         rows.append((str(group.get("name", index)), f"{count:,}", *rates))
-    return columns(rows, numbers=True)
+    return columns(rows, right=range(1, len(rows[0])))
 
 
 def _layer_rule(names: Sequence[str]) -> Callable[[str], int]:

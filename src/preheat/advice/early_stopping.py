@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.advice.last_iterate import Answer
+from preheat.advice.last_iterate import Answer, noted
 from preheat.advice.runs import RunLog, refuse_mixed
 from preheat.errors import DataError, ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, columns, data, joined, plural
 from preheat.schedule.lengths import ratio
 from preheat.view.figure import mean_width, running_mean
 
@@ -37,8 +37,11 @@ _NOISE = 0.2  # of what the finals differ by: beyond, single losses order runs b
 # The last default rungs lie 5 % apart: an older loss would be another rung's.
 _LATE = 0.05  # of a run: how long before a rung its last logged loss may lie
 ASSUMES = (
-    "assumes: runs of one model, data and horizon, each logged on the same batches; the next runs will be like these.",
-    "cannot say: anything of another horizon; a high number within one shape says nothing of two shapes.",
+    _(
+        "assumes: runs of one model, data and horizon, each logged on the same batches;"
+        " the next runs will be like these."
+    ),
+    _("cannot say: anything of another horizon; a high number within one shape says nothing of two shapes."),
 )
 
 
@@ -89,7 +92,7 @@ class EarlyStoppingCheck(Answer):
             # Shares come from arithmetic too, and 0.1 + 0.2 is not 0.3.
             if math.isclose(one.share, share):
                 return one
-        known = ", ".join(f"{one.share:g}" for one in self.rungs)
+        known = joined(", ", [f"{one.share:g}" for one in self.rungs])
         raise ScheduleError(
             refusal("share", _("one of {known}", known=known), share, _("Ask about it with shares=..."))
         )
@@ -107,40 +110,54 @@ class EarlyStoppingCheck(Answer):
         one = self.rung(share)
         known = one.within if within else one.agreement
         if known is None:
-            advice = _("Give groups, with {FEWEST_IN_GROUP} runs or more in one.", FEWEST_IN_GROUP=_FEWEST_IN_GROUP)
-            raise DataError(refusal("agreement within groups", _("known"), None, advice))
+            advice = _("Give groups, with {fewest} runs or more in one.", fewest=_FEWEST_IN_GROUP)
+            raise DataError(refusal(_("agreement within groups"), _("known"), None, advice))
         if known < self.least:
-            where = "within a shape" if within else "across shapes" if self.groups > 1 else "of these runs"
+            if within:
+                name = _("agreement within a shape at {share:.0%} of the run", share=share)
+            elif self.groups > 1:
+                name = _("agreement across shapes at {share:.0%} of the run", share=share)
+            else:
+                name = _("agreement of these runs at {share:.0%} of the run", share=share)
             advice = _(
                 "The leader there ended {regret:.4g} above the best run: run them to the end.", regret=one.regret
             )
-            name = f"agreement {where} at {share:.0%} of the run"
             raise DataError(
                 refusal(name, _("at least {least:g} to stop runs there", least=self.least), round(known, 2), advice)
             )
 
     def explain(self) -> str:
         """A table of the rungs, a verdict, and what it assumes."""
-        groups = f"{self.groups} group{'s' if self.groups > 1 else ''}"
         lines = [
-            f"{len(self.runs)} runs logged up to update {self.updates}, in {groups}",
-            "at the rung  Spearman with the final loss  within groups  the leader's regret",
+            _(
+                "{runs} runs logged up to update {updates}, in {groups}",
+                runs=len(self.runs),
+                updates=self.updates,
+                groups=plural("{n} group", "{n} groups", self.groups),
+            ),
         ]
-        lines += [
-            f"{one.share:>11.0%}  {one.agreement:>28.2f}  {'-' if one.within is None else f'{one.within:.2f}':>13}"
-            f"  {one.regret:>19.4f}"
-            for one in self.rungs
-        ]
+        rows = [[_("at the rung"), _("Spearman with the final loss"), _("within groups"), _("the leader's regret")]]
+        for one in self.rungs:
+            within = "-" if one.within is None else f"{one.within:.2f}"
+            rows.append([f"{one.share:.0%}", f"{one.agreement:.2f}", within, f"{one.regret:.4f}"])
+        lines.append(columns(rows, right=range(4)))
         # A good rung before a bad one is luck: safe is where every later rung is good as well.
         doubtful = [one.share for one in self.rungs if one.agreement < self.least]
         safe = [one.share for one in self.rungs if not doubtful or one.share > max(doubtful)]
-        verdict = f"safe from {min(safe):.0%} on" if safe else "safe at none of these"
-        lines.append(f"stopping runs early: {verdict} (Spearman {self.least:g} asked for)")
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
+        verdict = _("safe from {share:.0%} on", share=min(safe)) if safe else _("safe at none of these")
+        lines.append(
+            _("stopping runs early: {verdict} (Spearman {least:g} asked for)", verdict=verdict, least=self.least)
+        )
+        return joined("\n", [*lines, *noted(self.notes), *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
-        plain = {"runs": list(self.runs), "notes": list(self.notes), "assumptions": list(ASSUMES)}
+        plain = {
+            "runs": list(self.runs),
+            "notes": list(self.notes),
+            "note_messages": [data(note) for note in self.notes],
+            "assumptions": list(ASSUMES),
+        }
         return {**asdict(self), **plain}
 
 
@@ -170,7 +187,7 @@ def check_early_stopping(
     least = ratio("least", least, _("It is a rank correlation."))
     if len(runs) < _FEWEST:
         advice = _("Of fewer, an order that agrees is chance.")
-        raise DataError(refusal("runs", _("{FEWEST} or more", FEWEST=_FEWEST), len(runs), advice))
+        raise DataError(refusal("runs", _("{fewest} or more", fewest=_FEWEST), len(runs), advice))
     if groups is not None and len(groups) != len(runs):
         raise DataError(
             refusal(
@@ -204,11 +221,20 @@ def _quiet(runs: Sequence[RunLog]) -> tuple[Sequence[RunLog], tuple[str, ...]]:
     used = [replace(run, losses=running_mean(run.losses, mean_width(len(run.losses)))) for run in runs]
     differ = float(np.std([run.final for run in used]))
     many = min(mean_width(len(run.losses)) for run in runs)
-    notes = [f"the losses are noisy, by {noise:.2g}: means over the last {many} logged are compared"]
+    notes = [
+        _(
+            "the losses are noisy, by {noise:.2g}: means over the last {many} logged are compared",
+            noise=noise,
+            many=many,
+        )
+    ]
     if noise / math.sqrt(many) > _NOISE * differ:
         notes.append(
-            f"those of the ends differ by {differ:.2g} only, which noise alone may do: log a validation loss, or means"
-            " over seeds"
+            _(
+                "those of the ends differ by {differ:.2g} only, which noise alone may do: log a validation loss, or"
+                " means over seeds",
+                differ=differ,
+            )
         )
     return used, tuple(notes)
 
@@ -235,7 +261,12 @@ def _rung(runs: Sequence[RunLog], share: float, groups: list[str]) -> Rung:
         if not len(before) or at - before[-1] > _LATE * run.updates[-1]:
             advice = _("Log the loss more often, or leave the rung out.")
             raise DataError(
-                refusal(f"run {run.name!r}", _("logged shortly before {share:.0%} of it", share=share), None, advice)
+                refusal(
+                    _("run {run!r}", run=run.name),
+                    _("logged shortly before {share:.0%} of it", share=share),
+                    None,
+                    advice,
+                )
             )
     there = np.array([run.loss_at(share) for run in runs])
     final = np.array([run.final for run in runs])

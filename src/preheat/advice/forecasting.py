@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.advice.last_iterate import Answer, factors, resolved, warmup_of
+from preheat.advice.last_iterate import Answer, factors, noted, resolved, warmup_of
 from preheat.advice.laws import BLOCKS, LAWS, Fitted, changes, fit
 from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import DataError, refusal
-from preheat.messages import _
+from preheat.messages import _, data, joined
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import choice, count, positive
 
@@ -35,11 +35,15 @@ _DRAWS = 20  # refits to resampled residuals: enough for a 90 % width, and each 
 _HANDICAP = {"tissue": 2.0}
 _LONG_WARMUP = 0.3  # of the run: no run the laws were held to warmed up as long
 ASSUMES = (
-    "assumes: one model, data, batch and peak; every text seen once; the same loss on the same batches in all runs.",
-    "measured: finals of 124M runs up to twice as long to 0.007 to 0.017; near-tied schedules are not told apart. The"
-    " interval held the truth 8 to 10 times in 10 for these, 3 in 6 for 100M runs.",
-    "cannot say: another peak or batch, or what a warm-up does; small models on repeated data. Gains of a schedule over"
-    " another came out 1.7 to 3.3 times too large.",
+    _("assumes: one model, data, batch and peak; every text seen once; the same loss on the same batches in all runs."),
+    _(
+        "measured: finals of 124M runs up to twice as long to 0.007 to 0.017; near-tied schedules are not told apart."
+        " The interval held the truth 8 to 10 times in 10 for these, 3 in 6 for 100M runs."
+    ),
+    _(
+        "cannot say: another peak or batch, or what a warm-up does; small models on repeated data. Gains of a schedule"
+        " over another came out 1.7 to 3.3 times too large."
+    ),
 )
 
 
@@ -79,20 +83,37 @@ class LossForecast(Answer):
 
     def explain(self) -> str:
         """The answer, how well the law did on runs it had not seen, doubts, and what it assumes."""
-        errors = ", ".join(f"{name} {error:.4f}" for name, error in self.errors.items())
-        unseen = "half a run" if len(self.runs) == 2 else "a run"
+        errors = joined(", ", [f"{name} {error:.4f}" for name, error in self.errors.items()])
         lines = [
-            f"{self.schedule} over {self.updates} updates at {self.lr:g}:",
-            f"final loss {self.final:.4f}, 9 times in 10 between {self.low:.4f} and {self.high:.4f}",
-            f"by the {self.law} law, fitted to {len(self.runs)} runs with a mean error of {self.fitted:.4f}",
-            f"mean error on {unseen} left out: {errors}",
+            _(
+                "{schedule} over {updates} updates at {lr:g}:",
+                schedule=self.schedule,
+                updates=self.updates,
+                lr=self.lr,
+            ),
+            _(
+                "final loss {final:.4f}, 9 times in 10 between {low:.4f} and {high:.4f}",
+                final=self.final,
+                low=self.low,
+                high=self.high,
+            ),
+            _(
+                "by the {law} law, fitted to {runs} runs with a mean error of {error:.4f}",
+                law=self.law,
+                runs=len(self.runs),
+                error=self.fitted,
+            ),
+            _("mean error on half a run left out: {errors}", errors=errors)
+            if len(self.runs) == 2
+            else _("mean error on a run left out: {errors}", errors=errors),
         ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
+        return joined("\n", [*lines, *noted(self.notes), *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
         return {
-            **asdict(self), "runs": list(self.runs), "notes": list(self.notes), "assumptions": list(ASSUMES)
+            **asdict(self), "runs": list(self.runs), "notes": list(self.notes),
+            "note_messages": [data(note) for note in self.notes], "assumptions": list(ASSUMES),
         }  # fmt: skip
 
 
@@ -156,7 +177,9 @@ def fit_runs(runs: Sequence[ShortRun], law: str | None = None) -> tuple[str, Fit
     # A law that errs by more than the losses differ says less than their mean does.
     if errors[chosen] > spread:
         advice = _("The losses differ by {spread:.4g}: the law does not fit these runs.", spread=spread)
-        raise DataError(refusal("error on a run left out", _("below their spread"), round(errors[chosen], 4), advice))
+        raise DataError(
+            refusal(_("error on a run left out"), _("below their spread"), round(errors[chosen], 4), advice)
+        )
     return chosen, _fit(chosen, runs), errors, left_out[chosen]
 
 
@@ -170,7 +193,7 @@ def refuse_below_zero(loss: float, law: str) -> None:
         advice = _(
             "The {law} law goes below what a loss can be: ask about a shorter run, or train a longer one.", law=law
         )
-        raise DataError(refusal("predicted loss", _("> 0"), float(f"{loss:.4g}"), advice))
+        raise DataError(refusal(_("predicted loss"), _("> 0"), float(f"{loss:.4g}"), advice))
 
 
 def _fit(name: str, runs: Sequence[ShortRun]) -> Fitted:
@@ -235,8 +258,13 @@ def _choice_notes(chosen: str, errors: dict[str, float]) -> tuple[str, ...]:
     if lowest == chosen:
         return ()
     return (
-        f"the {lowest} law is taken where its error on what is left out is below 1 / {_HANDICAP[lowest]:g} of the"
-        f" {chosen} law's: such errors flatter it, on public runs the {chosen} law was nearer in six sets of seven",
+        _(
+            "the {lowest} law is taken where its error on what is left out is below 1 / {handicap:g} of the"
+            " {chosen} law's: such errors flatter it, on public runs the {chosen} law was nearer in six sets of seven",
+            lowest=lowest,
+            handicap=_HANDICAP[lowest],
+            chosen=chosen,
+        ),
     )
 
 
@@ -244,9 +272,10 @@ def _shape_notes(rates: Floats) -> tuple[str, ...]:
     """What no run here or elsewhere has shown the law to hold for."""
     notes, warmup = [], warmup_of(rates)
     if warmup > _LONG_WARMUP * len(rates):
-        notes.append(f"its warm-up takes {warmup / len(rates):.0%} of the run, and these laws know no warm-up")
+        share = warmup / len(rates)
+        notes.append(_("its warm-up takes {share:.0%} of the run, and these laws know no warm-up", share=share))
     if (np.diff(rates[warmup:]) > 1e-6 * rates.max()).any():
-        notes.append("its rate rises again after the warm-up: the laws have been held to falling rates only")
+        notes.append(_("its rate rises again after the warm-up: the laws have been held to falling rates only"))
     return tuple(notes)
 
 
@@ -254,12 +283,13 @@ def _notes(runs: Sequence[ShortRun], total: int) -> tuple[str, ...]:
     notes = [one.note for one in runs if one.note]
     longest = max(one.total for one in runs)
     if total > longest:
-        notes.append(f"the run asked about is {total / longest:.3g} times as long as the longest one known")
+        times = total / longest
+        notes.append(_("the run asked about is {times:.3g} times as long as the longest one known", times=times))
     if len(runs) == 2:
-        notes.append("of two runs, half a one is left out at a time: errors on a whole run may be larger")
+        notes.append(_("of two runs, half a one is left out at a time: errors on a whole run may be larger"))
     for one in runs:
         # Means of fifths: single losses rise and fall by noise.
         tail = len(one.losses) // 5
         if tail > 1 and one.losses[-tail:].mean() > one.losses[-2 * tail : -tail].mean():
-            notes.append(f"{one.name}: the loss rises at the end; these laws know no over-fitting")
+            notes.append(_("{run}: the loss rises at the end; these laws know no over-fitting", run=one.name))
     return tuple(notes)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.advice.last_iterate import Answer, bound
+from preheat.advice.last_iterate import Answer, bound, noted
 from preheat.advice.runs import RunLog
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, data, joined
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.lengths import choice, count
 
@@ -35,9 +35,12 @@ _LEAST = 20  # norms, below which a tenth of the run is no more than one
 _KNOTS = 100  # the median over a tenth of the run leaves nothing finer
 _STRETCHES = 1000  # means of the norms: a hundred to the width of the median
 ASSUMES = (
-    "assumes: norms before clipping, logged evenly; the next run's norms will be like this one's.",
-    "measured: on a 124M run the warm-up this gives peaks at 5 % of training; the authors saw it fail on some tasks.",
-    "cannot say: what the refined run will gain. Tune its peak by itself, and confirm it with a run.",
+    _("assumes: norms before clipping, logged evenly; the next run's norms will be like this one's."),
+    _(
+        "measured: on a 124M run the warm-up this gives peaks at 5 % of training;"
+        " the authors saw it fail on some tasks."
+    ),
+    _("cannot say: what the refined run will gain. Tune its peak by itself, and confirm it with a run."),
 )
 
 
@@ -69,18 +72,30 @@ class RefinedSchedule(Answer):
         """What came out, doubts, and what it assumes."""
         first = self.schedule(0)
         lines = [
-            f"refined over {self.updates} updates with the weights of {self.optimizer}: begins at {first:.3g} of the"
-            f" peak, reaches it at update {self.warmup} ({self.warmup / self.updates:.1%}), falls to 0 at the end",
-            f"bound at the measured norms: {self.ratio:.4f} times that of linear decay without a warm-up,"
-            f" {self.over_rate:.4f} times the closed rate",
+            _(
+                "refined over {updates} updates with the weights of {optimizer}: begins at {first:.3g} of the"
+                " peak, reaches it at update {warmup} ({share:.1%}), falls to 0 at the end",
+                updates=self.updates,
+                optimizer=self.optimizer,
+                first=first,
+                warmup=self.warmup,
+                share=self.warmup / self.updates,
+            ),
+            _(
+                "bound at the measured norms: {ratio:.4f} times that of linear decay without a warm-up,"
+                " {over_rate:.4f} times the closed rate",
+                ratio=self.ratio,
+                over_rate=self.over_rate,
+            ),
         ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
+        return joined("\n", [*lines, *noted(self.notes), *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON; the schedule as :meth:`preheat.Schedule.to_dict`."""
         plain = {name: getattr(self, name) for name in self.__slots__ if name != "schedule"}
         return {
-            **plain, "schedule": self.schedule.to_dict(), "notes": list(self.notes), "assumptions": list(ASSUMES)
+            **plain, "schedule": self.schedule.to_dict(), "notes": list(self.notes),
+            "note_messages": [data(note) for note in self.notes], "assumptions": list(ASSUMES),
         }  # fmt: skip
 
 
@@ -124,9 +139,11 @@ def from_gradient_norms(
     rate = 1.0 / float(np.sqrt((filtered**-2.0).sum()))
     notes = [*norms.notes] if isinstance(norms, RunLog) else []
     if capped:
-        notes.append(f"weights of {capped:.1%} of the updates were above 10 times the median, and are cut there")
+        notes.append(
+            _("weights of {share:.1%} of the updates were above 10 times the median, and are cut there", share=capped)
+        )
     if optimizer == "adam":
-        notes.append("Adam's weights want l1 norms; most logs have l2 norms")
+        notes.append(_("Adam's weights want l1 norms; most logs have l2 norms"))
     return RefinedSchedule(
         schedule, updates, int(np.argmax(shape)), own.bound / linear.bound, own.bound / rate, capped, optimizer,
         tuple(notes),
@@ -142,7 +159,12 @@ def _even(norms: RunLog | Sequence[float] | Floats) -> Floats:
     if given.ndim != 1 or len(given) < _LEAST or not (np.isfinite(given) & (given > 0)).all():
         advice = _("Give the norms in order, before clipping.")
         raise ScheduleError(
-            refusal("norms", _("{LEAST} or more finite numbers > 0", LEAST=_LEAST), f"shape {given.shape}", advice)
+            refusal(
+                "norms",
+                _("{least} or more finite numbers > 0", least=_LEAST),
+                _("shape {shape}", shape=given.shape),
+                advice,
+            )
         )
     return _means(given)
 

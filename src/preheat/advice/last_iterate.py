@@ -13,14 +13,14 @@ First the terms on arrays, then schedules as such arrays (the laws use them too)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, columns, data, joined, plural
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import count, positive
 
@@ -151,7 +151,7 @@ def resolved(schedule: Schedule | str, updates: int | None, lr: float = 1.0) -> 
     length = math.ceil(length)
     if not 2 <= length <= MOST:
         advice = _("Ask about a shorter run of the same shape: for a fixed shape the bound falls as 1 / sqrt(updates).")
-        raise ScheduleError(refusal("updates", _("in [2, {MOST}]", MOST=MOST), length, advice))
+        raise ScheduleError(refusal("updates", _("in [2, {most}]", most=MOST), length, advice))
     return known, length
 
 
@@ -206,7 +206,9 @@ def norms_over(given: Sequence[float] | Floats | None, updates: int) -> Floats:
             "Give one for each of the {updates} updates, or fewer, each of an equal stretch of the run.",
             updates=updates,
         )
-        raise ScheduleError(refusal("grad_norms", _("a list of numbers"), f"shape {norms.shape}", advice))
+        raise ScheduleError(
+            refusal("grad_norms", _("a list of numbers"), _("shape {shape}", shape=norms.shape), advice)
+        )
     if not np.isfinite(norms).all() or (norms <= 0).any():
         bad = norms[~(np.isfinite(norms) & (norms > 0))][0].item()
         raise ScheduleError(refusal("grad_norms", _("finite and > 0"), bad, _("Leave out updates that were not made.")))
@@ -230,15 +232,20 @@ class Answer:
         return self.explain()
 
 
+def noted(notes: Iterable[str]) -> list[str]:
+    """Notes as the lines of an explanation."""
+    return [_("note: {note}", note=note) for note in notes]
+
+
 # --- The bound of one schedule, and several in its order --------------------------------------------------------------
 
 
 _HANGS = 0.02  # of the bound: what the last updates may add before it is said; cosine and linear differ by 0.03
 _SHOWN = 12  # phases written out
 ASSUMES = (
-    "assumes: a convex loss, plain SGD on one path, gradient norms as said; the bound is of the last iterate.",
-    "says: which shape is better when each runs at its own best peak, and how the best peaks compare.",
-    "cannot say: what the loss will be, or how long to warm up; nothing of momentum, weight decay or repeated data.",
+    _("assumes: a convex loss, plain SGD on one path, gradient norms as said; the bound is of the last iterate."),
+    _("says: which shape is better when each runs at its own best peak, and how the best peaks compare."),
+    _("cannot say: what the loss will be, or how long to warm up; nothing of momentum, weight decay or repeated data."),
 )
 
 
@@ -296,25 +303,54 @@ class Bound(Answer):
 
     def explain(self) -> str:
         """The score in words: numbers, phases, doubts, and what it assumes."""
-        norms = "measured gradient norms" if self.measured else "constant gradient norms"
+        norms = _("measured gradient norms") if self.measured else _("constant gradient norms")
         lines = [
-            f"{self.schedule} over {self.updates} updates, {norms}",
-            f"bound {self.bound:.6g} at the peak {self.best_peak:.6g}: {self.ratio:.4f} times a straight line's"
-            f" at {self.peak_ratio:.4f} times its peak",
-            f"terms at peak 1: start {self.start:.6g}, noise {self.noise:.6g}, last iterate {self.last:.6g}",
+            _(
+                "{schedule} over {updates} updates, {norms}",
+                schedule=self.schedule,
+                updates=self.updates,
+                norms=norms,
+            ),
+            _(
+                "bound {bound:.6g} at the peak {peak:.6g}: {ratio:.4f} times a straight line's"
+                " at {peak_ratio:.4f} times its peak",
+                bound=self.bound,
+                peak=self.best_peak,
+                ratio=self.ratio,
+                peak_ratio=self.peak_ratio,
+            ),
+            _(
+                "terms at peak 1: start {start:.6g}, noise {noise:.6g}, last iterate {last:.6g}",
+                start=self.start,
+                noise=self.noise,
+                last=self.last,
+            ),
         ]
         lines += [
-            f"  updates {one.first} to {one.last}: {one.share:.1%} of the bound"
-            f" (start {one.start:.1%}, noise {one.noise:.1%}, last iterate {one.iterate:.1%})"
+            _(
+                "  updates {first} to {last}: {share:.1%} of the bound"
+                " (start {start:.1%}, noise {noise:.1%}, last iterate {iterate:.1%})",
+                first=one.first,
+                last=one.last,
+                share=one.share,
+                start=one.start,
+                noise=one.noise,
+                iterate=one.iterate,
+            )
             for one in self.phases[:_SHOWN]
         ]
         if len(self.phases) > _SHOWN:
-            lines.append(f"  and {len(self.phases) - _SHOWN} phases more")
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
+            lines.append(plural("  and {n} phase more", "  and {n} phases more", len(self.phases) - _SHOWN))
+        return joined("\n", [*lines, *noted(self.notes), *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
-        return {**asdict(self), "phases": [asdict(one) for one in self.phases], "notes": list(self.notes)}
+        return {
+            **asdict(self),
+            "phases": [asdict(one) for one in self.phases],
+            "notes": list(self.notes),
+            "note_messages": [data(note) for note in self.notes],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,14 +365,11 @@ class Ranking(Answer):
 
     def explain(self) -> str:
         """The table, doubts, and what it assumes."""
-        width = max(len("schedule"), *(len(one.schedule) for one in self.bounds))
-        lines = [f"{'schedule':<{width}}  {'bound':>10}  {'of linear':>9}  {'best peak':>10}  {'of linear':>9}"]
-        lines += [
-            f"{one.schedule:<{width}}  {one.bound:>10.6f}  {one.ratio:>9.4f}  {one.best_peak:>10.6f}"
-            f"  {one.peak_ratio:>9.4f}"
-            for one in self.bounds
-        ]
-        return "\n".join([*lines, *self._notes(), *ASSUMES])
+        rows = [[_("schedule"), _("bound"), _("of linear"), _("best peak"), _("of linear")]]
+        for one in self.bounds:
+            numbers = f"{one.bound:10.6f}", f"{one.ratio:.4f}", f"{one.best_peak:10.6f}", f"{one.peak_ratio:.4f}"
+            rows.append([one.schedule, *numbers])
+        return joined("\n", [columns(rows, right=(1, 2, 3, 4)), *self._notes(), *ASSUMES])
 
     def _notes(self) -> list[str]:
         """Each note once: by itself where it is of all schedules, else with theirs."""
@@ -346,7 +379,9 @@ class Ranking(Answer):
                 owners.setdefault(note, []).append(one.schedule)
         of_all = len(self.bounds)
         return [
-            f"note: {note}" if len(whose) == of_all else f"note on {'; '.join(whose)}: {note}"
+            _("note: {note}", note=note)
+            if len(whose) == of_all
+            else _("note on {schedules}: {note}", schedules=joined("; ", whose), note=note)
             for note, whose in owners.items()
         ]
 
@@ -447,7 +482,7 @@ def _refuse_other_warmups(runs: list[Floats]) -> None:
                 "At constant gradient norms the bound can only count what a warm-up costs: give "
                 "grad_norms, or the same warm-up to all."
             )
-            raise ScheduleError(refusal("warm-up", _("the same in schedules to be ranked"), lengths, advice))
+            raise ScheduleError(refusal(_("warm-up"), _("the same in schedules to be ranked"), lengths, advice))
 
 
 def _by_phase(borders: Sequence[float], kept: NDArray[np.bool_], own: Terms) -> tuple[PhaseShare, ...]:
@@ -483,16 +518,30 @@ def _notes(values: Floats, norms: Floats, distance: float, own: Terms, measured:
     notes = []
     kept = values > 0
     if not kept.all():
-        notes.append(f"{np.count_nonzero(~kept)} of {len(values)} updates at 0 change nothing and are left out")
+        notes.append(
+            _(
+                "{zeros} of {updates} updates at 0 change nothing and are left out",
+                zeros=np.count_nonzero(~kept),
+                updates=len(values),
+            )
+        )
     if warmup_of(values) and not measured:
-        notes.append("constant gradient norms: a warm-up can only cost here, and the line it is held to has the same")
+        notes.append(
+            _("constant gradient norms: a warm-up can only cost here, and the line it is held to has the same")
+        )
     # A handful of ends instead of all: each costs as much as the whole score.
     lowest, ends = min((_without(values[kept], norms[kept], distance, left), left) for left in (0, 1, 2, 8, 64))
     if own.best > lowest * (1.0 + _HANGS):
         notes.append(
-            f"the last {ends} updates, from {values[kept][-ends]:.3g} of the peak down, raise the bound from"
-            f" {lowest:.4g} to {own.best:.4g}: it blows up where the rate falls to almost 0 in one step;"
-            " judge the shape without them"
+            _(
+                "the last {updates} updates, from {share:.3g} of the peak down, raise the bound from"
+                " {lowest:.4g} to {bound:.4g}: it blows up where the rate falls to almost 0 in one step;"
+                " judge the shape without them",
+                updates=ends,
+                share=values[kept][-ends],
+                lowest=lowest,
+                bound=own.best,
+            )
         )
     return tuple(notes)
 

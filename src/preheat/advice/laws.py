@@ -65,8 +65,10 @@ def changes(rates: Floats, at: NDArray[np.int64], *, warmup: bool = False, block
         blocks: into how many; 0 keeps every change by itself.
     """
     if len(at) and not 0 <= at.min() <= at.max() < len(rates):
-        advice = _("The rates cover updates 0 to {rates}.", rates=len(rates) - 1)
-        raise DataError(refusal("updates of the losses", _("within the run"), [int(at.min()), int(at.max())], advice))
+        advice = _("The rates cover updates 0 to {last}.", last=len(rates) - 1)
+        raise DataError(
+            refusal(_("updates of the losses"), _("within the run"), [int(at.min()), int(at.max())], advice)
+        )
     total = np.cumsum(rates)
     fallen = np.concatenate([[0.0], rates[:-1] - rates[1:]])
     if not warmup:

@@ -21,7 +21,7 @@ from preheat.advice.last_iterate import Answer, factors, resolved
 from preheat.advice.laws import BLOCKS
 from preheat.advice.short_runs import ShortRun, refuse_unfit
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule import Schedule, parse
 from preheat.schedule.lengths import count, positive, ratio
 
@@ -35,10 +35,12 @@ STARTS = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.84, 0.88, 0.9, 0.95)  # of the run; de
 POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 SHRUNK = (0.3, 0.6)  # of a promised gain, on public data
 ASSUMES = (
-    "assumes: what the forecast assumes, and that the law holds for shapes further from the runs than any was.",
-    "measured: gains came out at 0.3 to 0.6 of what laws promised.",
-    "cannot say: how long to warm up; which of the set is best: train one of them beside the reference, with the same"
-    " seed and data.",
+    _("assumes: what the forecast assumes, and that the law holds for shapes further from the runs than any was."),
+    _("measured: gains came out at 0.3 to 0.6 of what laws promised."),
+    _(
+        "cannot say: how long to warm up; which of the set is best: train one of them beside the reference, with the"
+        " same seed and data."
+    ),
 )
 
 
@@ -90,21 +92,46 @@ class Optimized(Answer):
         """The best, the set, the gain or why there is none, and what to do."""
         promised = self.reference_loss - self.loss
         if self.gain is None:
-            verdict = f"no gain is claimed: {promised:.2g} is promised, and the law errs by {self.error:.2g} on average"
+            verdict = _(
+                "no gain is claimed: {promised:.2g} is promised, and the law errs by {error:.2g} on average",
+                promised=promised,
+                error=self.error,
+            )
         else:
             low, high = self.gain
-            verdict = f"gain to expect: {low:.2g} to {high:.2g} ({promised:.2g} promised, law error {self.error:.2g})"
+            verdict = _(
+                "gain to expect: {low:.2g} to {high:.2g} ({promised:.2g} promised, law error {error:.2g})",
+                low=low,
+                high=high,
+                promised=promised,
+                error=self.error,
+            )
         starts, powers, floors = zip(*((one.start, one.power, one.floor) for one in self.within), strict=True)
-        return "\n".join(
+        return joined(
+            "\n",
             [
-                f"best by the {self.law} law: {self.schedule}",
-                f"over {self.updates} updates at {self.lr:g}, against {self.reference}",
+                _("best by the {law} law: {schedule}", law=self.law, schedule=str(self.schedule)),
+                _(
+                    "over {updates} updates at {lr:g}, against {reference}",
+                    updates=self.updates,
+                    lr=self.lr,
+                    reference=self.reference,
+                ),
                 verdict,
-                f"as good to the law: {len(self.within)} schedules, decays from {min(starts):.0%} to {max(starts):.0%}"
-                f" of the run on, powers {min(powers):g} to {max(powers):g}, floors {min(floors):g} to {max(floors):g}",
-                "to do: one run of the best beside one of the reference",
+                _(
+                    "as good to the law: {schedules} schedules, decays from {early:.0%} to {late:.0%}"
+                    " of the run on, powers {low_power:g} to {high_power:g}, floors {low_floor:g} to {high_floor:g}",
+                    schedules=len(self.within),
+                    early=min(starts),
+                    late=max(starts),
+                    low_power=min(powers),
+                    high_power=max(powers),
+                    low_floor=min(floors),
+                    high_floor=max(floors),
+                ),
+                _("to do: one run of the best beside one of the reference"),
                 *ASSUMES,
-            ]
+            ],
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.auditing.logs import IN_FOLDERS, flat, log_in, rate_columns, step_column
-from preheat.errors import DataError, refusal
-from preheat.messages import _, joined
+from preheat.errors import DataError, refusal, sentences
+from preheat.messages import Message, _, joined, plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,9 +66,23 @@ class RunLog:
         """What was left out of the log, in words."""
         notes = []
         if self.lost:
-            notes.append(f"{self.name}: {len(self.lost)} losses that are not finite are left out")
+            notes.append(
+                plural(
+                    "{run}: {n} loss that is not finite is left out",
+                    "{run}: {n} losses that are not finite are left out",
+                    len(self.lost),
+                    run=self.name,
+                )
+            )
         if self.empty_norms and len(self.norms):
-            notes.append(f"{self.name}: {self.empty_norms} gradient norms that are not finite and > 0 are left out")
+            notes.append(
+                plural(
+                    "{run}: {n} gradient norm that is not finite and > 0 is left out",
+                    "{run}: {n} gradient norms that are not finite and > 0 are left out",
+                    self.empty_norms,
+                    run=self.name,
+                )
+            )
         return tuple(notes)
 
     def refuse_diverged(self) -> None:
@@ -80,8 +94,12 @@ class RunLog:
         ends = [step for step in self.lost if step > self.updates[-1]]
         if ends:
             advice = _("It diverged: leave it out, or rows of the log that have no loss.")
-            got = f"{len(ends)} that are not, up to update {ends[-1]}"
-            raise DataError(refusal(f"run {self.name!r}", _("one that ends with a finite loss"), got, advice))
+            got = plural(
+                "{n} that is not, at update {last}", "{n} that are not, up to update {last}", len(ends), last=ends[-1]
+            )
+            raise DataError(
+                refusal(_("run {run!r}", run=self.name), _("one that ends with a finite loss"), got, advice)
+            )
 
     @property
     def final(self) -> float:
@@ -106,7 +124,7 @@ class RunLog:
             raise DataError(
                 refusal(
                     "updates",
-                    _("at most the {end} that {name!r} has norms of", end=end, name=self.name),
+                    _("at most the {end} that {run!r} has norms of", end=end, run=self.name),
                     updates,
                     advice,
                 )
@@ -122,13 +140,16 @@ class RunLog:
         if len(self.norms) < least:
             advice = _("Log the gradient norm, before clipping, as grad_norm.")
             if self.empty_norms:
-                advice = _(
-                    "It has {empty_norms} that are not finite and > 0. {advice}",
-                    empty_norms=self.empty_norms,
-                    advice=advice,
+                many = plural(
+                    "It has {n} that is not finite and > 0.",
+                    "It has {n} that are not finite and > 0.",
+                    self.empty_norms,
                 )
-            wanted = f"one with {f'{least} ' if least > 1 else ''}gradient norms{' at least' if least > 1 else ''}"
-            raise DataError(refusal(f"run {self.name!r}", wanted, len(self.norms), advice))
+                advice = sentences(many, advice)
+            wanted = _("one with {least} gradient norms at least", least=least)
+            if least <= 1:
+                wanted = _("one with gradient norms")
+            raise DataError(refusal(_("run {run!r}", run=self.name), wanted, len(self.norms), advice))
 
 
 def run_log(name: str, updates: Iterable[int], losses: Iterable[float], rates: Iterable[float] | None = None) -> RunLog:
@@ -141,7 +162,11 @@ def run_log(name: str, updates: Iterable[int], losses: Iterable[float], rates: I
     given = np.full(len(steps), np.nan) if rates is None else np.asarray([*rates], dtype=np.float64)
     if not len(steps) == len(values) == len(given) or not len(steps):
         advice = _("Give one loss for each update.")
-        raise DataError(refusal("losses", _("{steps} and at least one", steps=len(steps)), len(values), advice))
+        raise DataError(
+            refusal(
+                "losses", _("as many as updates, {updates}, and at least one", updates=len(steps)), len(values), advice
+            )
+        )
     if not np.isfinite(values).all() or (np.diff(steps) <= 0).any():
         advice = _("Leave out losses that are not finite; updates have to rise.")
         raise DataError(refusal("losses", _("finite, at rising updates"), name, advice))
@@ -163,7 +188,9 @@ def refuse_mixed(runs: Iterable[tuple[str, bool]]) -> None:
     for name, held_out in runs:
         kinds.setdefault(held_out, name)
     if len(kinds) > 1:
-        got = f"training losses in {kinds[False]}, held-out ones in {kinds[True]}"
+        got = _(
+            "training losses in {training}, held-out ones in {held_out}", training=kinds[False], held_out=kinds[True]
+        )
         advice = _("They differ by more than schedules do: name a column that all logs have, with --loss or loss=.")
         raise DataError(refusal("losses", _("of one kind in all runs"), got, advice))
 
@@ -183,16 +210,25 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
     try:
         rows = [flat(row) for row in _rows(file)]
     except OSError as error:
-        raise DataError(refusal("run", _("a file that can be read"), str(file), f"{error.strerror}.")) from error
+        raise DataError(
+            refusal("run", _("a file that can be read"), str(file), _("{problem}.", problem=error.strerror))
+        ) from error
     except ValueError as error:
-        raise DataError(refusal("run", _("CSV, JSON or JSON Lines"), str(file), f"{error}.")) from error
+        # Its first argument may be a message, where a parser's own would be its words.
+        problem = error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)
+        advice = _("{problem}.", problem=problem)
+        raise DataError(refusal("run", _("CSV, JSON or JSON Lines"), str(file), advice)) from error
     names = [*dict.fromkeys(name for row in rows for name in row)]
     steps = step_column(names)
     # Training losses first: they are logged far more often, and a law needs fifty.
     wanted = loss if loss in names else None if loss else _first(names, _LOSS) or _first(names, _HELD_OUT)
     if steps is None or wanted is None:
-        advice = f"It holds {', '.join(names[:12]) or 'nothing'}. Name the columns step and loss, or say which loss."
-        raise DataError(refusal("run", f"one with {loss or 'losses'} by step number", str(file), advice))
+        holds = joined(", ", names[:12]) if names else _("nothing")
+        advice = _("It holds {columns}. Name the columns step and loss, or say which loss.", columns=holds)
+        rule = _("one with losses by step number")
+        if loss:
+            rule = _("one with {column} by step number", column=loss)
+        raise DataError(refusal("run", rule, str(file), advice))
     # In our own records null is a number that JSON has not; elsewhere it is nothing.
     losses, lost = _column(rows, steps[0], wanted, null=math.nan if file.name == "records.jsonl" else None)
     all_norms, no_norms = _column(rows, steps[0], _first(names, _NORM))
@@ -201,7 +237,7 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
     rates, _unused = _column(rows, steps[0], next(iter(rate_columns(names)), None))
     if not losses:
         raise DataError(
-            refusal("run", _("one with a finite loss"), str(file), _("Every {wanted} in it is empty.", wanted=wanted))
+            refusal("run", _("one with a finite loss"), str(file), _("Every {column} in it is empty.", column=wanted))
         )
     # A log of a common name is called after its folder too: two of them would be one.
     name = str(Path(given.parent.name, given.name)) if given.name in IN_FOLDERS else given.name
@@ -224,7 +260,7 @@ def _in_folder(folder: Path) -> Path:
                 "run",
                 _("a folder with a log"),
                 str(folder),
-                _("Looked for {IN_FOLDERS}.", IN_FOLDERS=joined(", ", IN_FOLDERS)),
+                _("Looked for {files}.", files=joined(", ", IN_FOLDERS)),
             )
         )
     return log
@@ -237,7 +273,7 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
         data = json.loads(text)
         records = data.get("log_history") if isinstance(data, Mapping) else data
         if not isinstance(records, list):
-            raise ValueError("it is neither a list of records nor a Trainer's state")
+            raise ValueError(_("it is neither a list of records nor a Trainer's state"))
         yield from (record for record in records if isinstance(record, Mapping))
     elif file.suffix.lower() in (".jsonl", ".ndjson"):
         *lines, last = text.split("\n")

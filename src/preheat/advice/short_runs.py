@@ -11,7 +11,7 @@ import numpy as np
 from preheat.advice.last_iterate import factors, resolved, warmup_of
 from preheat.advice.runs import RunLog, refuse_mixed
 from preheat.errors import DataError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import positive
 
@@ -83,7 +83,9 @@ class ShortRun:
         log.refuse_diverged()
         if log.losses.min() <= 0:
             advice = _("The laws are of losses above a floor: give the cross-entropy itself.")
-            raise DataError(refusal(f"losses of run {log.name!r}", _("> 0"), float(log.losses.min()), advice))
+            raise DataError(
+                refusal(_("losses of run {run!r}", run=log.name), _("> 0"), float(log.losses.min()), advice)
+            )
         notes = [*log.notes]
         if schedule is not None:
             lr = positive("lr", lr, _("It is the run's peak learning rate."))
@@ -92,15 +94,20 @@ class ShortRun:
         else:
             total, rates = _logged(log, updates)
             if (np.diff(log.rate_updates) > 1).any():
-                notes.append(f"{log.name}: rates between logged ones are on straight lines")
+                notes.append(_("{run}: rates between logged ones are on straight lines", run=log.name))
         if log.updates[-1] > total:
             advice = _("Give the run's own length.")
             raise DataError(
-                refusal(f"updates of run {log.name!r}", _("at most {total}", total=total), int(log.updates[-1]), advice)
+                refusal(
+                    _("updates of run {run!r}", run=log.name),
+                    _("at most {total}", total=total),
+                    int(log.updates[-1]),
+                    advice,
+                )
             )
         if schedule is not None:
             _refuse_other_rates(log, rates, str(schedule))
-        return cls(log.name, rates, log.updates, log.losses, total, "; ".join(notes), log.held_out)
+        return cls(log.name, rates, log.updates, log.losses, total, joined("; ", notes) if notes else "", log.held_out)
 
     @property
     def peak(self) -> float:
@@ -157,12 +164,12 @@ def _refuse_other_rates(log: RunLog, rates: Floats, said: str) -> None:
     if apart[worst] > _SAME_SHAPE * rates.max():
         where = min(int(at[worst]), len(rates) - 1)
         advice = _(
-            "At update {where} that would be {rates:.6g}. Say what it followed, or take the logged rates.",
-            where=where,
-            rates=rates[where],
+            "At update {update} that would be {rate:.6g}. Say what it followed, or take the logged rates.",
+            update=where,
+            rate=rates[where],
         )
-        name = f"logged learning rates of run {log.name!r}"
-        raise DataError(refusal(name, _("those of {said!r}", said=said), float(f"{logged[worst]:.6g}"), advice))
+        name = _("logged learning rates of run {run!r}", run=log.name)
+        raise DataError(refusal(name, _("those of {schedule!r}", schedule=said), float(f"{logged[worst]:.6g}"), advice))
 
 
 def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
@@ -186,14 +193,16 @@ def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
         if abs(one.peak - peak) > _SAME_PEAK * peak:
             advice = _("Whether one law covers several peaks is open: take runs of the peak asked about.")
             raise DataError(
-                refusal(f"peak of run {one.name!r}", _("{peak:.6g}, as asked about", peak=peak), one.peak, advice)
+                refusal(
+                    _("peak of run {run!r}", run=one.name), _("{peak:.6g}, as asked about", peak=peak), one.peak, advice
+                )
             )
         if len(one.losses) < _LEAST_IN_RUN:
             advice = _("Log the loss more often; those of the warm-up and the first 4 % do not count.")
             raise DataError(
                 refusal(
-                    f"losses of run {one.name!r}",
-                    _("{LEAST_IN_RUN} or more", LEAST_IN_RUN=_LEAST_IN_RUN),
+                    _("losses of run {run!r}", run=one.name),
+                    _("{fewest} or more", fewest=_LEAST_IN_RUN),
                     len(one.losses),
                     advice,
                 )
@@ -201,24 +210,22 @@ def refuse_unfit(probes: Sequence[ShortRun], total: int, peak: float) -> None:
     many = sum(len(one.losses) for one in probes)
     if many < LEAST_LOSSES:
         advice = _("Log the loss more often; those of the warm-up and the first 4 % do not count.")
-        raise DataError(
-            refusal("losses of all runs", _("{LEAST_LOSSES} or more", LEAST_LOSSES=LEAST_LOSSES), many, advice)
-        )
+        raise DataError(refusal(_("losses of all runs"), _("{fewest} or more", fewest=LEAST_LOSSES), many, advice))
     longest = max(one.total for one in probes)
     if total > FURTHEST * longest:
         advice = _(
             "The longest run has {longest}: nothing beyond has been measured. Train a longer one.", longest=longest
         )
         raise DataError(
-            refusal("updates", _("at most {FURTHEST:g} times the longest run's", FURTHEST=FURTHEST), total, advice)
+            refusal("updates", _("at most {times:g} times the longest run's", times=FURTHEST), total, advice)
         )
     begins = min(int(one.updates[0]) for one in probes)
     if total < begins:
         advice = _("The losses that the law is fitted to begin there.")
-        raise DataError(refusal("updates", _("at least {begins}", begins=begins), total, advice))
+        raise DataError(refusal("updates", _("at least {least}", least=begins), total, advice))
     if all(_alike(probes[0], one) for one in probes[1:]):
         advice = _("Runs that differ in length only predict no other shape: give one of them another cool-down.")
-        raise DataError(refusal("decays of the runs", _("of different shapes"), "one shape", advice))
+        raise DataError(refusal(_("decays of the runs"), _("of different shapes"), _("one shape"), advice))
 
 
 def _alike(one: ShortRun, other: ShortRun) -> bool:

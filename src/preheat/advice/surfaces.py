@@ -19,7 +19,7 @@ import numpy as np
 from preheat.advice.last_iterate import Answer, Terms, factors, resolved, terms
 from preheat.advice.laws import not_negative
 from preheat.errors import DataError, ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule import Schedule
 from preheat.schedule.lengths import count, number, positive
 
@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 # Three numbers are fitted: a fourth run is the first that leaves an error to be seen.
 _LEAST = 4
 ASSUMES = (
-    "assumes: runs of one length that differ in shape and peak only; final losses on the same data.",
-    "measured: 0.009 on average on 57 unseen 124M runs; too hopeful of short cool-downs and of floors, by 0.02.",
-    "cannot say: another horizon (a common shift of 0.1 and more), peaks beyond those tried, or how long to warm up.",
+    _("assumes: runs of one length that differ in shape and peak only; final losses on the same data."),
+    _("measured: 0.009 on average on 57 unseen 124M runs; too hopeful of short cool-downs and of floors, by 0.02."),
+    _(
+        "cannot say: another horizon (a common shift of 0.1 and more), peaks beyond those tried,"
+        " or how long to warm up."
+    ),
 )
 
 
@@ -91,7 +94,7 @@ class Surface(Answer):
         """
         if not schedules or not len(peaks):
             raise ScheduleError(
-                refusal("schedules and peaks", _("one or more"), (len(schedules), len(peaks)), _("Name some."))
+                refusal(_("schedules and peaks"), _("one or more"), (len(schedules), len(peaks)), _("Name some."))
             )
         known = np.stack([_row(_terms(one.schedule, self.updates), one.peak) for one in self.runs])
         # The columns differ by orders of magnitude, with the unit of the peak: unscaled they spoil the inverse.
@@ -118,15 +121,29 @@ class Surface(Answer):
 
     def explain(self) -> str:
         """The three numbers, each run's shape at its best peak, errors, and what it assumes."""
-        unseen = "" if self.left_out is None else f", {self.left_out:.4f} on a run left out"
+        fitted = {"runs": len(self.runs), "updates": self.updates, "error": self.error}
         lines = [
-            f"loss = {self.floor:.4f} + {self.far:.4g} T1 / peak + {self.noise:.4g} peak (T2 + T3)",
-            f"fitted to {len(self.runs)} runs of {self.updates} updates with a mean error of {self.error:.4f}{unseen}",
+            _(
+                "loss = {floor:.4f} + {far:.4g} T1 / peak + {noise:.4g} peak (T2 + T3)",
+                floor=self.floor,
+                far=self.far,
+                noise=self.noise,
+            ),
+            _("fitted to {runs} runs of {updates} updates with a mean error of {error:.4f}", **fitted)
+            if self.left_out is None
+            else _(
+                "fitted to {runs} runs of {updates} updates with a mean error of {error:.4f},"
+                " {left_out:.4f} on a run left out",
+                **fitted,
+                left_out=self.left_out,
+            ),
         ]
         for schedule in dict.fromkeys(one.schedule for one in self.runs):
             peak, loss = self.best(schedule)
-            lines.append(f"  {schedule}: best at {peak:.3g}, {loss:.4f}")
-        return "\n".join([*lines, *ASSUMES])
+            lines.append(
+                _("  {schedule}: best at {peak:.3g}, {loss:.4f}", schedule=str(schedule), peak=peak, loss=loss)
+            )
+        return joined("\n", [*lines, *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
@@ -154,7 +171,7 @@ def fit_surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
     updates = int(count("updates", updates, 2))
     if len(runs) < _LEAST:
         advice = _("One shape at three peaks, on both sides of the best, and another shape at the middle one.")
-        raise DataError(refusal("runs", _("{LEAST} or more", LEAST=_LEAST), len(runs), advice))
+        raise DataError(refusal("runs", _("{fewest} or more", fewest=_LEAST), len(runs), advice))
     shapes = [_terms(one.schedule, updates) for one in runs]
     peaks = [positive("peak", one.peak, _("It is the run's peak learning rate.")) for one in runs]
     losses = np.array([float(number("loss", one.loss)) for one in runs])
@@ -177,7 +194,7 @@ def fit_surface(runs: Sequence[FinishedRun], *, updates: int) -> Surface:
             usual=usual,
         )
         raise DataError(
-            refusal("error of the fit", _("below what the losses differ by"), float(f"{error:.4g}"), advice)
+            refusal(_("error of the fit"), _("below what the losses differ by"), float(f"{error:.4g}"), advice)
         )
     floor, far, noise = (float(one) for one in numbers)
     return Surface(updates, floor, far, noise, error, left_out, tuple(runs))

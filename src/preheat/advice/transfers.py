@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preheat.advice.last_iterate import Answer, factors, norms_over, resolved, same_warmup, terms, warmup_of
+from preheat.advice.last_iterate import Answer, factors, norms_over, noted, resolved, same_warmup, terms, warmup_of
 from preheat.errors import ScheduleError, refusal
-from preheat.messages import _
+from preheat.messages import _, data, joined
 from preheat.schedule import Phase, PhaseSchedule, Schedule, decay, hold
 from preheat.schedule.curves import CURVES
 from preheat.schedule.lengths import choice, count, positive
@@ -31,10 +31,12 @@ _FLOOR = 0.01  # of the peak: a run that ends above it ends on a floor
 _NEAR = 0.9  # of the peak: a highest rate above it is that of a decay whose first update is a step below already
 _LONG = 4.0  # times as many updates: beyond, measured runs leave the rule
 ASSUMES = (
-    "assumes: the source rate is the best of its own shape and horizon; same model, data, batch, weight decay.",
-    "measured: right to 5 % between linear cool-downs of 10 to 90 % of a run; a third too much for a floor of 10 %.",
-    "cannot say: whether the rate is stable; over horizons the best peak falls as updates ** -0.5 here, and in some"
-    " measured runs as updates ** -0.3.",
+    _("assumes: the source rate is the best of its own shape and horizon; same model, data, batch, weight decay."),
+    _("measured: right to 5 % between linear cool-downs of 10 to 90 % of a run; a third too much for a floor of 10 %."),
+    _(
+        "cannot say: whether the rate is stable; over horizons the best peak falls as updates ** -0.5 here, and in some"
+        " measured runs as updates ** -0.3."
+    ),
 )
 
 
@@ -63,15 +65,29 @@ class Transfer(Answer):
     def explain(self) -> str:
         """The rate, where it comes from, doubts, and what it assumes."""
         lines = [
-            f"from {self.source_lr:.4g}: {self.source} over {self.source_updates} updates",
-            f"to   {self.lr:.4g}: {self.target} over {self.target_updates} updates ({self.ratio:.4g} times)",
+            _(
+                "from {lr:.4g}: {schedule} over {updates} updates",
+                lr=self.source_lr,
+                schedule=self.source,
+                updates=self.source_updates,
+            ),
+            _(
+                "to   {lr:.4g}: {schedule} over {updates} updates ({ratio:.4g} times)",
+                lr=self.lr,
+                schedule=self.target,
+                updates=self.target_updates,
+                ratio=self.ratio,
+            ),
         ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
+        return joined("\n", [*lines, *noted(self.notes), *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
         plain = {name: getattr(self, name) for name in self.__slots__}
-        return {**plain, "notes": list(self.notes), "assumptions": list(ASSUMES)}
+        return {
+            **plain, "notes": list(self.notes), "note_messages": [data(note) for note in self.notes],
+            "assumptions": list(ASSUMES),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +115,25 @@ class LongerRun(Answer):
     def explain(self) -> str:
         """The cool-down, what it needs, and what it assumes."""
         lines = [
-            f"{self.schedule}",
-            f"over {self.updates} updates: cool-down from update {self.cooldown_at}, {self.cooldown:.1%} of the run"
-            f" (it was {self.was:.1%}); best peak {self.ratio:.4g} times the shorter run's",
+            str(self.schedule),
+            _(
+                "over {updates} updates: cool-down from update {start}, {cooldown:.1%} of the run"
+                " (it was {was:.1%}); best peak {ratio:.4g} times the shorter run's",
+                updates=self.updates,
+                start=self.cooldown_at,
+                cooldown=self.cooldown,
+                was=self.was,
+                ratio=self.ratio,
+            ),
         ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), *ASSUMES])
+        return joined("\n", [*lines, *noted(self.notes), *ASSUMES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data ready for JSON."""
         plain = {name: getattr(self, name) for name in self.__slots__ if name != "schedule"}
         return {
             **plain, "schedule": self.schedule.to_dict(), "text": str(self.schedule), "notes": list(self.notes),
-            "assumptions": list(ASSUMES),
+            "note_messages": [data(note) for note in self.notes], "assumptions": list(ASSUMES),
         }  # fmt: skip
 
 
@@ -178,7 +201,7 @@ def transfer_horizon(
             "to",
             to,
             length + 1,
-            advice=_("It is the longer run's length; the shorter has {length} updates.", length=length),
+            advice=_("It is the longer run's length; the shorter has {updates} updates.", updates=length),
         )
     )
     choice("shape", shape, tuple(CURVES))
@@ -208,8 +231,13 @@ def transfer_horizon(
     at = warmup if begins is None else begins
     notes = (*_mind(at, left, ratio), *_horizon_notes(length, to))
     if values[-1] > _FLOOR * peak:
-        words = f"the shorter run ends at {values[-1] / peak:.2g} of its peak, this one at 0"
-        notes += (f"{words}: of floors the bound asks for too large a change",)
+        notes += (
+            _(
+                "the shorter run ends at {floor:.2g} of its peak, this one at 0: of floors the bound asks for too"
+                " large a change",
+                floor=values[-1] / peak,
+            ),
+        )
     return LongerRun(longer(at), to, at, (to - at) / to, (length - left) / length, ratio, notes)
 
 
@@ -236,11 +264,22 @@ def _latest(holds: Any, low: int, high: int) -> int | None:
 
 def _mind(at: int, left: int, ratio: float) -> tuple[str, ...]:
     if ratio < 1.0:
-        return (f"no cool-down keeps the peak over so many updates: this one falls from the warm-up on; lower the peak"
-                f" to {ratio:.3g} times",)  # fmt: skip
+        return (
+            _(
+                "no cool-down keeps the peak over so many updates: this one falls from the warm-up on; lower the peak"
+                " to {ratio:.3g} times",
+                ratio=ratio,
+            ),
+        )
     if at < left:
-        return (f"the cool-down begins before the shorter run's, which left its peak at update {left}: go on from a"
-                f" checkpoint of update {at} or before",)  # fmt: skip
+        return (
+            _(
+                "the cool-down begins before the shorter run's, which left its peak at update {left}: go on from a"
+                " checkpoint of update {start} or before",
+                left=left,
+                start=at,
+            ),
+        )
     return ()
 
 
@@ -259,12 +298,21 @@ def _notes(source: Floats, target: Floats, measured: bool) -> tuple[str, ...]:
     # Measured: a cosine to 10 % took 1.15 times the rate of a cool-down over 20 %; the bound asks for 1.55.
     floors = {name: values[-1] / values.max() for name, values in (("source", source), ("target", target))}
     if abs(floors["source"] - floors["target"]) > _FLOOR:
-        words = ", ".join(f"the {name} at {floor:.2g}" for name, floor in floors.items())
-        notes.append(f"one of them ends on a floor ({words} of its peak): there the bound asks for too large a change")
+        notes.append(
+            _(
+                "one of them ends on a floor (the source at {source:.2g}, the target at {target:.2g} of its peak):"
+                " there the bound asks for too large a change",
+                **floors,
+            )
+        )
     if not measured and not same_warmup(source, target):
         notes.append(
-            f"the warm-ups differ ({warmup_of(source)} and {warmup_of(target)} updates), and constant gradient norms"
-            " cannot tell what that does to the peak"
+            _(
+                "the warm-ups differ ({source} and {target} updates), and constant gradient norms"
+                " cannot tell what that does to the peak",
+                source=warmup_of(source),
+                target=warmup_of(target),
+            )
         )
     return (*notes, *_horizon_notes(len(source), len(target)))
 
@@ -276,6 +324,11 @@ def _horizon_notes(source: int, target: int) -> tuple[str, ...]:
     if times <= _LONG:
         return ()
     return (
-        f"one run is {times:.3g} times as long: with updates ** -0.3 the factor of the horizon would be"
-        f" {math.pow(target / source, -0.3):.3g}, with -0.5 it is {math.pow(target / source, -0.5):.3g}",
+        _(
+            "one run is {times:.3g} times as long: with updates ** -0.3 the factor of the horizon would be"
+            " {slow:.3g}, with -0.5 it is {fast:.3g}",
+            times=times,
+            slow=math.pow(target / source, -0.3),
+            fast=math.pow(target / source, -0.5),
+        ),
     )

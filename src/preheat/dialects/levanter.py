@@ -144,7 +144,7 @@ def _decay(own: Fields, cycle: _Cycle) -> Schedule:
     section = Fields(given if isinstance(given, Mapping) else {"type": given}, own.path("lr_schedule"))
     name = section.word("type", _DECAYS)
     if not cycle.decay and name != "constant":
-        raise own.refusal("decay", _("above 0 updates for {name}", name=name), _("Lengthen it."))
+        raise own.refusal("decay", _("above 0 updates for {curve}", curve=name), _("Lengthen it."))
     schedule = _DECAYS[name](_Cycle(section, cycle.warmup, cycle.decay, cycle.floor, cycle.peak))
     section.finish()
     return schedule

@@ -104,7 +104,7 @@ class _Part:
         given = self.own.count(name, self.own.count(older, None))
         fraction = self.own.number(share, default if given is None else None, low=0.0, high=1.0)
         if given is not None and fraction is not None:
-            raise self.own.refusal(share, _("left out"), _("{name} says it already.", name=name))
+            raise self.own.refusal(share, _("left out"), _("{field} says it already.", field=name))
         if given is None and fraction is None:
             raise self.own.refusal(name, _("given, or {share}", share=share), _("The schedule cannot do without it."))
         return float(given) if fraction is None else float(round((of or self.run()) * fraction))
@@ -303,7 +303,7 @@ def _end(stage: Fields, part: _Part, name: str) -> float | None:
     value = stage.number(f"{name}_lr", None, low=0.0)
     share = stage.number(f"{name}_lr_fraction", None, low=0.0)
     if value is not None and share is not None:
-        raise stage.refusal(f"{name}_lr_fraction", _("left out"), _("{name}_lr says it already.", name=name))
+        raise stage.refusal(f"{name}_lr_fraction", _("left out"), _("{stem}_lr says it already.", stem=name))
     if value is not None and part.lr is None:
         raise stage.refusal(f"{name}_lr", _("a fraction while the peak is not known"), _("Give peak= (--lr)."))
     return share if value is None else float(value) / float(part.lr or 1.0)

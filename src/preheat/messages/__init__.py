@@ -219,47 +219,45 @@ def joined(separator: str, items: Iterable[object]) -> str:
 class Columns(Message):
     """Rows of cells below each other; see :func:`columns`."""
 
-    __slots__ = ("numbers", "rows")
+    __slots__ = ("right", "rows")
     rows: tuple[tuple[str, ...], ...]
-    numbers: bool
+    right: frozenset[int]
 
-    def __new__(cls, rows: Iterable[Iterable[str]], numbers: bool = False) -> Columns:
+    def __new__(cls, rows: Iterable[Iterable[str]], right: Iterable[int] = ()) -> Columns:
         """The English form."""
-        cells = tuple(tuple(row) for row in rows)
+        cells, numbers = tuple(tuple(row) for row in rows), frozenset(right)
         message = str.__new__(cls, _laid_out(cells, numbers))
-        message.rows, message.numbers = cells, numbers
+        message.rows, message.right = cells, numbers
         message.id = "\n".join("  ".join(getattr(cell, "id", _escaped(cell)) for cell in row) for row in cells)
         message.arguments, message.plural, message.context = {}, None, None
         return message
 
     def in_words(self, _find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:
         """Each cell in the language, below each other again."""
-        return _laid_out([[str(tell(cell)) for cell in row] for row in self.rows], self.numbers)
+        return _laid_out([[str(tell(cell)) for cell in row] for row in self.rows], self.right)
 
 
-def columns(rows: Iterable[Iterable[str]], *, numbers: bool = False) -> Columns:
+def columns(rows: Iterable[Iterable[str]], *, right: Iterable[int] = ()) -> Columns:
     r"""A table for a terminal, which stays a message: each cell is told, and the columns are as wide as that needs.
 
     Args:
         rows: cells, as many in each row; Chinese signs are as wide as two letters.
-        numbers: whether all columns but the first hold numbers, which stand at the right.
+        right: the columns, counted from 0, whose cells end below each other, as numbers do.
 
     >>> columns([["schedule", "lr"], ["cosine", "0.1"]])
     'schedule  lr\ncosine    0.1'
     """
-    return Columns(rows, numbers)
+    return Columns(rows, right)
 
 
-def _laid_out(rows: Iterable[Iterable[str]], numbers: bool) -> str:
+def _laid_out(rows: Iterable[Iterable[str]], right: frozenset[int]) -> str:
     cells = [[*row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     lines = []
     for row in cells:
-        spaces = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
-        padded = [cell + space for cell, space in zip(row, spaces, strict=True)]
-        if numbers:
-            padded[1:] = [space + cell for cell, space in zip(row[1:], spaces[1:], strict=True)]
-        lines.append("  ".join(padded).rstrip())
+        blanks = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        pairs = enumerate(zip(row, blanks, strict=True))
+        lines.append("  ".join(blank + cell if at in right else cell + blank for at, (cell, blank) in pairs).rstrip())
     return "\n".join(lines)
 
 
