@@ -182,7 +182,7 @@ def _broken(where: str, text: str, faults: list[Fault]) -> bool:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         byte = text[error.start].encode("utf-8", "surrogateescape")
-        faults.append(fault(where, "encoding", "UTF-8", byte, _("Save the file as UTF-8.")))
+        faults.append(fault(where, "encoding", _("UTF-8"), byte, _("Save the file as UTF-8.")))
         return True
     return False
 
