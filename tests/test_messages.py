@@ -15,7 +15,7 @@ import pytest
 
 import preheat
 from preheat.errors import ConfigError, PlanError, refusal, unknown_name
-from preheat.messages import Message, _, data, in_context, joined, languages, plural
+from preheat.messages import Message, _, data, in_context, joined, languages, packed, plural, unpacked
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest.importorskip("babel")
@@ -107,6 +107,18 @@ def test_pieces_are_told_in_the_same_language():
     assert joined("; ", parts) == "none; a, b"
     assert languages.tell(joined("; ", parts), "zh") == "无；a、b"
     assert [plural("{n} thing", "{n} things", n) for n in (0, 1, 2)] == ["0 things", "1 thing", "2 things"]
+
+
+def test_a_message_outlives_its_process():
+    """As data in a file it keeps all of its pieces: plurals, numbers that JSON has not, refusals, rows."""
+    near = plural("{n} update after {happened} (update {at})", "{n} updates after {happened} (update {at})", 3,
+                  happened=_("the warm-up ended"), at=100)  # fmt: skip
+    refused = refusal("text", _("text that is not empty"), ("", float("inf")), _("Leave it out."))
+    text = joined("; ", [near, "a = b", refused, _("the loss is {loss} before any step", loss=float("inf"))])
+    again = unpacked(json.loads(json.dumps(packed(text), allow_nan=False)))
+    assert again == text
+    assert languages.tell(again, "zh") == languages.tell(text, "zh")
+    assert "在预热结束（第 100 步）之后 3 步；a = b；text 必须是非空文本" in languages.tell(again, "zh")
 
 
 def test_what_a_catalogue_lacks_is_english():

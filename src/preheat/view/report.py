@@ -70,7 +70,7 @@ def fill(template: str, *, figures: Sequence[Figure] = (), language: str | None 
 
 def _text(template: str) -> str:
     """A template by ``package/file``; without a package one of this."""
-    package, _, file = template.rpartition("/")
+    package, _unused, file = template.rpartition("/")
     return (resources.files(package or "preheat.view") / file).read_text(encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ import preheat
 from preheat.lab.data import Row, load_data
 from preheat.lab.data.rows import bbc_rows, hash_split, read_rows
 from preheat.lab.training import read_config
+from preheat.messages.languages import tell
 from support.rows import make_rows
 
 
@@ -225,6 +226,10 @@ def test_all_bad_rows_are_reported_at_once(tmp_path):
     lines = str(caught.value).splitlines()
     assert len(lines) == 13
     assert lines[10:] == ["... and 3 more", "bad rows: 13 (13 text)", "--bad-rows skip leaves them out and says so."]
+    chinese = tell(caught.value, "zh").splitlines()
+    first = len(GOOD) + 2
+    assert chinese[0] == f"{path} 第 {first} 行：text 必须是非空文本，实际是 ''。请修正或删除该行。"
+    assert chinese[10:] == ["……另有 3 处", "坏行：13（文本 13）", "加上 --bad-rows skip 可以略去这些行，并给出提示。"]
 
 
 def test_bad_utf8_is_named_with_its_line(tmp_path):

@@ -14,6 +14,7 @@ from preheat.lab.studies.folder import StudyFolder
 from preheat.lab.studies.report import study_report_text, summarize_cells
 from preheat.lab.studies.table import RunRow, StudyTable, write_study_index
 from preheat.lab.training.records import read_lines, write_json
+from preheat.messages.languages import tell
 
 
 def table_of(tmp_path, *cells):
@@ -41,6 +42,18 @@ def test_interval_is_students():
     groups = [draws[start : start + 3] for start in range(0, 3000, 3)]
     held = sum(abs(sum(group) / 3 - 3) <= interval(group) for group in groups)
     assert 0.93 < held / 1000 < 0.97
+
+
+def test_table_is_told_in_chinese_with_its_columns_below_each_other(tmp_path):
+    """A Chinese sign is as wide as two letters."""
+    table = table_of(tmp_path, (1e-3, 100, [0.50, 0.51, 0.52]), (2e-3, 100, [0.90, None, 0.92]))
+    assert tell(study_report_text(table), "zh").splitlines()[1:] == [
+        "",
+        "100 步：最终验证损失，从低到高",
+        "学习率调度  预热  学习率  种子  损失    ± 95%   标准差  准确率",
+        "linear      10%   0.001   3     0.5100  0.0248  0.0100  0.500   均值最低",
+        "linear      10%   0.002   2     0.9100  0.1271  0.0141  0.500   3 次训练中有 1 次出错",
+    ]
 
 
 def test_ranking_is_given_only_where_intervals_are_apart(tmp_path):

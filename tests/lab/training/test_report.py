@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 import preheat
+from preheat.lab.training.folder import RunFolder
 from preheat.lab.training.records import read_run
 from preheat.lab.training.report import by_class, write_run_report
+from preheat.lab.training.run_logger import RunLogger
+from preheat.messages import _
 from preheat.view.figure import number, running_mean, thin
 from support.pages import CHROMIUM, Page, browse, opened, refuse_other_scripts, unreadable, without_library
 from support.run_folders import record, result, write, write_lines, write_run
@@ -100,6 +103,28 @@ def test_charts_to_look_into_hold_what_was_recorded(full):
     assert {name for name in loss if name not in full.text} == set()
     (clip,) = [series for series in full.charts[3]["series"] if series["name"] == "clipped to 1"]
     assert clip["markLine"]["data"][0]["yAxis"] == 1.0
+
+
+def test_page_speaks_its_readers_language(tmp_path, monkeypatch):
+    """Whole sentences, with the events that the run wrote down; names, settings and their values stay."""
+    folder = write_run(tmp_path / "news", spike=20)
+    with RunLogger(RunFolder(folder), preheat.parse("hold forever"), 10, lambda _line: None, main=True) as logger:
+        logger.event("skip", 7, _("the gradients overflowed in half precision; the scale was lowered"))
+    monkeypatch.setenv("PREHEAT_LANG", "zh")
+    page = page_of(folder)
+    assert page.all("html") == [{"lang": "zh-CN"}]
+    for words in (
+        "已完成：共 144 步，已训练 144 步。",
+        "测试准确率 0.8942 最佳检查点，208 个样本",
+        "第 0 步的学习率为 0，第 14 步最高，为 0.001，最后记录的第 143 步为 7.692e-6。实际学习率与调度完全一致。",
+        "跳过 半精度梯度溢出；已降低缩放系数",
+        "损失尖峰（1）",
+        "clip 1.0 5.0 梯度范数的上限；0 表示不裁剪。",
+        "由 preheat 根据训练目录中的文件生成。步从 0 开始编号；比例和成绩都在 0 与 1 之间。",
+    ):
+        assert words in page.text, words
+    written = [json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert written[-1]["text"] == "the gradients overflowed in half precision; the scale was lowered"
 
 
 def test_same_folder_same_page(tmp_path):

@@ -61,27 +61,29 @@ def fault(where: str, kind: str, rule: str, value: object, advice: str = _("Mend
 class Place(Message):
     """Where a row stands, which a row keeps: of many rows a dictionary each would be more than their texts."""
 
-    __slots__ = ("file", "form", "number", "split")
-    file: str
-    form: str
-    number: int
-    split: str
+    __slots__ = ("parts",)
+    parts: tuple[str, str, int, str]
 
-    def __new__(cls, form: str, file: object, number: int, split: str = "") -> Place:
+    def __new__(cls, form: str, file: str, number: int, split: str = "") -> Place:
         """The English form; ``form`` is a template of ``file``, ``number`` and perhaps ``split``."""
         place = str.__new__(cls, form.format(file=file, number=number, split=split))
-        place.form, place.file, place.number, place.split = form, str(file), number, split
+        place.parts = form, file, number, split
         return place
+
+    @property
+    def file(self) -> str:
+        """The file or data set that the row is in."""
+        return self.parts[1]
 
     @property
     def id(self) -> str:  # type: ignore[override]
         """The template."""
-        return self.form
+        return self.parts[0]
 
     @property
     def arguments(self) -> Mapping[str, object]:  # type: ignore[override]
         """What stands in it."""
-        return {"file": self.file, "number": self.number, **({"split": self.split} if self.split else {})}
+        return dict(zip(("file", "number", "split"), self.parts[1:], strict=True))
 
     @property
     def plural(self) -> None:  # type: ignore[override]
@@ -90,7 +92,7 @@ class Place(Message):
     context = plural  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Place, (self.form, self.file, self.number, self.split)
+        return Place, self.parts
 
 
 _LINE = template("{file}, line {number}")
@@ -182,14 +184,14 @@ def _broken(where: str, text: str, faults: list[Fault]) -> bool:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         byte = text[error.start].encode("utf-8", "surrogateescape")
-        faults.append(fault(where, "encoding", "UTF-8", byte, _("Save the file as UTF-8.")))
+        faults.append(fault(where, "encoding", _("UTF-8"), byte, _("Save the file as UTF-8.")))
         return True
     return False
 
 
 def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
     # Tab-separated files carry no quotes by convention: a quote in them is part of the text.
-    tabs = path.suffix.lower() == ".tsv"
+    name, tabs = str(path), path.suffix.lower() == ".tsv"
     reader = csv.DictReader(
         io.StringIO(_text(path), newline=""),
         delimiter="\t" if tabs else ",",
@@ -198,7 +200,7 @@ def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
     )
     try:
         for record in reader:
-            where = Place(_LINE, path, reader.line_num)
+            where = Place(_LINE, name, reader.line_num)
             # csv's own way of telling: too many fields stand under None, missing ones are None.
             if None in record or None in record.values():
                 many = len(reader.fieldnames or ())
@@ -210,14 +212,15 @@ def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
             elif not _broken(where, "\x1f".join(record.values()), faults):
                 yield where, record, None
     except csv.Error as error:
-        where = Place(_NEAR_LINE, path, reader.line_num)
+        where = Place(_NEAR_LINE, name, reader.line_num)
         sentence = _("{where}: cannot be read as a table: {error}", where=where, error=error)
         faults.append(Fault(where, "table", sentence))
 
 
 def _json_lines(path: Path, faults: list[Fault]) -> Iterator[Record]:
+    name = str(path)
     for number, line in enumerate(_text(path).split("\n"), 1):
-        where = Place(_LINE, path, number)
+        where = Place(_LINE, name, number)
         if not line.strip() or _broken(where, line, faults):
             continue
         try:
@@ -242,8 +245,9 @@ def _parquet(path: Path) -> Iterator[Record]:
         table = read_table(path)
     except ArrowInvalid as error:
         raise DataError(_("{path}: cannot be read as Parquet: {error}", path=path, error=error)) from None
+    name = str(path)
     for number, record in enumerate(table.to_pylist(), 1):
-        yield Place(_ROW, path, number), record, None
+        yield Place(_ROW, name, number), record, None
 
 
 def _data_set(name: str) -> Iterator[Record]:

@@ -217,10 +217,12 @@ def rule_of(error: Any) -> str:
     """The rule that one pydantic error is about."""
     if error["type"] == "literal_error":
         *first, last = error["ctx"]["expected"].split(" or ")
-        return _("{first} or {last}", first=" or ".join(first), last=last) if first else str(last)
+        if first:
+            return _("{first} or {last}", first=" or ".join(first), last=last)
+        return _("{rule}", rule=last)
     if error["type"] in _RULES:
         return Message(_RULES[error["type"]], error.get("ctx", {}))
-    return str(error["msg"].removeprefix("Input should be "))
+    return _("{rule}", rule=error["msg"].removeprefix("Input should be "))
 
 
 def _sentence(error: Any, values: Mapping[str, Any]) -> str:

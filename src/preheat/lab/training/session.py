@@ -300,8 +300,8 @@ class _Start:
             return
         if list(data.classes) != state["classes"]:
             advice = _("The checkpoint scores these; start a new run for others.")
-            saved, now = joined(", ", state["classes"]), ", ".join(data.classes)
-            raise ConfigError(refusal("classes", saved, now, advice))
+            rule = _("{classes}", classes=joined(", ", state["classes"]))
+            raise ConfigError(refusal("classes", rule, ", ".join(data.classes), advice))
         pairs = {
             "data": (state["data"], data.fingerprint),
             "processes": (state["processes"], processes),
