@@ -211,13 +211,11 @@ class AuditPage:
         self._against.classes("w-full")
         with ui.element("div").classes("ph-fields"):
             self._fields = {
-                name: ui.input(tell(label), value=known.get(name, ""), on_change=self._point)
-                .props("dense debounce=250")
-                .mark(name)
+                name: ui.input(tell(label), value=known.get(name, ""), on_change=self._point).props("dense").mark(name)
                 for name, label in LABELS.items()
             }
         self._fields["column"].props["hint"] = tell(_("if its name does not say so"))
-        self._against.props("dense debounce=250").mark("against")
+        self._against.props("dense").mark("against")
         upload = ui.upload(
             auto_upload=True, max_files=1, max_file_size=MOST_BYTES,
             on_upload=self._take, on_rejected=self._reject,
