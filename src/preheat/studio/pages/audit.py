@@ -23,6 +23,7 @@ from preheat.auditing.logs import Log, read_log
 from preheat.auditing.report import audit_figure, audit_html, logged_figure, recognized_figure, recognized_page
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.messages import _, joined
+from preheat.messages.languages import speaking
 from preheat.schedule import Schedule
 from preheat.schedule.named import get_schedule, usual_warmup
 from preheat.studio.charts import chart, told
@@ -290,12 +291,17 @@ class AuditPage:
 
     async def _download(self, verdict: Verdict) -> None:
         try:
-            page = await run.io_bound(verdict.report)
+            page = await run.io_bound(_report, verdict, self._visit.language)
         except PreheatError as error:  # what draws it may not be installed
             ui.notify(self._visit.tell(error))
             return
         if page is not None:
             ui.download.content(page, "audit.html", "text/html")
+
+
+def _report(verdict: Verdict, language: str) -> str:
+    with speaking(language):  # here: a thread does not know what its caller speaks
+        return verdict.report()
 
 
 def audit_page(visit: Visit) -> None:
