@@ -147,7 +147,8 @@ def test_a_server_speaks_to_each_reader(spoken):
             raise ZeroDivisionError
 
     languages.speak("en")
-    pytest.raises(ZeroDivisionError, fail)
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert languages.reader() == "en"
 
 
