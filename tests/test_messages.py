@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -147,6 +148,20 @@ def test_the_readers_language(spoken, setting, language):
     assert languages.reader() in ([language] if language else languages.LANGUAGES)
     languages.speak("zh")
     assert languages.reader() == "zh"
+
+
+def test_a_server_speaks_to_each_reader(spoken):
+    """A language inside is its thread's alone, whatever the process speaks; it is over afterwards, also by an error."""
+
+    def fail():
+        with languages.speaking("zh"), ThreadPoolExecutor(1) as other:
+            assert (languages.reader(), other.submit(languages.reader).result()) == ("zh", "en")
+            raise ZeroDivisionError
+
+    languages.speak("en")
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert languages.reader() == "en"
 
 
 def test_an_unknown_language_is_refused(spoken):

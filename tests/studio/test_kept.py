@@ -111,15 +111,18 @@ def test_a_study(study):
 
 
 def test_reports_are_served(study):
-    """The page of a study and its report as files of the same folder."""
+    """The page of a study and its report as files of the same folder, in the language of the page."""
     folder = study.folder.path.parent
 
     async def visit(user):
-        return await user.http_client.get("/report/study?name=made")
+        client = user.http_client
+        return [await client.get(f"/report/study?name=made&lang={language}") for language in ("zh", "en")]
 
-    answer = as_user(folder, visit)
-    assert answer.status_code == 200
-    assert answer.text == (study.folder.path / "report.html").read_text(encoding="utf-8")
+    chinese, english = as_user(folder, visit)
+    assert chinese.status_code == english.status_code == 200
+    assert '<html lang="zh-CN">' in chinese.text
+    assert "对比实验" in chinese.text
+    assert english.text == (study.folder.path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", [runs_page.FIRST + " --dry-run", studies_page.FIRST.replace("run", "plan", 1)])

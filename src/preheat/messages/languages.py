@@ -8,6 +8,8 @@ text is English.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 from preheat.errors import ConfigError, unknown_name
@@ -15,12 +17,13 @@ from preheat.messages import Message, _
 
 TYPE_CHECKING = False  # as in preheat.messages: every command loads this
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Each language in its own words, for whoever looks for it.
 LANGUAGES = {"en": "English", "zh": "中文"}
 VARIABLE = "PREHEAT_LANG"
 _spoken: str | None = None
+_within: ContextVar[str | None] = ContextVar("preheat_language", default=None)
 
 
 def known(name: str, value: str) -> str:
@@ -52,15 +55,35 @@ def speak(language: str | None) -> None:
     _spoken = None if language is None else known("language", language)
 
 
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak a language inside, in this thread or task alone: a server has readers of several at a time.
+
+    Raises:
+        ConfigError: preheat does not speak it.
+
+    >>> with speaking("zh"):
+    ...     tell(_("none"))
+    '无'
+    """
+    before = _within.set(known("language", language))
+    try:
+        yield
+    finally:
+        _within.reset(before)
+
+
 def reader() -> str:
-    """The reader's language: what :func:`speak` was told, else ``PREHEAT_LANG``, else the locale's, else English.
+    """The reader's language: that of :func:`speaking`, else of :func:`speak`, else ``PREHEAT_LANG``, else the locale's.
+
+    It is English where none of them says another.
 
     Raises:
         ConfigError: ``PREHEAT_LANG`` names a language that preheat does not speak. A locale of another language is
             no mistake: it means English here.
     """
-    if _spoken is not None:
-        return _spoken
+    if (language := _within.get() or _spoken) is not None:
+        return language
     if asked := os.environ.get(VARIABLE):
         return known(VARIABLE, asked)
     # As gettext looks for it. Python's own locale is "C" until somebody sets it, which a library must not do.

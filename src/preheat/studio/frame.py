@@ -129,11 +129,16 @@ def visit(page: str, request: Request) -> Visit:
         elif key not in ("lang", "theme"):
             shown.setdefault(page, []).append((key, value))
     queries = {name: urlencode(kept) for name, kept in shown.items()}
-    try:
-        language = known("lang", given.get("lang", ""))
-    except ConfigError:
-        language = preferred(request.headers.get("accept-language", ""))
+    language = language_of(request)
     return Visit(page, language, theme if theme in THEMES else "", queries, str(request.base_url).rstrip("/"))
+
+
+def language_of(request: Request) -> str:
+    """The language that the address names, if it is one of ours; else the browser's."""
+    try:
+        return known("lang", request.query_params.get("lang", ""))
+    except ConfigError:
+        return preferred(request.headers.get("accept-language", ""))
 
 
 def preferred(accepted: str) -> str:

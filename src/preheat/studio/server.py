@@ -22,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from preheat.messages import _, data, joined
-from preheat.messages.languages import tell
+from preheat.messages.languages import speaking, tell
 from preheat.studio.design import Design, label
-from preheat.studio.frame import PAGES, visit
+from preheat.studio.frame import PAGES, language_of, visit
 from preheat.studio.pages.audit import audit_page
 from preheat.studio.pages.choosing import inside
 from preheat.studio.pages.design import design_page
@@ -293,11 +293,13 @@ def register(studio: Studio) -> None:
 
     @app.get("/design/curve.{kind}")
     def curve(kind: str, request: Request) -> Response:
-        return curve_file(kind, request.url.query)
+        with speaking(language_of(request)):
+            return curve_file(kind, request.url.query)
 
     @app.get("/report/{kind}")
-    def report(kind: str, name: str = "") -> Response:
-        return report_file(studio.folder, kind, name)
+    def report(kind: str, request: Request, name: str = "") -> Response:
+        with speaking(language_of(request)):
+            return report_file(studio.folder, kind, name)
 
     @app.exception_handler(PreheatError)
     async def refused(_unused: Request, problem: PreheatError) -> Response:

@@ -23,6 +23,7 @@ from preheat.auditing.logs import Log, read_log
 from preheat.auditing.report import audit_figure, audit_html, logged_figure, recognized_figure, recognized_page
 from preheat.errors import ConfigError, PreheatError, refusal
 from preheat.messages import _, joined
+from preheat.messages.languages import speaking
 from preheat.schedule import Schedule
 from preheat.schedule.named import get_schedule, usual_warmup
 from preheat.studio.charts import chart, told
@@ -211,13 +212,11 @@ class AuditPage:
         self._against.classes("w-full")
         with ui.element("div").classes("ph-fields"):
             self._fields = {
-                name: ui.input(tell(label), value=known.get(name, ""), on_change=self._point)
-                .props("dense debounce=250")
-                .mark(name)
+                name: ui.input(tell(label), value=known.get(name, ""), on_change=self._point).props("dense").mark(name)
                 for name, label in LABELS.items()
             }
         self._fields["column"].props["hint"] = tell(_("if its name does not say so"))
-        self._against.props("dense debounce=250").mark("against")
+        self._against.props("dense").mark("against")
         upload = ui.upload(
             auto_upload=True, max_files=1, max_file_size=MOST_BYTES,
             on_upload=self._take, on_rejected=self._reject,
@@ -292,12 +291,17 @@ class AuditPage:
 
     async def _download(self, verdict: Verdict) -> None:
         try:
-            page = await run.io_bound(verdict.report)
+            page = await run.io_bound(_report, verdict, self._visit.language)
         except PreheatError as error:  # what draws it may not be installed
             ui.notify(self._visit.tell(error))
             return
         if page is not None:
             ui.download.content(page, "audit.html", "text/html")
+
+
+def _report(verdict: Verdict, language: str) -> str:
+    with speaking(language):  # here: a thread does not know what its caller speaks
+        return verdict.report()
 
 
 def audit_page(visit: Visit) -> None:
