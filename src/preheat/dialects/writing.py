@@ -58,7 +58,10 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     for index, config in enumerate(_distinct(chain.from_iterable(map(dialect.write, outlines)))):
         imported = _read_back(dialect, config, context, base_lr)
         if imported is not None:
-            rough.append((_merit(_apart(imported, asked, sampled)), index, config))
+            merit = _merit(_apart(imported, asked, sampled))
+            rough.append((merit, index, config))
+            if merit == 0.0 and (sampled is every or not _apart(imported, asked, every).any()):
+                break  # none is nearer, and of several that are exact the first proposed is taken
     if not rough:
         advice = _("{title} has nothing near it.", title=dialect.title)
         raise ConfigError(
@@ -102,15 +105,17 @@ def _apart(imported: Imported, asked: Outline, positions: NDArray[np.int64]) -> 
 
     base = asked.peak if imported.base_lr is None else imported.base_lr
     apart: NDArray[np.float64] = np.abs(base * imported.schedule(positions) - asked.peak * asked.factors[positions])
-    return np.where(apart <= _EXACT * asked.peak, 0.0, apart)  # of several that are exact the first proposed is taken
+    return np.where(apart <= _EXACT * asked.peak, 0.0, apart)
 
 
-def _distinct(configs: Iterable[Any]) -> list[Any]:
+def _distinct(configs: Iterable[Any]) -> Iterator[Any]:
     # Lengths and floors coincide often, and every proposal is read back.
-    distinct: dict[str, Any] = {}
+    seen: set[str] = set()
     for config in configs:
-        distinct.setdefault(json.dumps(config, sort_keys=True, default=str), config)
-    return [*distinct.values()]
+        key = json.dumps(config, sort_keys=True, default=str)
+        if key not in seen:
+            seen.add(key)
+            yield config
 
 
 # The outline of a schedule: what a writer may repeat.
