@@ -134,11 +134,11 @@ def chinese(site):
 
 
 def test_lines_of_chinese_are_joined_without_a_blank(site):
-    """Where a source line ends between ideographs there is nothing in the page."""
+    """Where a source line ends between ideographs or beside full-width punctuation there is nothing in the page."""
     for page in chinese(site):
         text = page.read_text(encoding="utf-8")
         assert "学习率" in text or "峰值" in text
-        assert re.findall("[\u4e00-\u9fff，。；、]\n[^<\\s]", text) == [], page
+        assert re.findall("[\u4e00-\u9fff]\n[\u4e00-\u9fff]|[，。；：、？！）]\n[^<\\s]", text) == [], page
 
 
 def test_pages_say_in_which_language_they_are(site):
