@@ -184,3 +184,16 @@ def test_a_broken_catalogue_means_english_and_one_note(content, tmp_path, monkey
     assert len(caplog.records) == 1
     assert "preheat speaks English" in caplog.text
     languages._templates.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "template", ["{n.__class__}", "{n[0]}", "{n:>999999999}", "{n:999999999d}", "{n:{m}}", "{0}", "{}", "{n"]
+)
+def test_a_kept_message_reaches_into_nothing(template):
+    """Events of a run are read from a file, which may be anybody's."""
+    with pytest.raises(ValueError, match="."):
+        unpacked({"id": template, "arguments": {"n": 1, "m": "9" * 9, "0": 1}})
+    assert (
+        unpacked({"id": "{n:,} of {rate:.2%} ({n!r})", "arguments": {"n": 1200, "rate": 0.5}})
+        == "1,200 of 50.00% (1200)"
+    )

@@ -311,8 +311,20 @@ def unpacked(saved: Any) -> Any:
         return joined(saved["between"], [unpacked(part) for part in saved["parts"]])
     if "number" in saved:
         return float(saved["number"])
+    for template in (saved["id"], saved.get("plural") or ""):
+        _refuse_odd_gaps(template)
     arguments = {name: unpacked(value) for name, value in saved["arguments"].items()}
     return Message(saved["id"], arguments, plural=saved.get("plural"), context=saved.get("context"))
+
+
+def _refuse_odd_gaps(template: str) -> None:
+    """Only gaps as preheat's sentences have them: a file's could reach into objects, or ask for a gigabyte of blanks."""
+    import re
+    from string import Formatter
+
+    for _text, name, spec, _how in Formatter().parse(template):
+        if name is not None and not (name.isidentifier() and re.fullmatch(r"\d?,?(\.\d\d?)?[a-z%]?", spec or "")):
+            raise ValueError(f"{template!r} is no sentence of preheat's")
 
 
 def data(text: str) -> dict[str, object]:
