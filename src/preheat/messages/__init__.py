@@ -318,7 +318,7 @@ def unpacked(saved: Any) -> Any:
 
 
 def _refuse_odd_gaps(template: str) -> None:
-    """Only gaps as preheat's sentences have them: a file's could reach into objects, or ask for a gigabyte of blanks."""
+    """Only gaps as preheat's sentences have them: a file's could reach into objects, or ask for endless blanks."""
     import re
     from string import Formatter
 
