@@ -125,7 +125,7 @@ def test_plain_schedules_are_written_as_people_write_them():
         ),
         ("optax.linear_schedule(0.1, 0.0, 10, begin=3)", "begin must be a field known here"),
         ("optax.linear_schedule(0.1, 0.0)", "transition_steps must be given"),
-        ("optax.join_schedules([optax.constant_schedule(1.0)], [3])", "There are 1 schedules"),
+        ("optax.join_schedules([optax.constant_schedule(1.0)], [3])", "There is 1 schedule"),
         ("optax.join_schedules([my_schedule, optax.constant_schedule(1.0)], [3])", "got my_schedule. Write it out"),
         ("optax.constant_schedule(0.0)", "schedule must be above zero somewhere"),
         ("optax.adam(1e-3)", "config must be code that makes an optax schedule"),
