@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from preheat.messages import Message, _, in_context, joined, template
+from preheat.messages import Joined, Message, _, in_context, joined, template
 
 
 class PreheatError(Exception):
@@ -134,7 +134,9 @@ class Refusal(Message):
     def framed(self) -> Message:
         """The frame with its pieces."""
         # A name that is a message reads as a word of the sentence, and not as a parameter's: languages may set it so.
-        context = "a name in words" if isinstance(self.pieces["name"], Message) else None
+        name = self.pieces["name"]
+        last = name.items[-1] if isinstance(name, Joined) else name
+        context = "a name in words" if isinstance(last, Message) else None
         return Message(_FRAME if self.pieces["advice"] else _SHORT_FRAME, self.pieces, context=context)
 
     def in_words(self, find: Callable[[Message], str | None], tell: Callable[[object], object]) -> str:

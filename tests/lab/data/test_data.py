@@ -1,6 +1,7 @@
 """Every kind of file, and everything wrong in one found before training."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -123,7 +124,7 @@ GOOD = [f"{row['text']},{row['label']}" for row in make_rows(90)]
         ("goal,", "line 92: label must be a name or a whole number, 0 or more; got ''"),
         ("goal,sport,3", "line 92 must be 2 columns as in the header; got 3"),
         ("goal", "line 92 must be 2 columns as in the header; got 1"),
-        ('"goal,sport', "near line 91: cannot be read as a table"),
+        ('"goal,sport', "line 92: cannot be read as a table"),
     ],
 )
 def test_bad_rows_are_named_with_file_and_line(tmp_path, bad, message):
@@ -240,6 +241,105 @@ def test_bad_utf8_is_named_with_its_line(tmp_path):
         preheat.DataError, match=r"line 42: encoding must be UTF-8; got b'\\xe9'\. Save the file as UTF-8"
     ):
         read_rows(config_for(path))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ['"goal,sport', '"goal"x,sport', f"{'x' * 11_000_000},sport", 'goal,"sport', '"' + "goal\n" * 3],
+    ids=["open", "after a quote", "very long", "open label", "open over lines"],
+)
+def test_a_bad_row_costs_one_row(tmp_path, bad):
+    """A quote that nobody closes, a field without an end: what follows is read on, quotes and all."""
+    quoted = [f'"{row["text"]}, he said",{row["label"]}' for row in make_rows(30, seed=5)]
+    for after in ([*GOOD[50:], *quoted], GOOD[50:]):
+        path = write(tmp_path / "bad.csv", [*CSV, *GOOD[:50], bad, *after])
+        with pytest.raises(preheat.DataError, match="line 52: cannot be read as a table"):
+            load_data(config_for(path))
+        rows = read_rows(config_for(path, bad_rows="skip"))
+        assert len(rows.good) == 50 + len(after)
+        assert rows.good[-1].where.endswith(f"line {52 + len(after) + bad.count(chr(10))}")
+
+
+def test_long_texts_over_many_lines_are_rows(tmp_path):
+    """Above csv's own limit of 131,072 letters, and with line ends in them."""
+    text = "\n".join(["goal"] * 60_000)
+    path = write(tmp_path / "long.csv", [*CSV, *GOOD, f'"{text[:40_000]}",sport', f"{'goal ' * 40_000},sport"])
+    assert len(read_rows(config_for(path)).good) == 92
+
+
+def test_two_columns_of_one_name(tmp_path):
+    """Which is meant cannot be known; nor in an object of JSON."""
+    path = write(tmp_path / "twice.csv", ["text,label,label", *[f"{row},z0" for row in GOOD]])
+    with pytest.raises(preheat.DataError, match=r"columns have names of their own; got \['label'\]"):
+        load_data(config_for(path))
+    path = write(tmp_path / "twice.jsonl", ['{"text": "goal", "label": "a", "label": "b"}'])
+    with pytest.raises(preheat.DataError, match="line 1: cannot be read as JSON: 'label' stands in it twice"):
+        load_data(config_for(path))
+
+
+def test_half_a_character_in_json(tmp_path):
+    """No UTF-8 could ever write it, and no tokenizer takes it."""
+    rows = as_json_lines(tmp_path / "a.jsonl", make_rows(90)).read_text()
+    path = write(tmp_path / "bad.jsonl", [rows.rstrip("\n"), '{"text": "bad \\ud800 text", "label": "sport"}'])
+    with pytest.raises(preheat.DataError, match=r"line 91: encoding must be UTF-8; got \"'\\\\ud800'\""):
+        load_data(config_for(path))
+    assert len(read_rows(config_for(path, bad_rows="skip")).good) == 90
+
+
+CHINESE = [f"第{number}场比赛进球很多,体育" if number % 2 else f"第{number}只股票上涨,财经" for number in range(90)]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "gbk", "big5", "utf-16-le"])
+def test_other_encodings_are_named_by_their_user(tmp_path, encoding):
+    """Refused whole, in one line, with what to say; then read."""
+    if encoding == "big5":
+        lines = [
+            line.replace("场", "場").replace("赛", "賽").replace("进", "進").replace("体", "體") for line in CHINESE
+        ]
+        lines = [
+            line.replace("只", "隻").replace("涨", "漲").replace("财经", "財經").replace("个", "個") for line in lines
+        ]
+    else:
+        lines = CHINESE
+    path = tmp_path / "news.csv"
+    path.write_bytes("\n".join(["text,label", *lines, ""]).encode(encoding))
+    if encoding != "utf-16-le":
+        with pytest.raises(
+            preheat.DataError, match=r"news.csv must be UTF-8; got 'another encoding'\. Name its"
+        ) as caught:
+            load_data(config_for(path, bad_rows="skip"))
+        assert "--encoding gb18030" in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert [row.text for row in read_rows(config_for(path, encoding=encoding)).good] == (
+        [line.split(",")[0] for line in lines]
+    )
+
+
+def test_utf_16_says_so_itself(tmp_path):
+    """By its mark; and encodings nobody knows are refused."""
+    path = tmp_path / "news.csv"
+    path.write_text("\n".join(["text,label", *CHINESE, ""]), encoding="utf-16")
+    assert len(read_rows(config_for(path)).good) == 90
+    with pytest.raises(preheat.DataError, match="encoding must be the name of an encoding; got 'martian'"):
+        load_data(config_for(path, encoding="martian"))
+
+
+@pytest.mark.parametrize(("sign", "said"), [(";", ";"), ("\t", "tab"), ("|", "|")])
+def test_other_delimiters_are_named_by_their_user(tmp_path, sign, said):
+    """Recognized in the header, refused with what to say; then read."""
+    path = write(tmp_path / "news.csv", [line.replace(",", sign) for line in [*CSV, *GOOD]])
+    with pytest.raises(preheat.DataError, match=rf"They look separated by '?{re.escape(said)}'?: say --delimiter"):
+        load_data(config_for(path))
+    assert len(read_rows(config_for(path, delimiter=said)).good) == 90
+
+
+def test_a_table_without_a_header(tmp_path):
+    """As THUCNews comes: text, tab, label, and no line that names them."""
+    path = write(tmp_path / "train.txt", [line.replace(",", "\t") for line in CHINESE])
+    with pytest.raises(preheat.DataError, match=r"a file of a known kind .*--delimiter tab, and --no-header"):
+        load_data(config_for(path))
+    config = config_for(path, delimiter="tab", no_header=True, text_column=["1"], label_column="2")
+    assert [row.label for row in read_rows(config).good[:2]] == ["财经", "体育"]
 
 
 def test_missing_column_lists_those_there_are(tmp_path, news):

@@ -8,6 +8,7 @@ Splits   without one, of every class the tenth with the smallest hash of its tex
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -17,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,28 @@ SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation"
 Record = tuple[str, Mapping[str, Any], str | None]
 
 
-def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a text file is written, as far as its user says so.
+
+    Attributes:
+        encoding: Python's name of it; None is UTF-8, or UTF-16 where the file begins with that one's mark.
+        delimiter: what stands between columns; None is a comma, in a ``.tsv`` file a tab.
+        header: whether the first line names the columns; without it they are called 1, 2, ...
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool = True
+
+
+def read_records(name: str, faults: list[Fault], form: Form | None = None) -> Iterator[Record]:
     """(where, columns, split) of every row; rows that cannot be read go to ``faults``.
 
     Raises:
         DataError: if there is no such file or data set, or it cannot be read at all.
     """
+    form = form or Form()
     path = Path(name)
     kind = path.suffix.lower()
     # What looks like no file of ours is a data set: a hub name has no known ending.
@@ -161,78 +178,168 @@ def read_records(name: str, faults: list[Fault]) -> Iterator[Record]:
         raise DataError(
             refusal("data", _("an existing file, a data set, 'bbc' or 'synthetic'"), name, _("Check the path."))
         )
-    elif kind in (".csv", ".tsv"):
-        yield from _delimited(path, faults)
+    elif kind in (".csv", ".tsv") or (kind == ".txt" and form.delimiter is not None):
+        yield from _delimited(path, faults, form)
     elif kind in (".jsonl", ".ndjson"):
-        yield from _json_lines(path, faults)
+        yield from _json_lines(path, faults, form)
     elif kind == ".parquet":
         yield from _parquet(path)
     else:
-        raise DataError(
-            refusal("data", _("a file of a known kind ({kinds})", kinds=joined(", ", KINDS)), name, _("Convert it."))
+        advice = _("Convert it.")
+        if kind == ".txt":
+            advice = _(
+                "If it has a column of texts and one of labels, say what is between them: --delimiter tab, and "
+                "--no-header --text-column 1 --label-column 2 where no line names them."
+            )
+        raise DataError(refusal("data", _("a file of a known kind ({kinds})", kinds=joined(", ", KINDS)), name, advice))
+
+
+def _text(path: Path, encoding: str | None) -> str:
+    """The file's text; bytes that its encoding lacks become lone surrogates, so that their rows can be named."""
+    content = path.read_bytes()
+    if encoding is None and content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        encoding = "utf-16"  # the mark says so: no UTF-8 text begins with these bytes
+    try:
+        # utf-8-sig: a mark of UTF-8 would become part of the first column's name.
+        text = content.decode(encoding or "utf-8-sig", "surrogateescape")
+    except LookupError:
+        advice = _("As in gb18030, big5, cp1252, shift_jis, utf-16.")
+        raise DataError(refusal("encoding", _("the name of an encoding"), encoding, advice)) from None
+    except UnicodeError as error:  # half a character of two bytes at the end
+        rule = _("text in {encoding}", encoding=encoding)
+        raise DataError(refusal(str(path), rule, str(error), _("Name its encoding with --encoding."))) from None
+    if encoding is None and _SURROGATES.search(text):
+        _refuse_other_encoding(path, text)
+    return text
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def _refuse_other_encoding(path: Path, text: str) -> None:
+    """Refuse a file most of whose foreign letters are no UTF-8: it has another encoding, and not some bad rows."""
+    foreign = [line for line in text.split("\n") if not line.isascii()]
+    if 2 * sum(1 for line in foreign if _SURROGATES.search(line)) > len(foreign) > 1:
+        advice = _(
+            "Name its encoding: --encoding gb18030 (Chinese, also what is called GBK or ANSI there), big5, shift_jis, "
+            "cp1252 (Western European), ..."
         )
+        raise DataError(refusal(str(path), "UTF-8", _("another encoding"), advice))
 
 
-def _text(path: Path) -> str:
-    # Bytes that are no UTF-8 become lone surrogates, so that their rows can be named, each with its line.
-    return path.read_bytes().decode("utf-8-sig", "surrogateescape")
-
-
-def _broken(where: str, text: str, faults: list[Fault]) -> bool:
-    """Whether ``text`` holds bytes that are no UTF-8; they are reported."""
+def _broken(where: str, text: str, faults: list[Fault], encoding: str | None) -> bool:
+    """Whether ``text`` holds what its encoding cannot: other bytes, or half a character from JSON."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        byte = text[error.start].encode("utf-8", "surrogateescape")
-        faults.append(fault(where, "encoding", _("UTF-8"), byte, _("Save the file as UTF-8.")))
+        sign = text[error.start]
+        # What surrogateescape made stands for a byte; any other surrogate was written out, as JSON can: \\ud800.
+        byte = "\udc80" <= sign <= "\udcff"
+        got = sign.encode("utf-8", "surrogateescape") if byte else ascii(sign)
+        advice = _("Save the file as UTF-8, or name its own encoding with --encoding.")
+        faults.append(fault(where, "encoding", encoding or "UTF-8", got, advice))
         return True
     return False
 
 
-def _delimited(path: Path, faults: list[Fault]) -> Iterator[Record]:
+_MOST_LINES = 10_000  # of one row: far more than a text has, and a quote that nobody closed takes all that follow
+_MOST_SIGNS = 10_000_000  # of one field
+
+
+def _delimited(path: Path, faults: list[Fault], form: Form) -> Iterator[Record]:
+    name, delimiter = str(path), form.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+    columns: list[str] | None = None
+    for line, cells in _table(path, delimiter, faults, form):
+        where = Place(_LINE, name, line)
+        if columns is None:
+            columns = _columns(path, cells, form)
+            if form.header:
+                continue
+        if len(cells) != len(columns):
+            rule = _("{columns} columns as in the header", columns=len(columns))
+            faults.append(fault(where, "columns", rule, len(cells)))
+        # Joined by a character that no text has, to look once instead of at every column.
+        elif not _broken(where, "\x1f".join(cells), faults, form.encoding):
+            yield where, dict(zip(columns, cells, strict=True)), None
+
+
+def _columns(path: Path, first: list[str], form: Form) -> list[str]:
+    """The names of the columns, by the file's first line."""
+    if not form.header:
+        return [str(number) for number in range(1, len(first) + 1)]
+    if len(first) == 1 and form.delimiter is None:
+        for sign, called in ((";", "';'"), ("\t", "tab"), ("|", "'|'")):
+            if sign in first[0]:
+                advice = _("They look separated by {sign}: say --delimiter {sign}.", sign=called)
+                raise DataError(refusal(str(path), _("a table of several columns"), first[0], advice))
+    twice = [name for name, many in Counter(first).items() if many > 1]
+    if twice:
+        advice = _("Rename one of them: which is meant cannot be known.")
+        raise DataError(refusal(str(path), _("a table whose columns have names of their own"), twice, advice))
+    return first
+
+
+def _table(path: Path, delimiter: str, faults: list[Fault], form: Form) -> Iterator[tuple[int, list[str]]]:
+    """(last line, cells) of every row; what cannot be read costs one row, and those after it are read on.
+
+    A quote that nobody closes would take everything after it for one field. So what is wrong with a row is said of the
+    line where it begins, and reading begins again on the next one.
+    """
+    lines = list(io.StringIO(_text(path, form.encoding), newline=""))
+    begun = 0
+    while begun < len(lines):
+        reader, ended = _reader(lines, begun, delimiter), begun
+        before = csv.field_size_limit(_MOST_SIGNS)
+        try:
+            for cells in reader:
+                first, ended = ended, begun + reader.line_num
+                if ended - first > _MOST_LINES:
+                    ended = first
+                    raise csv.Error("a quote is opened and not closed")
+                if cells:  # an empty line is no row
+                    yield ended, cells
+            return
+        except csv.Error as error:
+            where = Place(_LINE, str(path), ended + 1)
+            sentence = _("{where}: cannot be read as a table: {error}", where=where, error=error)
+            faults.append(Fault(where, "table", sentence))
+            begun = ended + 1
+        finally:
+            csv.field_size_limit(before)
+
+
+def _reader(lines: list[str], begun: int, delimiter: str) -> Any:
     # Tab-separated files carry no quotes by convention: a quote in them is part of the text.
-    name, tabs = str(path), path.suffix.lower() == ".tsv"
-    reader = csv.DictReader(
-        io.StringIO(_text(path), newline=""),
-        delimiter="\t" if tabs else ",",
-        quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
-        strict=True,
-    )
-    try:
-        for record in reader:
-            where = Place(_LINE, name, reader.line_num)
-            # csv's own way of telling: too many fields stand under None, missing ones are None.
-            if None in record or None in record.values():
-                many = len(reader.fieldnames or ())
-                filled = sum(value is not None for key, value in record.items() if key is not None)
-                filled += len(record.get(None) or ())
-                rule = _("{columns} columns as in the header", columns=many)
-                faults.append(fault(where, "columns", rule, filled))
-            # Joined by a character that no text has, to look once instead of at every column.
-            elif not _broken(where, "\x1f".join(record.values()), faults):
-                yield where, record, None
-    except csv.Error as error:
-        where = Place(_NEAR_LINE, name, reader.line_num)
-        sentence = _("{where}: cannot be read as a table: {error}", where=where, error=error)
-        faults.append(Fault(where, "table", sentence))
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    return csv.reader(islice(lines, begun, None), delimiter=delimiter, quoting=quoting, strict=True)
 
 
-def _json_lines(path: Path, faults: list[Fault]) -> Iterator[Record]:
+def _json_lines(path: Path, faults: list[Fault], form: Form) -> Iterator[Record]:
     name = str(path)
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    for number, line in enumerate(_text(path, form.encoding).split("\n"), 1):
         where = Place(_LINE, name, number)
-        if not line.strip() or _broken(where, line, faults):
+        if not line.strip() or _broken(where, line, faults, form.encoding):
             continue
         try:
-            record = json.loads(line)
-        except ValueError as error:
-            sentence = _("{where}: cannot be read as JSON: {error}", where=where, error=error)
+            record = json.loads(line, object_pairs_hook=_object)
+        except (ValueError, RecursionError) as error:
+            sentence = _("{where}: cannot be read as JSON: {error}", where=where, error=str(error))
             faults.append(Fault(where, "JSON", sentence))
             continue
-        if isinstance(record, dict):
-            yield where, record, None
-        else:
+        if not isinstance(record, dict):
             faults.append(fault(where, "columns", _("a JSON object"), record, _("Write one object a line.")))
+        elif "\\u" not in line or not _broken(where, "\x1f".join(map(str, record.values())), faults, form.encoding):
+            yield where, record, None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names differ: of two values for one name Python would take the second without a word."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice = next(name for name, many in Counter(name for name, _value in pairs).items() if many > 1)
+        raise ValueError(f"{twice!r} stands in it twice")
+    return made
 
 
 def _parquet(path: Path) -> Iterator[Record]:
@@ -322,10 +429,11 @@ def read_rows(config: TrainConfig) -> Rows:
         return Rows(tuple(bbc_rows()))
     if config.synthetic:
         return Rows(tuple(synthetic_rows(config)))
+    form = Form(config.encoding, config.delimiter, not config.no_header)
     faults: list[Fault] = []
     ids: dict[str, str] = {}
     rows = []
-    for number, (where, record, split) in enumerate(read_records(config.data, faults)):
+    for number, (where, record, split) in enumerate(read_records(config.data, faults, form)):
         if not _has_columns(record, where, config, faults, first=number == 0):
             continue
         row = _row(record, where, split, config, faults)

@@ -111,7 +111,8 @@ def hardware() -> dict[str, Any]:
 _SAY_NOTHING = {
     *("out", "cache", "log_every", "save_every", "keep_last", "keep_models", "trackers", "workers"),
     *("lr", "schedule", "warmup", "schedule_options", "epochs", "max_updates"),  # in the rates
-    *("data", "text_column", "label_column", "split_column", "id_column", "bad_rows", "classes"),  # in the fingerprint
+    *("data", "encoding", "delimiter", "no_header"),
+    *("text_column", "label_column", "split_column", "id_column", "bad_rows", "classes"),  # in the fingerprint
 }
 _CONVENTION = re.compile(r"\s*((?:transformers|native)\s*:)?\s*(.*)", re.DOTALL)
 

@@ -26,7 +26,10 @@ SYNTHETIC = "synthetic"
 UNTUNED = "untuned"
 # What they are where the data is synthetic and nothing was said; with any other data they stay None.
 SYNTHETIC_SETTINGS = {"rows": 20_000, "evaluation_rows": 2000, "topics": 6, "noise": 0.25, "data_seed": 0}
-_FILE_SETTINGS = ("text_column", "label_column", "split_column", "id_column", "classes", "bad_rows")
+_FILE_SETTINGS = (
+    *("encoding", "delimiter", "no_header", "text_column", "label_column", "split_column", "id_column", "classes"),
+    "bad_rows",
+)
 
 
 class TrainConfig(Settings, BaseModel):

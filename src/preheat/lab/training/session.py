@@ -131,7 +131,10 @@ _FREE = {
     *("save_every", "keep_last", "keep_models", "trackers"),
 }
 # Where the rows come from: what counts is which rows they are, and that is compared by their fingerprint.
-_SOURCE = {"data", "text_column", "label_column", "split_column", "id_column", "bad_rows", *SYNTHETIC_SETTINGS}
+_SOURCE = {
+    *("data", "encoding", "delimiter", "no_header", "text_column", "label_column", "split_column", "id_column"),
+    *("bad_rows", *SYNTHETIC_SETTINGS),
+}
 # What the weights and tokens of the checkpoint were made with.
 _BUILT = {
     *("model", "head", "dropout", "layers", "width", "heads", "norm", "vocabulary", "max_tokens", "classes"),

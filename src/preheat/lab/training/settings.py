@@ -80,6 +80,20 @@ class Settings:
         float | None, Setting(_("Synthetic data: share of words that may come from any topic, 0.25."), ge=0, lt=1)
     ] = None
     data_seed: Annotated[int | None, Setting(_("Synthetic data: which rows, whatever the run's seed; 0."), ge=0)] = None
+    encoding: Annotated[
+        str | None,
+        Setting(
+            _("How a text file's letters are written, as gb18030; UTF-8, and UTF-16 by its mark, need no word."),
+            metavar="NAME",
+        ),
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        Setting(
+            _("What stands between the columns, as ';' or tab; a comma, in .tsv a tab."), metavar="SIGN", min_length=1
+        ),
+    ] = None
+    no_header: Annotated[bool, Setting(_("The file's first line is a row; its columns are called 1, 2, ..."))] = False
     text_column: Annotated[
         list[str], Setting(_("Column(s) with the text, joined by a space."), min_length=1, metavar="COLUMN")
     ] = ["text"]
