@@ -229,6 +229,7 @@ def test_a_run_is_watched(page, folder):
     """A training run appears, grows under the eyes, and ends; its points are its records."""
     out = folder / "watched"
     command = [sys.executable, "-m", "preheat", "train", "--data", "synthetic", "--rows", "1600", "--epochs", "2"]
+    command += ["--layers", "1"]
     with subprocess.Popen(
         [*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as run:
