@@ -110,7 +110,7 @@ def test_junk_is_refused_by_name(junk):
         read(json.loads(json.dumps(junk, default=str)) if not isinstance(junk, str) else {"junk": junk})
 
 
-@pytest.mark.parametrize("text", ["~", "~nobody_is_called_so", "~nobody_is_called_so/config"])
+@pytest.mark.parametrize("text", ["", "~nobody_is_called_so", "~nobody_is_called_so/config"])
 def test_a_home_that_nobody_has_is_text(text):
     """Where pathlib gives up, with an error of its own."""
     with pytest.raises(ConfigError, match="of a dialect known here"):
@@ -135,7 +135,7 @@ def test_a_number_beyond_floats_is_refused(length):
 
 def test_a_folder_is_said_to_be_one(tmp_path):
     """By its path or its name: no configuration is a folder, and the advice is not a list of dialects."""
-    for folder in (tmp_path, str(tmp_path)):
+    for folder in (tmp_path, str(tmp_path), "~"):
         with pytest.raises(ConfigError, match=r"config must be a file, or its text; got '.+'\. It is a folder"):
             read(folder)
 

@@ -45,8 +45,8 @@ def load(config: Any) -> Any:
         return _read_file(path)
     if not isinstance(config, str):
         return config
-    # Longer than a path can be, or of several lines: the text itself.
-    if "\n" not in config and len(config) < 4096 and "\0" not in config:
+    # Longer than a path can be, of several lines, or nothing (a path to pathlib, of where one is): the text itself.
+    if config and "\n" not in config and len(config) < 4096 and "\0" not in config:
         path = _expanded(config)
         if _is_file(path):
             return _read_file(path)

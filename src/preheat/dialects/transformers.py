@@ -16,7 +16,7 @@ from typing import Any
 from preheat.dialects.definition import Context, Dialect, Example, Imported, Outline
 from preheat.dialects.fields import Fields
 from preheat.errors import ConfigError, refusal
-from preheat.messages import _, joined
+from preheat.messages import _, joined, plural
 from preheat.plan import Plan
 from preheat.schedule import Schedule, get_schedule
 from preheat.schedule.named import BUILDERS
@@ -52,9 +52,10 @@ def build(name: str, warmup: int, total: int, peak: float, options: Mapping[str,
     if name == "constant":
         if warmup:
             notes.append(
-                _(
-                    "'constant' ignores its {warmup} updates of warm-up: take constant_with_warmup for one",
-                    warmup=warmup,
+                plural(
+                    "'constant' ignores its {n} update of warm-up: take constant_with_warmup for one",
+                    "'constant' ignores its {n} updates of warm-up: take constant_with_warmup for one",
+                    warmup,
                 )
             )
         warmup = 0
@@ -108,10 +109,11 @@ def warmup_of(fields: Fields, context: Context, total: int, notes: list[str]) ->
     if ratio is None and context.version != "4":
         if isinstance(steps, float) and steps >= 1:
             notes.append(
-                _(
-                    "warmup_steps={steps} is {whole} updates to transformers 5, not a share",
+                plural(
+                    "warmup_steps={steps} is {n} update to transformers 5, not a share",
+                    "warmup_steps={steps} is {n} updates to transformers 5, not a share",
+                    int(steps),
                     steps=steps,
-                    whole=int(steps),
                 )
             )
         return int(steps) if steps >= 1 else math.ceil(total * steps)
