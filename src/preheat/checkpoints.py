@@ -36,7 +36,7 @@ from typing import Any, BinaryIO
 from preheat.dialects import read as read_config
 from preheat.dialects.torch import OWN_KEYS, state_class
 from preheat.dialects.torch import saved as saved_in
-from preheat.errors import ConfigError, DataError, PreheatError, refusal
+from preheat.errors import ConfigError, DataError, PreheatError, refusal, system_words
 from preheat.messages import _, columns, joined, plural
 from preheat.schedule import Schedule, parse, resume
 from preheat.schedule.lengths import count, positive
@@ -627,7 +627,7 @@ def read_inert(path: Path) -> Any:
             return first
     except OSError as error:
         raise DataError(
-            refusal("checkpoint", _("a file that can be read"), str(path), _("{error}.", error=error.strerror))
+            refusal("checkpoint", _("a file that can be read"), str(path), _("{problem}.", problem=system_words(error)))
         ) from error
     except Exception as error:  # a damaged pickle raises whatever it meets
         advice = _(

@@ -49,6 +49,25 @@ def test_help_show_and_plan_load_nothing_heavy(words):
     assert loaded & every == own
 
 
+@pytest.mark.parametrize(("language", "read"), [("en", 0), ("zh", 1)])
+def test_english_reads_no_catalogue(language, read):
+    """Its sentences are the ids; another language's are read once."""
+    code = """
+import sys
+from preheat.cli.main import run
+from preheat.messages import languages
+try:
+    run(sys.argv[1:])
+except SystemExit as stop:
+    assert not stop.code
+print(languages._templates.cache_info().currsize)
+"""
+    for words in (["--help"], ["plan", "--examples", "9", "--batch-size", "2", "--epochs", "1"]):
+        asked = [sys.executable, "-c", code, "--lang", language, *words]
+        done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == str(read)
+
+
 def test_a_plan_loads_no_curve():
     """Counting needs lengths alone."""
     assert "preheat.schedule.curves" not in loaded_by("plan", "--examples", "9", "--batch-size", "2", "--epochs", "1")

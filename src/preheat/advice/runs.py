@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.auditing.logs import IN_FOLDERS, flat, log_in, rate_columns, step_column
-from preheat.errors import DataError, refusal, sentences
+from preheat.errors import DataError, refusal, sentences, system_words
 from preheat.messages import Message, _, joined, plural
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def read_run(path: str | os.PathLike[str], *, loss: str | None = None) -> RunLog
         rows = [flat(row) for row in _rows(file)]
     except OSError as error:
         raise DataError(
-            refusal("run", _("a file that can be read"), str(file), _("{problem}.", problem=error.strerror))
+            refusal("run", _("a file that can be read"), str(file), _("{problem}.", problem=system_words(error)))
         ) from error
     except ValueError as error:
         # Its first argument may be a message, where a parser's own would be its words.

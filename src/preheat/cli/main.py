@@ -124,7 +124,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, PreheatError):
         return error.args[0] if len(error.args) == 1 else str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return _("{problem}: {file}", problem=system_words(error), file=error.filename)
+        return joined(": ", [system_words(error), str(error.filename)])
     if isinstance(error, ModuleNotFoundError) and error.name in TRAINING:
         return _sentence(missing_extra(error.name, "train"))
     return _("{kind}: {problem} (preheat --debug ... shows where)", kind=type(error).__name__, problem=error)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from preheat.dialects.fields import Fields
-from preheat.errors import ConfigError, missing_extra, refusal
+from preheat.errors import ConfigError, missing_extra, refusal, system_words
 from preheat.messages import Message, _, joined, plural
 
 # A name that says its kind is believed: the content is not guessed at.
@@ -90,7 +90,7 @@ def _read_file(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(
-            refusal("config", _("a file that can be read"), str(path), _because(error.strerror))
+            refusal("config", _("a file that can be read"), str(path), _("{problem}.", problem=system_words(error)))
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(refusal("config", _("a text file"), str(path), _("It is not UTF-8."))) from error

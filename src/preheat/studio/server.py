@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, refusal
+from preheat.errors import ConfigError, PreheatError, RunError, missing_extra, refusal, system_words
 
 try:
     from nicegui import app, ui
@@ -253,7 +253,7 @@ def _free(port: int) -> int:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            advice = _("Take another with --port, or --port 0 ({problem}).", problem=error.strerror)
+            advice = _("Take another with --port, or --port 0 ({problem}).", problem=system_words(error))
             raise ConfigError(refusal("port", _("free"), port, advice)) from None
         return int(probe.getsockname()[1])
 

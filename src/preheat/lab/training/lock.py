@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from preheat.errors import RunError, refusal
+from preheat.errors import RunError, refusal, system_words
 from preheat.messages import _
 
 try:
@@ -62,7 +62,8 @@ class FolderLock:
         try:
             return self._enter()
         except OSError as error:
-            rule, place = _("a folder that can be written to"), f"{self.path.parent}: {error.strerror}"
+            rule = _("a folder that can be written to")
+            place = _("{folder}: {problem}", folder=self.path.parent, problem=system_words(error))
             raise RunError(refusal("out", rule, place, _("Name another one."))) from error
 
     def _enter(self) -> Self:
