@@ -853,7 +853,11 @@ def _explain_updates(plan: Plan) -> Iterator[str]:
 
 
 def _explain_epochs(plan: Plan, epochs: float) -> str:
-    counts = {"updates": plan.updates_at_epoch(epochs), "per_epoch": plan.updates_per_epoch, "epochs": epochs}
+    counts: dict[str, Any] = {
+        "updates": plan.updates_at_epoch(epochs),
+        "per_epoch": plan.updates_per_epoch,
+        "epochs": epochs,
+    }
     if plan._convention.parts == "updates" and not isinstance(epochs, int):
         return _("updates: ceil({per_epoch} x {epochs} epochs) = {updates}", **counts)
     full, part = divmod(_exact(epochs), 1)

@@ -164,7 +164,7 @@ class _Reader:
             factors.append(self.item(convention))
         if len(factors) == 1:
             return factors[0]
-        product: Schedule = _CALLED["product"](tuple(part for factor in factors for part in factor._multiplied()))  # type: ignore[call-arg]
+        product: Schedule = _CALLED["product"](tuple(part for factor in factors for part in factor._multiplied()))
         return product
 
     def item(self, convention: str) -> Schedule:

@@ -90,7 +90,7 @@ class Place(Message):
     def plural(self) -> None:  # type: ignore[override]
         """None: a place is one."""
 
-    context = plural  # type: ignore[assignment]
+    context = plural
 
     def __reduce__(self) -> tuple[object, ...]:
         return Place, self.parts
@@ -311,8 +311,10 @@ def _table(path: Path, delimiter: str, faults: list[Fault], form: Form) -> Itera
 
 def _reader(lines: list[str], begun: int, delimiter: str) -> Any:
     # Tab-separated files carry no quotes by convention: a quote in them is part of the text.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    return csv.reader(islice(lines, begun, None), delimiter=delimiter, quoting=quoting, strict=True)
+    rows = islice(lines, begun, None)
+    if delimiter == "\t":
+        return csv.reader(rows, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(rows, delimiter=delimiter, strict=True)
 
 
 def _json_lines(path: Path, faults: list[Fault], form: Form) -> Iterator[Record]:

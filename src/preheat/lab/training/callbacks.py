@@ -180,8 +180,8 @@ class Callbacks:
             function(*given)
         except StopRun as asked:
             # The first reason counts, and the remaining callbacks still see this update.
-            given = asked.args[0] if len(asked.args) == 1 else str(asked)
-            reason = given if isinstance(given, str) else str(given)
+            said: object = asked.args[0] if len(asked.args) == 1 else str(asked)
+            reason = said if isinstance(said, str) else str(said)
             self._stop = self._stop or reason or _("asked by {callback}", callback=_name(callback))
         except PreheatError:
             raise
