@@ -57,7 +57,7 @@ def _is_finite(value: Any) -> bool:
 def shortened(value: Any) -> Any:
     """A value as a refusal shows it: an int of more digits than Python likes to write out by how many they are."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 1024:
-        return f"about 10^{value.bit_length() * math.log10(2):.0f}"
+        return _("about 10^{digits:.0f}", digits=value.bit_length() * math.log10(2))
     return value
 
 
