@@ -1,5 +1,6 @@
 """The report of an audit: what it says with a plan and without, where they part, and that it is sound."""
 
+import re
 import subprocess
 import sys
 
@@ -206,3 +207,18 @@ def test_everyone_can_read_the_page(tmp_path, scheme):
     path.write_text(audit_html(audit(log_of(tmp_path, DONE["jump"][0]), PLAN, lr=PEAK)), encoding="utf-8")
     with opened(path, color_scheme=scheme) as report:
         assert unreadable(report.page) == []
+
+
+def test_page_in_chinese_has_no_english_but_names(tmp_path):
+    """A whole page: what is no name, path, schedule or code is Chinese."""
+    pytest.importorskip("babel")
+    path = tmp_path / "log.csv"
+    plan = preheat.get_schedule("cosine", warmup=100, total=2000)
+    path.write_text("step,lr\n" + "".join(f"{k},{1e-4 * plan(4 * k):.6g}\n" for k in range(480)))
+    page = audit_html(preheat.audit(path, plan, lr=1e-4), "zh")
+    assert '<html lang="zh-CN">' in page
+    assert "与预定调度不一致：每更新一步，调度前进 4 步。" in page
+    body = page[page.index("<body>") :]
+    body = re.sub(r"<(script|svg|pre|code)\b.*?</\1>", " ", body, flags=re.DOTALL)
+    words = set(re.findall(r"[A-Za-z][A-Za-z.]+", re.sub(r"<[^>]*>", " ", body)))
+    assert words <= {"log.csv", "lr", "Accelerate", "scheduler.step", "preheat", "scheduler", "CSV"}

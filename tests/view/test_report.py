@@ -76,7 +76,7 @@ def test_only_the_script_in_the_policy_runs(tmp_path):
     path = tmp_path / "page.html"
     path.write_text(text.replace("<main>", "<main><script>document.title = 'run'</script>"), encoding="utf-8")
     with opened(path) as report:
-        assert report.page.title() == "Audit n: preheat report"
+        assert report.page.title() == "Audit of n: preheat report"
         assert "Content Security Policy" in "".join(report.said)
         assert report.shown("it") == (True, False)
     path.write_text(text.replace("(echarts, number) => {", "(echarts, number) => { "), encoding="utf-8")

@@ -27,7 +27,7 @@ from preheat.auditing.logs import Log, Series, read_log
 from preheat.auditing.observed import Observed, observed
 from preheat.auditing.recognition import Recognized, every, first_of_each, plateaus, recognize
 from preheat.errors import ConfigError, refusal
-from preheat.messages import _
+from preheat.messages import _, joined
 from preheat.schedule import Phase, PhaseSchedule, Schedule, parse
 from preheat.schedule.curves import Linear
 from preheat.schedule.lengths import positive
@@ -107,10 +107,10 @@ class Audit:
         several = len(self.findings) > 1
         lines = []
         for finding in self.findings:
-            lines.append(f"{finding.group}: {finding.sentence}" if several else finding.sentence)
-            lines += [f"  {line}" for line in finding.evidence]
-            lines += [f"  likely cause: {finding.cause}"] if finding.cause else []
-        return "\n".join(lines)
+            lines.append(joined(": ", [finding.group, finding.sentence]) if several else finding.sentence)
+            lines += [joined("", ["  ", line]) for line in finding.evidence]
+            lines += [joined("", ["  ", _("likely cause: {cause}", cause=finding.cause)])] if finding.cause else []
+        return joined("\n", lines)
 
 
 def audit(
@@ -135,7 +135,7 @@ def audit(
         epoch: updates in an epoch; None takes what the log says, if it does.
 
     Returns:
-        An :class:`Audit`; ``str()`` of it is the report.
+        An :class:`Audit`; ``str()`` of it is the report, a message.
 
     Raises:
         DataError: if the log cannot be read.
@@ -192,7 +192,10 @@ def recognise_log(
             known = recognize(seen, whole.total)
         else:
             known = recognize(seen.part(first_of_each(seen)))
-            note = f"the rate moves only once every {interval} updates: this is the curve through its steps"
+            note = _(
+                "the rate moves only once every {updates} updates: this is the curve through its steps",
+                updates=interval,
+            )
             known = known and replace(known, exact=False, notes=(note, *known.notes))
         by_name[series.name] = known
     return by_name
@@ -287,7 +290,7 @@ def _named_groups(findings: list[Finding]) -> list[Finding]:
     plain = []
     for finding in findings:
         if finding.kind == "other-group":
-            sentence = f"the plan at {finding.numbers['ratio']:.6g} of its rate: a group of its own"
+            sentence = _("the plan at {ratio:.6g} of its rate: a group of its own", ratio=finding.numbers["ratio"])
             finding = replace(finding, kind="equal", sentence=sentence, cause="")
         plain.append(finding)
     return plain
@@ -301,11 +304,17 @@ def worded(series: Series, seen: Observed, plan: Reference, told: Explanation, f
     if told.kind != "equal":
         # The furthest point and not the first: the first may be off by a last digit.
         at = int(np.abs(seen.rates - planned).argmax())
-        both = f"{seen.rates[at]:.6g} instead of {planned[at]:.6g}"
-        evidence.append(f"furthest from the plan at update {seen.updates[at]}: {both}")
+        evidence.append(
+            _(
+                "furthest from the plan at update {at}: {found:.6g} instead of {planned:.6g}",
+                at=seen.updates[at],
+                found=seen.rates[at],
+                planned=planned[at],
+            )
+        )
     if plan.base is None:
-        evidence.append(f"peak taken from the rates: {_peak(seen, plan, told):.6g}")
-    evidence.append(f"step {first} of the log is the first update")
+        evidence.append(_("peak taken from the rates: {peak:.6g}", peak=_peak(seen, plan, told)))
+    evidence.append(_("step {step} of the log is the first update", step=first))
     return Finding(series.name, told.kind, sentence, cause, tuple(evidence), told.scale, told.offset,
                    seen.updates, seen.rates, planned, told.numbers, seen.agrees(planned))  # fmt: skip
 
@@ -313,21 +322,31 @@ def worded(series: Series, seen: Observed, plan: Reference, told: Explanation, f
 def clock_evidence(told: Explanation) -> tuple[str, ...]:
     """The clock that explains what was seen."""
     if told.kind in ("logged-late", "ahead", "fast-clock"):
-        sign = "+" if told.offset >= 0 else "-"
-        return (f"position = {told.scale:g} x update {sign} {abs(told.offset):g}",)
+        if told.offset < 0:
+            return (_("position = {scale:g} x update - {offset:g}", scale=told.scale, offset=-told.offset),)
+        return (_("position = {scale:g} x update + {offset:g}", scale=told.scale, offset=told.offset),)
     if told.kind == "slow-clock":
-        return (f"position = (update + {told.numbers['offset']}) // {told.numbers['every']}",)
+        every, offset = told.numbers["every"], told.numbers["offset"]
+        return (_("position = (update + {offset}) // {every}", offset=offset, every=every),)
     return ()
 
 
 def _counted(seen: Observed, predicted: Floats, planned: Floats, kind: str) -> str:
     many = len(seen)
-    span = f"updates {seen.updates[0]} to {seen.updates[-1]}"
-    agree = int(seen.agrees(planned).sum())
+    span = {"first": seen.updates[0], "last": seen.updates[-1]}
     if kind == "equal":
-        return f"{many} of {many} rates agree to the digits they are written with ({span})"
-    explained = int(seen.agrees(predicted).sum())
-    return f"explains {explained} of {many} rates, the plan itself {agree} ({span})"
+        return _(
+            "{many} of {many} rates agree to the digits they are written with (updates {first} to {last})",
+            many=many,
+            **span,
+        )
+    return _(
+        "explains {explained} of {many} rates, the plan itself {agree} (updates {first} to {last})",
+        explained=int(seen.agrees(predicted).sum()),
+        many=many,
+        agree=int(seen.agrees(planned).sum()),
+        **span,
+    )
 
 
 def _peak(seen: Observed, plan: Reference, told: Explanation) -> float:

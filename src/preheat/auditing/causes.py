@@ -27,6 +27,7 @@ import numpy as np
 from preheat.auditing.observed import SLACK, Observed, shortest_between
 from preheat.auditing.recognition import Point, descend, recognize
 from preheat.errors import ScheduleError
+from preheat.messages import _, joined, plural
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import Linear, PowerLaw
 from preheat.schedule.lengths import known
@@ -381,7 +382,7 @@ def other_lengths(seen: Observed, plan: Reference) -> Explanation | None:
                 best, least = descend(partial(_cost, few, plan, keep), start, (0, 1), (2**40, 2**41))
                 nearest.append((least, best, keep))
     # Two, since the nearest on few points need not be the one that all of them agree with.
-    for _, (warmup, horizon), keep in sorted(nearest)[:2]:
+    for _cost_there, (warmup, horizon), keep in sorted(nearest)[:2]:
         shaped = reshaped(plan.schedule, warmup, horizon, keep)
         if shaped is not None:
             predicted = Reference(shaped, plan.base).rates(seen.updates, seen)
@@ -692,7 +693,7 @@ def _jump(seen: Observed, left: int, late: int, predicted: Floats, **numbers: An
 Words = tuple[str, str]
 
 # Of a scheduler alone and of a log the cause is the same.
-_RESUMED = "The run was resumed and its scheduler's position was not restored, was restored twice, or counts epochs."
+_RESUMED = _("The run was resumed and its scheduler's position was not restored, was restored twice, or counts epochs.")
 
 
 def words_for(kind: str, numbers: dict[str, Any]) -> Words:
@@ -704,201 +705,319 @@ def clock_words_for(kind: str, numbers: dict[str, Any]) -> Words:
     """As :func:`words_for`, where the positions of a scheduler are all that is known."""
     at = numbers.get("at")
     if kind == "equal":
-        return "the scheduler moved by one position an update", ""
+        return _("the scheduler moved by one position an update"), ""
     if kind == "frozen":
-        where = f"from update {at} on" if at else "from the first update on"
-        return f"frozen: the scheduler stays at position {numbers['rate']:g} {where}", _say_frozen(numbers)[1]
+        position = numbers["rate"]
+        sentence = _("frozen: the scheduler stays at position {position:g} from the first update on", position=position)
+        if at:
+            sentence = _(
+                "frozen: the scheduler stays at position {position:g} from update {at} on", position=position, at=at
+            )
+        return sentence, _say_frozen(numbers)[1]
     if kind == "jump" and numbers["what"] == "odd":
-        return f"the scheduler's position is {numbers['found']:g} at update {at}, then right again", _say_jump(numbers)[
-            1
-        ]
+        sentence = _(
+            "the scheduler's position is {position:g} at update {at}, then right again",
+            position=numbers["found"],
+            at=at,
+        )
+        return sentence, _say_jump(numbers)[1]
     if kind == "jump":
-        moved = f"{numbers['from']:g} -> {numbers['to']:g}"
-        return f"the scheduler's position jumps at update {at}: {moved}", _RESUMED
+        sentence = _(
+            "the scheduler's position jumps at update {at}: {before:g} -> {after:g}",
+            at=at,
+            before=numbers["from"],
+            after=numbers["to"],
+        )
+        return sentence, _RESUMED
     if kind == "unexplained":
-        return f"the scheduler's positions follow no rule; they leave the updates at update {at}", ""
+        return _("the scheduler's positions follow no rule; they leave the updates at update {at}", at=at), ""
     return words_for(kind, numbers)
 
 
 def _say_equal(_numbers: dict[str, Any]) -> Words:
-    return "as planned", ""
+    return _("as planned"), ""
 
 
 def _say_late(_numbers: dict[str, Any]) -> Words:
     return (
-        "logged one update late: each rate is the one the next update used",
-        "The log line is written after scheduler.step() (transformers' Trainer did so until 2025): the training is"
-        " right, its picture is not; log the rate before the step. Or the scheduler was stepped once before the first"
-        " update.",
+        _("logged one update late: each rate is the one the next update used"),
+        _(
+            "The log line is written after scheduler.step() (transformers' Trainer did so until 2025): the training is"
+            " right, its picture is not; log the rate before the step. Or the scheduler was stepped once before the"
+            " first update."
+        ),
     )
 
 
 def _say_ahead(numbers: dict[str, Any]) -> Words:
-    offset = numbers["offset"]
+    ahead = numbers["offset"]
     return (
-        f"{offset} {_updates(offset)} ahead: the schedule began at position {offset}",
-        "The scheduler was stepped before the first update, or the run goes on from an earlier one.",
+        plural(
+            "{n} update ahead: the schedule began at position {n}",
+            "{n} updates ahead: the schedule began at position {n}",
+            ahead,
+        ),
+        _("The scheduler was stepped before the first update, or the run goes on from an earlier one."),
     )
 
 
 def _say_fast(numbers: dict[str, Any]) -> Words:
     scale, offset = numbers["scale"], numbers["offset"]
-    processes = (
-        f"{scale} processes: Accelerate's wrapper steps the scheduler once for each of them. Count the total and the"
-        f" warm-up times {scale} there, or use preheat's scheduler, which follows the optimizer"
-    )
-    batches = (
-        f"{scale} micro-batches to an update, with scheduler.step() after each of them. Step it only after"
-        " optimizer.step()"
-    )
     if offset == 0:
-        cause = f"{processes}."
+        cause = _(
+            "{scale} processes: Accelerate's wrapper steps the scheduler once for each of them. Count the total and the"
+            " warm-up times {scale} there, or use preheat's scheduler, which follows the optimizer.",
+            scale=scale,
+        )
     elif offset == scale - 1:
-        cause = f"{batches}."
+        cause = _(
+            "{scale} micro-batches to an update, with scheduler.step() after each of them. Step it only after"
+            " optimizer.step().",
+            scale=scale,
+        )
     else:
-        cause = f"Either {processes}; or {batches}."
-    return f"the schedule moves {scale} times per update", cause[0].upper() + cause[1:]
+        cause = _(
+            "Either {scale} processes: Accelerate's wrapper steps the scheduler once for each of them. Count the total"
+            " and the warm-up times {scale} there, or use preheat's scheduler, which follows the optimizer. Or {scale}"
+            " micro-batches to an update, with scheduler.step() after each of them. Step it only after"
+            " optimizer.step().",
+            scale=scale,
+        )
+    return _("the schedule moves {scale} times per update", scale=scale), cause
 
 
 def _say_slow(numbers: dict[str, Any]) -> Words:
     every, epoch = numbers["every"], numbers["epoch"]
-    cause = (
-        "scheduler.step() is called once an epoch: Lightning does so unless interval is 'step', and so do loops written"
-        " for schedules that count epochs."
-    )
     if epoch is not None and abs(every - epoch) <= 1:
-        return f"stepped per epoch: the schedule moves once every {every} updates, which is an epoch", cause
+        return (
+            _("stepped per epoch: the schedule moves once every {updates} updates, which is an epoch", updates=every),
+            _(
+                "scheduler.step() is called once an epoch: Lightning does so unless interval is 'step', and so do loops"
+                " written for schedules that count epochs."
+            ),
+        )
     return (
-        f"the schedule moves once every {every} updates",
-        f"If an epoch has {every} updates: {cause} Otherwise it is stepped at every log or save, or {every} updates are"
-        " counted as one by accumulation that both the loop and the trainer do.",
+        _("the schedule moves once every {updates} updates", updates=every),
+        _(
+            "If an epoch has {updates} updates: scheduler.step() is called once an epoch: Lightning does so unless"
+            " interval is 'step', and so do loops written for schedules that count epochs. Otherwise it is stepped at"
+            " every log or save, or {updates} updates are counted as one by accumulation that both the loop and the"
+            " trainer do.",
+            updates=every,
+        ),
     )
 
 
 def _say_skipped(numbers: dict[str, Any]) -> Words:
     lag, lost = numbers["lag"], numbers["lost"]
-    ends = f"the schedule ends {lag} {_updates(lag)} short of its end"
+    ends = plural(
+        "the schedule ends {n} update short of its end", "the schedule ends {n} updates short of its end", lag
+    )
     if lost[0][0] == 0:
         return (
-            f"{lag} skipped {_updates(lag)} at the beginning: the schedule runs {lag} behind all along",
-            "Mixed precision skips the first updates while it looks for its loss scale, or the scheduler gives its"
-            f" first value twice, as DeepSpeed's do: {ends}.",
+            plural(
+                "{n} skipped update at the beginning: the schedule runs {n} behind all along",
+                "{n} skipped updates at the beginning: the schedule runs {n} behind all along",
+                lag,
+            ),
+            _(
+                "Mixed precision skips the first updates while it looks for its loss scale, or the scheduler gives its"
+                " first value twice, as DeepSpeed's do: {ends}.",
+                ends=ends,
+            ),
         )
-    shown = ", ".join(f"{many} by update {at}" if many > 1 else f"by update {at}" for at, many in lost[:8])
+    shown = [
+        _("{many} by update {at}", many=many, at=at) if many > 1 else _("by update {at}", at=at)
+        for at, many in lost[:8]
+    ]
     return (
-        f"{lag} skipped {_updates(lag)}: the schedule fell behind ({shown}{', ...' if len(lost) > 8 else ''}) and never"
-        " caught up",
-        "Mixed precision skipped those updates (overflowing gradients), the scheduler waited, and the step numbers went"
-        f" on: {ends}.",
+        plural(
+            "{n} skipped update: the schedule fell behind ({where}) and never caught up",
+            "{n} skipped updates: the schedule fell behind ({where}) and never caught up",
+            lag,
+            where=joined(", ", [*shown, *(["..."] if len(lost) > 8 else [])]),
+        ),
+        _(
+            "Mixed precision skipped those updates (overflowing gradients), the scheduler waited, and the step numbers"
+            " went on: {ends}.",
+            ends=ends,
+        ),
     )
 
 
 def _say_horizon(numbers: dict[str, Any]) -> Words:
-    sentence = (
-        f"another horizon: the schedule is shaped for {numbers['horizon']} updates, not {numbers['planned_horizon']}"
-    )
+    horizons = {"horizon": numbers["horizon"], "planned_horizon": numbers["planned_horizon"]}
+    sentence = _("another horizon: the schedule is shaped for {horizon} updates, not {planned_horizon}", **horizons)
     if numbers["warmup"] != numbers["planned_warmup"]:
-        sentence += f", and warms up over {numbers['warmup']}, not {numbers['planned_warmup']}"
+        sentence = _(
+            "another horizon: the schedule is shaped for {horizon} updates, not {planned_horizon}, and warms up over"
+            " {warmup}, not {planned_warmup}",
+            warmup=numbers["warmup"],
+            planned_warmup=numbers["planned_warmup"],
+            **horizons,
+        )
     return (
         sentence,
-        "The total was counted otherwise: epochs, accumulation, the number of processes or the last incomplete batch"
-        " (preheat plan shows the arithmetic).",
+        _(
+            "The total was counted otherwise: epochs, accumulation, the number of processes or the last incomplete"
+            " batch (preheat plan shows the arithmetic)."
+        ),
     )
 
 
 def _say_warmup(numbers: dict[str, Any]) -> Words:
     logged, planned = numbers["warmup"], numbers["planned_warmup"]
-    cause = "A share was taken of another total, or rounded otherwise, or a count was read as a share."
+    cause = _("A share was taken of another total, or rounded otherwise, or a count was read as a share.")
     if not logged:
-        cause = "The schedule ignores its warm-up (transformers' 'constant' does), or warmup_steps did not get through."
-    return f"another warm-up: {logged} updates, not {planned}", cause
+        cause = _(
+            "The schedule ignores its warm-up (transformers' 'constant' does), or warmup_steps did not get through."
+        )
+    return _("another warm-up: {warmup} updates, not {planned_warmup}", warmup=logged, planned_warmup=planned), cause
 
 
 def _say_floor(numbers: dict[str, Any]) -> Words:
-    rates = f"{numbers['floor'] * numbers['base']:.4g}, not {numbers['planned'] * numbers['base']:.4g}"
     return (
-        f"another floor: it falls to {rates}",
-        "A floor given as a rate was taken for a share, or transformers made it a share of another group's rate.",
+        _(
+            "another floor: it falls to {floor:.4g}, not {planned_floor:.4g}",
+            floor=numbers["floor"] * numbers["base"],
+            planned_floor=numbers["planned"] * numbers["base"],
+        ),
+        _("A floor given as a rate was taken for a share, or transformers made it a share of another group's rate."),
     )
 
 
 def _say_group(numbers: dict[str, Any]) -> Words:
-    ratio = numbers["ratio"]
-    named = numbers.get("group")
+    group = numbers.get("group")
+    cause = _(
+        "The log shows another parameter group (layer-wise decay, a head of its own), or the peak was changed or"
+        " scaled by the trainer."
+    )
+    if group is not None:
+        cause = _("It is the rate that group {group} should have.", group=group)
     return (
-        f"another group: the plan at {ratio:.6g} of its rate, with a peak of {numbers['base']:.6g}",
-        f"It is the rate that group {named} should have."
-        if named is not None
-        else "The log shows another parameter group (layer-wise decay, a head of its own), or the peak was changed or"
-        " scaled by the trainer.",
+        _(
+            "another group: the plan at {ratio:.6g} of its rate, with a peak of {peak:.6g}",
+            ratio=numbers["ratio"],
+            peak=numbers["base"],
+        ),
+        cause,
     )
 
 
 def _say_frozen(numbers: dict[str, Any]) -> Words:
-    where = f"from update {numbers['at']} on" if numbers["at"] else "from the first update on"
-    more = " any more" if numbers["at"] else ""
+    at, rate = numbers["at"], numbers["rate"]
+    if not at:
+        return (
+            _("frozen: the rate stays at {rate:.6g} from the first update on, where the plan moves", rate=rate),
+            _(
+                "Nobody calls scheduler.step(), or it drives another optimizer than the one that is stepped, or its end"
+                " came early."
+            ),
+        )
     return (
-        f"frozen: the rate stays at {numbers['rate']:.6g} {where}, where the plan moves",
-        f"Nobody calls scheduler.step(){more}, or it drives another optimizer than the one that is stepped, or its end"
-        " came early.",
+        _("frozen: the rate stays at {rate:.6g} from update {at} on, where the plan moves", rate=rate, at=at),
+        _(
+            "Nobody calls scheduler.step() any more, or it drives another optimizer than the one that is stepped, or"
+            " its end came early."
+        ),
     )
 
 
 def _say_rising(numbers: dict[str, Any]) -> Words:
     return (
-        f"rising past the end: after the schedule's {numbers['horizon']:g} updates the rate climbs again, to"
-        f" {numbers['rate']:.4g} at update {numbers['last']}",
-        "transformers' and torch's cosines are waves and go up again past their end. Plan the updates that are trained,"
-        " or take a schedule that holds.",
+        _(
+            "rising past the end: after the schedule's {horizon:g} updates the rate climbs again, to {rate:.4g} at"
+            " update {last}",
+            horizon=numbers["horizon"],
+            rate=numbers["rate"],
+            last=numbers["last"],
+        ),
+        _(
+            "transformers' and torch's cosines are waves and go up again past their end. Plan the updates that are"
+            " trained, or take a schedule that holds."
+        ),
     )
 
 
 def _say_jump(numbers: dict[str, Any]) -> Words:
-    if numbers.get("what") == "odd":
-        several = numbers["updates"]
-        where = f"update {several[0]}" if len(several) == 1 else f"{len(several)} updates, the first {several[0]}"
-        return (
-            f"off the plan at {where}: {numbers['found']:.4g} instead of {numbers['planned']:.4g}, then back on it",
-            "After a resume the first update runs at what the scheduler's constructor wrote, until it is stepped; or"
-            " somebody else writes the rate.",
-        )
-    step = f"a jump at update {numbers['at']}: {numbers['from']:.4g} -> {numbers['to']:.4g}"
     what = numbers["what"]
+    if what == "odd":
+        return _say_odd(numbers)
+    step = {"at": numbers["at"], "before": numbers["from"], "after": numbers["to"]}
     if what == "moved":
         return (
-            f"{step}; the schedule goes on from position {numbers['position']}",
+            _(
+                "a jump at update {at}: {before:.4g} -> {after:.4g}; the schedule goes on from position {position}",
+                position=numbers["position"],
+                **step,
+            ),
             _RESUMED,
         )
     if what == "other-lengths":
         return (
-            f"{step}; from there on the plan is shaped for {numbers['horizon']} updates instead of"
-            f" {numbers['planned_horizon']}",
-            "The run was resumed with another total: transformers' schedules take the new one at once.",
+            _(
+                "a jump at update {at}: {before:.4g} -> {after:.4g}; from there on the plan is shaped for {horizon}"
+                " updates instead of {planned_horizon}",
+                horizon=numbers["horizon"],
+                planned_horizon=numbers["planned_horizon"],
+                **step,
+            ),
+            _("The run was resumed with another total: transformers' schedules take the new one at once."),
         )
     if what == "scaled":
         return (
-            f"{step}; from there on the peak is {numbers['base']:.6g} instead of {numbers['planned_base']:.6g}",
-            "The run was resumed with another learning rate or batch scaling, or a callback changed it.",
+            _(
+                "a jump at update {at}: {before:.4g} -> {after:.4g}; from there on the peak is {peak:.6g} instead of"
+                " {planned_peak:.6g}",
+                peak=numbers["base"],
+                planned_peak=numbers["planned_base"],
+                **step,
+            ),
+            _("The run was resumed with another learning rate or batch scaling, or a callback changed it."),
         )
-    return f"{step}, and nothing like the plan from there on", "A resume, a restart, or somebody else writes the rate."
+    return (
+        _(
+            "a jump at update {at}: {before:.4g} -> {after:.4g}, and nothing like the plan from there on",
+            **step,
+        ),
+        _("A resume, a restart, or somebody else writes the rate."),
+    )
+
+
+def _say_odd(numbers: dict[str, Any]) -> Words:
+    several = numbers["updates"]
+    rates = {"found": numbers["found"], "planned": numbers["planned"], "first": several[0]}
+    sentence = _(
+        "off the plan at update {first}: {found:.4g} instead of {planned:.4g}, then back on it",
+        **rates,
+    )
+    if len(several) > 1:
+        sentence = _(
+            "off the plan at {many} updates, the first {first}: {found:.4g} instead of {planned:.4g}, then back on it",
+            many=len(several),
+            **rates,
+        )
+    return (
+        sentence,
+        _(
+            "After a resume the first update runs at what the scheduler's constructor wrote, until it is stepped; or"
+            " somebody else writes the rate."
+        ),
+    )
 
 
 def _say_shape(numbers: dict[str, Any]) -> Words:
     return (
-        f"another schedule: {numbers['text']}",
-        "Another name or other options got through than the plan has.",
+        _("another schedule: {schedule}", schedule=numbers["text"]),
+        _("Another name or other options got through than the plan has."),
     )
 
 
 def _say_unexplained(numbers: dict[str, Any]) -> Words:
     return (
-        f"not the plan, and nothing known explains it; the two part at update {numbers['at']}",
-        "Look at the picture; if the rate follows a metric (plateau) or noise, no plan can say it.",
+        _("not the plan, and nothing known explains it; the two part at update {at}", at=numbers["at"]),
+        _("Look at the picture; if the rate follows a metric (plateau) or noise, no plan can say it."),
     )
-
-
-def _updates(many: int) -> str:
-    return "update" if abs(many) == 1 else "updates"
 
 
 _WORDS: dict[str, Callable[[dict[str, Any]], Words]] = {

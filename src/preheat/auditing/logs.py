@@ -18,8 +18,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preheat.errors import DataError, MissingExtraError, refusal
-from preheat.messages import _, joined
+from preheat.errors import DataError, missing_extra, refusal
+from preheat.messages import _, joined, plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,8 +220,12 @@ def _is_float32(values: NDArray[np.float64]) -> bool:
 def refuse_without_rates(path: Path, seen: Iterable[str]) -> DataError:
     """The error for a log that has no learning rate, with what it has."""
     names = sorted(dict.fromkeys(seen))
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "nothing"
-    advice = _("It holds {shown}. Log the learning rate, or name its column with column= (--column).", shown=shown)
+    advice = _("It holds nothing. Log the learning rate, or name its column with column= (--column).")
+    if names:
+        shown = joined(", ", [*names[:12], *(["..."] if len(names) > 12 else [])])
+        advice = _(
+            "It holds {columns}. Log the learning rate, or name its column with column= (--column).", columns=shown
+        )
     return DataError(refusal("log", _("one with learning rates"), str(path), advice))
 
 
@@ -342,13 +346,19 @@ def from_records(path: Path, kind: str, records: Iterable[Mapping[str, Any]], co
                 dropped += not taken
     if seen and steps is None:
         advice = _(
-            "It holds {names}. Name the step numbers step, update or global_step.", names=joined(", ", [*seen][:12])
+            "It holds {columns}. Name the step numbers step, update or global_step.",
+            columns=joined(", ", [*seen][:12]),
         )
         raise DataError(refusal("log", _("one with step numbers"), str(path), advice))
     kept = [rows for rows in by_column.values() if rows.steps]
     if not kept:
         raise refuse_without_rates(path, seen)
-    notes = (f"{dropped} rows whose step or rate is no number were left out",) if dropped else ()
+    left_out = plural(
+        "{n} row whose step or rate is no number was left out",
+        "{n} rows whose step or rate is no number were left out",
+        dropped,
+    )
+    notes = (left_out,) if dropped else ()
     numbering = steps[1] if steps else None
     if all(_LIGHTNING.match(rows.name) for rows in kept):
         kind, numbering = f"Lightning {kind}", 0
@@ -364,7 +374,7 @@ def _lines(path: Path, notes: list[str]) -> Iterator[Mapping[str, Any]]:
                 record = json.loads(line, parse_float=Decimal)
             except (ValueError, RecursionError) as error:
                 if not line.endswith("\n"):
-                    notes.append(f"line {number} is unfinished and was left out")
+                    notes.append(_("line {number} is unfinished and was left out", number=number))
                     return
                 advice = _("Line {number}: {error}.", number=number, error=error)
                 raise DataError(refusal("log", _("JSON Lines"), str(path), advice)) from error
@@ -471,8 +481,7 @@ def _event_type() -> Any:
         try:
             from tensorboard.compat.proto.event_pb2 import Event
         except ImportError:
-            message = "tensorboardX is not installed: pip install 'preheat[logs]'"
-            raise MissingExtraError(message) from None
+            raise missing_extra("tensorboardX", "logs") from None
     return Event
 
 
@@ -487,7 +496,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[bytes]:
                 raise DataError(refusal("log", _("a TensorBoard event file"), str(path), advice))
             body = file.read(length + 4) if length >= 0 else b""
             if len(body) < length + 4 or length < 0:
-                notes.append(f"the last record of {path.name} is unfinished and was left out")
+                notes.append(_("the last record of {file} is unfinished and was left out", file=path.name))
                 return
             yield body[:-4]  # checksums are not held: a rate with a flipped bit shows by itself
 
@@ -525,7 +534,7 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
             if known is None and events:
                 return read_events(events, given, column)
             if known is None:
-                advice = _("Looked for {IN_FOLDERS} and TensorBoard events.", IN_FOLDERS=joined(", ", IN_FOLDERS))
+                advice = _("Looked for {files} and TensorBoard events.", files=joined(", ", IN_FOLDERS))
                 raise DataError(refusal("log", _("a file, or a folder with one"), str(given), advice))
             given = known
         if "tfevents" in given.name:

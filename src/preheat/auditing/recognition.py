@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preheat.auditing.observed import SLACK, Observed, shortest_between
+from preheat.messages import _
 from preheat.schedule import Phase, PhaseSchedule, Schedule
 from preheat.schedule.curves import (
     CURVES,
@@ -392,7 +393,7 @@ class Recognized:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.schedule}, peak {self.base_lr:g}"
+        return _("{schedule}, peak {peak:g}", schedule=self.schedule, peak=self.base_lr)
 
 
 def recognize(seen: Observed, total: int | None = None) -> Recognized | None:
@@ -426,7 +427,7 @@ def recognize(seen: Observed, total: int | None = None) -> Recognized | None:
         if exact:
             # Of those that fit the one with the fewest digits: a floor of 0.1, and not 0.0998 with a horizon to match.
             return _with_notes(min(exact)[2], seen)
-    for _, _, family, point in sorted(tried, key=lambda one: one[:2]):
+    for _size, _order, family, point in sorted(tried, key=lambda one: one[:2]):
         near = _rounded(family, point, seen, total)[1]
         if near is not None:
             return _with_notes(near, seen)
@@ -451,7 +452,7 @@ def _nearest(family: Family, few: Observed, total: int | None) -> tuple[float, P
     starts = list(dict.fromkeys(starts))
     nearest = sorted(zip(costs(starts), range(len(starts)), starts, strict=True))
     # Two, since the nearest start may lie in another valley than the best lengths.
-    for _, _, start in nearest[:2]:
+    for _size, _order, start in nearest[:2]:
         point, least = descend_together(costs, start, [0] * len(start), [_LONGEST * last] * len(start))
         best = min(best, (least, point))
     return best
@@ -555,7 +556,7 @@ def _fits(family: Family, lengths: Point, seen: Observed, calm: Observed) -> Ite
     fitted = _fit(family, lengths, calm)
     if fitted is None or fitted[1] <= 0:
         return
-    _, peak, floor, start = fitted
+    _size, peak, floor, start = fitted
     for digits, low, begin in _short(floor / peak, start / peak):
         if begin > 1.0 - 1e-6 and lengths[0]:
             continue  # a warm-up that climbs nowhere
@@ -637,13 +638,24 @@ def _with_notes(near: Recognized, seen: Observed) -> Recognized:
     notes: list[str] = []
     last, horizon = int(seen.updates[-1]), near.schedule.horizon
     if 0 < near.schedule.warmup_updates <= seen.updates[0]:
-        notes.append(f"the log begins at update {seen.updates[0]}: what climbed before it is a guess")
+        notes.append(_("the log begins at update {first}: what climbed before it is a guess", first=seen.updates[0]))
     if near.schedule.warmup_updates > last:
-        notes.append("the log ends while the rate climbs: peak, warm-up and horizon cannot be told")
+        notes.append(_("the log ends while the rate climbs: peak, warm-up and horizon cannot be told"))
     elif horizon is None and seen.rates[-1] >= seen.peak * (1 - 1e-6):
-        notes.append("the log ends at the peak: whether a descent follows cannot be told")
+        notes.append(_("the log ends at the peak: whether a descent follows cannot be told"))
     elif horizon is not None and horizon > last + 1:
-        notes.append(f"the log ends at update {last}: the horizon is where the curve points to, for a floor as given")
+        notes.append(
+            _(
+                "the log ends at update {last}: the horizon is where the curve points to, for a floor as given",
+                last=last,
+            )
+        )
     if not near.exact:
-        notes.append(f"the nearest of the known shapes; off by {near.error:.3g} at update {near.error_at}")
+        notes.append(
+            _(
+                "the nearest of the known shapes; off by {error:.3g} at update {at}",
+                error=near.error,
+                at=near.error_at,
+            )
+        )
     return Recognized(near.schedule, near.base_lr, near.exact, near.error, near.error_at, tuple(notes))

@@ -15,6 +15,7 @@ from preheat.auditing.audits import Audit, Finding
 from preheat.auditing.logs import Log
 from preheat.auditing.observed import observed
 from preheat.auditing.recognition import Recognized
+from preheat.messages import _, joined, plural
 from preheat.schedule import Schedule
 from preheat.view.figure import POINTS, Axis, Figure, Mark, Series, number, thinned
 from preheat.view.report import count, fill, listing
@@ -40,18 +41,22 @@ def audit_figure(schedule: Schedule, finding: Finding, name: str = "rates", poin
     base = base_of(schedule, finding)
     marks: tuple[Mark, ...] = ()
     if finding.parts is None:
-        note = "Log and plan do not part."
+        note = _("Log and plan do not part.")
     elif finding.equal:
-        note = f"{finding.sentence[0].upper()}{finding.sentence[1:]}."
+        note = _("The plan at {ratio:.6g} of its rate: a group of its own.", ratio=finding.numbers["ratio"])
     else:
         at = int(np.flatnonzero(finding.updates == finding.parts)[0])
-        apart = f"{number(finding.rates[at])} instead of {number(finding.planned[at])}"
-        note = f"They part at update {count(finding.parts)}, the first whose rate is not the plan's: {apart}."
-        label = f"they part, at update {count(finding.parts)}"
+        note = _(
+            "They part at update {at}, the first whose rate is not the plan's: {found} instead of {planned}.",
+            at=count(finding.parts),
+            found=number(finding.rates[at]),
+            planned=number(finding.planned[at]),
+        )
+        label = _("they part, at update {at}", at=count(finding.parts))
         marks = (Mark(position=finding.parts, label=label, kind="event", role="parts", text=count(finding.parts)),)
     log = _logged_series(finding.updates, finding.rates, points)
-    plan = _curve("plan", "planned", schedule, base, log, points)
-    return _figure(name, f"Plan and log: {finding.group}", note, (log, plan), marks)
+    plan = _curve(_("plan"), "planned", schedule, base, log, points)
+    return _figure(name, _("Plan and log: {group}", group=finding.group), note, (log, plan), marks)
 
 
 def recognized_figure(
@@ -67,11 +72,13 @@ def recognized_figure(
         points: at most about so many of a curve.
     """
     seen = observed(series, first)
-    how = "Every logged rate agrees" if known.exact else "The nearest known shape"
-    note = f"{how}; the largest distance is {number(known.error)}, at update {count(known.error_at)}."
+    furthest = {"distance": number(known.error), "at": count(known.error_at)}
+    note = _("The nearest known shape; the largest distance is {distance}, at update {at}.", **furthest)
+    if known.exact:
+        note = _("Every logged rate agrees; the largest distance is {distance}, at update {at}.", **furthest)
     log = _logged_series(seen.updates, seen.rates, points)
-    curve = _curve("recognized", "recognized", known.schedule, known.base_lr, log, points)
-    return _figure(name, f"Log and what it looks like: {series.name}", note, (log, curve))
+    curve = _curve(_("recognized"), "recognized", known.schedule, known.base_lr, log, points)
+    return _figure(name, _("Log and what it looks like: {group}", group=series.name), note, (log, curve))
 
 
 def logged_figure(log: Log, name: str = "rates", points: int = POINTS) -> Figure:
@@ -94,7 +101,7 @@ def base_of(schedule: Schedule, finding: Finding) -> float:
 def _logged_series(updates: Counts, rates: Floats, points: int) -> Series:
     x, y = thinned(updates, rates, points)
     # Dots: a log may have a row in a hundred, and a line between them would claim what nobody logged.
-    return Series(label="log", role="log", x=x, y=y, style="points")
+    return Series(label=_("log"), role="log", x=x, y=y, style="points")
 
 
 def _curve(label: str, role: str, schedule: Schedule, base: float, log: Series, points: int) -> Series:
@@ -113,7 +120,7 @@ def _figure(
 ) -> Figure:  # fmt: skip
     last = max(one.x[-1] for one in series)
     return Figure(
-        name=name, title=title, x=Axis(title="update", high=max(last, 1)), y=Axis(title="learning rate"),
+        name=name, title=title, x=Axis(title=_("update"), high=max(last, 1)), y=Axis(title=_("learning rate")),
         series=series, marks=marks, notes=(note,) if note else (),
     )  # fmt: skip
 
@@ -122,36 +129,37 @@ def _figure(
 
 
 _TEMPLATE = "preheat.auditing/report.html.jinja"
-_CLOCK = {"scale": "scheduler positions an update moves", "offset": "position of update 0"}
+_CLOCK = {"scale": _("scheduler positions an update moves"), "offset": _("position of update 0")}
 # What a finding's own numbers are called; those that are no number for people are left to its sentence.
 _NAMES = {
-    "at": "first update concerned",
-    "last": "last update of the log",
-    "rate": "rate there",
-    "ratio": "share of the plan's rates",
-    "base": "peak found",
-    "planned_base": "peak planned",
-    "warmup": "updates of the warm-up, found",
-    "planned_warmup": "updates of the warm-up, planned",
-    "horizon": "updates of the schedule, found",
-    "planned_horizon": "updates of the schedule, planned",
-    "floor": "floor found, share of the peak",
-    "every": "updates between two moves",
-    "epoch": "updates in an epoch",
-    "lag": "updates it fell behind",
-    "position": "position it goes on from",
-    "from": "rate before",
-    "to": "rate after",
-    "found": "found",
-    "planned": "planned",
+    "at": _("first update concerned"),
+    "last": _("last update of the log"),
+    "rate": _("rate there"),
+    "ratio": _("share of the plan's rates"),
+    "base": _("peak found"),
+    "planned_base": _("peak planned"),
+    "warmup": _("updates of the warm-up, found"),
+    "planned_warmup": _("updates of the warm-up, planned"),
+    "horizon": _("updates of the schedule, found"),
+    "planned_horizon": _("updates of the schedule, planned"),
+    "floor": _("floor found, share of the peak"),
+    "every": _("updates between two moves"),
+    "epoch": _("updates in an epoch"),
+    "lag": _("updates it fell behind"),
+    "position": _("position it goes on from"),
+    "from": _("rate before"),
+    "to": _("rate after"),
+    "found": _("found"),
+    "planned": _("planned"),
 }
 
 
-def audit_html(audited: Audit) -> str:
+def audit_html(audited: Audit, language: str | None = None) -> str:
     r"""The report of an audit as the text of an HTML page.
 
     Args:
         audited: what :func:`preheat.audit` returned.
+        language: of the page, a code such as ``"zh"``; None is the reader's.
 
     Raises:
         MissingExtraError: if Jinja2 is not installed.
@@ -160,7 +168,7 @@ def audit_html(audited: Audit) -> str:
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.csv"
     >>> plan = preheat.get_schedule("linear", warmup=10, total=100)
     >>> _ = path.write_text("update,lr\n" + "".join(f"{k},{1e-4 * plan(4 * k)}\n" for k in range(100)))
-    >>> page = audit_html(preheat.audit(path, plan, lr=1e-4))
+    >>> page = audit_html(preheat.audit(path, plan, lr=1e-4), "en")
     >>> "Not as planned: the schedule moves 4 times per update." in page
     True
     """
@@ -180,16 +188,20 @@ def audit_html(audited: Audit) -> str:
         plans=[("", audited.schedule, _words(audited.schedule, audited.base_lr or fitted, audited.log))],
         held=True,
         peak=audited.base_lr,
+        language=language,
     )
 
 
-def recognized_page(log: Log, recognized: Mapping[str, Recognized | None], *, first: int | None = None) -> str:
+def recognized_page(
+    log: Log, recognized: Mapping[str, Recognized | None], *, first: int | None = None, language: str | None = None
+) -> str:
     """The report of a log that is held against no plan: what its rates look like.
 
     Args:
         log: the log.
         recognized: what :func:`preheat.recognise_log` returned for it.
         first: the log's step number of the first update, as it was given there.
+        language: of the page, a code such as ``"zh"``; None is the reader's.
 
     Raises:
         MissingExtraError: if Jinja2 is not installed.
@@ -197,23 +209,28 @@ def recognized_page(log: Log, recognized: Mapping[str, Recognized | None], *, fi
     groups, tiles, plans = [], [], []
     for index, series in enumerate(log.series):
         known = recognized[series.name]
-        name = series.name if len(log.series) > 1 else "Rates"
+        several = len(log.series) > 1
+        name = series.name if several else _("Rates")
         if known is None:
-            groups.append(_group(series.name, "too few rates above zero to say what they are", None))
-            tiles.append((name, "Not recognized", f"{count(len(series))} rates"))
+            groups.append(_group(series.name, _("too few rates above zero to say what they are"), None))
+            rates = plural("{n:,} rate", "{n:,} rates", len(series))
+            tiles.append((name, _("Not recognized"), rates))
             continue
-        how = "every logged rate agrees" if known.exact else "the nearest known shape"
+        how = _("every logged rate agrees") if known.exact else _("the nearest known shape")
         begin = first if first is not None else log.first or 0
         figure = recognized_figure(series, known, begin, f"rates-{index}")
-        groups.append(_group(series.name, f"it looks like {known} ({how})", figure) | {
+        sentence = _("it looks like {schedule} ({how})", schedule=str(known), how=how)
+        groups.append(_group(series.name, sentence, figure) | {
             "evidence": known.notes,
-            "numbers": [("peak", number(known.base_lr)), ("largest distance", number(known.error)),
-                        ("at update", count(known.error_at))],
+            "numbers": [(_("peak"), number(known.base_lr)), (_("largest distance"), number(known.error)),
+                        (_("at update"), count(known.error_at))],
         })  # fmt: skip
-        tiles.append((name, "Recognized" if known.exact else "Nearest shape", how))
-        tiles.append((f"Peak{f' of {name}' if len(log.series) > 1 else ''}", number(known.base_lr), "as found"))
+        tiles.append((name, _("Recognized") if known.exact else _("Nearest shape"), how))
+        peak = _("Peak of {group}", group=name) if several else _("Peak")
+        tiles.append((peak, number(known.base_lr), _("as found")))
         plans.append((series.name, known.schedule, _words(known.schedule, known.base_lr, log)))
-    return _page(log, groups, verdict=_recognized_verdict(groups), tiles=tiles, plans=plans, held=False)
+    verdict = _recognized_verdict(groups)
+    return _page(log, groups, verdict=verdict, tiles=tiles, plans=plans, held=False, language=language)
 
 
 def _page(
@@ -225,10 +242,12 @@ def _page(
     plans: list[tuple[str, Schedule, str]],
     held: bool,
     peak: float | None = None,
+    language: str | None = None,
 ) -> str:
     return fill(
         _TEMPLATE,
         figures=[group["figure"] for group in groups if group["figure"] is not None],
+        language=language,
         name=Path(log.path).name,
         log=log,
         verdict=verdict,
@@ -257,20 +276,25 @@ def _verdict(audited: Audit) -> str:
     """In one sentence, whether the log is the plan and what happened if not."""
     wrong = [finding for finding in audited.findings if not finding.equal]
     if not wrong:
-        return "As planned: every logged rate is the plan's, to the digits it is written with."
+        return _("As planned: every logged rate is the plan's, to the digits it is written with.")
     if len(audited.findings) == 1:
-        return f"Not as planned: {wrong[0].sentence}."
+        return _("Not as planned: {sentence}.", sentence=wrong[0].sentence)
     # Three sentences can be read at a glance; every group has its own section below.
-    names = "; ".join(f"{finding.group}: {finding.sentence}" for finding in wrong[:3])
-    more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-    return f"Not as planned, {len(wrong)} of {len(audited.findings)} groups. {names}{more}."
+    shown = [joined(": ", [finding.group, finding.sentence]) for finding in wrong[:3]]
+    if len(wrong) > 3:
+        shown.append(_("and {many} more", many=len(wrong) - 3))
+    return _(
+        "Not as planned, {wrong} of {many} groups. {sentences}.",
+        wrong=len(wrong),
+        many=len(audited.findings),
+        sentences=joined("; ", shown),
+    )
 
 
 def _recognized_verdict(groups: Sequence[Mapping[str, Any]]) -> str:
     if len(groups) == 1:
-        sentence = str(groups[0]["sentence"])
-        return f"Held against no plan: {sentence}."
-    return f"Held against no plan; what each of its {len(groups)} groups looks like is said below."
+        return _("Held against no plan: {sentence}.", sentence=groups[0]["sentence"])
+    return _("Held against no plan; what each of its {many} groups looks like is said below.", many=len(groups))
 
 
 def _tiles(audited: Audit) -> list[tuple[str, str, str]]:
@@ -279,18 +303,25 @@ def _tiles(audited: Audit) -> list[tuple[str, str, str]]:
     # One group's numbers, since tiles that mix groups would belong to none.
     shown = max(wrong or audited.findings, key=lambda one: float(np.abs(one.rates - one.planned).max()))
     many = len(audited.findings)
-    groups = f"{len(wrong)} of {many} groups differ" if many > 1 else "one group in the log"
-    tiles = [("Verdict", "Not as planned" if wrong else "As planned", groups)]
+    groups = (
+        _("{wrong} of {many} groups differ", wrong=len(wrong), many=many) if many > 1 else _("one group in the log")
+    )
+    tiles = [(_("Verdict"), _("Not as planned") if wrong else _("As planned"), groups)]
     rates = len(shown.rates)
-    of = f"of {count(rates)} rates" + (f" of {shown.group}" if many > 1 else "")
-    tiles.append(("The plan's", count(shown.agrees.sum() if wrong else rates), of))
+    of = plural("of {n:,} rate", "of {n:,} rates", rates)
+    if many > 1:
+        of = plural("of {n:,} rate of {group}", "of {n:,} rates of {group}", rates, group=shown.group)
+    tiles.append((_("The plan's"), count(shown.agrees.sum() if wrong else rates), of))
     if wrong:
         apart = np.abs(shown.rates - shown.planned)
-        tiles.append(("They part", f"update {count(shown.parts)}", "the first rate that is not the plan's"))
-        tiles.append(("Furthest apart", number(apart.max()), f"at update {count(shown.updates[apart.argmax()])}"))
+        first = _("the first rate that is not the plan's")
+        tiles.append((_("They part"), _("update {at}", at=count(shown.parts)), first))
+        furthest = _("at update {at}", at=count(shown.updates[apart.argmax()]))
+        tiles.append((_("Furthest apart"), number(apart.max()), furthest))
     if shown.scale != 1:
-        tiles.append(("Positions an update", f"{shown.scale:g}", "1 is as it should be"))
-    tiles.append(("Peak", number(shown.rates.max()), f"logged, at update {count(shown.updates[shown.rates.argmax()])}"))
+        tiles.append((_("Positions an update"), f"{shown.scale:g}", _("1 is as it should be")))
+    top = _("logged, at update {at}", at=count(shown.updates[shown.rates.argmax()]))
+    tiles.append((_("Peak"), number(shown.rates.max()), top))
     return tiles
 
 
@@ -302,7 +333,7 @@ def _numbers(finding: Finding) -> list[tuple[str, str]]:
             # As many digits as a log of a trainer usually has.
             rows.append((_NAMES[name], number(value, 6)))
         elif name == "updates":
-            rows.append(("updates concerned", listing(value)))
+            rows.append((_("updates concerned"), listing(value)))
     return rows
 
 
@@ -312,5 +343,5 @@ def _words(schedule: Schedule, peak: float, log: Log) -> str:
 
 def _logged(series: LogSeries) -> tuple[str, str, str, str, str]:
     """One series of the log: its name, how many rates, from and to which step, lowest and highest rate."""
-    steps = f"{count(series.steps[0])} to {count(series.steps[-1])}"
+    steps = _("{first} to {last}", first=count(series.steps[0]), last=count(series.steps[-1]))
     return series.name, count(len(series)), steps, number(series.rates.min()), number(series.rates.max())

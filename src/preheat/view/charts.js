@@ -1,6 +1,6 @@
 // Draws each chart of a report from the data beside its drawing, which stays for printing.
-// number is the function of number.js.
-(echarts, number) => {
+// number is the function of number.js; words are what is said here, in the page's language.
+(echarts, number, words) => {
   const NO_TOUCH = matchMedia("(pointer: fine)").matches;
 
   const made = (tag, properties, ...children) => {
@@ -14,14 +14,14 @@
     const points = [pointed].flat().filter((point) => point.value[1] !== null);
     if (!points.length) return "";
     const [place] = points[0].value;
-    const name = option.xAxis.name;
+    const { name, minInterval: whole } = option.xAxis;
     const rows = points.map(({ color, seriesName, value: [, value, margin] }) => {
       const sample = made("i", {});
       sample.style.background = color;
-      return made("li", {}, sample, `${seriesName}: `, made("b", {}, number(value) + (margin ? ` ± ${number(margin, 3)}` : "")));
+      return made("li", {}, sample, seriesName + words.colon, made("b", {}, number(value) + (margin ? ` ± ${number(margin, 3)}` : "")));
     });
     const list = made("ul", { className: "hint" }, ...rows);
-    return name ? [made("div", {}, `${name} ${name === "update" ? place.toLocaleString("en") : number(place)}`), list] : list;
+    return name ? [made("div", {}, `${name} ${whole ? place.toLocaleString("en") : number(place)}`), list] : list;
   };
 
   const completed = (option) => {
@@ -33,8 +33,7 @@
     for (const axis of [option.xAxis, option.yAxis]) {
       axis.axisLabel.formatter = (value) => number(value, 4);
     }
-    if (option.xAxis.name === "update") {
-      option.xAxis.minInterval = 1;
+    if (option.xAxis.minInterval) {
       option.xAxis.axisLabel.formatter = (value) => (Number.isInteger(value) ? value.toLocaleString("en") : "");
     }
     return option;
@@ -58,7 +57,7 @@
 
   // Dragging over the chart shows that part of it; a double click, or the button, all of it again.
   const zooming = (figure, chart) => {
-    const whole = made("button", { type: "button", hidden: true }, "Show all");
+    const whole = made("button", { type: "button", hidden: true }, words.whole);
     const back = () => {
       const batch = chart.getOption().dataZoom.map((_, dataZoomIndex) => ({ dataZoomIndex, start: 0, end: 100 }));
       chart.dispatchAction({ type: "dataZoom", batch });

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from preheat.view.figure import FEW, Axis, Figure, Mark, Series
+from preheat.view.figure import FEW, FONTS, Axis, Figure, Mark, Series
 
 # The data are most of a page's size, and every digit of a float would double them.
 _DIGITS = 7  # of a value in a report: more than a screen can show or a hint tells
@@ -30,13 +30,16 @@ _STYLES: dict[str, dict[str, Any]] = {
 _ORDER = {"plan": 1, "faint": 2}  # a plan lies below what was done, values below their mean; lines come before
 
 
-def to_echarts(figure: Figure, *, legend: bool = False, digits: int | None = _DIGITS) -> dict[str, Any]:
+def to_echarts(
+    figure: Figure, *, legend: bool = False, digits: int | None = _DIGITS, language: str | None = None
+) -> dict[str, Any]:
     """The ECharts option of a figure.
 
     Args:
         figure: what to draw.
         legend: whether the chart has its own legend and titles; a page that has them beside it leaves them out.
         digits: significant digits of a value; None keeps every one.
+        language: of its words; None is the reader's.
 
     Returns:
         Text, numbers, lists and dictionaries only.
@@ -47,6 +50,7 @@ def to_echarts(figure: Figure, *, legend: bool = False, digits: int | None = _DI
     >>> option["series"][0]["data"], [one["name"] for one in option["series"]], option["xAxis"]["name"]
     ([[0, 1.0], [1, 0.5]], ['linear', 'spike'], 'update')
     """
+    figure = figure.told(language)
     labels = [*(one.label for one in figure.series), *(mark.label for mark in figure.marks)]
     named = [label for label in dict.fromkeys(labels) if label]
     titled = legend and bool(figure.y.title)
@@ -57,7 +61,7 @@ def to_echarts(figure: Figure, *, legend: bool = False, digits: int | None = _DI
             # ECharts would move the axes to fit their numbers, and then an update would not stand below itself.
             "bottom": (56 if legend else 44) if figure.x.title else 16, "outerBoundsMode": "none",
         },
-        "textStyle": {"fontFamily": "system-ui, sans-serif"},
+        "textStyle": {"fontFamily": FONTS},
         "legend": {
             "show": legend and len(named) > 1, "data": named, "top": 0, "type": "scroll", "itemHeight": 8,
             "textStyle": {"color": "var(--ink)"}, "pageTextStyle": {"color": "var(--ink)"},
@@ -96,6 +100,8 @@ def _x_axis(figure: Figure, digits: int | None) -> dict[str, Any]:
     axis, (low, high) = figure.x, figure.x_span()
     option = {**_axis(axis), "min": _rounded(low, digits), "max": _rounded(high, digits), "nameGap": 26}
     option["splitLine"] = {"show": False}
+    if axis.whole:
+        option["minInterval"] = 1
     if axis.log:  # the ends are no round numbers
         option["axisLabel"] |= {"showMinLabel": False, "showMaxLabel": False}
     if not axis.title:

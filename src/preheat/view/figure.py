@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from preheat.messages import _
+from preheat.errors import sentences
+from preheat.messages import _, cells
+from preheat.messages.languages import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 # --- The picture ----------------------------------------------------------------------------------------------------
 
 
+# What browsers choose from: the system's own, then those that have Chinese on each system, should its own lack it.
+FONTS = "system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'WenQuanYi Zen Hei', sans-serif"
 FEW = 30  # points below which each has a dot: more of them would merge into a thick line
 # Of an axis: left free beside the outermost values, so that a curve does not lie on the frame.
 _ROOM = 0.03
@@ -46,14 +50,21 @@ class Axis:
             have no numbers.
         unit: of the values, in words; may be empty.
         log: a logarithmic axis; values of 0 and below have no place on it and are left out.
+        whole: whether its numbers are whole; None: if it counts updates.
         low, high: where it ends; None follows the series (a linear axis then begins at 0).
     """
 
     title: str = ""
     unit: str = ""
     log: bool = False
+    whole: bool | None = None
     low: float | None = None
     high: float | None = None
+
+    def __post_init__(self) -> None:
+        # Before the title is told in another language.
+        if self.whole is None:
+            object.__setattr__(self, "whole", self.title == "update")
 
     @property
     def words(self) -> str:
@@ -62,7 +73,7 @@ class Axis:
         >>> Axis(title="loss", unit="nats").words, Axis(title="update").words
         ('loss (nats)', 'update')
         """
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+        return _("{title} ({unit})", title=self.title, unit=self.unit) if self.unit else self.title
 
     def share(self, value: float, span: tuple[float, float]) -> float:
         """Where a value stands between the ends of the axis: 0 at the lower, 1 at the upper.
@@ -165,7 +176,7 @@ class Figure:
 
     name: str = ""
     title: str = ""
-    x: Axis = Axis(title="update")
+    x: Axis = Axis(title=_("update"))
     y: Axis = Axis()
     series: tuple[Series, ...] = ()
     marks: tuple[Mark, ...] = ()
@@ -175,7 +186,23 @@ class Figure:
     @property
     def described(self) -> str:
         """The picture in a sentence, for those who do not see it."""
-        return " ".join(part for part in (f"{self.title}." if self.title else "", *self.notes[:1]) if part)
+        return sentences(_("{title}.", title=self.title) if self.title else "", *self.notes[:1])
+
+    def told(self, language: str | None = None) -> Figure:
+        """The figure in a language, the reader's unless told; numbers, roles and names that are no messages stay."""
+
+        def say(text: str) -> str:
+            return tell(text, language)
+
+        return replace(
+            self,
+            title=say(self.title),
+            x=replace(self.x, title=say(self.x.title), unit=say(self.x.unit)),
+            y=replace(self.y, title=say(self.y.title), unit=say(self.y.unit)),
+            series=tuple(replace(one, label=say(one.label)) for one in self.series),
+            marks=tuple(replace(one, label=say(one.label), text=say(one.text)) for one in self.marks),
+            notes=tuple(say(note) for note in self.notes),
+        )
 
     def of(self, kind: str) -> list[Mark]:
         """The marks of one kind."""
@@ -224,7 +251,7 @@ class Figure:
             for index, mark in enumerate(self.marks):
                 if mark.kind != kind or not mark.text or not low <= mark.position <= high:
                     continue
-                center, half = self.x.share(mark.position, (low, high)), _SIGN * (_signs(mark.text) + 1) / 2
+                center, half = self.x.share(mark.position, (low, high)), _SIGN * (cells(mark.text) + 1) / 2
                 if all(abs(center - other) >= half + reach for other, reach in places):
                     places.append((center, half))
                     chosen[index] = mark.text
@@ -233,11 +260,6 @@ class Figure:
 
 # A sign of a number is about this share of the axis wide: 11 px digits are 6.4 px wide, an axis about 700 px.
 _SIGN = 1 / 110
-
-
-def _signs(text: str) -> int:
-    """How wide a text is, in digits; a Chinese sign is as wide as two."""
-    return sum(1 + (ord(sign) > 0x2E7F) for sign in text)
 
 
 def _log_span(axis: Axis, values: Iterable[float]) -> tuple[float, float]:
@@ -302,7 +324,7 @@ def variables(colors: dict[str, str]) -> str:
 # --- Numbers --------------------------------------------------------------------------------------------------------
 
 
-NOT_RECORDED = "not recorded"
+NOT_RECORDED = _("not recorded")
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -316,7 +338,7 @@ def number(value: Any, digits: int = 4) -> str:
     if value is None:
         return NOT_RECORDED
     if not math.isfinite(value):
-        return "not finite"
+        return _("not finite")
     # Learning rates are written 3e-4 and not 0.0003; up to 1e15 a float has every whole number.
     if value == 0 or 1e-3 <= abs(value) < 1e15:
         rounded = float(f"{value:.{digits}g}")

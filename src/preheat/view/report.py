@@ -18,10 +18,10 @@ from importlib import resources
 from typing import Any
 
 from preheat.errors import missing_extra
-from preheat.messages import Message, _, joined
+from preheat.messages import Message, _, in_context, joined
 from preheat.messages.languages import reader, tell
 from preheat.view.echarts import echarts_library, to_echarts
-from preheat.view.figure import DARK, LIGHT, Figure, number, variables
+from preheat.view.figure import DARK, FONTS, LIGHT, Figure, number, variables
 from preheat.view.svg import to_svg
 
 _SIZE = (780, 290)  # of a drawing: wide and low, so that two are seen at a time
@@ -55,17 +55,22 @@ def fill(template: str, *, figures: Sequence[Figure] = (), language: str | None 
     environment.filters |= {
         "score": score, "count": count, "value": value, "number": number,
         # What is marked is not escaped once more: both escape what is in them.
-        "drawing": lambda figure: Markup(to_svg(figure, inline=True, size=_SIZE)),
-        "data": lambda figure: Markup(as_data(to_echarts(figure))),
-        "legend": legend_of, "unit": unit_of,
+        "drawing": lambda figure: Markup(to_svg(figure, inline=True, size=_SIZE, language=language)),
+        "data": lambda figure: Markup(as_data(to_echarts(figure, language=language))),
+        "legend": legend_of, "unit": unit_of, "capital": lambda text: _capital(tell(text, language)),
     }  # fmt: skip
-    script = chart_script() if figures else None
+    script = chart_script(language) if figures else None
     environment.globals |= {
-        "_": _, "joined": joined, "lang": _LANG.get(language, language),
-        "light": variables(LIGHT), "dark": variables(DARK), "script": script,
+        "_": _, "in_context": in_context, "joined": joined, "lang": _LANG.get(language, language),
+        "fonts": FONTS, "light": variables(LIGHT), "dark": variables(DARK), "script": script,
         "script_text": Markup("" if script is None else script.text),
     }  # fmt: skip
     return environment.get_template(template).render(**values)
+
+
+def _capital(text: str) -> str:
+    """The first letter large, where a sentence begins that is a piece of one elsewhere."""
+    return text[:1].upper() + text[1:]
 
 
 def _text(template: str) -> str:
@@ -127,13 +132,18 @@ class Script:
         return "sha256-" + base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()
 
 
-def chart_script() -> Script | None:
-    """The library and what draws with it; None where there is no library."""
+def chart_script(language: str | None = None) -> Script | None:
+    """The library and what draws with it, in a language; None where there is no library."""
     known = echarts_library()
     if known is None:
         return None
     library, name = known
-    return Script(f"{_LICENSE}\n{library}\n({_text('charts.js')})({name}, {_text('number.js')});\n")
+    words = {
+        # Two words, so that neither is told: the sign between them is what is wanted.
+        "colon": tell(joined(": ", ["", ""]), language),
+        "whole": tell(_("Show all"), language),
+    }
+    return Script(f"{_LICENSE}\n{library}\n({_text('charts.js')})({name}, {_text('number.js')}, {as_data(words)});\n")
 
 
 def as_data(option: Mapping[str, Any]) -> str:
@@ -180,12 +190,14 @@ def duration(seconds: Any) -> str:
         return number(seconds)
     # Rounded first: 59.7 seconds are a minute and not "60 s".
     if seconds < 59.5:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return _("{seconds:.1f} s", seconds=seconds) if seconds < 10 else _("{seconds:.0f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days {hours % 24} h"
+    if hours < 48:
+        return _("{hours} h {minutes} min", hours=hours, minutes=minutes)
+    return _("{days} days {hours} h", days=hours // 24, hours=hours % 24)
 
 
 def of(part: int, whole: int) -> str:
@@ -194,7 +206,9 @@ def of(part: int, whole: int) -> str:
     >>> of(7, 144), of(0, 0)
     ('7 of 144 (0.049)', '0 of 0')
     """
-    return f"{part:,} of {whole:,}" + (f" ({part / whole:.3f})" if whole else "")
+    if not whole:
+        return _("{part:,} of {whole:,}", part=part, whole=whole)
+    return _("{part:,} of {whole:,} ({share:.3f})", part=part, whole=whole, share=part / whole)
 
 
 def listing(numbers: Sequence[float], most: int = 8) -> str:
@@ -203,8 +217,10 @@ def listing(numbers: Sequence[float], most: int = 8) -> str:
     >>> listing([3, 5]), listing(range(20), 3)
     ('3, 5', '0, 1, 2 and 17 more')
     """
-    shown = ", ".join(count(value) for value in numbers[:most])
-    return f"{shown} and {len(numbers) - most:,} more" if len(numbers) > most else shown
+    shown = joined(", ", [count(value) for value in numbers[:most]])
+    if len(numbers) <= most:
+        return shown
+    return _("{numbers} and {more:,} more", numbers=shown, more=len(numbers) - most)
 
 
 def value(setting: Any) -> str:
@@ -214,11 +230,12 @@ def value(setting: Any) -> str:
     ('yes', 'none', '1e-05', 'text', 'num_cycles=2', 'a')
     """
     if isinstance(setting, bool):
-        return "yes" if setting else "no"
+        return in_context("a setting", "yes") if setting else in_context("a setting", "no")
     if setting is None:
-        return "none"
+        return _("none")
     if isinstance(setting, list):
-        return ", ".join(value(item) for item in setting) or "none"
+        return joined(", ", [value(item) for item in setting]) if setting else _("none")
     if isinstance(setting, dict):
-        return ", ".join(f"{key}={value(item)}" for key, item in setting.items()) or "none"
+        pairs = [joined("=", [key, value(item)]) for key, item in setting.items()]
+        return joined(", ", pairs) if pairs else _("none")
     return setting if isinstance(setting, str) else json.dumps(setting)

@@ -39,11 +39,11 @@ class Sampled:
 def named(curves: Curves) -> dict[str, Schedule]:
     """The schedules by the label they are shown with."""
     if isinstance(curves, Schedule):
-        return {"schedule": curves}
+        return {_("schedule"): curves}
     if isinstance(curves, Mapping):
         return dict(curves)
     if isinstance(curves, (list, tuple)):
-        return {f"schedule {number}": schedule for number, schedule in enumerate(curves, 1)}
+        return {_("schedule {number}", number=number): schedule for number, schedule in enumerate(curves, 1)}
     return {}
 
 
@@ -122,8 +122,8 @@ def schedule_figure(
     sampled = sample(curves, updates, lr, points)
     borders = sorted({border for curve in sampled for border in curve.borders if border})
     return Figure(
-        x=Axis(title="update", high=max(1, sampled[0].positions[-1])),
-        y=Axis(title="learning rate" if lr != 1.0 else "share of the peak", log=log),
+        x=Axis(title=_("update"), high=max(1, sampled[0].positions[-1])),
+        y=Axis(title=_("learning rate") if lr != 1.0 else _("share of the peak"), log=log),
         series=tuple(
             Series(label=curve.label, role=index, x=curve.positions, y=curve.values)
             for index, curve in enumerate(sampled, 1)
@@ -136,4 +136,4 @@ def border_mark(border: int) -> Mark:
     """Where a schedule changes phase, with the update above it."""
     from preheat.view.figure import Mark
 
-    return Mark(position=border, label="a phase hands over", text=f"{border:,}")
+    return Mark(position=border, label=_("a phase hands over"), text=f"{border:,}")

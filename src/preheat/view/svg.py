@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from preheat.view.figure import FEW, LIGHT, Figure, Mark, Series, number, ticks
+from preheat.messages import _
+from preheat.messages.languages import tell
+from preheat.view.figure import FEW, FONTS, LIGHT, Figure, Mark, Series, number, ticks
 from preheat.view.sampling import Curves, named, schedule_figure
 
 # Beside the axes, in pixels of the view box: numbers as wide as "0.00025" to the left, and below them the title.
@@ -25,13 +27,16 @@ _EVENT = "stroke-opacity:.7"  # a spike is seen through the line that marks it
 _DASHES = {"dashed": ";stroke-dasharray:5 3", "dotted": ";stroke-dasharray:1.5 3", "solid": ""}
 
 
-def to_svg(figure: Figure, *, inline: bool = False, size: tuple[int, int] = (640, 240)) -> str:
+def to_svg(
+    figure: Figure, *, inline: bool = False, size: tuple[int, int] = (640, 240), language: str | None = None
+) -> str:
     """The figure as one ``<svg>`` element, as wide as its place.
 
     Args:
         figure: what to draw.
         inline: for a page that has title, unit and legend beside the drawing: they are left out of it.
         size: width and height of the view box, in pixels.
+        language: of its words; None is the reader's.
 
     >>> from preheat.view.figure import Axis, Series
     >>> used = Series(label="used", role="used", x=[0, 1], y=[0.0, 0.1])
@@ -39,7 +44,7 @@ def to_svg(figure: Figure, *, inline: bool = False, size: tuple[int, int] = (640
     >>> drawing[:98]
     '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="Rises to 0.1." id="a" viewBox="0 0 '
     """
-    return _Drawing(figure, size, inline=inline).text()
+    return _Drawing(figure.told(language), size, inline=inline).text()
 
 
 class _Drawing:
@@ -79,7 +84,7 @@ class _Drawing:
         return (
             f'<svg{space} role="img" aria-label="{escape(figure.described)}"'
             f'{identity} viewBox="0 0 {self.width} {self.height}" width="100%"'
-            ' style="font:11px system-ui,sans-serif;fill:none;stroke-linejoin:round">'
+            ' style="font:11px {FONTS};fill:none;stroke-linejoin:round">'
             f"{clip}{''.join(self._axes())}{''.join(self._marks())}<g{clipped}>{drawn}</g>"
             f"{''.join(self._legend()) if not self.inline else ''}</svg>"
         )
@@ -97,11 +102,11 @@ class _Drawing:
         if not figure.x.title:
             return
         for place in ticks(figure.x, self.x_span):
-            if figure.x.title == "update" and place != int(place):
+            if figure.x.whole and place != int(place):
                 continue  # updates are whole
             at = self.x(place)
             yield self._line(at, at, base, self.bottom + 4, "stroke:var(--soft,#888)")
-            yield _text(at, self.bottom + 16, f"{place:,.0f}" if figure.x.title == "update" else number(place))
+            yield _text(at, self.bottom + 16, f"{place:,.0f}" if figure.x.whole else number(place))
         yield _text(f"{(_LEFT + self.right) / 2:.0f}", self.height - 6, escape(figure.x.words))
 
     def _line(self, left: object, right: object, top: object, bottom: object, style: str) -> str:
@@ -207,7 +212,7 @@ def _polyline(points: list[tuple[str, str, int] | None]) -> str:
 # --- Schedules as HTML ----------------------------------------------------------------------------------------------
 
 
-def to_html(curves: Curves, *, updates: int | None = None, lr: float = 1.0) -> str:
+def to_html(curves: Curves, *, updates: int | None = None, lr: float = 1.0, language: str | None = None) -> str:
     """One self-contained HTML fragment: the curves as SVG, and below it what ``describe()`` says of each.
 
     Args:
@@ -215,6 +220,7 @@ def to_html(curves: Curves, *, updates: int | None = None, lr: float = 1.0) -> s
             a base value is shown as its text.
         updates: last position drawn; None takes the longest horizon, or twice the last border where there is none.
         lr: the peak learning rate; 1.0 shows shares of the peak.
+        language: of its words; None is the reader's.
 
     >>> from preheat import get_schedule, parse
     >>> "<svg" in to_html(get_schedule("linear", warmup=10, total=100)), "<svg" in to_html(parse("cosine 50%"))
@@ -222,10 +228,15 @@ def to_html(curves: Curves, *, updates: int | None = None, lr: float = 1.0) -> s
     """
     schedules = named(curves)
     ready = {label: schedule for label, schedule in schedules.items() if not schedule.waits_for}
-    parts = [to_svg(schedule_figure(ready, updates=updates, lr=lr, endless=True))] if ready else []
+    parts = [to_svg(schedule_figure(ready, updates=updates, lr=lr, endless=True), language=language)] if ready else []
     for label, schedule in schedules.items():
-        text = schedule.describe(lr) if label in ready else f"waits for {schedule.waits_for}"
-        heading = f"<b>{escape(label)}</b> " if len(schedules) > 1 else ""
+        text = schedule.describe(lr) if label in ready else _waiting(schedule.waits_for)
+        heading = f"<b>{escape(tell(label, language))}</b> " if len(schedules) > 1 else ""
         parts.append(f"<p>{heading}<code>{escape(str(schedule))}</code></p>")
-        parts.append(f'<pre style="white-space:pre-wrap;font-size:11px">{escape(text)}</pre>')
-    return f'<div style="font:12px system-ui,sans-serif;max-width:660px">{"".join(parts)}</div>'
+        parts.append(f'<pre style="white-space:pre-wrap;font-size:11px">{escape(tell(text, language))}</pre>')
+    return f'<div style="font:12px {FONTS};max-width:660px">{"".join(parts)}</div>'
+
+
+def _waiting(what: str) -> str:
+    """What a schedule waits for, in words."""
+    return _("waits for a plan") if what == "a plan" else _("waits for a base")

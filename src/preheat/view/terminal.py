@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, TextIO
 
+from preheat.messages import _, cells
+from preheat.messages.languages import tell
 from preheat.view.sampling import Curves, sample
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def draw(
     sampled = sample(curves, updates, lr, points=4 * width)
     return draw_series(
         {curve.label: (curve.positions, curve.values) for curve in sampled},
-        what="learning rate" if lr != 1.0 else "share of the peak",
+        what=_("learning rate") if lr != 1.0 else _("share of the peak"),
         borders=sorted({border for curve in sampled for border in curve.borders if border}),
         width=width,
         height=height,
@@ -84,7 +86,7 @@ def draw(
 def draw_series(
     series: Mapping[str, Series],
     *,
-    what: str = "learning rate",
+    what: str = _("learning rate"),
     borders: Sequence[float] = (),
     points: Sequence[str] = (),
     width: int | None = None,
@@ -108,7 +110,7 @@ def draw_series(
     """
     return draw_lines(
         series,
-        title=f"{what} by update{', logarithmic' if log else ''}",
+        title=_("{what} by update, logarithmic", what=what) if log else _("{what} by update", what=what),
         borders=borders,
         points=points,
         width=width or terminal_width(),
@@ -189,10 +191,10 @@ def draw_lines(
     curves = {label: _pieces(*pair, log=log) for label, pair in series.items()}
     flat = [point for pieces in curves.values() for piece in pieces for point in piece]
     if not flat:
-        return f"{title}\n(no value to draw)".lstrip()
+        return "\n".join(tell(line) for line in (title, _("(no value to draw)")) if line)
     # A logarithmic axis leaves the first update of a warm-up out, and still begins with it.
-    left, right = _range([float(x) for xs, _ in series.values() for x in xs if abs(x) < _ENDLESS])
-    low, high = _range([y for _, y in flat])
+    left, right = _range([float(x) for xs, _ys in series.values() for x in xs if abs(x) < _ENDLESS])
+    low, high = _range([y for _x, y in flat])
     rows = max(3, height - _OUTSIDE)
     y_ticks = _log_ticks(low, high, rows) if log else _ticks(low, high, most=max(2, (rows + 2) // 3))
     margin = max(map(len, y_ticks.values()), default=0)
@@ -208,7 +210,8 @@ def draw_lines(
     frame = _FRAME if braille else _ASCII_FRAME
     lines = canvas.framed(frame, y_ticks, x_ticks, margin, borders, color)
     if title:
-        lines.insert(0, title.center(width).rstrip())
+        said = tell(title)
+        lines.insert(0, " " * ((width - cells(said)) // 2) + said)
     if len(series) > 1:
         lines += _legend(marks, " " * (margin + 1), width, color)
     return "\n".join(line.rstrip() for line in lines)
@@ -425,12 +428,26 @@ def _legend(marks: Mapping[str, str], margin: str, width: int, color: bool) -> l
     entries = []
     for index, (label, mark) in enumerate(marks.items()):
         shown = mark or _SAMPLE
-        entries.append((_colored(shown, index) if color else shown, label))
-    if len(margin) + sum(len(label) + 5 for _, label in entries) - 3 <= width:
+        entries.append((_colored(shown, index) if color else shown, tell(label)))
+    if len(margin) + sum(cells(label) + 5 for _mark, label in entries) - 3 <= width:
         return [margin + "   ".join(f"{mark} {label}" for mark, label in entries)]
     room = max(8, width - len(margin) - 2)
     lines = []
     for mark, label in entries:
-        parts = [label[start : start + room] for start in range(0, len(label), room)] or [""]
+        parts = _broken(label, room)
         lines += [f"{margin}{mark} {parts[0]}", *(f"{margin}  {part}" for part in parts[1:])]
+    return lines
+
+
+def _broken(label: str, room: int) -> list[str]:
+    """A label in lines of at most ``room`` cells.
+
+    >>> _broken("abcde", 2), _broken("a预热", 3)
+    (['ab', 'cd', 'e'], ['a预', '热'])
+    """
+    lines = [""]
+    for letter in label:
+        if cells(lines[-1]) + cells(letter) > room:
+            lines.append("")
+        lines[-1] += letter
     return lines

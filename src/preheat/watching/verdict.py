@@ -26,7 +26,7 @@ from preheat.auditing.observed import Observed
 from preheat.auditing.recognition import recognize
 from preheat.dialects import read
 from preheat.errors import ConfigError, PreheatError, refusal
-from preheat.messages import _
+from preheat.messages import _, in_context, joined, plural
 from preheat.schedule import Schedule
 from preheat.schedule.named import build
 
@@ -173,7 +173,7 @@ def _process(path: Path, problems: list[str]) -> list[Line]:
             case ["skip", number, *_]:
                 of[number].skips.append(of[number].next_update)
             case ["broken", what]:
-                problems.append(f"the recorder stopped: {what}")
+                problems.append(_("the recorder stopped: {why}", why=what))
     return lines
 
 
@@ -226,7 +226,7 @@ class Report:
         line: the updates.
         title: which optimizer it was, with its counts.
         plan: what the rates were held against; None if there was nothing to hold them against.
-        source: where the plan comes from: ``"given"``, ``"asked for by the script"``, or nothing.
+        source: where the plan comes from, in words: given, asked for by the script, read off its scheduler; or nothing.
         findings: one for each group; of the clock alone where there is no plan.
         looks_like: what the rates look like, where there is no plan.
         notes: what else is worth knowing.
@@ -248,15 +248,16 @@ class Report:
     def __str__(self) -> str:
         lines = [self.title]
         if self.plan is not None:
-            lines.append(f"plan ({self.source}): {self.plan}")
+            lines.append(_("plan ({source}): {schedule}", source=self.source, schedule=self.plan))
         elif self.looks_like is not None:
-            lines.append(f"looks like: {self.looks_like}")
+            lines.append(_("looks like: {schedule}", schedule=str(self.looks_like)))
         several = len(self.findings) > 1
         for finding in self.findings:
-            lines.append(f"group {finding.group}: {finding.sentence}" if several else finding.sentence)
-            lines += [f"  {line}" for line in finding.evidence]
-            lines += [f"  likely cause: {finding.cause}"] if finding.cause else []
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+            of_group = _("group {group}: {sentence}", group=finding.group, sentence=finding.sentence)
+            lines.append(of_group if several else finding.sentence)
+            lines += [joined("", ["  ", line]) for line in finding.evidence]
+            lines += [joined("", ["  ", _("likely cause: {cause}", cause=finding.cause)])] if finding.cause else []
+        return joined("\n", [*lines, *(_("note: {note}", note=note) for note in self.notes)])
 
 
 def report(watched: Watched, against: Schedule | str | None = None, lr: float | None = None) -> list[Report]:
@@ -278,7 +279,7 @@ def report(watched: Watched, against: Schedule | str | None = None, lr: float | 
 
 def _report(line: Line, against: Schedule | str | None, lr: float | None) -> Report:
     notes = _notes(line)
-    plan, source, base = against, "given", lr
+    plan, source, base = against, in_context("a plan", "given"), lr
     if plan is None:
         plan, source, base = _own_plan(line)
     if plan is None:
@@ -297,7 +298,7 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
         return None, "", None
     asked = _asked_for(line.schedulers[0][2])
     if asked is not None:
-        return asked[0], "asked for by the script", asked[1]
+        return asked[0], _("asked for by the script"), asked[1]
     # A second scheduler, after a resume say, may follow another curve.
     begun = [start for start, *_unused in line.schedulers[1:]]
     positions = np.array(line.positions)
@@ -309,7 +310,7 @@ def _own_plan(line: Line) -> tuple[Schedule | None, str, float | None]:
         known = recognize(Observed(places, rates, _rounding(rates)))
         # Held against a curve that is only near, a run that did right would look wrong.
         if known is not None and known.exact:
-            return known.schedule, "read off its scheduler's own curve", known.base_lr
+            return known.schedule, _("read off its scheduler's own curve"), known.base_lr
     return None, "", None
 
 
@@ -321,8 +322,10 @@ def _undriven(line: Line) -> Finding | None:
     begin = int(np.flatnonzero(driven)[-1]) + 1
     rates = line.rates(line.groups[0])
     at, rate = line.updates[begin], float(rates[begin])
-    sentence = f"from update {at} on no scheduler drives the optimizer; its rate is {rate:.6g} there"
-    cause = "Another optimizer took the parameters over, and the scheduler was left with the earlier one."
+    sentence = _(
+        "from update {at} on no scheduler drives the optimizer; its rate is {rate:.6g} there", at=at, rate=rate
+    )
+    cause = _("Another optimizer took the parameters over, and the scheduler was left with the earlier one.")
     updates = np.array(line.updates)
     return Finding(
         line.groups[0], "frozen", sentence, cause, (), 0.0, 0.0, updates, rates, rates, {"at": at}, updates < at
@@ -368,52 +371,87 @@ def _sharpened(finding: Finding, line: Line) -> Finding:
     cause = finding.cause
     if finding.kind == "fast-clock":
         scale = finding.numbers["scale"]
-        evidence.append(f"{backwards} backward {'pass' if backwards == 1 else 'passes'} an update")
+        evidence.append(plural("{n} backward pass an update", "{n} backward passes an update", backwards))
         one = {**finding.numbers, "offset": scale - 1 if backwards == scale else 0}
         # One pass an update: processes step the scheduler; as many as it moves: micro-batches do.
         if backwards in (1, scale):
             cause = words_for("fast-clock", one)[1]
     if finding.kind == "skipped-updates":
-        evidence.append(f"{len(line.skips)} attempts were skipped")
+        evidence.append(plural("{n} attempt was skipped", "{n} attempts were skipped", len(line.skips)))
     if finding.kind == "frozen" and len(line.optimizers) > 1:
-        evidence.append(f"{len(line.optimizers)} optimizers had these parameters, one after the other")
+        evidence.append(_("{many} optimizers had these parameters, one after the other", many=len(line.optimizers)))
     return replace(finding, evidence=tuple(evidence), cause=cause)
 
 
 def _title(line: Line) -> str:
-    kinds = " then ".join(dict.fromkeys(line.optimizers))
-    groups = "" if len(line.groups) == 1 else f", {len(line.groups)} groups"
-    backwards = int(np.median(line.backwards))  # the last group of an epoch has fewer
-    each = f", {backwards} backward passes each" if backwards > 1 else ""
+    about = [plural("{n} update", "{n} updates", len(line.updates))]
     pace = float(np.median(np.diff(line.seconds))) if len(line.seconds) > 1 else 0.0
-    took = f" in {line.seconds[-1] - line.seconds[0]:.3g} s ({1000 * pace:.3g} ms each)" if pace else ""
+    if pace:
+        took = line.seconds[-1] - line.seconds[0]
+        about = [
+            plural(
+                "{n} update in {seconds:.3g} s ({pace:.3g} ms each)",
+                "{n} updates in {seconds:.3g} s ({pace:.3g} ms each)",
+                len(line.updates),
+                seconds=took,
+                pace=1000 * pace,
+            )
+        ]
+    backwards = int(np.median(line.backwards))  # the last group of an epoch has fewer
+    if backwards > 1:
+        about.append(_("{many} backward passes each", many=backwards))
+    if len(line.groups) != 1:
+        about.append(_("{many} groups", many=len(line.groups)))
     moves = np.diff(np.array(line.positions))
     moved = float(np.mean(moves[np.isfinite(moves)])) if np.isfinite(moves).any() else 1.0
+    driver = _("scheduler {names}", names=_driver(line))
     # A hundredth off is a skipped update or two, which has a note of its own.
-    steps = "" if abs(moved - 1.0) < 0.01 else f", {moved:.3g} moves an update"
-    return f"{kinds}: {len(line.updates)} updates{took}{each}{groups}; scheduler {_driver(line)}{steps}"
+    if abs(moved - 1.0) >= 0.01:
+        driver = _("scheduler {names}, {moves:.3g} moves an update", names=_driver(line), moves=moved)
+    optimizers = _one_after_another(line.optimizers)
+    return joined(": ", [optimizers, joined("; ", [joined(", ", about), driver])])
 
 
 def _driver(line: Line) -> str:
-    return " then ".join(dict.fromkeys(kind.rpartition(".")[2] for _unused, kind, _unused in line.schedulers)) or "none"
+    return _one_after_another([kind.rpartition(".")[2] for _at, kind, _about in line.schedulers]) or _("none")
+
+
+def _one_after_another(names: Sequence[str]) -> str:
+    """Each once, in the order of their use."""
+    said = ""
+    for name in dict.fromkeys(names):
+        said = _("{earlier} then {later}", earlier=said, later=name) if said else name
+    return said
 
 
 def _notes(line: Line) -> tuple[str, ...]:
     notes = []
     if line.skips:
-        shown = ", ".join(map(str, dict.fromkeys(line.skips[:6])))
-        more = ", ..." if len(line.skips) > 6 else ""
-        notes.append(f"{len(line.skips)} attempts skipped by the gradient scaler, before updates {shown}{more}")
+        shown = [*map(str, dict.fromkeys(line.skips[:6])), *(["..."] if len(line.skips) > 6 else [])]
+        notes.append(
+            plural(
+                "{n} attempt skipped by the gradient scaler, before updates {updates}",
+                "{n} attempts skipped by the gradient scaler, before updates {updates}",
+                len(line.skips),
+                updates=joined(", ", shown),
+            )
+        )
     if line.resumed:
-        notes.append(f"the optimizer's state had {line.resumed} updates when the run began")
+        notes.append(_("the optimizer's state had {updates} updates when the run began", updates=line.resumed))
     for (key, group), values in sorted(line.values.items()):
         known = _finite(values)
         if key != "lr" and np.ptp(known) > 0:
-            of = "" if len(line.groups) == 1 else f" of group {group}"
-            ends = f"{known[0]:.6g} to {known[-1]:.6g}, between {known.min():.6g} and {known.max():.6g}"
-            notes.append(f"{key}{of} changed too: {ends}")
+            ends = {"key": key, "first": known[0], "last": known[-1], "low": known.min(), "high": known.max()}
+            note = _("{key} changed too: {first:.6g} to {last:.6g}, between {low:.6g} and {high:.6g}", **ends)
+            if len(line.groups) != 1:
+                note = _(
+                    "{key} of group {group} changed too: {first:.6g} to {last:.6g}, between {low:.6g} and {high:.6g}",
+                    group=group,
+                    **ends,
+                )
+            notes.append(note)
     if not line.schedulers:
-        notes.append("no torch scheduler was made for it")
+        notes.append(_("no torch scheduler was made for it"))
     return tuple(notes)
 
 
@@ -429,9 +467,24 @@ def _run_length(line: Line, held: Audit) -> list[str]:
         return []
     last = line.values["lr", line.groups[0]][-1]
     if made < math.floor(horizon):
-        return [f"the run made {made} of the schedule's {horizon:g} updates and stopped at a rate of {last:.4g}"]
+        return [
+            _(
+                "the run made {made} of the schedule's {horizon:g} updates and stopped at a rate of {rate:.4g}",
+                made=made,
+                horizon=horizon,
+                rate=last,
+            )
+        ]
     if made > math.ceil(horizon):
-        return [f"the run went on for {made - math.ceil(horizon)} updates past the schedule's {horizon:g}"]
+        past = made - math.ceil(horizon)
+        return [
+            plural(
+                "the run went on for {n} update past the schedule's {horizon:g}",
+                "the run went on for {n} updates past the schedule's {horizon:g}",
+                past,
+                horizon=horizon,
+            )
+        ]
     return []
 
 
@@ -447,8 +500,9 @@ def _ranks(line: Line, others: list[Line]) -> str:
         or not np.array_equal(other.rates(group), rates)
     ]
     if different:
-        return f"processes {', '.join(map(str, sorted(set(different))))} used other rates than process {line.rank}"
-    return f"all {1 + len(others)} processes used the same rates"
+        numbers = joined(", ", map(str, sorted(set(different))))
+        return _("processes {numbers} used other rates than process {first}", numbers=numbers, first=line.rank)
+    return _("all {many} processes used the same rates", many=1 + len(others))
 
 
 # --- the schedule a script asked for, from what its scheduler says of itself ------------------------------------------
