@@ -103,8 +103,7 @@ def test_study_is_run_interrupted_resumed_and_reported(cli, flags, tmp_path):
     code, out, _ = cli("study", "report", folder)
     assert code == 0
     assert (
-        f"question: Which one?\ndata: {flags[1]}\nruns: 8 of 8; 148 updates trained for 240 updates of runs (62%)"
-        in out
+        f"question: Which one?\ndata: {flags[1]}\nruns: 8 of 8; 148 updates trained, 240 without sharing (62%)" in out
     )
     assert "lowest mean" in out
     events = [event["event"] for event in StudyFolder(folder).events()]

@@ -63,7 +63,7 @@ class Place(Message):
     """Where a row stands, which a row keeps: of many rows a dictionary each would be more than their texts."""
 
     __slots__ = ("parts",)
-    parts: tuple[str, str, int, str]
+    parts: tuple[str, str, int, str]  # the template, and what stands in it
 
     def __new__(cls, form: str, file: str, number: int, split: str = "") -> Place:
         """The English form; ``form`` is a template of ``file``, ``number`` and perhaps ``split``."""
