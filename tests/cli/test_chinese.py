@@ -67,7 +67,7 @@ def test_every_help_page_is_chinese(shown):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("show linear --lr 0,001", "lr 必须是数字，实际是 '0,001'。小数点请用“.”：0.001。详见 preheat show --help。"),
+        ("show linear --lr 0,001", "lr 必须是数，实际是 '0,001'。小数点请用“.”：0.001。详见 preheat show --help。"),
         ("plan --examples 5", "batch-size 必须给出，实际是 None。请加上 --batch-size ROWS。详见 preheat plan --help。"),
         ("show linear --lang fr", "lang 必须是 preheat 支持的语言，实际是 'fr'。可用的有：en、zh。"),
         ("show --updates 9", "SCHEDULE 必须给出，实际是 None。用法：preheat show [OPTIONS] SCHEDULE..."),
@@ -84,7 +84,7 @@ def test_refusals_are_one_chinese_sentence(shown, words, said):
 
 
 # Sentences that other rooms of the package still say in English.
-WAITED_FOR = 32
+WAITED_FOR = 40
 
 
 def test_answers_and_refusals_are_chinese(shown):

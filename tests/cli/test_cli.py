@@ -72,7 +72,7 @@ def test_plan_prints_its_arithmetic(cli):
     ("words", "code", "message"),
     [
         (("show", "linaer"), 2, "Did you mean 'linear'?"),
-        (("show", "linear", "--warmup", "2000"), 2, "warmup must be below total=1000; got 2000"),
+        (("show", "linear", "--warmup", "2000"), 2, "warmup must be below updates=1000; got 2000"),
         (("show", "linear", "--warmup", "lots"), 2, "warmup must be a length; got 'lots'"),
         (
             ("show", "linear", "--schedule-options", "power"),
@@ -109,7 +109,7 @@ def test_plan_prints_its_arithmetic(cli):
             "lr must be a number; got '0,001'. The decimal mark is a point: 0.001.",
         ),
         (("show", "linear", "--updates", "1e3"), 2, "updates must be a whole number; got '1e3'. Write 1000."),
-        (("show", "linear", "--updates", "9" * 23), 2, "total must be at most 1e+15; got 999"),
+        (("show", "linear", "--updates", "9" * 23), 2, "updates must be at most 1e+15; got 999"),
         (("show", "linear", "--lr"), 2, "lr must be followed by a value; got None. Write --lr RATE."),
         (("show", "linear", "--log=yes"), 2, "log must be written without a value"),
         (("diff", "warmup", "10%", ">", "linear"), 2, "must be what preheat diff takes; got '>'. Words that belong"),

@@ -82,13 +82,27 @@ ANSWERED = [
     ["transfer", "--lr", "1e-3", "--from", "hold 80% > linear to 0", "--to", "linear to 0", "--updates", "4000"],
     ["transfer", "--from", "warmup 300 > hold > linear 20% to 0", "--updates", "50000", "--to-updates", "100000"],
 ]
-TINY = ["--layers", "1", "--width", "16", "--heads", "2", "--vocabulary", "400", "--batch-size", "8", "--epochs", "3"]
+RUN = ["--run", "hold > linear 20%@1e-4=2.9", "--run", "hold > linear 20%@1e-3=2.7"]
+ANSWERED += [
+    ["surface", "--updates", "3000", *RUN, "--run", "hold > linear 20%@1e-2=2.8", "--run", "linear to 0@1e-3=2.72"],
+    ["watch", "--against", "warmuplinear", "--updates", "9", "--warmup", "2", "--", sys.executable, "script.py"],
+]
+SMALL = ["--data", "rows.csv", "--layers", "1", "--width", "16", "--heads", "2", "--vocabulary", "400"]
+TINY = [*SMALL, "--batch-size", "8", "--epochs", "3"]
+AXES = ["--schedule", "linear", "--schedule", "cosine", "--warmup", "2", "--horizon", "16", "--seed", "0..1"]
 TRAINED = [
-    ["train", "--data", "rows.csv", *TINY, "--lr", "0.01", "--dry-run"],
-    ["train", "--data", "rows.csv", *TINY, "--lr", "0.01", "--schedule", "warmupcosine", "--out", "run"],
-    ["train", "--data", "rows.csv", *TINY, "--out", "run"],
+    ["train", *TINY, "--lr", "0.01", "--dry-run"],
+    ["train", *TINY, "--lr", "0.01", "--schedule", "warmupcosine", "--out", "run"],
+    ["train", *TINY, "--out", "run"],
     ["evaluate", "--run", "run"],
     ["classify", "--run", "run", "球队进球"],
+    ["resume-check", "run", "--with", "warmuplinear", "--updates", "96", "--warmup", "10", "--lr", "0.01"],
+    ["find-lr", *TINY, "--updates", "40"],
+    ["study", "plan", *SMALL, *AXES],
+    ["study", "run", *SMALL, *AXES, "--out", "study", "--processes", "1"],
+    ["rung-check", "study"],
+    ["refine", "run", "--updates", "100"],
+    ["forecast", "linear", "--updates", "96", "--lr", "0.01", "--run", "run"],
 ]
 
 
@@ -98,6 +112,14 @@ def write_files(folder):
     for name, late in (("right", 0), ("late", 1)):
         rows = [(update, 1e-3 * schedule(max(update - late, 0))) for update in range(1000)]
         write_csv(folder / f"{name}.csv", ["step", "lr"], rows)
+    (folder / "script.py").write_text(
+        "import torch\n"
+        "weight = torch.nn.Parameter(torch.ones(2))\n"
+        "optimizer = torch.optim.SGD([weight], lr=0.1)\n"
+        "for _ in range(9):\n"
+        "    weight.sum().backward()\n"
+        "    optimizer.step()\n"
+    )
     (folder / "deepspeed.json").write_text(
         '{"scheduler": {"type": "WarmupDecayLR", "params": {"warmup_min_lr": 0, "warmup_max_lr": 0.001,'
         ' "warmup_num_steps": 100, "total_num_steps": 3600}}}'
