@@ -302,7 +302,7 @@ def variables(colors: dict[str, str]) -> str:
 # --- Numbers --------------------------------------------------------------------------------------------------------
 
 
-NOT_RECORDED = "not recorded"
+NOT_RECORDED = _("not recorded")
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -316,7 +316,7 @@ def number(value: Any, digits: int = 4) -> str:
     if value is None:
         return NOT_RECORDED
     if not math.isfinite(value):
-        return "not finite"
+        return _("not finite")
     # Learning rates are written 3e-4 and not 0.0003; up to 1e15 a float has every whole number.
     if value == 0 or 1e-3 <= abs(value) < 1e15:
         rounded = float(f"{value:.{digits}g}")
