@@ -4,6 +4,8 @@ import itertools
 
 import preheat
 from preheat.errors import PreheatError
+from preheat.messages import Joined
+from preheat.plan import CONVENTIONS
 from preheat.schedule import SCHEDULE_NAMES
 from preheat.studio.design import STARTS, Design, copy_as
 from support.named_schedules import named
@@ -31,23 +33,29 @@ DESIGNS = [
 ]
 
 
+def lines(text):
+    """The lines of a message, each a message; those of a plain text are plain."""
+    parts = text.items if isinstance(text, Joined) and text.separator == "\n" else text.split("\n")
+    return [line for part in parts for line in ([part] if part is text or "\n" not in part else lines(part))]
+
+
 def of_checks():
     """Every finding of :func:`preheat.check`, of designs made for each and of all names."""
     found = [preheat.check(schedule, **options) for schedule, options in DESIGNS]
     for name, updates in itertools.product(SCHEDULE_NAMES, (60, 100, 140)):
         found.append(preheat.check(named(name), updates=updates, lr=2e-4))
-    return [f"{one.message}. {one.advice}" for each in found for one in each]
+    return [text for each in found for one in each for text in (one.message, one.advice)]
 
 
 def of_schedules():
     """Descriptions of runs of all lengths, how exact copies are, what one can start from."""
     said, linear = [*STARTS], preheat.get_schedule("linear", warmup=100, total=1000)
     for name, updates in itertools.product(SCHEDULE_NAMES, (None, 60, 140)):
-        said += named(name).describe(3e-4, updates).split("\n")[:-1]
-    said += linear.describe(1e-4, 900).split("\n") + linear.describe(1e-4, 1100).split("\n")
-    said += preheat.parse("warmup 10% > linear").over(10**7).describe(1e-3).split("\n")
-    said += preheat.parse("warmup 10 > hold forever").describe(1e-3, 100).split("\n")
-    said += preheat.parse("warmup 10 > hold forever").describe(1e-3).split("\n")
+        said += lines(named(name).describe(3e-4, updates))[:-1]
+    said += lines(linear.describe(1e-4, 900)) + lines(linear.describe(1e-4, 1100))
+    said += lines(preheat.parse("warmup 10% > linear").over(10**7).describe(1e-3))
+    said += lines(preheat.parse("warmup 10 > hold forever").describe(1e-3, 100))
+    said += lines(preheat.parse("warmup 10 > hold forever").describe(1e-3))
     for words in ("transformers: warmup 10% > linear to 0", "warmup 10% > 1-sqrt to 0"):
         said.append(copy_as(Design(curves=(words,), updates=1000), 0, "transformers").notes[0])
     known = {str(one) for one in map(named, SCHEDULE_NAMES)}  # a schedule that is no row of phases is told as itself
@@ -72,8 +80,7 @@ def of_plans():
         for sharding in (None, "pad", "drop", "batches"):
             try:
                 plan = preheat.Plan(1001, 8, **options, **({"sharding": sharding} if sharding else {}))
-                said += plan.explain("10%" if plan.updates else 10).split("\n")
+                said += lines(plan.explain("10%" if plan.updates else 10))
             except PreheatError:
                 continue
-    endless = preheat.Plan(None, 8).explain(10).split("\n")
-    return [*said, *endless, "a plain loop"]
+    return [*said, *lines(preheat.Plan(None, 8).explain(10)), CONVENTIONS["plain_loop"].title]

@@ -13,7 +13,7 @@ from preheat.lab.training.loop import Run
 from preheat.lab.training.records import read_run
 from preheat.lab.training.report import event_rows
 from preheat.lab.training.run_logger import RunLogger
-from preheat.lab.training.session import train
+from preheat.lab.training.session import _Start, train
 from support.runs import quiet
 
 SETTINGS = {"data": "synthetic", "rows": 160, "layers": 1, "width": 16, "batch_size": 8, "epochs": 3, "lr": 1e-2}
@@ -84,6 +84,12 @@ def _trained(folder, monkeypatch):
     return read_run(folder)
 
 
+def _resumed(checkpoint):
+    """Where a run went on from, with nothing changed."""
+    parts = SimpleNamespace(beginning=SimpleNamespace(checkpoint=checkpoint), changes=SimpleNamespace(differing={}))
+    return _Start.words(parts)
+
+
 def of_runs(folder, monkeypatch):
     """Every cell of the tables of events, first columns of numbers left out."""
     run = _trained(folder / "run", monkeypatch)
@@ -93,14 +99,13 @@ def of_runs(folder, monkeypatch):
         schedule = preheat.parse(words)
         logger = RunLogger(RunFolder(folder / "none"), schedule, 10, quiet, main=False)
         for event in others:
-            logger.event(event["event"], event["update"], "from the start")
+            logger.event(event["event"], event["update"], _resumed(None))
         for update in range(at - 20, at + 1):
             logger.update({"update": update, "loss": 1.0 + 0.001 * (update % 3) + 9 * (update == at)})
         rows += event_rows(replace(run, events=logger.events, schedule=schedule))
     logger = RunLogger(RunFolder(folder / "none"), schedule, 10, quiet, main=False)
     # Half precision overflows on other machines only, and from where a resumed run went on is its checkpoint mostly.
     Run._not_made(SimpleNamespace(position=4, logger=logger), SimpleNamespace(overflowed=True), [])
-    logger.event("resume", 3, "from update-000003")
-    logger.event("resume", 3, "from the start; lr: saved 0.1, now 0.2")
+    logger.event("resume", 3, _resumed(SimpleNamespace(name="update-000003")))
     rows += event_rows(replace(run, events=logger.events))
     return [cell for row in rows for cell in (row.kind, row.text, row.lr, row.border) if cell != "38.5"]

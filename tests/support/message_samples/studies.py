@@ -1,6 +1,10 @@
 """What studies say: with one seed and several, whole and unfinished, with good and hopeless peaks."""
 
-from preheat.advice.early_stopping import EarlyStoppingCheck, Rung
+import pytest
+
+from preheat.advice.early_stopping import EarlyStoppingCheck, Rung, check_early_stopping
+from preheat.advice.runs import run_log
+from preheat.errors import DataError
 from preheat.lab.studies.findings import Compared, Estimate, advice, differences, estimate, lines_of
 from preheat.lab.studies.report import cost_of, summarize_cells
 from preheat.lab.studies.table import RunRow
@@ -30,11 +34,6 @@ STUDIES = [
     [_rows(0, [[2.0, 2.0], [2.0, 2.0]])],
     [_rows(0, [[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]]), _rows(5, [[1.0, 1.0], [2.0, 2.0], [2.0, 2.0]])],
 ]  # fmt: skip
-NO_RUNGS = (
-    "runs must be 6 or more; got 3. Of fewer, an order that agrees is chance.",
-    "run 'linear 0 0.001 0' must be logged shortly before 20% of it; got None. Log the loss more often, or leave the"
-    " rung out.",
-)
 
 
 def _compared(lines):
@@ -61,8 +60,19 @@ class _Table:
         return {"failed": None, "until": self.updates, "start": 0}
 
 
+def _no_rungs():
+    """Why a study has no check of early stopping: too few runs, and losses too far apart."""
+    for many, every in ((3, 10), (6, 50)):
+        at = range(0, 101, every)
+        runs = [run_log(f"linear 0 0.001 {seed}", at, [2 - seed / 10 - k / 200 for k in at]) for seed in range(many)]
+        with pytest.raises(DataError) as refused:
+            check_early_stopping(runs, [0.2])
+        yield refused.value.args[0]
+
+
 def of_studies():
     """Costs, verdicts, peaks, names and advice."""
+    no_rungs = [*_no_rungs()]
     said = [cost_of(_Table([], 0))]
     rungs = [
         EarlyStoppingCheck(("a", "b"), 100, (Rung(0.5, agreement, within, 0.1),), 0.8, groups)
@@ -72,7 +82,7 @@ def of_studies():
         rows = [row for each in study for row in each]
         lines = lines_of(rows, 2.0)
         compared = _compared(lines)
-        why = NO_RUNGS[place % 2]
+        why = no_rungs[place % 2]
         said += [cost_of(_Table(rows, 30)), *advice(compared, None, why, 100)]
         said += [sentence for rung in rungs for sentence in advice(compared, rung, "", 2000)]
         for one in compared:

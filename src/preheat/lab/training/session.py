@@ -361,9 +361,11 @@ class _Start:
 
     def words(self) -> str:
         """What a resumed run goes on from, and what has changed."""
-        name = self.beginning.checkpoint.name if self.beginning.checkpoint else _("the start")
-        changes = [joined("", [f"{key}: ", words]) for key, words in self.changes.differing.items()]
-        return joined("; ", [_("from {checkpoint}", checkpoint=name), *changes])
+        begun = _("from the start")
+        if self.beginning.checkpoint:
+            begun = _("from {checkpoint}", checkpoint=self.beginning.checkpoint.name)
+        changes = [joined(": ", [key, words]) for key, words in self.changes.differing.items()]
+        return joined("; ", [begun, *changes])
 
 
 def name_of(transform: Transform | None) -> str:
