@@ -17,8 +17,6 @@ ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}")
 KEPT = ("preheat plan", "hold forever", "one cycle", "train row")  # commands, schedules and names of rows
 
 
-
-
 @pytest.mark.parametrize("speaker", ["checks", "schedules", "plans", "audits", "runs", "studies"])
 def test_every_sentence_is_chinese_with_its_numbers(speaker, tmp_path, monkeypatch):
     """Every one that arises: Chinese, the same numbers as often, and no English but names."""
