@@ -1,4 +1,4 @@
-"""What preheat says of real schedules, plans, logs, runs and studies, in Chinese: the same numbers, and no English left."""
+"""What preheat says of real schedules, plans, logs, runs and studies, in Chinese: the same numbers, no English left."""
 
 import re
 from collections import Counter
