@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from preheat.cli.command import cells, wrapped
-from preheat.messages import languages
+from preheat.cli.command import wrapped
+from preheat.messages import cells, languages
 from support import chinese_screens
 from support.warm_process import WarmProcess
 
@@ -83,22 +83,16 @@ def test_refusals_are_one_chinese_sentence(shown, words, said):
     assert screen.count("\n") == 1
 
 
-# Sentences that other rooms of the package still say in English.
-WAITED_FOR = 40
-
-
 def test_answers_and_refusals_are_chinese(shown):
     """Plans, checks, audits with their page, conversions, scores and transfers."""
     screens = shown(*chinese_screens.REFUSED, *chinese_screens.ANSWERED)
-    left = chinese_screens.left(screens.items())
-    assert sum(map(len, left.values())) <= WAITED_FOR, left
+    assert chinese_screens.left(screens.items()) == {}
 
 
 def test_a_classifier_of_chinese_rows_is_trained_in_chinese(shown):
     """Its plan, its progress, its result, its report; what programs read of it stays as it is."""
     screens = shown(*chinese_screens.TRAINED)
-    left = chinese_screens.left(screens.items())
-    assert sum(map(len, left.values())) <= WAITED_FOR, left
+    assert chinese_screens.left(screens.items()) == {}
     trained = screens[" ".join(chinese_screens.TRAINED[1])]
     assert re.search(r"测试集准确率 [01]\.\d{4}，宏平均 F1 [01]\.\d{4}\n", trained)
     assert "\n训练目录 run；学习率曲线 run/lr.png\n" in trained

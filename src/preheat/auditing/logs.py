@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preheat.errors import DataError, missing_extra, refusal
+from preheat.errors import DataError, missing_extra, refusal, system_words
 from preheat.messages import _, joined, plural
 
 if TYPE_CHECKING:
@@ -546,4 +546,5 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> Log:
             return read_json(given, column)
         return read_json_lines(given, column)
     except OSError as error:
-        raise DataError(refusal("log", _("a file that can be read"), str(given), f"{error.strerror}.")) from error
+        problem = _("{problem}.", problem=system_words(error))
+        raise DataError(refusal("log", _("a file that can be read"), str(given), problem)) from error

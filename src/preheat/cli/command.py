@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from preheat.errors import ConfigError, near_miss, refusal, sentences
-from preheat.messages import _, joined
+from preheat.messages import _, cells, joined
 from preheat.messages.languages import look_up, reader, tell
 
 if TYPE_CHECKING:
@@ -44,17 +44,6 @@ PATH = _PathType()
 
 # What stands before a sign, or after it, goes to its line: no line of Chinese begins with a comma.
 _CLOSING, _OPENING = frozenset("，。；：、！？）》」』”’…,.;:!?)]}"), frozenset("（《「『“‘([{")
-
-
-def cells(text: str) -> int:
-    """How wide a terminal shows a text: Chinese signs take two cells.
-
-    >>> cells("lr"), cells("学习率")
-    (2, 6)
-    """
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def wrapped(text: str, width: int) -> list[str]:
