@@ -8,7 +8,7 @@ from preheat.errors import PreheatError
 from preheat.messages.languages import tell
 from preheat.studio.fields import as_page_says
 from preheat.studio.frame import NAMES
-from preheat.studio.pages.audit import Asked, verdict_on
+from preheat.studio.pages.audit import NAMED, Asked, verdict_on
 from preheat.studio.pages.plan import LABELS, planned
 from support.studio_user import as_user, one, until
 
@@ -322,6 +322,11 @@ def test_a_refusal_calls_fields_as_the_page_does():
     with pytest.raises(PreheatError) as refused:
         verdict_on("log.csv", b"a,b\n1,2\n", Asked())
     assert "got 'log.csv'" in str(refused.value)
+    with pytest.raises(PreheatError) as refused:
+        verdict_on("log.csv", b"step,b\n1,2\n", Asked())
+    assert "column= (--column)" in str(refused.value)
+    assert "with the field Column of the learning rate." in as_page_says(refused.value, NAMED)
+    assert "“学习率所在列”一栏" in tell(as_page_says(refused.value, NAMED), "zh")
     with pytest.raises(PreheatError) as refused:
         planned({"batch_size": "0", "examples": "10", "epochs": "1"})
     assert tell(as_page_says(refused.value, LABELS), "en").startswith("Batch size of a process must be")

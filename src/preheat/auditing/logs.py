@@ -217,14 +217,19 @@ def _is_float32(values: NDArray[np.float64]) -> bool:
     return bool(long) and all(float(np.float32(value)) == value for value in long)
 
 
+_COLUMN = "column= (--column)"  # an argument of what is said: a page has a field of another name for it
+
+
 def refuse_without_rates(path: Path, seen: Iterable[str]) -> DataError:
     """The error for a log that has no learning rate, with what it has."""
     names = sorted(dict.fromkeys(seen))
-    advice = _("It holds nothing. Log the learning rate, or name its column with column= (--column).")
+    advice = _("It holds nothing. Log the learning rate, or name its column with {option}.", option=_COLUMN)
     if names:
         shown = joined(", ", [*names[:12], *(["..."] if len(names) > 12 else [])])
         advice = _(
-            "It holds {columns}. Log the learning rate, or name its column with column= (--column).", columns=shown
+            "It holds {columns}. Log the learning rate, or name its column with {option}.",
+            columns=shown,
+            option=_COLUMN,
         )
     return DataError(refusal("log", _("one with learning rates"), str(path), advice))
 

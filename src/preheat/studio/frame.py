@@ -17,8 +17,7 @@ from starlette.requests import Request
 
 from preheat.errors import ConfigError
 from preheat.messages import _, in_context
-from preheat.messages.languages import LANGUAGES, known
-from preheat.studio.chinese import spoken
+from preheat.messages.languages import LANGUAGES, known, tell
 from preheat.view.figure import DARK, LIGHT, variables
 
 PAGES = {"design": "/", "plan": "/plan", "runs": "/runs", "studies": "/studies", "audit": "/audit"}
@@ -62,7 +61,7 @@ class Visit:
 
     def tell(self, text: object) -> str:
         """A message in the language of the page; anything else as it is written."""
-        return spoken(text, self.language)
+        return tell(text, self.language)
 
     def value(self, name: str) -> str:
         """What the address says of ``name``, or nothing."""

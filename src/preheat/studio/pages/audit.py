@@ -194,7 +194,7 @@ LABELS: dict[str, str] = {
     "column": _("Column of the learning rate"),
 }
 # What refusals of the log's reader call the last one.
-_NAMES = {**LABELS, "log": _("log"), "column= (--column)": _("the field {label}", label=LABELS["column"])}
+NAMED = {**LABELS, "log": _("log"), "column= (--column)": _("the field {label}", label=LABELS["column"])}
 
 
 class AuditPage:
@@ -259,7 +259,7 @@ class AuditPage:
         try:
             verdict = await run.io_bound(verdict_on, *self._log, self._asked())
         except PreheatError as error:
-            self._refuse(self._visit.tell(as_page_says(error, _NAMES)))
+            self._refuse(self._visit.tell(as_page_says(error, NAMED)))
             return
         if verdict is not None:
             self._show(verdict)
