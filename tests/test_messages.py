@@ -62,6 +62,9 @@ def test_sentences_are_literals(script):
                 literals = node.args[:2] if node.func.id in ("plural", "in_context") else node.args[:1]
                 if not all(isinstance(one, ast.Constant) for one in literals):
                     wrong.append(f"{path}:{node.lineno}: not a literal")
+            inside = ast.walk(node) if isinstance(node, ast.JoinedStr) else ()
+            if any(isinstance(one, ast.Call) and getattr(one.func, "id", "") in script.KEYWORDS for one in inside):
+                wrong.append(f"{path}:{node.lineno}: an f-string hides the sentence in it from translators")
             if "_" in imported and isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Store):
                 wrong.append(f"{path}:{node.lineno}: _ is the mark of sentences here: name what is not used")
     assert wrong == []

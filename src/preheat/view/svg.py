@@ -153,7 +153,7 @@ class _Drawing:
         yield from self._margins(series, places, color)
         if series.style == "points":
             # A line of no length with round ends is a dot, in a third of the text of a circle.
-            yield _path(" ".join(f"M {x} {y} h 0" for x, y, _ in known), color + _STROKES["points"], round_ends=True)
+            yield _path(" ".join(f"M {x} {y} h 0" for x, y, _at in known), color + _STROKES["points"], round_ends=True)
             return
         yield _path(_polyline(points), color + _STROKES[series.style], round_ends=False)
         if len(known) < FEW and series.style != "plan":
