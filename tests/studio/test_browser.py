@@ -281,11 +281,11 @@ def test_a_log_in_chinese(page, tmp_path):
     log.write_text("update,lr\n" + "".join(f"{k},{5e-5 * plan(4 * k)}\n" for k in range(100)))
     page.goto("/audit?lang=zh&against=transformers:+warmup+10+>+linear+90+to+0&lr=5e-5")
     page.locator("input[type=file]").set_input_files(log)
-    page.get_by_text("每更新一步，计划前进 4 步").wait_for()
-    page.get_by_text("4 个进程：Accelerate 的包装让每个进程各走一步 scheduler").wait_for()
-    page.get_by_text("位置 = 4 x 更新步 + 0").wait_for()
+    page.get_by_text("每更新一步，调度前进 4 步").wait_for()
+    page.get_by_text("Accelerate 的封装会为每个进程各调用一次 scheduler.step()").wait_for()
+    page.get_by_text("位置 = 4 x 步 + 0").wait_for()
     assert page.locator("[lang=en]").all_inner_texts() == ["English"]
-    page.get_by_text("与计划不一致").wait_for()
+    page.get_by_text("与预定不一致").wait_for()
     assert page.get_by_text("正在读取并比对").count() == 0
     shot(page, "audit-zh")
 
