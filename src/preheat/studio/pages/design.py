@@ -723,7 +723,7 @@ class NumbersPanel:
                     " peak. Lower is better. It cannot choose a warm-up."
                 )
                 ui.label(tell(helping)).classes("ph-quiet")
-                self._scores = ui.element("div").classes("ph-wide").mark("scores")
+                self._scores = ui.element("div").classes("ph-wide").props("tabindex=0").mark("scores")
 
     async def show(self) -> None:
         """Keep in step with the design."""

@@ -92,7 +92,7 @@ class RunsPage:
         self._refusal = refusal_box("")
         self._place = ui.element("div")
         with Section(tell(_("Events")), "events"):
-            self._events = ui.element("div").classes("ph-wide").mark("events")
+            self._events = ui.element("div").classes("ph-wide").props("tabindex=0").mark("events")
         ui.timer(_EVERY, self.look)
 
     async def look(self) -> None:

@@ -176,14 +176,17 @@ class StudiesPage:
                 say(text("li"), sentence, self._visit)
         with (
             Section(tell(_("Lines, the lowest loss first")), "lines"),
-            ui.element("div").classes("ph-wide").mark("lines"),
+            ui.element("div").classes("ph-wide").props("tabindex=0").mark("lines"),
         ):
             heads = (
                 _("Schedule, warm-up"), _("Best peak"), _("loss"), _("Against the lowest"), _("LR sensitivity"),
                 _("Peaks within 1 %"), _("Half of the seeds fail"),
             )  # fmt: skip
             table(self._told([heads])[0], self._told(lines_of(horizon)), (1, 2, 4))
-        with Section(tell(_("All cells")), "cells"), ui.element("div").classes("ph-wide").mark("cells"):
+        with (
+            Section(tell(_("All cells")), "cells"),
+            ui.element("div").classes("ph-wide").props("tabindex=0").mark("cells"),
+        ):
             columns = (
                 _("Schedule"), _("Warm-up"), _("Peak learning rate"), _("Seeds"), _("loss"), _("± 95 %"),
                 _("accuracy"), _("Verdict"),
