@@ -229,8 +229,8 @@ def test_chinese_pages_say_it_in_chinese(tmp_path):
         await user.open("/plan?lang=zh")
         assert one(user, "arithmetic").text.split("\n") == [
             "每轮批数：ceil(3821 个样本 / 32) = 120",
-            "更新步数：120 批 x 30 轮 = 3600",
-            "预热：3600 步的 10% = 360",
+            "总步数：120 批 x 30 轮 = 3600",
+            "预热：10%（共 3600 步）= 360 步",
         ]
         await user.open("/plan")
         assert one(user, "arithmetic").text.startswith("batches per epoch: ceil(3821 examples / 32) = 120")
