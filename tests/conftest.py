@@ -69,7 +69,7 @@ def pytest_runtest_makereport(item, call):
 def pytest_runtest_logreport(report):
     """In the one process that sees the reports of all."""
     if recorder and not os.environ.get("PYTEST_XDIST_WORKER"):
-        recorder.add(report.nodeid, report.when, dict(report.user_properties)["processor"])
+        recorder.add(report.nodeid, report.when, dict(report.user_properties).get("processor", 0.0))
 
 
 def pytest_sessionfinish():

@@ -54,7 +54,11 @@ def test_an_address_is_a_design(design):
         ([("updates", "many")], "updates must be a whole number; got 'many'. Correct the address."),
         ([("updates", "0")], "updates must be >= 1; got 0. Give a whole number of updates."),
         ([("updates", "1e3")], "updates must be a whole number; got '1e3'. Correct the address."),
-        ([("updates", "9" * 30)], "updates must be at most 1000000000; got " + "9" * 30 + ". Plan a shorter run."),
+        ([("updates", "9" * 12)], "updates must be at most 1000000000; got " + "9" * 12 + ". Plan a shorter run."),
+        (
+            [("updates", "9" * 30)],
+            "updates must be at most 1e+15; got " + "9" * 30 + ". Give a whole number of updates.",
+        ),
         ([("lr", "nan")], "lr must be finite; got 'nan'. Correct the address."),
         ([("lr", "-1")], "lr must be > 0; got -1.0. It is the peak learning rate."),
         ([("axis", "day")], "axis must be one of update, epoch, token; got 'day'. Pick one of these."),

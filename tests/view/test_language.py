@@ -9,8 +9,6 @@ from preheat.messages import _, cells
 from preheat.messages.languages import speak
 from preheat.view import Axis, Figure, Series, draw, to_echarts, to_html, to_svg, to_terminal
 
-pytest.importorskip("babel")
-
 
 @pytest.fixture
 def chinese(monkeypatch):
@@ -76,7 +74,6 @@ def test_a_notebook_shows_the_schedule_in_the_language(chinese):
 @pytest.fixture
 def fonts(monkeypatch):
     """Fonts that are found, as a dictionary of names and the signs they have."""
-    pytest.importorskip("matplotlib")
     from matplotlib import font_manager
 
     from preheat.view import image
@@ -144,7 +141,6 @@ def test_a_picture_in_english_asks_for_no_font(rates, fonts):
 
 
 def test_where_a_font_is_installed_its_picture_is_chinese(chinese, rates, tmp_path, recwarn):
-    pytest.importorskip("matplotlib")
     from preheat.view import image, to_image
 
     if image._font_for(frozenset(ALL)) is None:

@@ -79,7 +79,7 @@ def test_only_the_script_in_the_policy_runs(tmp_path):
         assert report.page.title() == "Audit of n: preheat report"
         assert "Content Security Policy" in "".join(report.said)
         assert report.shown("it") == (True, False)
-    path.write_text(text.replace("(echarts, number) => {", "(echarts, number) => { "), encoding="utf-8")
+    path.write_text(text.replace("(echarts, number, words) => {", "(echarts, number, words) => { "), encoding="utf-8")
     with opened(path) as report:
         assert report.shown("it") == (False, True)
 

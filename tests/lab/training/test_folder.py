@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-pytest.importorskip("torch")
-
 from preheat import RunError
 from preheat.lab.training.checkpoints import damage, updates_of
 from preheat.lab.training.folder import FORMAT, RunFolder

@@ -393,8 +393,10 @@ def _finish(tracker: Any) -> None:
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as trackers take them: numbers, flags and text."""
-    return {name: part if isinstance(part, (bool, int, float, str)) else value(part) for name, part in config.items()}
+    """Settings as trackers take them: numbers, flags and text, which is English: it is data there."""
+    return {
+        name: part if isinstance(part, (bool, int, float, str)) else str(value(part)) for name, part in config.items()
+    }
 
 
 def _is_number(value: Any) -> bool:

@@ -225,9 +225,12 @@ def _json(path: Path) -> Any:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a JSON Lines file, one by one; none if it is not there."""
-    if not path.is_file():
+    # Asked for by opening it: a stage of a study may be moved away between a question and its answer.
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
         return
-    with path.open("rb") as file:
+    with file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return  # what a kill left of the last line
