@@ -36,7 +36,8 @@ def files(export, wheel, sdist):
     with tarfile.open(sdist) as opened:
         inside = {name.partition("/")[2] for name in opened.getnames()}
     folders = ("src/", "tests/", "docs/", "scripts/", "constraints/", "changelog.d/")
-    needed = {name for name in tree if name.startswith(folders)}
+    # Compiled catalogues are the wheel's alone: whoever builds from the sdist compiles them.
+    needed = {name for name in tree if name.startswith(folders) and not name.endswith(".mo")}
     beside = {name for name in tree if "/" not in name and name.endswith(".md")}
     beside |= {"LICENSE", "hatch_build.py", "pyproject.toml"}
     same_names("sdist", inside - {".gitignore", "PKG-INFO"}, needed | beside)
