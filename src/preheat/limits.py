@@ -27,3 +27,6 @@ inward."""
 
 MOST_GROWING_CYCLES = 10_000
 """Cycles of growing length that one question goes through: each is a schedule of its own, laid out by itself."""
+
+MOST_COMPARED = 20_000_000
+"""Updates of which every one is looked at, to say that two schedules are the same: some gigabyte of numbers."""

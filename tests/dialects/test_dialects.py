@@ -152,10 +152,27 @@ def test_what_a_reading_says_is_said_in_chinese():
         ("torch", "CosineAnnealingLR(optimizer, T_max=9, eta_mni=1e-6)", "你是否想写 'eta_min'？", "请改正或删去它。"),
         ("torch", "StepLR(*arguments)", "config 必须是 Python 的调用和赋值", "'StepLR(*arguments)' 用星号隐藏了参数。"),
         ("megatron", {"lr_decay_style": "cosine"}, "train_iters 必须在文件中给出", "请给出 total=（--updates）。"),
-        ("transformers", "a: [", "config 必须是 YAML，实际是", "expected the node content"),
     ]
     for name, config, *pieces in asked:
         with pytest.raises(ConfigError) as caught:
             read(config, name, peak=1.0, total=None)
         assert all(piece in tell(caught.value, "zh") for piece in pieces), tell(caught.value, "zh")
     assert tell(dialect("torch").convention, "zh").startswith("第 n 步取 last_epoch = n 时的值")
+
+
+def test_what_a_yaml_parser_says_stays_in_its_words():
+    """Inside a refusal in Chinese."""
+    with pytest.raises(ConfigError) as caught:
+        read("a: [", "transformers", peak=1.0, total=None)
+    told = tell(caught.value, "zh")
+    assert "config 必须是 YAML，实际是" in told
+    assert "expected the node content" in told
+
+
+def test_what_is_written_is_compared_at_every_update_and_so_is_bounded():
+    """A run of more than that is refused before it is laid out."""
+    schedule = get_schedule("cosine", warmup=100, total=10**12)
+    with pytest.raises(
+        ConfigError, match=r"total must be at most 20,000,000 updates; got 1000000000000\. Every update is"
+    ):
+        write(schedule, "transformers", total=10**12)

@@ -34,6 +34,7 @@ PARTS = {
 # Tests of files that are light otherwise: they read a text as YAML.
 YAML = (
     "tests/dialects/test_dialects.py::test_what_a_dialect_reads_it_writes[composer",
+    "tests/dialects/test_dialects.py::test_what_a_yaml_parser_says",
     "tests/dialects/test_fairseq.py::test_flags_and_hydra_are_two_spellings",
 )
 FIXTURES = {"cli": "cli", "make_optimizer": "torch", "update": "torch"}

@@ -24,6 +24,7 @@ from preheat.dialects.definition import Context, Dialect, Exported, Imported, Ou
 from preheat.dialects.fields import Fields
 from preheat.dialects.loading import Function, number_in
 from preheat.errors import ConfigError, PreheatError, refusal
+from preheat.limits import MOST_COMPARED
 from preheat.messages import _
 from preheat.schedule import Phase, Schedule
 from preheat.schedule.combine import Product, Repeat, Until, everything_in
@@ -46,6 +47,11 @@ def export(dialect: Dialect, schedule: Schedule, total: int, base_lr: float) -> 
     import numpy as np
 
     assert dialect.write is not None
+    if total > MOST_COMPARED:
+        advice = _(
+            "Every update is compared with what was asked: write it for a shorter run, and change its length there."
+        )
+        raise ConfigError(refusal("total", _("at most {most:,} updates", most=MOST_COMPARED), total, advice))
     asked = outline(schedule, total, base_lr)
     if asked.peak <= 0:
         raise ConfigError(refusal("schedule", _("above zero at some update"), str(schedule), _("Nothing would train.")))
