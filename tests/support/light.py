@@ -37,7 +37,7 @@ YAML = (
     "tests/dialects/test_dialects.py::test_what_a_yaml_parser_says",
     "tests/dialects/test_fairseq.py::test_flags_and_hydra_are_two_spellings",
 )
-FIXTURES = {"cli": "cli", "make_optimizer": "torch", "update": "torch"}
+FIXTURES = {"cli": "cli", "make_optimizer": "torch", "update": "torch", "warm_watched": "torch"}
 
 
 def needs(path):

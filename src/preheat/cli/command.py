@@ -200,7 +200,9 @@ class Option(_Parameter, click.Option):
         if "required" in extra:
             notes.append(_("required"))
         ending = f"  [{tell(joined('; ', notes))}]" if notes else ""
-        return self.get_help_spec(ctx), f"{tell(self.says)}{ending}"
+        record = super().get_help_record(ctx)
+        assert record is not None  # it is not hidden
+        return record[0], f"{tell(self.says)}{ending}"
 
 
 def _called(parameter: click.Parameter) -> str:
